@@ -1,0 +1,67 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+// The instruction set that the kernels are compiled for. `native` is right for a build from source;
+// set SWINBENCH_CPU (for example x86-64-v3) to build for another machine of the same kind.
+let processor = ProcessInfo.processInfo.environment["SWINBENCH_CPU"] ?? "native"
+#if arch(arm64)
+  let processorFlag = "-mcpu=\(processor)"
+#else
+  let processorFlag = "-march=\(processor)"
+#endif
+
+// Plain `swift run` builds for debugging; kernels must be fast there too. These flags follow
+// SwiftPM's own -Onone and win. They only forbid use as a versioned dependency, which we are not.
+let optimized: [SwiftSetting] = [
+  .unsafeFlags(["-O"], .when(configuration: .debug)),
+  .unsafeFlags(["-Xcc", processorFlag]),
+]
+let optimizedC: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off"])]
+
+func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: optimized)
+}
+
+func benchmark(_ name: String, folder: String) -> Target {
+  .executableTarget(
+    name: name, dependencies: ["Harness"], path: "Benchmarks/\(folder)",
+    exclude: ["README.md"], swiftSettings: optimized)
+}
+
+func tests(_ library: String, uses dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(library)Tests", dependencies: [.target(name: library), "TestSupport"] + dependencies,
+    swiftSettings: optimized)
+}
+
+let package = Package(
+  name: "SwinBench",
+  targets: [
+    // MARK: C
+    .target(name: "CVector"),
+    .target(name: "COpenBLAS", cSettings: optimizedC, linkerSettings: [.linkedLibrary("dl")]),
+    .target(
+      name: "CFormats", cSettings: optimizedC,
+      linkerSettings: [
+        .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("jpeg"),
+        .linkedLibrary("json-c"), .linkedLibrary("z"), .linkedLibrary("crypto"),
+      ]),
+    // MARK: Libraries, lowest first
+    library("CounterRandom", uses: []),
+    library("TensorCore", uses: ["COpenBLAS", "CVector", "CounterRandom"]),
+    library("Layers", uses: ["TensorCore"]),
+    library("VisionData", uses: ["CFormats", "CounterRandom"]),
+    library("Models", uses: ["Layers", "CFormats"]),
+    library("Evaluation", uses: ["CounterRandom"]),
+    library("Reporting", uses: ["Evaluation"]),
+    library("Harness", uses: ["Models", "VisionData", "Reporting"]),
+    // MARK: Programs
+    benchmark("bench-linear", folder: "Linear"),
+    benchmark("bench-data", folder: "Data"),
+    // MARK: Tests
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: optimized),
+    tests("CounterRandom"), tests("TensorCore"), tests("Layers"), tests("VisionData"),
+    tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
+  ],
+  swiftLanguageModes: [.v6])
