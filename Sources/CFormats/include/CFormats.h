@@ -1,1 +1,5 @@
+// The C side of reading and writing files, behind a few plain functions: no library header leaks.
 #pragma once
+
+#include "hash.h"
+#include "images.h"

@@ -1,0 +1,2 @@
+// Images: JPEG (libjpeg-turbo) and PNG (libpng).
+#pragma once
