@@ -49,7 +49,8 @@ let package = Package(
       ]),
     // MARK: Libraries, lowest first
     library("CounterRandom", uses: []),
-    library("TensorCore", uses: ["COpenBLAS", "CVector", "CounterRandom"]),
+    library("VectorMath", uses: ["CVector"]),
+    library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom"]),
     library("Layers", uses: ["TensorCore"]),
     library("VisionData", uses: ["CFormats", "CounterRandom"]),
     library("Models", uses: ["Layers", "CFormats"]),

@@ -1,0 +1,225 @@
+/// The weights of one attention branch. Linear weights are `[out, in]`.
+public struct AttentionWeights {
+  /// LayerNorm before the attention, `[C]` each.
+  public let normWeight, normBias: Tensor
+  /// The LayerNorm's ε.
+  public let epsilon: Float
+  /// Queries, keys and values in one map: `[3C, C]` and `[3C]`.
+  public let qkvWeight, qkvBias: Tensor
+  /// The output map: `[C, C]` and `[C]`.
+  public let projectionWeight, projectionBias: Tensor
+  /// Relative position bias table `[(2w−1)², h]`, or nil.
+  public let biasTable: Tensor?
+  /// Row of the table for each query and key slot, `[N·N]`; empty without a table.
+  public let biasIndex: [Int32]
+  /// Heads, `h`.
+  public let headCount: Int
+
+  /// Gathers the weights of one branch.
+  public init(
+    normWeight: Tensor, normBias: Tensor, epsilon: Float, qkvWeight: Tensor, qkvBias: Tensor,
+    projectionWeight: Tensor, projectionBias: Tensor, biasTable: Tensor?, biasIndex: [Int32],
+    headCount: Int
+  ) {
+    self.normWeight = normWeight
+    self.normBias = normBias
+    self.epsilon = epsilon
+    self.qkvWeight = qkvWeight
+    self.qkvBias = qkvBias
+    self.projectionWeight = projectionWeight
+    self.projectionBias = projectionBias
+    self.biasTable = biasTable
+    self.biasIndex = biasIndex
+    self.headCount = headCount
+  }
+
+  var tensors: [Tensor] {
+    [normWeight, normBias, qkvWeight, qkvBias, projectionWeight, projectionBias]
+      + (biasTable.map { [$0] } ?? [])
+  }
+}
+
+/// A whole residual attention branch: `x + f · proj(attention(LayerNorm(x)))`.
+///
+/// LayerNorm, shift, window partition, qkv, bias, mask, softmax, values, projection, reverse and
+/// residual in one pass over panels of windows; the permutations are index arithmetic. Padding
+/// slots are zeros after the LayerNorm and take part in the attention, as in the dense models.
+/// For global attention the geometry is one window over all tokens.
+///
+/// Shapes: `B` images, `L` tokens, `C` channels.
+/// - in: x `[B, L, C]`, `factors` one number an image (drop path) or nil for 1
+/// - out: `[B, L, C]`
+///
+/// - Complexity: keeps qkv, `3·B·L·C` floats, for the gradient; probabilities are recomputed.
+///
+/// Source: Liu et al., Swin Transformer, 2021, equations 3 and 4.
+public func attentionBlock(
+  _ x: Tensor, weights: AttentionWeights, geometry: WindowGeometry, factors: [Float]? = nil
+) -> Tensor {
+  let job = AttentionJob(x: x, weights: weights, geometry: geometry, factors: factors)
+  let out = Tensor(uninitialized: x.shape)
+  let inputs = [x] + weights.tensors
+  let kept = needsGradient(inputs) ? Tensor(uninitialized: [job.rowCount, 3 * job.channels]) : nil
+  job.forward(into: out, keeping: kept)
+  return record(out, inputs: inputs) { gradient in
+    guard let kept else { return inputs.map { _ in nil } }
+    return job.backward(gradient, qkv: kept)
+  }
+}
+
+/// The numbers one call of `attentionBlock` works with.
+struct AttentionJob {
+  let x: Tensor
+  let weights: AttentionWeights
+  let geometry: WindowGeometry
+  let factors: [Float]?
+  let channels: Int
+  let headSize: Int
+  let scale: Float
+  let windowTotal: Int
+  let rowCount: Int
+  let panels: Panels
+  /// `[h, N, rowLength]`, or `[rowLength]` without a table; -∞ in the padding columns.
+  let bias: Tensor
+
+  init(x: Tensor, weights: AttentionWeights, geometry: WindowGeometry, factors: [Float]?) {
+    self.x = x
+    self.weights = weights
+    self.geometry = geometry
+    self.factors = factors
+    channels = x.shape[2]
+    precondition(
+      x.shape[1] == geometry.tokenCount,
+      "attention over \(geometry.tokenCount) tokens, input \(x.shape)")
+    precondition(
+      channels % weights.headCount == 0, "\(channels) channels, \(weights.headCount) heads")
+    headSize = channels / weights.headCount
+    scale = 1 / Float(headSize).squareRoot()
+    windowTotal = x.shape[0] * geometry.windowCount
+    rowCount = windowTotal * geometry.slotCount
+    panels = Panels(units: windowTotal, rowsPerUnit: geometry.slotCount)
+    bias = Self.expandedBias(weights, geometry)
+  }
+
+  private static func expandedBias(
+    _ weights: AttentionWeights, _ geometry: WindowGeometry
+  ) -> Tensor {
+    let (slots, length) = (geometry.slotCount, geometry.rowLength)
+    guard let table = weights.biasTable else {
+      let row = Tensor(repeating: -.infinity, shape: [length])
+      row.pointer.update(repeating: 0, count: slots)
+      return row
+    }
+    let heads = weights.headCount
+    precondition(
+      weights.biasIndex.count == slots * slots && table.shape[1] == heads,
+      "bias table \(table.shape) and \(weights.biasIndex.count) indices for \(slots) slots")
+    let bias = Tensor(uninitialized: [heads, slots, length])
+    bias.pointer.update(repeating: -.infinity, count: bias.elementCount)
+    weights.biasIndex.withUnsafeBufferPointer { index in
+      for head in 0..<heads {
+        for i in 0..<slots {
+          let row = bias.pointer + (head * slots + i) * length
+          for j in 0..<slots {
+            row[j] = table.pointer[Int(index[i * slots + j]) * heads + head]
+          }
+        }
+      }
+    }
+    return bias
+  }
+
+  /// The token (over all images) in one slot of one window, or nil for padding.
+  @inline(__always)
+  func token(window: Int, slot: Int) -> Int? {
+    let (image, local) = (window / geometry.windowCount, window % geometry.windowCount)
+    let token = geometry.tokens.withUnsafeBufferPointer { $0[local * geometry.slotCount + slot] }
+    return token < 0 ? nil : image * geometry.tokenCount + Int(token)
+  }
+
+  @inline(__always)
+  func factor(window: Int) -> Float { factors?[window / geometry.windowCount] ?? 1 }
+
+  /// Writes the normalised rows of a panel, padding rows as zeros, to `rows`.
+  func gatherNormalized(_ windows: Range<Int>, into rows: UnsafeMutablePointer<Float>) {
+    var row = rows
+    for window in windows {
+      for slot in 0..<geometry.slotCount {
+        if let token = token(window: window, slot: slot) {
+          Kernels.layerNorm(
+            x.pointer + token * channels, weight: weights.normWeight.pointer,
+            bias: weights.normBias.pointer, epsilon: weights.epsilon, into: row, count: channels)
+        } else {
+          row.update(repeating: 0, count: channels)
+        }
+        row += channels
+      }
+    }
+  }
+
+  /// Attention probabilities of one window and head into `scores` (padding columns finite).
+  func probabilities(
+    window: Int, head: Int, qkv: UnsafePointer<Float>, into scores: UnsafeMutablePointer<Float>
+  ) {
+    let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
+    BLAS.gemm(
+      transposeB: true, m: slots, n: slots, k: headSize, alpha: scale, a: qkv + head * headSize,
+      lda: row, b: qkv + channels + head * headSize, ldb: row, c: scores, ldc: length)
+    let hasTable = weights.biasTable != nil
+    let maskIndex = geometry.maskIndices[window % geometry.windowCount]
+    func softmax(_ mask: UnsafePointer<Float>?) {
+      Kernels.maskedSoftmax(
+        scores, bias: bias.pointer + (hasTable ? head * slots * length : 0),
+        biasStride: hasTable ? length : 0, mask: mask, rows: slots, rowLength: length)
+    }
+    if maskIndex < 0 {
+      softmax(nil)
+    } else {
+      geometry.masks[maskIndex].withUnsafeBufferPointer { softmax($0.baseAddress) }
+    }
+  }
+
+  func forward(into out: Tensor, keeping kept: Tensor?) {
+    let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
+    let panelRows = panels.largestSize * slots
+    panels.forEach { _, windows in
+      let rows = windows.count * slots
+      let normalized = Tensor(uninitialized: [panelRows, channels])
+      let mixed = Tensor(uninitialized: [panelRows, channels])
+      let scratch = kept == nil ? Tensor(uninitialized: [panelRows, row]) : nil
+      let scores = Tensor(zeros: [slots, length])
+      let qkv =
+        scratch?.pointer ?? (kept?.pointer ?? normalized.pointer) + windows.lowerBound * slots * row
+      gatherNormalized(windows, into: normalized.pointer)
+      panels.gemm(
+        transposeB: true, m: rows, n: row, k: channels, a: normalized.pointer, lda: channels,
+        b: weights.qkvWeight.pointer, ldb: channels, c: qkv, ldc: row)
+      Kernels.addBias(qkv, weights.qkvBias.pointer, rows: rows, columns: row)
+      for (index, window) in windows.enumerated() {
+        let base = qkv + index * slots * row
+        for head in 0..<weights.headCount {
+          probabilities(window: window, head: head, qkv: base, into: scores.pointer)
+          BLAS.gemm(
+            m: slots, n: headSize, k: slots, a: scores.pointer, lda: length,
+            b: base + 2 * channels + head * headSize, ldb: row,
+            c: mixed.pointer + index * slots * channels + head * headSize, ldc: channels)
+        }
+      }
+      panels.gemm(
+        transposeB: true, m: rows, n: channels, k: channels, a: mixed.pointer, lda: channels,
+        b: weights.projectionWeight.pointer, ldb: channels, c: normalized.pointer, ldc: channels)
+      var result = UnsafePointer(normalized.pointer)
+      for window in windows {
+        let factor = factor(window: window)
+        for slot in 0..<slots {
+          if let token = token(window: window, slot: slot) {
+            Kernels.residual(
+              x.pointer + token * channels, result, bias: weights.projectionBias.pointer,
+              factor: factor, into: out.pointer + token * channels, count: channels)
+          }
+          result += channels
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+extension AttentionJob {
+  /// The gradients of x and of `weights.tensors`, in that order.
+  ///
+  /// First every panel computes its rows' gradients; then the weight gradients are matrix products
+  /// over all rows at once, so that no sum depends on the number of threads.
+  func backward(_ gradient: Tensor, qkv: Tensor) -> [Tensor?] {
+    let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
+    let heads = weights.headCount
+    let panelRows = panels.largestSize * slots
+    let dx = Tensor(uninitialized: x.shape)
+    let dy = Tensor(uninitialized: [rowCount, channels])
+    let mixed = Tensor(uninitialized: [rowCount, channels])
+    let normalized = Tensor(uninitialized: [rowCount, channels])
+    let dqkv = Tensor(uninitialized: [rowCount, row])
+    let biasSize = weights.biasTable == nil ? 0 : heads * slots * length
+    let dBias = Tensor(uninitialized: [panels.count, max(1, biasSize)])
+    let dNorm = Tensor(uninitialized: [panels.count, 2 * channels])
+
+    panels.forEach { panel, windows in
+      let rows = windows.count * slots
+      let first = windows.lowerBound * slots
+      let dMixed = Tensor(uninitialized: [panelRows, channels])
+      let p = Tensor(zeros: [slots, length])
+      let dp = Tensor(zeros: [slots, length])
+      let biasSums = dBias.pointer + panel * biasSize
+      biasSums.update(repeating: 0, count: biasSize)
+      let dyRows = dy.pointer + first * channels
+      gatherGradient(gradient, windows, into: dyRows)
+      panels.gemm(
+        m: rows, n: channels, k: channels, a: dyRows, lda: channels,
+        b: weights.projectionWeight.pointer, ldb: channels, c: dMixed.pointer, ldc: channels)
+      for (index, window) in windows.enumerated() {
+        let at = first + index * slots
+        for head in 0..<heads {
+          attentionBackward(
+            window: window, head: head, qkv: qkv.pointer + at * row,
+            dMixed: dMixed.pointer + index * slots * channels + head * headSize,
+            mixed: mixed.pointer + at * channels + head * headSize,
+            dqkv: dqkv.pointer + at * row, p: p.pointer, dp: dp.pointer)
+          if biasSize > 0 {
+            let sums = biasSums + head * slots * length
+            Kernels.add(sums, dp.pointer, into: sums, count: slots * length)
+          }
+        }
+      }
+      panels.gemm(
+        m: rows, n: channels, k: row, a: dqkv.pointer + first * row, lda: row,
+        b: weights.qkvWeight.pointer, ldb: channels, c: dMixed.pointer, ldc: channels)
+      normBackward(
+        windows, dNormalized: dMixed.pointer, gradient: gradient, dx: dx,
+        normalized: normalized.pointer + first * channels,
+        sums: dNorm.pointer + panel * 2 * channels)
+    }
+
+    let normSums = RowBlocks.columnSums(dNorm.pointer, rows: panels.count, columns: 2 * channels)
+    var gradients: [Tensor?] = [dx] + split(normSums, shape: [channels])
+    gradients.append(
+      weightGradient(
+        dqkv.pointer, normalized.pointer, rows: rowCount, outputs: row, inputs: channels))
+    gradients.append(RowBlocks.columnSums(dqkv.pointer, rows: rowCount, columns: row))
+    gradients.append(
+      weightGradient(
+        dy.pointer, mixed.pointer, rows: rowCount, outputs: channels, inputs: channels))
+    gradients.append(RowBlocks.columnSums(dy.pointer, rows: rowCount, columns: channels))
+    if let table = weights.biasTable { gradients.append(tableGradient(dBias, table: table)) }
+    return gradients
+  }
+
+  /// Rows of the output gradient in window order, times the drop-path factor; padding rows 0.
+  private func gatherGradient(
+    _ gradient: Tensor, _ windows: Range<Int>, into rows: UnsafeMutablePointer<Float>
+  ) {
+    var row = rows
+    for window in windows {
+      let factor = factor(window: window)
+      for slot in 0..<geometry.slotCount {
+        if let token = token(window: window, slot: slot) {
+          Kernels.scale(
+            gradient.pointer + token * channels, by: factor, into: row, count: channels)
+        } else {
+          row.update(repeating: 0, count: channels)
+        }
+        row += channels
+      }
+    }
+  }
+
+  /// One window and head: recomputes p and the mixed values, writes dq, dk, dv; leaves the
+  /// gradient of the scores in `dp`.
+  private func attentionBackward(
+    window: Int, head: Int, qkv: UnsafePointer<Float>, dMixed: UnsafePointer<Float>,
+    mixed: UnsafeMutablePointer<Float>, dqkv: UnsafeMutablePointer<Float>,
+    p: UnsafeMutablePointer<Float>, dp: UnsafeMutablePointer<Float>
+  ) {
+    let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
+    let q = qkv + head * headSize
+    let k = q + channels
+    let v = k + channels
+    let dq = dqkv + head * headSize
+    let dk = dq + channels
+    let dv = dk + channels
+    probabilities(window: window, head: head, qkv: qkv, into: p)
+    BLAS.gemm(
+      m: slots, n: headSize, k: slots, a: p, lda: length, b: v, ldb: row, c: mixed, ldc: channels)
+    BLAS.gemm(
+      transposeA: true, m: slots, n: headSize, k: slots, a: p, lda: length, b: dMixed,
+      ldb: channels, c: dv, ldc: row)
+    BLAS.gemm(
+      transposeB: true, m: slots, n: slots, k: headSize, a: dMixed, lda: channels, b: v, ldb: row,
+      c: dp, ldc: length)
+    Kernels.softmaxBackward(p, dp, rows: slots, rowLength: length)
+    BLAS.gemm(
+      m: slots, n: headSize, k: slots, alpha: scale, a: dp, lda: length, b: k, ldb: row, c: dq,
+      ldc: row)
+    BLAS.gemm(
+      transposeA: true, m: slots, n: headSize, k: slots, alpha: scale, a: dp, lda: length, b: q,
+      ldb: row, c: dk, ldc: row)
+  }
+
+  /// Through the LayerNorm and the residual to dx; also leaves the normalised rows for dW.
+  private func normBackward(
+    _ windows: Range<Int>, dNormalized: UnsafePointer<Float>, gradient: Tensor, dx: Tensor,
+    normalized: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
+  ) {
+    sums.update(repeating: 0, count: 2 * channels)
+    var at = 0
+    for window in windows {
+      for slot in 0..<geometry.slotCount {
+        defer { at += channels }
+        guard let token = token(window: window, slot: slot) else {
+          (normalized + at).update(repeating: 0, count: channels)
+          continue
+        }
+        let source = x.pointer + token * channels
+        let (mean, reciprocal) = Kernels.layerNorm(
+          source, weight: weights.normWeight.pointer, bias: weights.normBias.pointer,
+          epsilon: weights.epsilon, into: normalized + at, count: channels)
+        Kernels.layerNormBackward(
+          source, gradient: dNormalized + at, weight: weights.normWeight.pointer, mean: mean,
+          reciprocal: reciprocal, addend: gradient.pointer + token * channels,
+          into: dx.pointer + token * channels, weightGradient: sums,
+          biasGradient: sums + channels, count: channels)
+      }
+    }
+  }
+
+  /// Adds up the panels' bias gradients in order and scatters them to the table's rows.
+  private func tableGradient(_ partial: Tensor, table: Tensor) -> Tensor {
+    let (slots, length, heads) = (geometry.slotCount, geometry.rowLength, weights.headCount)
+    let width = heads * slots * length
+    let total = Tensor(zeros: [width])
+    ThreadPool.shared.forEach(heads) { head in
+      let at = head * slots * length
+      for panel in 0..<panels.count {
+        Kernels.add(
+          total.pointer + at, partial.pointer + panel * width + at, into: total.pointer + at,
+          count: slots * length)
+      }
+    }
+    let gradient = Tensor(zeros: table.shape)
+    for head in 0..<heads {
+      for i in 0..<slots {
+        for j in 0..<slots {
+          let entry = Int(weights.biasIndex[i * slots + j]) * heads + head
+          gradient.pointer[entry] += total.pointer[(head * slots + i) * length + j]
+        }
+      }
+    }
+    return gradient
+  }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Synchronization
+
+/// A fixed set of threads that share out the pieces of one loop at a time.
+///
+/// Which thread takes which piece is left to chance; what a piece computes must not depend on it.
+/// A loop started from inside a piece runs on the thread that started it.
+public final class ThreadPool: Sendable {
+  /// The pool of this process: one thread a processor, or SWINBENCH_THREADS.
+  public static let shared = ThreadPool(
+    threadCount: ProcessInfo.processInfo.environment["SWINBENCH_THREADS"].flatMap(Int.init)
+      ?? ProcessInfo.processInfo.activeProcessorCount)
+
+  private struct Loop {
+    // The closure lives on the caller's stack; the caller does not return before all are done.
+    let body: @Sendable (Int) -> Void
+    let count: Int
+  }
+
+  private let current = Mutex<Loop?>(nil)
+  private let generation = Atomic<Int>(0)
+  private let nextPiece = Atomic<Int>(0)
+  private let pending = Atomic<Int>(0)
+  private let activeLimit: Atomic<Int>
+  private let condition = NSCondition()
+  private let callers = NSLock()
+
+  /// Starts `threadCount - 1` threads; the caller of a loop is the last one.
+  public init(threadCount: Int) {
+    let workers = max(0, min(threadCount, 256) - 1)
+    activeLimit = Atomic(workers + 1)
+    maximumThreadCount = workers + 1
+    for index in 0..<workers {
+      let thread = Thread { [self] in serve(index + 1) }
+      thread.stackSize = 8 << 20
+      thread.name = "swinbench-\(index + 1)"
+      thread.start()
+    }
+  }
+
+  /// How many threads the pool owns, the caller included.
+  public let maximumThreadCount: Int
+
+  /// How many threads take part in a loop, the caller included; at most `maximumThreadCount`.
+  public var threadCount: Int {
+    get { activeLimit.load(ordering: .relaxed) }
+    set { activeLimit.store(max(1, min(newValue, maximumThreadCount)), ordering: .relaxed) }
+  }
+
+  /// Runs `body` for 0..<count and returns when every piece is done.
+  public func forEach(_ count: Int, _ body: (Int) -> Void) {
+    guard count > 0 else { return }
+    if count == 1 || threadCount == 1 || LoopFlag.isInside || !callers.try() {
+      for piece in 0..<count { body(piece) }
+      return
+    }
+    defer { callers.unlock() }
+    withoutActuallyEscaping(body) { escaping in
+      let box = UnsafeBody(escaping)
+      current.withLock { $0 = Loop(body: { box.body($0) }, count: count) }
+      nextPiece.store(0, ordering: .relaxed)
+      pending.store(maximumThreadCount - 1, ordering: .releasing)
+      condition.lock()
+      generation.add(1, ordering: .releasing)
+      condition.broadcast()
+      condition.unlock()
+      LoopFlag.isInside = true
+      takePieces(count, escaping)
+      LoopFlag.isInside = false
+      var spins = 0
+      while pending.load(ordering: .acquiring) != 0 {
+        spins += 1
+        if spins > 20_000 { sched_yield() }
+      }
+      current.withLock { $0 = nil }
+    }
+  }
+
+  private func takePieces(_ count: Int, _ body: (Int) -> Void) {
+    while true {
+      let piece = nextPiece.add(1, ordering: .relaxed).oldValue
+      guard piece < count else { return }
+      body(piece)
+    }
+  }
+
+  private func serve(_ index: Int) {
+    LoopFlag.isInside = true
+    var seen = 0
+    while true {
+      var spins = 0
+      while generation.load(ordering: .acquiring) == seen, spins < 4_000 { spins += 1 }
+      if generation.load(ordering: .acquiring) == seen {
+        condition.lock()
+        while generation.load(ordering: .acquiring) == seen { condition.wait() }
+        condition.unlock()
+      }
+      seen = generation.load(ordering: .acquiring)
+      if index < activeLimit.load(ordering: .relaxed), let loop = current.withLock({ $0 }) {
+        takePieces(loop.count, loop.body)
+      }
+      pending.subtract(1, ordering: .releasing)
+    }
+  }
+}
+
+/// Carries the closure to other threads; `forEach` outlives every use of it.
+private struct UnsafeBody: @unchecked Sendable {
+  let body: (Int) -> Void
+  init(_ body: @escaping (Int) -> Void) { self.body = body }
+}
+
+/// Whether this thread is running a piece of a loop.
+private enum LoopFlag {
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    pthread_key_create(&key, nil)
+    return key
+  }()
+
+  static var isInside: Bool {
+    get { pthread_getspecific(key) != nil }
+    set { pthread_setspecific(key, newValue ? UnsafeRawPointer(bitPattern: 1) : nil) }
+  }
+}
