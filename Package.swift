@@ -51,7 +51,7 @@ let package = Package(
     library("CounterRandom", uses: []),
     library("VectorMath", uses: ["CVector"]),
     library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom"]),
-    library("Layers", uses: ["TensorCore"]),
+    library("Layers", uses: ["TensorCore", "CounterRandom"]),
     library("VisionData", uses: ["CFormats", "CounterRandom"]),
     library("Models", uses: ["Layers", "CFormats"]),
     library("Evaluation", uses: ["CounterRandom"]),
@@ -61,7 +61,9 @@ let package = Package(
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-data", folder: "Data"),
     // MARK: Tests
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: optimized),
+    .target(
+      name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+      swiftSettings: optimized),
     tests("CounterRandom"), tests("TensorCore"), tests("Layers"), tests("VisionData"),
     tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
   ],

@@ -11,13 +11,10 @@ public final class ThreadPool: Sendable {
     threadCount: ProcessInfo.processInfo.environment["SWINBENCH_THREADS"].flatMap(Int.init)
       ?? ProcessInfo.processInfo.activeProcessorCount)
 
-  private struct Loop {
-    // The closure lives on the caller's stack; the caller does not return before all are done.
-    let body: @Sendable (Int) -> Void
-    let count: Int
-  }
-
-  private let current = Mutex<Loop?>(nil)
+  // The address of the running loop's `LoopBody` and its number of pieces. The body lives on the
+  // caller's stack frame; the caller does not return before every worker has let go of it.
+  private let currentBody = Atomic<UInt>(0)
+  private let currentCount = Atomic<Int>(0)
   private let generation = Atomic<Int>(0)
   private let nextPiece = Atomic<Int>(0)
   private let pending = Atomic<Int>(0)
@@ -56,31 +53,42 @@ public final class ThreadPool: Sendable {
     }
     defer { callers.unlock() }
     withoutActuallyEscaping(body) { escaping in
-      let box = UnsafeBody(escaping)
-      current.withLock { $0 = Loop(body: { box.body($0) }, count: count) }
-      nextPiece.store(0, ordering: .relaxed)
-      pending.store(maximumThreadCount - 1, ordering: .releasing)
-      condition.lock()
-      generation.add(1, ordering: .releasing)
-      condition.broadcast()
-      condition.unlock()
-      LoopFlag.isInside = true
-      takePieces(count, escaping)
-      LoopFlag.isInside = false
-      var spins = 0
-      while pending.load(ordering: .acquiring) != 0 {
-        spins += 1
-        if spins > 20_000 { sched_yield() }
+      let loop = LoopBody(escaping)
+      withExtendedLifetime(loop) {
+        let address = UInt(bitPattern: Unmanaged.passUnretained(loop).toOpaque())
+        currentBody.store(address, ordering: .relaxed)
+        currentCount.store(count, ordering: .relaxed)
+        nextPiece.store(0, ordering: .relaxed)
+        pending.store(maximumThreadCount - 1, ordering: .releasing)
+        condition.lock()
+        generation.add(1, ordering: .releasing)
+        condition.broadcast()
+        condition.unlock()
+        LoopFlag.isInside = true
+        takePieces()
+        LoopFlag.isInside = false
+        var spins = 0
+        while pending.load(ordering: .acquiring) != 0 {
+          spins += 1
+          if spins > 20_000 { sched_yield() }
+        }
       }
-      current.withLock { $0 = nil }
     }
   }
 
-  private func takePieces(_ count: Int, _ body: (Int) -> Void) {
-    while true {
-      let piece = nextPiece.add(1, ordering: .relaxed).oldValue
-      guard piece < count else { return }
-      body(piece)
+  /// Runs pieces until none are left. Every reference to the body is gone when it returns.
+  @inline(never)
+  private func takePieces() {
+    guard let address = UnsafeRawPointer(bitPattern: currentBody.load(ordering: .relaxed)) else {
+      return
+    }
+    let count = currentCount.load(ordering: .relaxed)
+    Unmanaged<LoopBody>.fromOpaque(address)._withUnsafeGuaranteedRef { loop in
+      while true {
+        let piece = nextPiece.add(1, ordering: .relaxed).oldValue
+        guard piece < count else { return }
+        loop.body(piece)
+      }
     }
   }
 
@@ -96,16 +104,14 @@ public final class ThreadPool: Sendable {
         condition.unlock()
       }
       seen = generation.load(ordering: .acquiring)
-      if index < activeLimit.load(ordering: .relaxed), let loop = current.withLock({ $0 }) {
-        takePieces(loop.count, loop.body)
-      }
+      if index < activeLimit.load(ordering: .relaxed) { takePieces() }
       pending.subtract(1, ordering: .releasing)
     }
   }
 }
 
-/// Carries the closure to other threads; `forEach` outlives every use of it.
-private struct UnsafeBody: @unchecked Sendable {
+/// The closure of one loop.
+private final class LoopBody {
   let body: (Int) -> Void
   init(_ body: @escaping (Int) -> Void) { self.body = body }
 }

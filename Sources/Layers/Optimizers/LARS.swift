@@ -1,0 +1,58 @@
+/// Layer-wise adaptive rate scaling with momentum, in BYOL's form.
+///
+///     g ← g + wd·p;  g ← g · η·‖p‖/‖g‖ (adapted parameters; 1 if a norm is 0)
+///     v ← μ·v + g;   p ← p − lr·v
+///
+/// Source: You et al., Large Batch Training of Convolutional Networks, 2017.
+/// Differs from the source: the learning rate stays outside the momentum buffer.
+public final class LARS: Optimizer {
+  public let parameters: [OptimizedParameter]
+  public var learningRate: Float
+  public var stepCount = 0
+  private let momentum: Float
+  private let trust: Float
+  private let velocities: [Tensor]
+
+  /// Optimises `parameters`; decay and adaptation are theirs to choose.
+  public init(
+    _ parameters: [OptimizedParameter], learningRate: Float, momentum: Float = 0.9,
+    trust: Float = 1e-3
+  ) {
+    self.parameters = parameters
+    self.learningRate = learningRate
+    self.momentum = momentum
+    self.trust = trust
+    velocities = parameters.map { Tensor(zeros: $0.tensor.shape) }
+  }
+
+  public var state: [(key: String, tensor: Tensor)] {
+    zip(parameters, velocities).map { (key: $0.key + ".velocity", tensor: $1) }
+  }
+
+  public func step() {
+    for (parameter, velocity) in zip(parameters, velocities) {
+      guard let gradient = parameter.tensor.gradient else { continue }
+      let p = parameter.tensor.pointer
+      let g = gradient.pointer
+      let v = velocity.pointer
+      let count = parameter.tensor.elementCount
+      let decay = parameter.weightDecay
+      var adaptation: Float = 1
+      if parameter.isAdapted {
+        var squares = 0.0
+        for i in 0..<count {
+          let slope = g[i] + decay * p[i]
+          squares += Double(slope) * Double(slope)
+        }
+        let slopeNorm = Float(squares.squareRoot())
+        let weightNorm = sumOfSquares(parameter.tensor).squareRoot()
+        if slopeNorm > 0, weightNorm > 0 { adaptation = trust * weightNorm / slopeNorm }
+      }
+      for i in 0..<count {
+        v[i] = momentum * v[i] + adaptation * (g[i] + decay * p[i])
+        p[i] -= learningRate * v[i]
+      }
+    }
+    stepCount += 1
+  }
+}

@@ -1,0 +1,62 @@
+/// A parameter under optimisation, with the settings that may differ from its neighbours'.
+public struct OptimizedParameter {
+  /// The parameter's key.
+  public let key: String
+  /// The parameter.
+  public let tensor: Tensor
+  /// Decay of this parameter; 0 for norms and biases in most recipes.
+  public let weightDecay: Float
+  /// Whether LARS adapts the step of this parameter.
+  public let isAdapted: Bool
+
+  /// Lists a parameter.
+  public init(key: String, tensor: Tensor, weightDecay: Float = 0, isAdapted: Bool = true) {
+    self.key = key
+    self.tensor = tensor
+    self.weightDecay = weightDecay
+    self.isAdapted = isAdapted
+  }
+}
+
+/// Changes parameters by their gradients.
+public protocol Optimizer: AnyObject {
+  /// What is optimised, in order.
+  var parameters: [OptimizedParameter] { get }
+  /// The step size of the next update; schedules write it.
+  var learningRate: Float { get set }
+  /// One update. Parameters without a gradient stay as they are.
+  func step()
+  /// The optimiser's memory by key, for exact resume.
+  var state: [(key: String, tensor: Tensor)] { get }
+  /// Updates made so far.
+  var stepCount: Int { get set }
+}
+
+extension Optimizer {
+  /// Forgets the gradients.
+  public func clearGradients() {
+    for parameter in parameters { parameter.tensor.gradient = nil }
+  }
+}
+
+/// Scales all gradients so that their joint L2 norm is at most `limit`.
+///
+/// The factor is min(1, limit / (norm + 1e-6)).
+///
+/// - Returns: The norm before clipping; not finite when a gradient is not.
+@discardableResult
+public func clipGradientNorm(_ parameters: [OptimizedParameter], limit: Float) -> Float {
+  var squares = 0.0
+  for parameter in parameters {
+    guard let gradient = parameter.tensor.gradient else { continue }
+    squares += Double(sumOfSquares(gradient))
+  }
+  let norm = Float(squares.squareRoot())
+  let factor = limit / (norm + 1e-6)
+  if factor < 1 {
+    for parameter in parameters {
+      if let gradient = parameter.tensor.gradient { scaleInPlace(gradient, by: factor) }
+    }
+  }
+  return norm
+}

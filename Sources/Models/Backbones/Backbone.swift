@@ -1,0 +1,75 @@
+@_exported import CounterRandom
+@_exported import Layers
+
+/// A network that turns images into feature vectors.
+public protocol Backbone: Module {
+  /// The features a linear probe sees.
+  ///
+  /// - Parameter images: `[B, 3, H, W]`, normalised.
+  /// - Returns: `[B, featureCount]`.
+  func features(_ images: Tensor) -> Tensor
+  /// Length of the feature vector.
+  var featureCount: Int { get }
+  /// What the network is, for tables and checkpoints.
+  var architecture: Architecture { get }
+  /// Where random branches (drop path) take their draws from; nil in evaluation.
+  var dropPath: DropPathContext? { get set }
+}
+
+/// The draws of one forward pass in training mode.
+public struct DropPathContext: Sendable {
+  /// The rate of the last block; earlier blocks have proportionally less.
+  public let rate: Float
+  /// The run's seed.
+  public let seed: UInt64
+  /// The optimiser's step.
+  public let step: Int
+  /// Tells apart the forward passes of one step (views, branches).
+  public let pass: Int
+
+  /// Names the draws of one forward pass.
+  public init(rate: Float, seed: UInt64, step: Int, pass: Int = 0) {
+    self.rate = rate
+    self.seed = seed
+    self.step = step
+    self.pass = pass
+  }
+
+  /// One factor an image for a branch, or nil where nothing is dropped.
+  func factors(block: Int, of blockCount: Int, branch: Int, batchSize: Int) -> [Float]? {
+    let share = blockCount > 1 ? Float(block) / Float(blockCount - 1) : 1
+    var stream = RandomStream(
+      seed: seed, purpose: .dropPath, epoch: step, sample: (pass << 20) | (block << 1) | branch)
+    return dropPathFactors(batchSize: batchSize, rate: rate * share, stream: &stream)
+  }
+}
+
+/// The shape of a backbone: everything that decides which weights fit it.
+public enum Architecture: Sendable, Hashable {
+  /// A Swin Transformer.
+  case swin(SwinConfiguration)
+  /// A plain vision transformer.
+  case visionTransformer(VisionTransformerConfiguration)
+
+  /// The name in tables: `Swin-T`, `DeiT-S`, or the numbers.
+  public var name: String {
+    switch self {
+    case .swin(let configuration): configuration.name
+    case .visionTransformer(let configuration): configuration.name
+    }
+  }
+
+  /// Builds the network with fresh weights.
+  ///
+  /// - Parameters:
+  ///   - inputSize: Side of the square images it will see, in pixels.
+  ///   - seed: Seed of the initial weights.
+  public func makeBackbone(inputSize: Int, seed: UInt64) -> any Backbone {
+    switch self {
+    case .swin(let configuration):
+      SwinTransformer(configuration, inputSize: inputSize, initializer: Initializer(seed: seed))
+    case .visionTransformer(let configuration):
+      VisionTransformer(configuration, inputSize: inputSize, initializer: Initializer(seed: seed))
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/// The numbers that define a Swin Transformer.
+public struct SwinConfiguration: Sendable, Hashable {
+  /// Side of a patch, in pixels.
+  public var patchSize = 4
+  /// Channels of the first stage; each later stage doubles them.
+  public var embeddingSize: Int
+  /// Blocks a stage.
+  public var depths: [Int]
+  /// Attention heads a stage.
+  public var headCounts: [Int]
+  /// Side of a window, in tokens.
+  public var windowSize: Int
+  /// Hidden size of the MLP over the channels.
+  public var mlpRatio = 4
+
+  /// Sets the numbers; patch 4 and MLP ratio 4 are the family's.
+  public init(embeddingSize: Int, depths: [Int], headCounts: [Int], windowSize: Int) {
+    self.embeddingSize = embeddingSize
+    self.depths = depths
+    self.headCounts = headCounts
+    self.windowSize = windowSize
+  }
+
+  /// Swin-T: 27,519,354 parameters without a head.
+  public static let tiny = SwinConfiguration(
+    embeddingSize: 96, depths: [2, 2, 6, 2], headCounts: [3, 6, 12, 24], windowSize: 7)
+
+  /// The smallest member that still has every part: for generated data at small input sizes.
+  public static let mini = SwinConfiguration(
+    embeddingSize: 32, depths: [1, 1, 2, 1], headCounts: [1, 2, 4, 8], windowSize: 4)
+
+  /// The name in tables.
+  public var name: String {
+    var base = self
+    base.windowSize = Self.tiny.windowSize
+    if base == .tiny { return windowSize == 7 ? "Swin-T" : "Swin-T (window \(windowSize))" }
+    if self == .mini { return "Swin-mini" }
+    let stages = depths.map(String.init).joined(separator: "-")
+    return "Swin (\(embeddingSize) channels, depths \(stages), window \(windowSize))"
+  }
+
+  /// Channels of stage `stage`.
+  public func channels(_ stage: Int) -> Int { embeddingSize << stage }
+}

@@ -1,0 +1,164 @@
+/// The numbers that define a plain vision transformer.
+public struct VisionTransformerConfiguration: Sendable, Hashable {
+  /// Side of a patch, in pixels.
+  public var patchSize: Int
+  /// Channels.
+  public var embeddingSize: Int
+  /// Blocks.
+  public var depth: Int
+  /// Attention heads.
+  public var headCount: Int
+  /// Whether the position embedding is a constant (MoCo v3).
+  public var hasFixedPositions = false
+  /// Whether a distillation token follows the class token.
+  public var hasDistillationToken = false
+
+  /// Sets the numbers.
+  public init(patchSize: Int, embeddingSize: Int, depth: Int, headCount: Int) {
+    self.patchSize = patchSize
+    self.embeddingSize = embeddingSize
+    self.depth = depth
+    self.headCount = headCount
+  }
+
+  /// DeiT-S: 21,665,664 parameters without a head.
+  public static let deitSmall = VisionTransformerConfiguration(
+    patchSize: 16, embeddingSize: 384, depth: 12, headCount: 6)
+
+  /// The name in tables.
+  public var name: String {
+    var plain = self
+    plain.hasFixedPositions = false
+    plain.hasDistillationToken = false
+    let suffix = hasDistillationToken ? " distilled" : ""
+    if plain == .deitSmall { return "DeiT-S" + suffix }
+    plain.headCount = Self.deitSmall.headCount
+    if plain == .deitSmall { return "ViT-S (\(headCount) heads)" + suffix }
+    return "ViT (\(embeddingSize) channels, depth \(depth), \(headCount) heads, "
+      + "patch \(patchSize))" + suffix
+  }
+}
+
+/// One pre-norm transformer block with global attention.
+///
+/// State keys: `norm1.*`, `attn.qkv.*`, `attn.proj.*`, `norm2.*`, `mlp.fc1.*`, `mlp.fc2.*`.
+final class TransformerBlock: Module {
+  let headCount: Int
+  let norm1, norm2: LayerNorm
+  let qkv, projection, hidden, output: Linear
+
+  init(channels: Int, headCount: Int, key: String, initializer: Initializer) {
+    self.headCount = headCount
+    norm1 = LayerNorm(channels, epsilon: 1e-6)
+    norm2 = LayerNorm(channels, epsilon: 1e-6)
+    qkv = Linear(truncatedNormal: channels, 3 * channels, key: key + "attn.qkv.", initializer)
+    projection = Linear(truncatedNormal: channels, channels, key: key + "attn.proj.", initializer)
+    hidden = Linear(truncatedNormal: channels, 4 * channels, key: key + "mlp.fc1.", initializer)
+    output = Linear(truncatedNormal: 4 * channels, channels, key: key + "mlp.fc2.", initializer)
+  }
+
+  func callAsFunction(_ x: Tensor, factors: ([Float]?, [Float]?)) -> Tensor {
+    let weights = AttentionWeights(
+      normWeight: norm1.weight, normBias: norm1.bias, epsilon: norm1.epsilon,
+      qkvWeight: qkv.weight, qkvBias: qkv.bias ?? Tensor(zeros: [qkv.weight.shape[0]]),
+      projectionWeight: projection.weight,
+      projectionBias: projection.bias ?? Tensor(zeros: [projection.weight.shape[0]]),
+      biasTable: nil, biasIndex: [], headCount: headCount)
+    let attended = attentionBlock(
+      x, weights: weights, geometry: .global(tokenCount: x.shape[1]), factors: factors.0)
+    return mlpBlock(
+      attended, weights: MLPWeights(norm: norm2, hidden: hidden, output: output),
+      factors: factors.1)
+  }
+
+  func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    norm1.visitParameters(prefix + "norm1.", visit)
+    qkv.visitParameters(prefix + "attn.qkv.", visit)
+    projection.visitParameters(prefix + "attn.proj.", visit)
+    norm2.visitParameters(prefix + "norm2.", visit)
+    hidden.visitParameters(prefix + "mlp.fc1.", visit)
+    output.visitParameters(prefix + "mlp.fc2.", visit)
+  }
+}
+
+/// A vision transformer (ViT, DeiT): one sequence of patches with a class token in front.
+///
+/// - in: `[B, 3, H, W]`, H and W multiples of the patch size
+/// - out: `features` `[B, C]`, the class token after the final norm
+///
+/// State keys: `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`, `norm.*`
+/// (and `dist_token` when distilled).
+///
+/// Source: Touvron et al., Training data-efficient image transformers, 2021.
+public final class VisionTransformer: Backbone {
+  /// The numbers of this network.
+  public let configuration: VisionTransformerConfiguration
+  public var dropPath: DropPathContext?
+  private let classToken: Tensor
+  private let distillationToken: Tensor?
+  private let positions: Tensor
+  private let patchWeight, patchBias: Tensor
+  private let blocks: [TransformerBlock]
+  private let norm: LayerNorm
+
+  /// Builds the network with fresh weights for square images of `inputSize` pixels.
+  public init(
+    _ configuration: VisionTransformerConfiguration, inputSize: Int = 224, initializer: Initializer
+  ) {
+    self.configuration = configuration
+    let (channels, patch) = (configuration.embeddingSize, configuration.patchSize)
+    let grid = inputSize / patch
+    let leading = configuration.hasDistillationToken ? 2 : 1
+    classToken = initializer.truncatedNormal([1, 1, channels], key: "cls_token")
+    distillationToken =
+      configuration.hasDistillationToken
+      ? initializer.truncatedNormal([1, 1, channels], key: "dist_token") : nil
+    positions = initializer.truncatedNormal([1, leading + grid * grid, channels], key: "pos_embed")
+    let fanIn = 3 * patch * patch
+    patchWeight = initializer.uniformFan(
+      [channels, 3, patch, patch], key: "patch_embed.proj.weight", fanIn: fanIn)
+    patchBias = initializer.uniformFan([channels], key: "patch_embed.proj.bias", fanIn: fanIn)
+    blocks = (0..<configuration.depth).map { block in
+      TransformerBlock(
+        channels: channels, headCount: configuration.headCount, key: "blocks.\(block).",
+        initializer: initializer)
+    }
+    norm = LayerNorm(channels, epsilon: 1e-6)
+    for tensor in [classToken, patchWeight, patchBias] { tensor.requiresGradient = true }
+    distillationToken?.requiresGradient = true
+    positions.requiresGradient = !configuration.hasFixedPositions
+  }
+
+  public var featureCount: Int { configuration.embeddingSize }
+
+  public var architecture: Architecture { .visionTransformer(configuration) }
+
+  public func features(_ images: Tensor) -> Tensor {
+    let channels = configuration.embeddingSize
+    let patches = patchEmbedding(images, weight: patchWeight, bias: patchBias)
+    let leading = ([classToken] + (distillationToken.map { [$0] } ?? []))
+      .map { $0.reshaped(to: [1, channels]) }
+    var x = withLeadingTokens(patches, tokens: concatenated(leading), positions: positions)
+    for (index, block) in blocks.enumerated() {
+      func factors(_ branch: Int) -> [Float]? {
+        dropPath?.factors(
+          block: index, of: blocks.count, branch: branch, batchSize: images.shape[0])
+      }
+      x = block(x, factors: (factors(0), factors(1)))
+    }
+    // Only the class token is used, and the norm works token by token.
+    return norm(selectedToken(x, at: 0))
+  }
+
+  public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    visit(prefix + "cls_token", classToken)
+    visit(prefix + "pos_embed", positions)
+    if let distillationToken { visit(prefix + "dist_token", distillationToken) }
+    visit(prefix + "patch_embed.proj.weight", patchWeight)
+    visit(prefix + "patch_embed.proj.bias", patchBias)
+    for (index, block) in blocks.enumerated() {
+      block.visitParameters(prefix + "blocks.\(index).", visit)
+    }
+    norm.visitParameters(prefix + "norm.", visit)
+  }
+}

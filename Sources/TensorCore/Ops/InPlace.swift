@@ -1,0 +1,31 @@
+/// Runs `body` on consecutive ranges of 0..<count, shared out to the pool.
+public func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
+  RowBlocks.forEach(rows: count, columns: 1, body)
+}
+
+/// Σ x² in a fixed order.
+public func sumOfSquares(_ x: Tensor) -> Float {
+  RowBlocks.accumulate(rows: x.elementCount, columns: 1, width: 1) { range, sums in
+    let at = x.pointer + range.lowerBound
+    sums[0] += Kernels.dot(at, at, count: range.count)
+  }.item
+}
+
+/// x ← factor · x, in place; for gradients and optimisers, never for recorded tensors.
+public func scaleInPlace(_ x: Tensor, by factor: Float) {
+  RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
+    let at = x.pointer + range.lowerBound
+    Kernels.scale(at, by: factor, into: at, count: range.count)
+  }
+}
+
+/// target ← momentum · target + (1 − momentum) · source, in place: a moving average of weights.
+public func moveAverage(_ target: Tensor, towards source: Tensor, momentum: Float) {
+  precondition(target.shape == source.shape, "\(target.shape) and \(source.shape) differ")
+  RowBlocks.forEach(rows: target.elementCount, columns: 1) { range in
+    let at = target.pointer + range.lowerBound
+    // t + (1−m)(s − t) keeps equal tensors equal to the last bit.
+    let from = source.pointer + range.lowerBound
+    for i in 0..<range.count { at[i] += (1 - momentum) * (from[i] - at[i]) }
+  }
+}
