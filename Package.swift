@@ -52,19 +52,23 @@ let package = Package(
     library("VectorMath", uses: ["CVector"]),
     library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom"]),
     library("Layers", uses: ["TensorCore", "CounterRandom"]),
-    library("VisionData", uses: ["CFormats", "CounterRandom"]),
-    library("Models", uses: ["Layers", "CFormats"]),
+    library("FileSupport", uses: ["CFormats"]),
+    library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport"]),
+    library("Models", uses: ["Layers", "FileSupport"]),
     library("Evaluation", uses: ["CounterRandom"]),
-    library("Reporting", uses: ["Evaluation"]),
+    library("Reporting", uses: ["Evaluation", "FileSupport"]),
     library("Harness", uses: ["Models", "VisionData", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-data", folder: "Data"),
+    .executableTarget(
+      name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
+      exclude: ["README.md"], swiftSettings: optimized),
     // MARK: Tests
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("TensorCore"), tests("Layers"), tests("VisionData"),
+    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"), tests("VisionData"),
     tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
   ],
   swiftLanguageModes: [.v6])

@@ -1,0 +1,105 @@
+import Foundation
+import Models
+
+/// Measures the engine: matrix products, and Swin-T inference and training throughput.
+///
+/// Prints one JSON object a line. `Benchmarks/compare.sh` runs it beside PyTorch.
+@main
+struct BenchKernels {
+  static func main() {
+    if let error = BLAS.loadingError {
+      FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
+      exit(70)
+    }
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let wanted = arguments.first ?? "all"
+    guard ["all", "sgemm", "inference", "training"].contains(wanted) else {
+      FileHandle.standardError.write(
+        Data("Error: unknown part '\(wanted)'; use sgemm, inference, training or all\n".utf8))
+      exit(64)
+    }
+    if wanted == "all" || wanted == "sgemm" { matrixProducts() }
+    if wanted == "all" || wanted == "inference" {
+      for batch in [1, 8, 32] { inference(batch: batch) }
+    }
+    if wanted == "all" || wanted == "training" {
+      for batch in [8, 16] { training(batch: batch) }
+    }
+  }
+
+  static func matrixProducts() {
+    for (m, n, k) in [(1024, 1024, 1024), (3136, 288, 96), (784, 768, 192), (392, 1536, 384)] {
+      let a = Tensor(repeating: 0.5, shape: [m, k])
+      let b = Tensor(repeating: 0.25, shape: [n, k])
+      let c = Tensor(zeros: [m, n])
+      let repeats = max(1, Int(1e10 / (2.0 * Double(m * n * k))))
+      let seconds = best {
+        for _ in 0..<repeats {
+          BLAS.parallelGemm(
+            transposeB: true, m: m, n: n, k: k, a: a.pointer, lda: k, b: b.pointer, ldb: k,
+            c: c.pointer, ldc: n)
+        }
+      }
+      let rate = 2.0 * Double(m * n * k * repeats) / seconds / 1e9
+      report(["part": "sgemm", "shape": "\(m)x\(n)x\(k)", "gflops": rate, "core": BLAS.coreName])
+    }
+  }
+
+  static func inference(batch: Int) {
+    let model = SwinTransformer(.tiny, initializer: Initializer(seed: 0))
+    let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
+    let seconds = best { withoutGradients { _ = model.features(images) } }
+    report(["part": "inference", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
+  }
+
+  static func training(batch: Int) {
+    let model = SwinTransformer(.tiny, initializer: Initializer(seed: 0))
+    let head = Linear(truncatedNormal: 768, 1000, key: "head.", Initializer(seed: 0))
+    let parameters = (model.parameters + head.parameters).map {
+      OptimizedParameter(key: $0.key, tensor: $0.tensor, weightDecay: 0.05)
+    }
+    let optimizer = AdamW(parameters, learningRate: 1e-4)
+    let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
+    let targets = (0..<batch).map { $0 * 31 % 1000 }
+    let seconds = best {
+      crossEntropy(head(model.features(images)), targets: targets).backward()
+      optimizer.step()
+      optimizer.clearGradients()
+    }
+    report(["part": "training", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
+  }
+
+  /// The shortest of several runs after one to warm up; at least three, for about six seconds.
+  static func best(_ body: () -> Void) -> Double {
+    body()
+    var shortest = Double.infinity
+    var total = 0.0
+    var runs = 0
+    while runs < 3 || total < 6 {
+      let start = DispatchTime.now().uptimeNanoseconds
+      body()
+      let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+      shortest = min(shortest, seconds)
+      total += seconds
+      runs += 1
+    }
+    return shortest
+  }
+
+  static func report(_ fields: [String: Any]) {
+    var fields = fields
+    fields["threads"] = ThreadPool.shared.threadCount
+    fields["peakMiB"] = peakMiB()
+    fields["who"] = "swinbench"
+    if let data = try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys]) {
+      FileHandle.standardOutput.write(data + Data("\n".utf8))
+    }
+  }
+
+  /// The most memory this process ever held, in MiB.
+  static func peakMiB() -> Int {
+    var usage = rusage()
+    getrusage(0, &usage)  // 0 is RUSAGE_SELF
+    return usage.ru_maxrss / 1024
+  }
+}

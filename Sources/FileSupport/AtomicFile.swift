@@ -1,0 +1,159 @@
+import Foundation
+
+/// Writes files so that a reader sees the old bytes or the new ones, never a part.
+public enum AtomicFile {
+  /// Writes beside the file, flushes to disk and renames over it.
+  ///
+  /// Missing folders on the way are made.
+  ///
+  /// - Throws: `FileError` when the disk is full or the place may not be written.
+  public static func write(_ bytes: some Sequence<UInt8>, to path: String) throws(FileError) {
+    try write(to: path) { (writer: inout Writer) throws(FileError) in
+      try writer.append(Array(bytes))
+    }
+  }
+
+  /// Writes text as UTF-8.
+  ///
+  /// - Throws: `FileError` when the disk is full or the place may not be written.
+  public static func write(text: String, to path: String) throws(FileError) {
+    try write(Array(text.utf8), to: path)
+  }
+
+  /// Writes piece by piece; nothing is left behind when `body` throws.
+  ///
+  /// - Throws: What `body` throws, or `FileError`.
+  public static func write(
+    to path: String, _ body: (inout Writer) throws(FileError) -> Void
+  ) throws(FileError) {
+    let folder = (path as NSString).deletingLastPathComponent
+    if !folder.isEmpty { try makeFolder(folder) }
+    let aside = "\(path).partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    let descriptor = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError.system(path, doing: "write", code: errno) }
+    var writer = Writer(path: path, descriptor: descriptor)
+    do throws(FileError) {
+      try body(&writer)
+      guard fsync(descriptor) == 0 else {
+        throw FileError.system(path, doing: "write", code: errno)
+      }
+    } catch {
+      close(descriptor)
+      unlink(aside)
+      throw error
+    }
+    guard close(descriptor) == 0, rename(aside, path) == 0 else {
+      let code = errno
+      unlink(aside)
+      throw FileError.system(path, doing: "write", code: code)
+    }
+    // The rename itself is on disk only when its folder is.
+    let parent = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+    if parent >= 0 {
+      fsync(parent)
+      close(parent)
+    }
+  }
+
+  /// Makes a folder and those above it.
+  ///
+  /// - Throws: `FileError` when one of them cannot be made.
+  public static func makeFolder(_ path: String) throws(FileError) {
+    if mkdir(path, 0o755) == 0 || errno == EEXIST {
+      var info = stat()
+      guard stat(path, &info) == 0 else { throw .system(path, doing: "write", code: errno) }
+      guard info.st_mode & S_IFMT == S_IFDIR else {
+        throw FileError(
+          path: path, problem: "is a file where a folder is needed",
+          remedy: "move it away or choose another place", exitCode: .cannotWrite)
+      }
+      return
+    }
+    guard errno == ENOENT else { throw .system(path, doing: "write", code: errno) }
+    let parent = (path as NSString).deletingLastPathComponent
+    guard !parent.isEmpty, parent != path else { throw .system(path, doing: "write", code: ENOENT) }
+    try makeFolder(parent)
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+      throw .system(path, doing: "write", code: errno)
+    }
+  }
+
+  /// An open file that is not yet under its name.
+  public struct Writer {
+    let path: String
+    let descriptor: Int32
+    /// Bytes written so far.
+    public private(set) var count = 0
+
+    init(path: String, descriptor: Int32) {
+      self.path = path
+      self.descriptor = descriptor
+    }
+
+    /// Appends bytes.
+    ///
+    /// - Throws: `FileError` when the disk is full.
+    public mutating func append(_ bytes: [UInt8]) throws(FileError) {
+      let code = bytes.withUnsafeBytes { writeAll($0, descriptor) }
+      guard code == 0 else { throw .system(path, doing: "write", code: code) }
+      count += bytes.count
+    }
+
+    /// Appends the bytes of an array of plain values.
+    ///
+    /// - Throws: `FileError` when the disk is full.
+    public mutating func append(_ floats: [Float]) throws(FileError) {
+      let code = floats.withUnsafeBytes { writeAll($0, descriptor) }
+      guard code == 0 else { throw .system(path, doing: "write", code: code) }
+      count += floats.count * MemoryLayout<Float>.stride
+    }
+  }
+}
+
+/// Writes everything; returns 0 or the error code.
+func writeAll(_ bytes: UnsafeRawBufferPointer, _ descriptor: Int32) -> Int32 {
+  var at = 0
+  while at < bytes.count {
+    let put = Foundation.write(descriptor, bytes.baseAddress.map { $0 + at }, bytes.count - at)
+    if put < 0, errno == EINTR { continue }
+    if put < 0 { return errno }
+    at += put
+  }
+  return 0
+}
+
+/// A file that only grows, one line at a time; each line reaches the system whole.
+public final class AppendOnlyFile {
+  private let path: String
+  private let descriptor: Int32
+
+  /// Opens the file at its end, making it if needed.
+  ///
+  /// - Parameter length: Cuts the file to this length first (a torn last line).
+  /// - Throws: `FileError` when it cannot be opened for writing.
+  public init(path: String, cutTo length: Int? = nil) throws(FileError) {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw .system(path, doing: "write", code: errno) }
+    if let length, ftruncate(descriptor, off_t(length)) != 0 {
+      throw .system(path, doing: "write", code: errno)
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Appends text.
+  ///
+  /// - Throws: `FileError` when the disk is full.
+  public func append(_ text: String) throws(FileError) {
+    let code = Array(text.utf8).withUnsafeBytes { writeAll($0, descriptor) }
+    guard code == 0 else { throw .system(path, doing: "write", code: code) }
+  }
+
+  /// Flushes to disk.
+  ///
+  /// - Throws: `FileError` when the disk is full.
+  public func synchronize() throws(FileError) {
+    guard fsync(descriptor) == 0 else { throw .system(path, doing: "write", code: errno) }
+  }
+}

@@ -1,0 +1,83 @@
+import CounterRandom
+import Foundation
+
+/// Draws boxes of random area and aspect ratio.
+///
+/// Up to ten draws are tried; then the largest centred box of an allowed ratio is used.
+///
+/// Source: Szegedy et al., Going Deeper with Convolutions, 2015; torchvision's RandomResizedCrop.
+public struct RandomResizedCrop: Sendable, Equatable {
+  /// Area as a fraction of the image's.
+  public var scale: ClosedRange<Double>
+  /// Width over height; drawn uniformly in its logarithm.
+  public var ratio: ClosedRange<Double>
+
+  /// Boxes of 8 to 100 % of the area and ratio 3:4 to 4:3.
+  public init(scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3)) {
+    self.scale = scale
+    self.ratio = ratio
+  }
+
+  /// A box inside an image of `width`x`height` pixels.
+  public func box(width: Int, height: Int, stream: inout RandomStream) -> PixelBox {
+    let area = Double(width * height)
+    let logarithms = (log(ratio.lowerBound), log(ratio.upperBound))
+    for _ in 0..<10 {
+      let target = area * stream.uniform(scale.lowerBound, scale.upperBound)
+      let aspect = exp(stream.uniform(logarithms.0, logarithms.1))
+      let w = Int((target * aspect).squareRoot().rounded(.toNearestOrEven))
+      let h = Int((target / aspect).squareRoot().rounded(.toNearestOrEven))
+      if 0 < w, w <= width, 0 < h, h <= height {
+        let top = stream.below(height - h + 1)
+        let left = stream.below(width - w + 1)
+        return PixelBox(left: left, top: top, width: w, height: h)
+      }
+    }
+    return fallback(width: width, height: height)
+  }
+
+  /// The centred box used when no draw fits.
+  func fallback(width: Int, height: Int) -> PixelBox {
+    let aspect = Double(width) / Double(height)
+    var (w, h) = (width, height)
+    if aspect < ratio.lowerBound {
+      h = Int((Double(w) / ratio.lowerBound).rounded(.toNearestOrEven))
+    } else if aspect > ratio.upperBound {
+      w = Int((Double(h) * ratio.upperBound).rounded(.toNearestOrEven))
+    }
+    return PixelBox(left: (width - w) / 2, top: (height - h) / 2, width: w, height: h)
+  }
+}
+
+extension RGBImage {
+  /// The image with its shorter side at `size` pixels; the longer one is cut to whole pixels.
+  public func resized(shorterSide size: Int, filter: ResamplingFilter) -> RGBImage {
+    let (short, long) = (min(width, height), max(width, height))
+    guard short != size else { return self }
+    let longer = Int(Double(size * long) / Double(short))
+    return resized(
+      width: width <= height ? size : longer, height: width <= height ? longer : size,
+      filter: filter)
+  }
+
+  /// The square of `size` pixels in the middle; smaller images get a black border first.
+  public func centerCropped(_ size: Int) -> RGBImage {
+    var image = self
+    if width < size || height < size {
+      let left = max(0, (size - width) / 2)
+      let top = max(0, (size - height) / 2)
+      image = RGBImage(width: max(width, size), height: max(height, size))
+      for y in 0..<height {
+        for x in 0..<width * 3 {
+          image.pixels[((y + top) * image.width + left) * 3 + x] = pixels[y * width * 3 + x]
+        }
+      }
+    }
+    func offset(_ length: Int) -> Int {
+      Int((Double(length - size) / 2).rounded(.toNearestOrEven))
+    }
+    return image.cropped(
+      to: PixelBox(
+        left: offset(image.width), top: offset(image.height), width: size, height: size))
+  }
+}

@@ -1,0 +1,160 @@
+import CounterRandom
+
+/// Turns a decoded image into the one a network sees, with draws from one stream.
+public protocol ImageTransform: Sendable {
+  /// The transformed image.
+  func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage
+  /// Every setting in one line; equal lines make equal pixels.
+  var summary: String { get }
+}
+
+/// Resize the shorter side, crop the centre: how test images are seen.
+public struct EvaluationTransform: ImageTransform, Equatable {
+  /// Pixels of the shorter side before the crop.
+  public var resizeSize: Int
+  /// Pixels of the crop's side.
+  public var cropSize: Int
+  /// How pixels are weighed.
+  public var filter: ResamplingFilter
+
+  /// Sets the sizes; MoBY's protocol is 256, 224, bilinear.
+  public init(resizeSize: Int, cropSize: Int, filter: ResamplingFilter = .bilinear) {
+    self.resizeSize = resizeSize
+    self.cropSize = cropSize
+    self.filter = filter
+  }
+
+  public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
+    image.resized(shorterSide: resizeSize, filter: filter).centerCropped(cropSize)
+  }
+
+  public var summary: String { "resize \(resizeSize) \(filter.rawValue), center crop \(cropSize)" }
+}
+
+/// Random resized crop and flip: how the linear protocol sees training images.
+public struct CropFlipTransform: ImageTransform, Equatable {
+  /// Pixels of the output's side.
+  public var size: Int
+  /// How boxes are drawn.
+  public var crop: RandomResizedCrop
+  /// How pixels are weighed.
+  public var filter: ResamplingFilter
+
+  /// Sets the size; the protocol is 224, scale 0.08...1, bilinear.
+  public init(
+    size: Int, crop: RandomResizedCrop = RandomResizedCrop(), filter: ResamplingFilter = .bilinear
+  ) {
+    self.size = size
+    self.crop = crop
+    self.filter = filter
+  }
+
+  public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
+    let box = crop.box(width: image.width, height: image.height, stream: &stream)
+    let resized = image.resized(width: size, height: size, filter: filter, box: box)
+    return stream.uniform() < 0.5 ? resized.flippedHorizontally() : resized
+  }
+
+  public var summary: String {
+    "random resized crop \(size) \(filter.rawValue) scale \(crop.scale.lowerBound)-"
+      + "\(crop.scale.upperBound), flip 0.5"
+  }
+}
+
+/// One of BYOL's two asymmetric augmentation pipelines, which MoBY shares.
+///
+/// Order: random resized crop, flip, colour jitter, grayscale, blur, solarize.
+///
+/// Source: Grill et al., Bootstrap Your Own Latent, 2020, appendix B; MoBY's data code.
+public struct ContrastiveView: ImageTransform, Equatable {
+  /// Pixels of the output's side.
+  public var size: Int
+  /// How boxes are drawn.
+  public var crop = RandomResizedCrop()
+  /// How pixels are weighed.
+  public var filter = ResamplingFilter.bilinear
+  /// Probability of the colour jitter.
+  public var jitterProbability = 0.8
+  /// Half-ranges of the brightness, contrast and saturation factors around 1, and of the hue.
+  public var brightness = 0.4, contrast = 0.4, saturation = 0.2, hue = 0.1
+  /// Probability of grayscale.
+  public var grayProbability = 0.2
+  /// Probability of the blur, σ uniform in 0.1...2.
+  public var blurProbability: Double
+  /// Probability of solarize at 128.
+  public var solarizeProbability: Double
+
+  /// The first view (always blurred, never solarized) or the second (0.1 and 0.2).
+  public init(size: Int, isSecond: Bool) {
+    self.size = size
+    blurProbability = isSecond ? 0.1 : 1
+    solarizeProbability = isSecond ? 0.2 : 0
+  }
+
+  public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
+    let box = crop.box(width: image.width, height: image.height, stream: &stream)
+    var view = image.resized(width: size, height: size, filter: filter, box: box)
+    if stream.uniformDouble() < 0.5 { view = view.flippedHorizontally() }
+    if stream.uniformDouble() < jitterProbability { view = jittered(view, stream: &stream) }
+    if stream.uniformDouble() < grayProbability { view = view.grayscaled() }
+    if stream.uniformDouble() < blurProbability {
+      view = view.gaussianBlurred(deviation: stream.uniform(0.1, 2))
+    }
+    if stream.uniformDouble() < solarizeProbability { view = view.solarized() }
+    return view
+  }
+
+  private func jittered(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
+    let order = stream.permutation(4)
+    let factors = [
+      stream.uniform(1 - brightness, 1 + brightness), stream.uniform(1 - contrast, 1 + contrast),
+      stream.uniform(1 - saturation, 1 + saturation), stream.uniform(-hue, hue),
+    ]
+    return order.reduce(image) { image, step in
+      switch step {
+      case 0: image.brightened(by: factors[0])
+      case 1: image.contrasted(by: factors[1])
+      case 2: image.saturated(by: factors[2])
+      default: image.hueShifted(by: factors[3])
+      }
+    }
+  }
+
+  public var summary: String {
+    "random resized crop \(size) \(filter.rawValue) scale \(crop.scale.lowerBound)-"
+      + "\(crop.scale.upperBound), flip 0.5, jitter \(jitterProbability) "
+      + "(\(brightness), \(contrast), \(saturation), \(hue)), gray \(grayProbability), "
+      + "blur \(blurProbability), solarize \(solarizeProbability)"
+  }
+}
+
+/// The channel means and deviations that networks were trained with.
+public struct PixelNormalization: Sendable, Equatable {
+  /// Mean of red, green and blue in 0...1.
+  public var mean: [Float]
+  /// Deviation of red, green and blue in 0...1.
+  public var deviation: [Float]
+
+  /// ImageNet's.
+  public static let imageNet = PixelNormalization(
+    mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+
+  /// Writes `(v / 255 − mean) / deviation` as three planes, `[3, H, W]`.
+  ///
+  /// - Parameter out: Room for `3 · width · height` numbers.
+  public func write(_ image: RGBImage, to out: UnsafeMutablePointer<Float>) {
+    let plane = image.width * image.height
+    for channel in 0..<3 {
+      let table = (0...255).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
+      image.pixels.withUnsafeBufferPointer { pixels in
+        table.withUnsafeBufferPointer { table in
+          let target = out + channel * plane
+          for i in 0..<plane { target[i] = table[Int(pixels[3 * i + channel])] }
+        }
+      }
+    }
+  }
+
+  /// The numbers in one line.
+  public var summary: String { "mean \(mean), deviation \(deviation)" }
+}

@@ -1,0 +1,65 @@
+import FileSupport
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Files")
+struct AtomicFileTests {
+  @Test("A failed write leaves the old file and nothing beside it")
+  func failedWrite() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("a.txt")
+    try AtomicFile.write(text: "old", to: path)
+    #expect(throws: FileError.self) {
+      try AtomicFile.write(to: path) { (writer: inout AtomicFile.Writer) throws(FileError) in
+        try writer.append(Array("half".utf8))
+        throw FileError(path: path, problem: "stops", remedy: "none", exitCode: .cannotWrite)
+      }
+    }
+    #expect(try FileBytes.read(path) == Array("old".utf8))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.txt"])
+  }
+
+  @Test("Folders on the way are made, and a file in their place is named")
+  func folders() throws {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(text: "x", to: folder.file("b/c/d.txt"))
+    #expect(try FileBytes(path: folder.file("b/c/d.txt")).bytes.count == 1)
+    let error = #expect(throws: FileError.self) {
+      try AtomicFile.write(text: "x", to: folder.file("b/c/d.txt/e"))
+    }
+    #expect(error?.exitCode == .cannotWrite)
+    #expect(error?.description.contains("is a file where a folder is needed") == true)
+  }
+
+  @Test("A full disk is said in one sentence")
+  func fullDisk() {
+    guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
+    let error = #expect(throws: FileError.self) {
+      let file = try AppendOnlyFile(path: "/dev/full")
+      try file.append("line\n")
+    }
+    #expect(error?.description.contains("the disk is full") == true)
+    #expect(error?.exitCode == .cannotWrite)
+  }
+
+  @Test("A missing file and a folder are told apart")
+  func missing() throws {
+    let folder = try TemporaryDirectory()
+    let missing = #expect(throws: FileError.self) { try FileBytes(path: folder.file("none")) }
+    #expect(missing?.problem == "does not exist")
+    let isFolder = #expect(throws: FileError.self) { try FileBytes.read(folder.path) }
+    #expect(isFolder?.problem == "is a folder, not a file")
+  }
+
+  @Test("SHA-256 and CRC-32 have their published check values")
+  func hashes() {
+    #expect(
+      SHA256.digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    #expect(crc32("123456789") == 0xCBF4_3926)
+    var running = SHA256()
+    running.update("a")
+    running.update("bc")
+    #expect(running.finish() == SHA256.digest("abc"))
+  }
+}
