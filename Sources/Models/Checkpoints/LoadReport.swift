@@ -1,0 +1,59 @@
+/// What became of every key when a checkpoint met a network.
+public struct LoadReport: Sendable, Equatable {
+  /// The file and its SHA-256.
+  public let path, sha256: String
+  /// How the file is built and how it names its weights.
+  public let format: String, layout: String
+  /// The part of the file that was used: group and key prefix.
+  public let source: String
+  /// The network found.
+  public let architecture: String
+  /// Numbers loaded into the network.
+  public var parameterCount = 0
+  /// Keys loaded as they are.
+  public var matched: [String] = []
+  /// Keys the network wants and the file lacks.
+  public var missing: [String] = []
+  /// Backbone keys of the file that the network has no place for.
+  public var unexpected: [String] = []
+  /// Keys whose tensors were interpolated, with both shapes.
+  public var reshaped: [String] = []
+  /// Stored constants that are computed afresh (position indices, masks).
+  public var ignored: [String] = []
+  /// Keys of other parts: heads, queues, projectors.
+  public var others: [String] = []
+
+  /// Whether every parameter of the network was loaded and nothing of the file was left over.
+  public var isComplete: Bool { missing.isEmpty && unexpected.isEmpty }
+
+  /// A few lines for the log: what was found and what did not fit.
+  public var summary: String {
+    var lines = [
+      "checkpoint  \(path)",
+      "sha256      \(sha256)",
+      "layout      \(layout), \(format)\(source.isEmpty ? "" : ", from \(source)")",
+      "network     \(architecture), \(grouped(parameterCount)) parameters loaded",
+      "keys        \(matched.count) matched, \(missing.count) missing, "
+        + "\(unexpected.count) unexpected, \(reshaped.count) reshaped, "
+        + "\(ignored.count) recomputed, \(others.count) of other parts",
+    ]
+    for (title, keys) in [
+      ("missing", missing), ("unexpected", unexpected), ("reshaped", reshaped),
+    ] where !keys.isEmpty {
+      lines.append("\(title): " + keys.prefix(6).joined(separator: ", ")
+        + (keys.count > 6 ? ", and \(keys.count - 6) more" : ""))
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// A number with commas between thousands.
+private func grouped(_ number: Int) -> String {
+  let digits = Array(String(number))
+  var out = ""
+  for (index, digit) in digits.enumerated() {
+    if index > 0, (digits.count - index) % 3 == 0 { out.append(",") }
+    out.append(digit)
+  }
+  return out
+}

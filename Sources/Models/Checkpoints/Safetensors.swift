@@ -1,0 +1,116 @@
+import Foundation
+
+/// Reads and writes safetensors files: a JSON header, then raw numbers.
+enum Safetensors {
+  /// Whether bytes look like a safetensors file: a plausible header length, then `{`.
+  static func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count >= 10 else { return false }
+    let length = bytes.loadUnaligned(as: UInt64.self)
+    return length >= 2 && length < 100 << 20 && bytes[8] == UInt8(ascii: "{")
+  }
+
+  static func read(
+    _ file: FileBytes
+  ) throws(CheckpointError) -> (tensors: [(String, StoredTensor)], metadata: [String: String]) {
+    func fault(_ problem: String) -> CheckpointError {
+      CheckpointError(path: file.path, problem: problem)
+    }
+    let bytes = file.bytes
+    let length = Int(truncatingIfNeeded: bytes.loadUnaligned(as: UInt64.self))
+    guard length >= 2, length <= bytes.count - 8 else {
+      throw fault(
+        "is cut off: its header says \(length) bytes, the file has \(bytes.count - 8)")
+    }
+    let header = Data(bytes[8..<8 + length])
+    guard let root = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
+      throw fault("has a header that is not JSON")
+    }
+    let metadata = (root["__metadata__"] as? [String: String]) ?? [:]
+    let data = 8 + length
+    let available = bytes.count - data
+    var tensors: [(start: Int, name: String, tensor: StoredTensor)] = []
+    for (name, value) in root where name != "__metadata__" {
+      guard let fields = value as? [String: Any], let dtype = fields["dtype"] as? String,
+        let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
+        offsets.count == 2
+      else { throw fault("describes tensor '\(name)' wrongly in its header") }
+      guard let type = StoredType(rawValue: dtype) else {
+        throw CheckpointError(
+          path: file.path, problem: "stores tensor '\(name)' as \(dtype), which is not supported",
+          remedy: "save it as F32, F16 or BF16")
+      }
+      let (start, end) = (offsets[0], offsets[1])
+      guard let count = checkedCount(shape), start >= 0, start <= end, end <= available,
+        count == (end - start) / type.size, (end - start) % type.size == 0
+      else {
+        throw fault(
+          "is cut off or damaged: tensor '\(name)' of shape \(shape) does not fit bytes "
+            + "\(start)..<\(end) of \(available)")
+      }
+      tensors.append(
+        (
+          start, name,
+          StoredTensor(shape: shape, type: type, file: file, range: data + start..<data + end)
+        ))
+    }
+    tensors.sort { ($0.start, $0.name) < ($1.start, $1.name) }
+    var end = 0
+    for entry in tensors {
+      guard entry.start >= end else {
+        throw fault("has overlapping tensors ('\(entry.name)')")
+      }
+      end = entry.start + entry.tensor.elementCount * entry.tensor.type.size
+    }
+    return (tensors.map { ($0.name, $0.tensor) }, metadata)
+  }
+
+  /// Writes single-precision tensors, header padded so that data begin at a multiple of eight.
+  static func write(
+    _ tensors: [(key: String, shape: [Int], values: [Float])], metadata: [String: String],
+    to path: String
+  ) throws(FileError) {
+    var entries: [String] = []
+    if !metadata.isEmpty {
+      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+      entries.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+    }
+    var at = 0
+    for tensor in tensors {
+      let end = at + tensor.values.count * 4
+      let shape = tensor.shape.map(String.init).joined(separator: ",")
+      entries.append(
+        "\(quoted(tensor.key)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+          + "\"data_offsets\":[\(at),\(end)]}")
+      at = end
+    }
+    var header = Array("{\(entries.joined(separator: ","))}".utf8)
+    while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
+    let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+    try AtomicFile.write(to: path) { (writer: inout AtomicFile.Writer) throws(FileError) in
+      try writer.append(length + header)
+      for tensor in tensors { try writer.append(tensor.values) }
+    }
+  }
+
+  /// A JSON string literal.
+  private static func quoted(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      default:
+        if scalar.value < 0x20 {
+          let digits = String(scalar.value, radix: 16)
+          out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        } else {
+          out.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return out + "\""
+  }
+}

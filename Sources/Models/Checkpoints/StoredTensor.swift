@@ -1,0 +1,208 @@
+@_exported import FileSupport
+import Foundation
+
+/// Why a checkpoint could not be read, or does not fit.
+public struct CheckpointError: ReportableError, Equatable {
+  /// The file.
+  public let path: String
+  /// What is wrong, and where in the file.
+  public let problem: String
+  /// What the user can do.
+  public let remedy: String
+  public let exitCode: ExitCode
+
+  /// Describes a fault of a checkpoint.
+  public init(
+    path: String, problem: String, remedy: String = "download or copy the file again",
+    exitCode: ExitCode = .badData
+  ) {
+    self.path = path
+    self.problem = problem
+    self.remedy = remedy
+    self.exitCode = exitCode
+  }
+
+  public var description: String { "\(path): \(problem); \(remedy)." }
+}
+
+/// How the numbers of a stored tensor are encoded, little-endian.
+public enum StoredType: String, Sendable, CaseIterable {
+  case float32 = "F32"
+  case float64 = "F64"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int64 = "I64"
+  case int32 = "I32"
+  case int16 = "I16"
+  case int8 = "I8"
+  case uint8 = "U8"
+  case bool = "BOOL"
+
+  /// Bytes of one number.
+  public var size: Int {
+    switch self {
+    case .float64, .int64: 8
+    case .float32, .int32: 4
+    case .float16, .bfloat16, .int16: 2
+    case .int8, .uint8, .bool: 1
+    }
+  }
+}
+
+/// A tensor inside a checkpoint file; its numbers stay in the file until they are asked for.
+public struct StoredTensor: Sendable {
+  /// Lengths of the axes, outermost first.
+  public let shape: [Int]
+  /// How the numbers are encoded.
+  public let type: StoredType
+  private let source: Source
+  private let offset: Int
+  private let strides: [Int]
+
+  private enum Source: Sendable {
+    case file(FileBytes, Range<Int>)
+    case memory([UInt8])
+  }
+
+  /// The product of the shape.
+  public var elementCount: Int { shape.reduce(1, *) }
+
+  /// A view of `bytes` in a file; offset and strides count elements.
+  ///
+  /// - Precondition: the view lies inside the range (readers check and throw first).
+  init(
+    shape: [Int], type: StoredType, file: FileBytes, range: Range<Int>, offset: Int = 0,
+    strides: [Int]? = nil
+  ) {
+    self.shape = shape
+    self.type = type
+    source = .file(file, range)
+    self.offset = offset
+    self.strides = strides ?? Self.contiguousStrides(shape)
+  }
+
+  /// A view of bytes in memory; offset and strides count elements.
+  init(
+    shape: [Int], type: StoredType, bytes: [UInt8], offset: Int = 0, strides: [Int]? = nil
+  ) {
+    self.shape = shape
+    self.type = type
+    source = .memory(bytes)
+    self.offset = offset
+    self.strides = strides ?? Self.contiguousStrides(shape)
+  }
+
+  /// A tensor of single-precision numbers in memory.
+  public init(shape: [Int], values: [Float]) {
+    self.init(shape: shape, type: .float32, bytes: values.withUnsafeBytes { Array($0) })
+  }
+
+  static func contiguousStrides(_ shape: [Int]) -> [Int] {
+    var strides = [Int](repeating: 1, count: shape.count)
+    for axis in stride(from: shape.count - 2, through: 0, by: -1) {
+      strides[axis] = strides[axis + 1] * shape[axis + 1]
+    }
+    return strides
+  }
+
+  /// The numbers in row-major order as single precision; 64-bit ones are rounded.
+  public func floats() -> [Float] {
+    switch source {
+    case .file(let file, let range):
+      return convert(UnsafeRawBufferPointer(rebasing: file.bytes[range]))
+    case .memory(let bytes):
+      return bytes.withUnsafeBytes { convert($0) }
+    }
+  }
+
+  private func convert(_ bytes: UnsafeRawBufferPointer) -> [Float] {
+    let count = elementCount
+    guard count > 0 else { return [] }
+    let isContiguous = strides == Self.contiguousStrides(shape)
+    let at: [Int] = isContiguous ? [] : elementOffsets()
+    return [Float](unsafeUninitializedCapacity: count) { out, filled in
+      filled = count
+      func gather(_ read: (Int) -> Float) {
+        if isContiguous {
+          for i in 0..<count { out[i] = read(offset + i) }
+        } else {
+          for i in 0..<count { out[i] = read(offset + at[i]) }
+        }
+      }
+      func load<T>(_ index: Int, _: T.Type) -> T {
+        bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self)
+      }
+      switch type {
+      case .float32:
+        if isContiguous, let base = bytes.baseAddress, let target = out.baseAddress {
+          memcpy(target, base + offset * 4, count * 4)
+        } else {
+          gather { load($0, Float.self) }
+        }
+      case .float64: gather { Float(load($0, Double.self)) }
+      case .float16: gather { Self.half(load($0, UInt16.self)) }
+      case .bfloat16: gather { Float(bitPattern: UInt32(load($0, UInt16.self)) << 16) }
+      case .int64: gather { Float(load($0, Int64.self)) }
+      case .int32: gather { Float(load($0, Int32.self)) }
+      case .int16: gather { Float(load($0, Int16.self)) }
+      case .int8: gather { Float(load($0, Int8.self)) }
+      case .uint8: gather { Float(load($0, UInt8.self)) }
+      case .bool: gather { load($0, UInt8.self) == 0 ? 0 : 1 }
+      }
+    }
+  }
+
+  private func elementOffsets() -> [Int] {
+    var offsets = [0]
+    for (length, stride) in zip(shape, strides) {
+      offsets = offsets.flatMap { base in (0..<length).map { base + $0 * stride } }
+    }
+    return offsets
+  }
+
+  /// A half-precision number by its bits (Swift's Float16 is missing on some processors).
+  static func half(_ bits: UInt16) -> Float {
+    let sign = UInt32(bits & 0x8000) << 16
+    let exponent = UInt32(bits >> 10 & 0x1F)
+    let fraction = UInt32(bits & 0x3FF)
+    switch exponent {
+    case 0:
+      let magnitude = Float(fraction) * 0x1p-24
+      return sign == 0 ? magnitude : -magnitude
+    case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
+    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
+    }
+  }
+}
+
+/// The product of a shape, or nil when a length is negative or the product of the non-zero
+/// lengths overflows.
+func checkedCount(_ shape: [Int]) -> Int? {
+  var product = 1
+  for length in shape {
+    guard length >= 0 else { return nil }
+    let (next, overflow) = product.multipliedReportingOverflow(by: max(1, length))
+    guard !overflow else { return nil }
+    product = next
+  }
+  return shape.contains(0) ? 0 : product
+}
+
+/// Whether a strided view stays inside `count` elements.
+///
+/// A view that repeats elements may name at most four times as many as the file holds, or a few
+/// bytes could claim all memory.
+func viewFits(shape: [Int], strides: [Int], offset: Int, count: Int) -> Bool {
+  guard shape.count == strides.count, offset >= 0, strides.allSatisfy({ $0 >= 0 }),
+    let total = checkedCount(shape)
+  else { return false }
+  if total == 0 { return true }
+  var last = offset
+  for (length, stride) in zip(shape, strides) {
+    let (span, overflow) = (length - 1).multipliedReportingOverflow(by: stride)
+    let (sum, overflow2) = last.addingReportingOverflow(span)
+    guard !overflow, !overflow2 else { return false }
+    last = sum
+  }
+  return last < count && total / 4 <= count
+}
