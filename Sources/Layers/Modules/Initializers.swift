@@ -7,9 +7,21 @@ import CounterRandom
 public struct Initializer: Sendable {
   /// The run's seed.
   public let seed: UInt64
+  private let isBlank: Bool
 
   /// Draws keyed by `seed`.
-  public init(seed: UInt64) { self.seed = seed }
+  public init(seed: UInt64) {
+    self.seed = seed
+    isBlank = false
+  }
+
+  /// Leaves every parameter at zero, for networks whose weights are about to be loaded.
+  public static let blank = Initializer()
+
+  private init() {
+    seed = 0
+    isBlank = true
+  }
 
   private func stream(_ key: String) -> RandomStream {
     // FNV-1a: a stable hash, unlike Swift's own.
@@ -37,6 +49,7 @@ public struct Initializer: Sendable {
   private func fill(
     _ shape: [Int], _ key: String, _ draw: (inout RandomStream) -> Float
   ) -> Tensor {
+    if isBlank { return Tensor(zeros: shape) }
     let tensor = Tensor(uninitialized: shape)
     var stream = stream(key)
     for i in 0..<tensor.elementCount { tensor.pointer[i] = draw(&stream) }

@@ -59,17 +59,17 @@ public enum Architecture: Sendable, Hashable {
     }
   }
 
-  /// Builds the network with fresh weights.
+  /// Builds the network.
   ///
   /// - Parameters:
   ///   - inputSize: Side of the square images it will see, in pixels.
-  ///   - seed: Seed of the initial weights.
-  public func makeBackbone(inputSize: Int, seed: UInt64) -> any Backbone {
+  ///   - initializer: Where the first weights come from.
+  public func makeBackbone(inputSize: Int, initializer: Initializer) -> any Backbone {
     switch self {
     case .swin(let configuration):
-      SwinTransformer(configuration, inputSize: inputSize, initializer: Initializer(seed: seed))
+      SwinTransformer(configuration, inputSize: inputSize, initializer: initializer)
     case .visionTransformer(let configuration):
-      VisionTransformer(configuration, inputSize: inputSize, initializer: Initializer(seed: seed))
+      VisionTransformer(configuration, inputSize: inputSize, initializer: initializer)
     }
   }
 }

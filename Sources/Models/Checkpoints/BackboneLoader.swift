@@ -34,7 +34,7 @@ public enum BackboneLoader {
           + "Transformer nor a ViT that is known",
         remedy: "give a Swin-T or DeiT-S checkpoint")
     }
-    let backbone = architecture.makeBackbone(inputSize: inputSize, seed: 0)
+    let backbone = architecture.makeBackbone(inputSize: inputSize, initializer: .blank)
     var report = LoadReport(
       path: path, sha256: file.sha256, format: file.format.rawValue,
       layout: weights.layout.rawValue,
@@ -80,6 +80,12 @@ public enum BackboneLoader {
           + ", \(report.unexpected.count) unexpected"
           + (report.unexpected.first.map { " (\($0)…)" } ?? ""),
         remedy: "give the matching checkpoint, or --allow-partial to start the rest at random")
+    }
+    if !report.missing.isEmpty {
+      let fresh = architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
+      let missing = Set(report.missing)
+      for (source, target) in zip(fresh.parameters, backbone.parameters)
+      where missing.contains(target.key) { fill(target.tensor, source.tensor.values) }
     }
     let head = weights.head.map { head in
       let classes = head.weight.shape[0]

@@ -69,10 +69,18 @@ struct Unpickler {
     case 0x85: stack.append(.tuple(try pop(1)))
     case 0x86: stack.append(.tuple(try pop(2)))
     case 0x87: stack.append(.tuple(try pop(3)))
-    case 0x61: try append(try pop(1))
-    case 0x65, 0x90: try append(try popToMark())  // APPENDS, ADDITEMS
-    case 0x73: try set(try pop(2))
-    case 0x75: try set(try popToMark())
+    case 0x61:
+      let items = try pop(1)
+      try append(items)
+    case 0x65, 0x90:  // APPENDS, ADDITEMS
+      let items = try popToMark()
+      try append(items)
+    case 0x73:
+      let items = try pop(2)
+      try set(items)
+    case 0x75:
+      let items = try popToMark()
+      try set(items)
     case 0x71: memo[try integer(1)] = try top()
     case 0x72: memo[try integer(4)] = try top()
     case 0x94: memo[memo.count] = try top()
