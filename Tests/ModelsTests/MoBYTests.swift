@@ -1,0 +1,114 @@
+import Models
+import TestSupport
+import Testing
+
+@Suite("MoBY")
+struct MoBYTests {
+  private func make(steps: Int = 10) -> MoBY {
+    var configuration = MoBYConfiguration()
+    configuration.hiddenSize = 32
+    configuration.outputSize = 16
+    configuration.queueSize = 24
+    return MoBY(configuration, totalSteps: steps, seed: 3) {
+      SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 3))
+    }
+  }
+
+  private func views(_ step: Int) -> (Tensor, Tensor) {
+    (
+      DeterministicFill.tensor("a\(step)", [6, 3, 32, 32]),
+      DeterministicFill.tensor("b\(step)", [6, 3, 32, 32])
+    )
+  }
+
+  private func values(_ model: MoBY, _ prefix: String) -> [[Float]] {
+    (model.parameters + model.buffers).filter { $0.key.hasPrefix(prefix) }.map(\.tensor.values)
+  }
+
+  @Test("The published sizes have the published number of trainable parameters")
+  func parameterCounts() {
+    let swin = MoBY(MoBYConfiguration(), totalSteps: 1, seed: 0) {
+      SwinTransformer(.tiny, initializer: .blank)
+    }
+    let trained = swin.optimizedParameters(weightDecay: 0.05)
+    #expect(trained.reduce(0) { $0 + $1.tensor.elementCount } == 33_835_898)
+    let deit = MoBY(MoBYConfiguration(), totalSteps: 1, seed: 0) {
+      VisionTransformer(.deitSmall, initializer: .blank)
+    }
+    #expect(
+      deit.optimizedParameters(weightDecay: 0.05).reduce(0) { $0 + $1.tensor.elementCount }
+        == 26_409_344)
+  }
+
+  @Test("Momentum starts at 0.99, passes 0.995 half-way and ends at 1")
+  func momentum() {
+    let model = make(steps: 1000)
+    #expect(abs(model.momentum(step: 0) - 0.99) < 1e-12)
+    #expect(abs(model.momentum(step: 500) - 0.995) < 1e-12)
+    #expect(abs(model.momentum(step: 1000) - 1) < 1e-12)
+  }
+
+  @Test("The first step leaves the target as it was, and the second moves it")
+  func targetMoves() {
+    let model = make()
+    let before = values(model, "encoder_k.")
+    let optimizer = AdamW(model.optimizedParameters(weightDecay: 0.05), learningRate: 1e-2)
+    model.loss(views: views(0), step: 0).backward()
+    #expect(values(model, "encoder_k.") == before)
+    optimizer.step()
+    optimizer.clearGradients()
+    _ = model.loss(views: views(1), step: 1)
+    #expect(values(model, "encoder_k.") != before)
+  }
+
+  @Test("No gradient reaches the target, and every online parameter has one")
+  func gradientFlow() {
+    let model = make()
+    model.loss(views: views(0), step: 0).backward()
+    for (key, tensor) in model.parameters {
+      let isTarget = key.hasPrefix("encoder_k.") || key.hasPrefix("projector_k.")
+      #expect((tensor.gradient == nil) == isTarget, "\(key)")
+    }
+  }
+
+  @Test("Queues hold unit keys, turn round after four batches, and keep the last key of view 1")
+  func queues() throws {
+    let model = make()
+    for step in 0..<4 {
+      _ = withoutGradients { model.loss(views: views(step), step: step) }
+      let position = try #require(model.buffers.first { $0.key == "queue_ptr" }).tensor.item
+      #expect(position == Float((step + 1) * 6 % 24))
+    }
+    let queue = try #require(model.buffers.first { $0.key == "queue1" }).tensor
+    #expect(queue.shape == [16, 24])
+    for column in 0..<24 {
+      let norm = (0..<16).reduce(Float(0)) { sum, row in
+        sum + queue.pointer[row * 24 + column] * queue.pointer[row * 24 + column]
+      }
+      #expect(abs(norm - 1) < 1e-5)
+    }
+  }
+
+  @Test("The first loss lies near twice the logarithm of the number of classes")
+  func firstLoss() {
+    // The published output and queue sizes: 2·ln 4097 = 16.636.
+    var configuration = MoBYConfiguration()
+    configuration.queueSize = 4092
+    configuration.hiddenSize = 64
+    let model = MoBY(configuration, totalSteps: 10, seed: 3) {
+      SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 3))
+    }
+    let loss = model.loss(views: views(0), step: 0).item
+    #expect(loss > 15.5 && loss < 18, "\(loss)")
+  }
+
+  @Test("The gradient of the contrastive logits matches differences")
+  func logitsGradient() {
+    let queries = DeterministicFill.tensor("q", [3, 5])
+    let keys = DeterministicFill.tensor("k", [3, 5])
+    let queue = DeterministicFill.tensor("n", [7, 5])
+    expectGradientsMatch([queries]) {
+      contrastiveLogits(queries: queries, keys: keys, queue: queue, temperature: 0.2)
+    }
+  }
+}
