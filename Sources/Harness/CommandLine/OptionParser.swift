@@ -1,0 +1,111 @@
+import Foundation
+
+extension OptionTable where Options: CommandOptions {
+  /// Resolves a command line: flag before configuration file before preset before default.
+  ///
+  /// - Throws: `UsageError`, or `FileError` for a configuration file that cannot be read.
+  public func parse(_ arguments: [String]) throws -> ParsedOptions<Options> {
+    let flags = try scan(arguments)
+    let path = flags.last { $0.name == "config" }?.value
+    let configured = try path.map(readConfiguration) ?? []
+    var options = Options()
+    var origins: [String: SettingOrigin] = [:]
+    let preset = flags.last { $0.name == "preset" } ?? configured.last { $0.name == "preset" }
+    if let preset {
+      try assign(preset, to: &options)
+      let before = rows.map { $0.get(options) }
+      options.apply(preset: preset.value)
+      for (row, old) in zip(rows, before) where row.get(options) != old {
+        origins[row.name] = .preset
+      }
+    }
+    for setting in configured {
+      try assign(setting, to: &options)
+      origins[setting.name] = .configuration
+    }
+    for setting in flags {
+      try assign(setting, to: &options)
+      origins[setting.name] = .flag
+    }
+    return ParsedOptions(
+      options: options,
+      settings: rows.map { ($0.name, $0.get(options), origins[$0.name] ?? .standard) })
+  }
+
+  private typealias Assignment = (name: String, value: String)
+
+  private func assign(_ setting: Assignment, to options: inout Options) throws {
+    guard let row = rows.first(where: { $0.name == setting.name }) else { return }
+    guard row.set(&options, setting.value) else {
+      throw UsageError.wrongValue(
+        option: "--" + setting.name, value: setting.value, expected: row.expectation)
+    }
+  }
+
+  private func scan(_ arguments: [String]) throws(UsageError) -> [Assignment] {
+    var result: [Assignment] = []
+    var at = 0
+    while at < arguments.count {
+      let argument = arguments[at]
+      at += 1
+      guard argument.hasPrefix("--"), argument.count > 2 else {
+        if argument.hasPrefix("-"), argument.count > 1 {
+          throw .unknownOption(argument, nearest: nearest(String(argument.drop { $0 == "-" })))
+        }
+        throw .unexpectedArgument(argument)
+      }
+      let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = String(parts[0])
+      let attached = parts.count > 1 ? String(parts[1]) : nil
+      if let row = rows.first(where: { $0.name == name }) {
+        if row.placeholder == nil {
+          if let attached { throw .unexpectedValue(option: "--" + name, value: attached) }
+          result.append((name, "true"))
+        } else if let attached {
+          result.append((name, attached))
+        } else if at < arguments.count, !arguments[at].hasPrefix("--") {
+          result.append((name, arguments[at]))
+          at += 1
+        } else {
+          throw .missingValue("--" + name, expected: row.expectation)
+        }
+      } else if name.hasPrefix("no-"),
+        rows.contains(where: { $0.name == name.dropFirst(3) && $0.placeholder == nil })
+      {
+        if let attached { throw .unexpectedValue(option: "--" + name, value: attached) }
+        result.append((String(name.dropFirst(3)), "false"))
+      } else {
+        throw .unknownOption("--" + name, nearest: nearest(name))
+      }
+    }
+    return result
+  }
+
+  private func nearest(_ name: String) -> String? {
+    nearestName(to: name, among: rows.map(\.name) + ["help", "version"]).map { "--" + $0 }
+  }
+
+  private func readConfiguration(_ path: String) throws -> [Assignment] {
+    let bytes = try FileBytes.read(path)
+    guard let root = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any] else {
+      throw UsageError.configuration(path: path, problem: "is no JSON object of settings")
+    }
+    return try root.sorted { $0.key < $1.key }.map { key, value in
+      guard rows.contains(where: { $0.name == key }) else {
+        let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
+        throw UsageError.configuration(
+          path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
+      }
+      switch value {
+      case let text as String: return (key, text)
+      case let list as [Any]: return (key, list.map { "\($0)" }.joined(separator: ","))
+      case let number as NSNumber:
+        // JSON true and 1 are told apart by their C type.
+        return (key, String(cString: number.objCType) == "c" ? (number.boolValue ? "true" : "false") : "\(number)")
+      default:
+        throw UsageError.configuration(
+          path: path, problem: "gives '\(key)' a value that is no text, number or list")
+      }
+    }
+  }
+}

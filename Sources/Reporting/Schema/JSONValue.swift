@@ -1,0 +1,133 @@
+import Foundation
+
+/// A JSON document whose bytes depend on its contents alone: keys sorted, numbers shortest.
+public indirect enum JSONValue: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case array([JSONValue])
+  case object([String: JSONValue])
+
+  /// The document's text; `isPretty` puts each member on a line of its own.
+  public func text(isPretty: Bool = false) -> String {
+    var out = ""
+    write(to: &out, indent: isPretty ? 0 : nil)
+    return out
+  }
+
+  private func write(to out: inout String, indent: Int?) {
+    func line(_ depth: Int) -> String { "\n" + String(repeating: "  ", count: depth) }
+    switch self {
+    case .null: out += "null"
+    case .bool(let value): out += value ? "true" : "false"
+    case .integer(let value): out += String(value)
+    case .number(let value):
+      // NaN has no JSON form; null says that there is no number.
+      out += !value.isFinite ? "null" : value == value.rounded() && abs(value) < 1e15
+        ? String(Int(value)) : "\(value)"
+    case .string(let value): out += Self.quoted(value)
+    case .array(let items):
+      // Lists of plain values stay on one line.
+      let isFlat = items.allSatisfy { if case .array = $0 { false } else if case .object = $0 { false } else { true } }
+      out += "["
+      for (index, item) in items.enumerated() {
+        if index > 0 { out += indent != nil && isFlat ? ", " : "," }
+        if let indent, !isFlat { out += line(indent + 1) }
+        item.write(to: &out, indent: indent.map { $0 + 1 })
+      }
+      if let indent, !isFlat, !items.isEmpty { out += line(indent) }
+      out += "]"
+    case .object(let members):
+      out += "{"
+      for (index, key) in members.keys.sorted().enumerated() {
+        if index > 0 { out += "," }
+        if let indent { out += line(indent + 1) }
+        out += Self.quoted(key) + (indent == nil ? ":" : ": ")
+        members[key]?.write(to: &out, indent: indent.map { $0 + 1 })
+      }
+      if let indent, !members.isEmpty { out += line(indent) }
+      out += "}"
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      default:
+        if scalar.value < 0x20 {
+          let digits = String(scalar.value, radix: 16)
+          out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        } else {
+          out.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return out + "\""
+  }
+
+  /// Parses a document; nil when it is not JSON.
+  public init?(parsing bytes: [UInt8]) {
+    guard
+      let object = try? JSONSerialization.jsonObject(
+        with: Data(bytes), options: [.fragmentsAllowed])
+    else { return nil }
+    self.init(foundation: object)
+  }
+
+  private init(foundation object: Any) {
+    switch object {
+    case let text as String: self = .string(text)
+    case let list as [Any]: self = .array(list.map { JSONValue(foundation: $0) })
+    case let members as [String: Any]:
+      self = .object(members.mapValues { JSONValue(foundation: $0) })
+    case let number as NSNumber:
+      if String(cString: number.objCType) == "c" {
+        self = .bool(number.boolValue)
+      } else if number.doubleValue == number.doubleValue.rounded(),
+        abs(number.doubleValue) < 0x1p53
+      {
+        self = .integer(number.intValue)
+      } else {
+        self = .number(number.doubleValue)
+      }
+    default: self = .null
+    }
+  }
+
+  /// The member of an object, or nil.
+  public subscript(key: String) -> JSONValue? {
+    if case .object(let members) = self { members[key] } else { nil }
+  }
+
+  /// The text, when it is one.
+  public var stringValue: String? {
+    if case .string(let value) = self { value } else { nil }
+  }
+
+  /// The number, when it is one.
+  public var doubleValue: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The whole number, when it is one.
+  public var intValue: Int? {
+    if case .integer(let value) = self { value } else { nil }
+  }
+
+  /// The items, when it is a list.
+  public var arrayValue: [JSONValue]? {
+    if case .array(let items) = self { items } else { nil }
+  }
+}
