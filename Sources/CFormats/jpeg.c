@@ -1,214 +1,288 @@
-#include "jpeg.h"
+// JPEG through libjpeg-turbo's libjpeg interface.
 
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jerror.h>
 #include <jpeglib.h>
 
-// libjpeg reports through callbacks; fatal errors jump back, warnings that mean lost picture data
-// are kept and make the decode fail: half an image is not an image.
+#include <jerror.h>
+
+#include "images.h"
+
+// No camera writes more scans; a hostile file could ask for hours of work with them.
+enum { MOST_SCANS = 1000 };
+
+// Everything that must survive a longjmp lives here, not in locals.
 typedef struct {
-  struct jpeg_error_mgr base;
-  jmp_buf jump;
+  struct jpeg_error_mgr errors;  // First, so that the library's pointer is ours.
+  struct jpeg_decompress_struct decoder;
+  struct jpeg_progress_mgr progress;
+  jmp_buf target;
+  int damage;
+  enum { IN_HEADER, IN_SCANS, IN_ROWS } phase;
+  JSAMPLE *ink_row;
+  char *message;
+  size_t capacity;
+} jpeg_reader;
+
+static void fail_reading(j_common_ptr common) {
+  jpeg_reader *reader = (jpeg_reader *)common->err;
   char text[JMSG_LENGTH_MAX];
-  int is_damaged;
-} error_state;
-
-static void on_error(j_common_ptr info) {
-  error_state *state = (error_state *)info->err;
-  info->err->format_message(info, state->text);
-  longjmp(state->jump, 1);
+  if (common->err->msg_code == JWRN_JPEG_EOF || common->err->msg_code == JERR_INPUT_EOF ||
+      common->err->msg_code == JERR_INPUT_EMPTY) {
+    snprintf(text, sizeof text, "the file ends too early");
+  } else {
+    common->err->format_message(common, text);
+  }
+  switch (reader->phase) {
+    case IN_HEADER:
+      snprintf(reader->message, reader->capacity, "%s, in the header", text);
+      break;
+    case IN_SCANS:
+      snprintf(
+          reader->message, reader->capacity, "%s, in row %u of %u of scan %d", text,
+          (uint32_t)(reader->decoder.input_iMCU_row * reader->decoder.max_v_samp_factor * DCTSIZE),
+          reader->decoder.image_height, reader->decoder.input_scan_number);
+      break;
+    case IN_ROWS:
+      snprintf(
+          reader->message, reader->capacity, "%s, after row %u of %u", text,
+          reader->decoder.output_scanline, reader->decoder.output_height);
+      break;
+  }
+  longjmp(reader->target, 1);
 }
 
-static void on_message(j_common_ptr info, int level) {
-  error_state *state = (error_state *)info->err;
-  if (level >= 0 || state->is_damaged) return;
-  switch (info->err->msg_code) {
-    case JWRN_HIT_MARKER:
+static void note_message(j_common_ptr common, int level) {
+  if (level >= 0) return;
+  jpeg_reader *reader = (jpeg_reader *)common->err;
+  common->err->num_warnings++;
+  switch (common->err->msg_code) {
     case JWRN_JPEG_EOF:
+      fail_reading(common);
+      break;
+    // After these the decoder goes on with pixels it has invented.
+    case JWRN_HIT_MARKER:
     case JWRN_HUFF_BAD_CODE:
-    case JWRN_BOGUS_PROGRESSION:
     case JWRN_MUST_RESYNC:
-      state->is_damaged = 1;
-      info->err->format_message(info, state->text);
+    case JWRN_ARITH_BAD_CODE:
+      if (reader->damage == CF_DAMAGE_REFUSED) fail_reading(common);
       break;
-    default: break;  // extraneous bytes, odd JFIF versions: the picture is whole
+    default:
+      break;
   }
 }
 
-static void on_output(j_common_ptr info) { (void)info; }
+static void say_nothing(j_common_ptr common) { (void)common; }
 
-static void prepare(struct jpeg_decompress_struct *info, error_state *state) {
-  memset(info, 0, sizeof *info);
-  memset(state, 0, sizeof *state);
-  info->err = jpeg_std_error(&state->base);
-  state->base.error_exit = on_error;
-  state->base.emit_message = on_message;
-  state->base.output_message = on_output;
+static void watch_scans(j_common_ptr common) {
+  jpeg_reader *reader = (jpeg_reader *)common->err;
+  if (reader->decoder.input_scan_number > MOST_SCANS) {
+    snprintf(
+        reader->message, reader->capacity, "the file has more than %d progressive scans",
+        MOST_SCANS);
+    longjmp(reader->target, 1);
+  }
 }
 
-// The EXIF orientation in an APP1 segment, or 0.
-static int exif_orientation(const uint8_t *p, size_t n) {
-  if (n < 14 || memcmp(p, "Exif\0\0", 6) != 0) return 0;
-  p += 6;
-  n -= 6;
-  int little = p[0] == 'I';
-  if (!little && p[0] != 'M') return 0;
-#define U16(at) (little ? p[at] | p[(at) + 1] << 8 : p[at] << 8 | p[(at) + 1])
-#define U32(at) (little ? (uint32_t)U16(at) | (uint32_t)U16((at) + 2) << 16 \
-                        : (uint32_t)U16(at) << 16 | (uint32_t)U16((at) + 2))
-  size_t at = U32(4);
-  if (at > n || n - at < 2) return 0;
-  int entries = U16(at);
-  at += 2;
-  for (int i = 0; i < entries && at + 12 <= n; i++, at += 12) {
-    if (U16(at) == 0x0112 && U16(at + 2) == 3) {
-      int value = U16(at + 8);
-      return value >= 1 && value <= 8 ? value : 0;
+// The caller has set the jump target.
+static void read_header(jpeg_reader *reader, const uint8_t *bytes, size_t count) {
+  jpeg_create_decompress(&reader->decoder);
+  reader->progress.progress_monitor = watch_scans;
+  reader->decoder.progress = &reader->progress;
+  jpeg_mem_src(&reader->decoder, bytes, count);
+  jpeg_save_markers(&reader->decoder, JPEG_APP0 + 1, 0xFFFF);
+  jpeg_read_header(&reader->decoder, TRUE);
+  if (reader->decoder.num_components == 2 || reader->decoder.num_components > 4) {
+    reader->decoder.err->msg_code = JERR_COMPONENT_COUNT;
+    reader->decoder.err->msg_parm.i[0] = reader->decoder.num_components;
+    reader->decoder.err->msg_parm.i[1] = 4;
+    fail_reading((j_common_ptr)&reader->decoder);
+  }
+}
+
+static void close_reader(jpeg_reader *reader) {
+  jpeg_destroy_decompress(&reader->decoder);
+  free(reader->ink_row);
+}
+
+static void prepare_reader(jpeg_reader *reader, char *message, size_t capacity) {
+  memset(reader, 0, sizeof *reader);
+  reader->message = message;
+  reader->capacity = capacity;
+  reader->decoder.err = jpeg_std_error(&reader->errors);
+  reader->errors.error_exit = fail_reading;
+  reader->errors.emit_message = note_message;
+  reader->errors.output_message = say_nothing;
+}
+
+// The orientation in the first EXIF block, else in XMP data, else 1.
+static uint32_t orientation_of(const struct jpeg_decompress_struct *decoder) {
+  static const char exif[] = "Exif\0";
+  static const char xmp[] = "http://ns.adobe.com/xap/1.0/";
+  for (jpeg_saved_marker_ptr marker = decoder->marker_list; marker; marker = marker->next) {
+    if (marker->data_length > 6 && !memcmp(marker->data, exif, 6)) {
+      uint32_t found = cf_exif_orientation(marker->data + 6, marker->data_length - 6);
+      if (found) return found;
     }
   }
-  return 0;
-#undef U16
-#undef U32
-}
-
-int cf_jpeg_inspect(const uint8_t *bytes, size_t count, cf_image_header *header, char *message,
-                    size_t capacity) {
-  struct jpeg_decompress_struct info;
-  error_state state;
-  prepare(&info, &state);
-  if (setjmp(state.jump)) {
-    snprintf(message, capacity, "is a damaged JPEG (%s)", state.text);
-    jpeg_destroy_decompress(&info);
-    return 1;
-  }
-  jpeg_create_decompress(&info);
-  jpeg_mem_src(&info, bytes, count);
-  jpeg_save_markers(&info, JPEG_APP0 + 1, 0xFFFF);
-  jpeg_read_header(&info, TRUE);
-  header->format = CF_JPEG;
-  header->width = (int)info.image_width;
-  header->height = (int)info.image_height;
-  header->channels = info.num_components;
-  header->bits = info.data_precision;
-  header->is_cmyk = info.num_components == 4;
-  header->is_palette = 0;
-  header->is_progressive = info.progressive_mode;
-  header->orientation = 1;
-  for (jpeg_saved_marker_ptr m = info.marker_list; m; m = m->next) {
-    int value = m->marker == JPEG_APP0 + 1 ? exif_orientation(m->data, m->data_length) : 0;
-    if (value) {
-      header->orientation = value;
-      break;
+  static const char name[] = "tiff:Orientation";
+  const size_t length = sizeof name - 1;
+  for (jpeg_saved_marker_ptr marker = decoder->marker_list; marker; marker = marker->next) {
+    if (marker->data_length < sizeof xmp || memcmp(marker->data, xmp, sizeof xmp)) continue;
+    const uint8_t *at = marker->data + sizeof xmp;
+    const uint8_t *end = marker->data + marker->data_length;
+    for (; (size_t)(end - at) >= length + 3; at++) {
+      if (memcmp(at, name, length)) continue;
+      const uint8_t *value = at + length;  // ="6" as an attribute or >6 as an element
+      value += value[0] == '=' && value[1] == '"' ? 2 : value[0] == '>' ? 1 : 0;
+      if (value > at + length && *value >= '1' && *value <= '8') return *value - '0';
     }
   }
-  jpeg_destroy_decompress(&info);
+  return 1;
+}
+
+int cf_jpeg_inspect(
+    const uint8_t *bytes, size_t count, cf_image_header *header, char *message, size_t capacity) {
+  jpeg_reader reader;
+  prepare_reader(&reader, message, capacity);
+  if (setjmp(reader.target)) {
+    close_reader(&reader);
+    return -1;
+  }
+  read_header(&reader, bytes, count);
+  memset(header, 0, sizeof *header);
+  header->width = reader.decoder.image_width;
+  header->height = reader.decoder.image_height;
+  header->channels = reader.decoder.num_components;
+  header->bits = reader.decoder.data_precision;
+  header->is_cmyk = reader.decoder.num_components == 4;
+  header->is_progressive = reader.decoder.progressive_mode;
+  header->orientation = orientation_of(&reader.decoder);
+  close_reader(&reader);
   return 0;
 }
 
-// Inverted CMYK, as every writer stores it, to RGB in 8-bit arithmetic with rounding.
-static void cmyk_row(const uint8_t *in, uint8_t *out, int width) {
-  for (int x = 0; x < width; x++, in += 4, out += 3) {
-    int white = in[3];
+// One row of inverted inks (255 = none) to red, green, blue: v' = w - (255 - v)·w / 255, rounded,
+// for each ink v under what the black ink w leaves.
+static void invert_inks(const JSAMPLE *inks, uint32_t width, uint8_t *out) {
+  for (uint32_t x = 0; x < width; x++) {
+    int left = inks[4 * x + 3];
     for (int c = 0; c < 3; c++) {
-      int t = (255 - in[c]) * white + 128;
-      int v = white - (((t >> 8) + t) >> 8);
-      out[c] = (uint8_t)(v < 0 ? 0 : v);
+      int product = (255 - inks[4 * x + c]) * left + 128;
+      int value = left - (((product >> 8) + product) >> 8);
+      out[3 * x + c] = value < 0 ? 0 : value;
     }
   }
 }
 
-int cf_jpeg_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, size_t size, char *message,
-                   size_t capacity) {
-  struct jpeg_decompress_struct info;
-  error_state state;
-  uint8_t *volatile line = NULL;
-  prepare(&info, &state);
-  if (setjmp(state.jump)) {
-    snprintf(message, capacity, "is a damaged JPEG at row %u of %u (%s)", info.output_scanline,
-             info.image_height, state.text);
-    free(line);
-    jpeg_destroy_decompress(&info);
-    return 1;
+int cf_jpeg_decode_rgb(
+    const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int damage,
+    uint8_t *pixels, char *message, size_t capacity) {
+  jpeg_reader reader;
+  prepare_reader(&reader, message, capacity);
+  reader.damage = damage;
+  if (setjmp(reader.target)) {
+    close_reader(&reader);
+    return -1;
   }
-  jpeg_create_decompress(&info);
-  jpeg_mem_src(&info, bytes, count);
-  jpeg_read_header(&info, TRUE);
-  int is_cmyk = info.num_components == 4;
-  info.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
-  jpeg_start_decompress(&info);
-  size_t row = (size_t)info.output_width * 3;
-  if (row * info.output_height != size) {
-    snprintf(message, capacity, "changed its size while it was read");
-    jpeg_destroy_decompress(&info);
-    return 1;
+  read_header(&reader, bytes, count);
+  struct jpeg_decompress_struct *decoder = &reader.decoder;
+  int inks = decoder->num_components == 4;
+  decoder->out_color_space = inks ? JCS_CMYK : JCS_RGB;
+  decoder->dct_method = JDCT_ISLOW;
+  decoder->do_fancy_upsampling = TRUE;
+  // Several scans are read as a whole here, a single one row by row below.
+  if (jpeg_has_multiple_scans(decoder)) reader.phase = IN_SCANS;
+  jpeg_start_decompress(decoder);
+  if (decoder->output_width != width || decoder->output_height != height) {
+    snprintf(message, capacity, "the frame does not have the announced size");
+    close_reader(&reader);
+    return -1;
   }
-  if (is_cmyk) {
-    line = malloc((size_t)info.output_width * 4);
-    if (!line) {
-      snprintf(message, capacity, "needs more memory than there is");
-      jpeg_destroy_decompress(&info);
-      return 1;
+  reader.phase = IN_ROWS;
+  size_t row_bytes = (size_t)width * 3;
+  if (inks) {
+    reader.ink_row = malloc((size_t)width * 4);
+    if (!reader.ink_row) {
+      snprintf(message, capacity, "no memory for a row of %u pixels", width);
+      close_reader(&reader);
+      return -1;
     }
   }
-  while (info.output_scanline < info.output_height) {
-    unsigned at = info.output_scanline;
-    JSAMPROW target = is_cmyk ? line : pixels + at * row;
-    jpeg_read_scanlines(&info, &target, 1);
-    if (is_cmyk) cmyk_row(line, pixels + at * row, (int)info.output_width);
-    if (state.is_damaged) {
-      snprintf(message, capacity, "is cut off or damaged at row %u of %u (%s)", at,
-               info.output_height, state.text);
-      free(line);
-      jpeg_destroy_decompress(&info);
-      return 1;
+  while (decoder->output_scanline < height) {
+    uint32_t row = decoder->output_scanline;
+    if (inks) {
+      jpeg_read_scanlines(decoder, &reader.ink_row, 1);
+      invert_inks(reader.ink_row, width, pixels + row * row_bytes);
+    } else {
+      JSAMPROW rows[8];
+      uint32_t wanted = height - row < 8 ? height - row : 8;
+      for (uint32_t i = 0; i < wanted; i++) rows[i] = pixels + (row + i) * row_bytes;
+      jpeg_read_scanlines(decoder, rows, wanted);
     }
   }
-  jpeg_finish_decompress(&info);
-  free(line);
-  jpeg_destroy_decompress(&info);
+  jpeg_finish_decompress(decoder);
+  close_reader(&reader);
   return 0;
 }
 
-int cf_jpeg_encode(const uint8_t *pixels, int width, int height, int quality, int subsamples,
-                   uint8_t **bytes, size_t *count, char *message, size_t capacity) {
-  struct jpeg_compress_struct info;
-  error_state state;
-  unsigned char *volatile buffer = NULL;
-  unsigned long length = 0;
-  memset(&info, 0, sizeof info);
-  memset(&state, 0, sizeof state);
-  info.err = jpeg_std_error(&state.base);
-  state.base.error_exit = on_error;
-  state.base.output_message = on_output;
-  if (setjmp(state.jump)) {
-    snprintf(message, capacity, "could not be encoded (%s)", state.text);
-    jpeg_destroy_compress(&info);
-    free(buffer);
-    return 1;
+typedef struct {
+  struct jpeg_error_mgr errors;
+  struct jpeg_compress_struct encoder;
+  jmp_buf target;
+  unsigned char *bytes;
+  unsigned long count;
+  char *message;
+  size_t capacity;
+} jpeg_writer;
+
+static void fail_writing(j_common_ptr common) {
+  jpeg_writer *writer = (jpeg_writer *)common->err;
+  char text[JMSG_LENGTH_MAX];
+  common->err->format_message(common, text);
+  snprintf(writer->message, writer->capacity, "%s", text);
+  longjmp(writer->target, 1);
+}
+
+int cf_jpeg_encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int quality, int chroma,
+    uint8_t **encoded, size_t *encoded_count, char *message, size_t capacity) {
+  jpeg_writer writer;
+  memset(&writer, 0, sizeof writer);
+  writer.message = message;
+  writer.capacity = capacity;
+  writer.encoder.err = jpeg_std_error(&writer.errors);
+  writer.errors.error_exit = fail_writing;
+  writer.errors.output_message = say_nothing;
+  if (setjmp(writer.target)) {
+    jpeg_destroy_compress(&writer.encoder);
+    free(writer.bytes);
+    return -1;
   }
-  jpeg_create_compress(&info);
-  unsigned char *memory = NULL;
-  jpeg_mem_dest(&info, &memory, &length);
-  info.image_width = (JDIMENSION)width;
-  info.image_height = (JDIMENSION)height;
-  info.input_components = 3;
-  info.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&info);
-  jpeg_set_quality(&info, quality, TRUE);
-  if (!subsamples) info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = 1;
-  jpeg_start_compress(&info, TRUE);
-  while (info.next_scanline < info.image_height) {
-    JSAMPROW line = (JSAMPROW)(pixels + (size_t)info.next_scanline * (size_t)width * 3);
-    jpeg_write_scanlines(&info, &line, 1);
+  jpeg_create_compress(&writer.encoder);
+  jpeg_mem_dest(&writer.encoder, &writer.bytes, &writer.count);
+  writer.encoder.image_width = width;
+  writer.encoder.image_height = height;
+  writer.encoder.input_components = 3;
+  writer.encoder.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&writer.encoder);
+  jpeg_set_quality(&writer.encoder, quality, TRUE);
+  writer.encoder.dct_method = JDCT_ISLOW;
+  int factor = chroma == CF_CHROMA_420 ? 2 : 1;
+  writer.encoder.comp_info[0].h_samp_factor = factor;
+  writer.encoder.comp_info[0].v_samp_factor = factor;
+  jpeg_start_compress(&writer.encoder, TRUE);
+  while (writer.encoder.next_scanline < height) {
+    JSAMPROW row = (JSAMPROW)(pixels + (size_t)writer.encoder.next_scanline * width * 3);
+    jpeg_write_scanlines(&writer.encoder, &row, 1);
   }
-  jpeg_finish_compress(&info);
-  jpeg_destroy_compress(&info);
-  buffer = memory;
-  *bytes = buffer;
-  *count = length;
+  jpeg_finish_compress(&writer.encoder);
+  jpeg_destroy_compress(&writer.encoder);
+  *encoded = writer.bytes;
+  *encoded_count = writer.count;
   return 0;
 }

@@ -1,43 +1,70 @@
 // Images: JPEG (libjpeg-turbo) and PNG (libpng), from and to memory.
 //
-// Every function returns 0, or 1 with a sentence fragment in `message`. Colour conversion follows
-// the usual loaders: alpha is dropped, not composited; 16-bit samples keep their high byte; no
-// gamma is ever applied.
+// Every function returns 0 when it is done and another value when not; then `message` holds what
+// is wrong and where, as the rest of a sentence without a full stop. Nothing here knows of files.
 #pragma once
+
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CF_JPEG = 1, CF_PNG = 2 };
-
+/// What the header of an image says.
 typedef struct {
-  int format;
-  int width, height;
-  int channels;        // as stored: 1 gray or palette, 2 gray + alpha, 3, 4
-  int bits;            // bits a sample, as stored
-  int is_cmyk;
-  int is_palette;
-  int is_progressive;  // progressive JPEG or interlaced PNG
-  int orientation;     // EXIF, 1...8
+  uint32_t width;
+  uint32_t height;
+  uint32_t channels;       ///< As stored: 1 gray or palette, 2 gray + alpha, 3, 4.
+  uint32_t bits;           ///< Bits a stored sample: 1, 2, 4, 8, 16.
+  uint32_t orientation;    ///< EXIF orientation 1...8; 1 where the header has none.
+  uint8_t is_palette;      ///< PNG: samples are indices of a colour table.
+  uint8_t has_alpha;       ///< PNG: an alpha channel or a transparent colour.
+  uint8_t is_cmyk;         ///< JPEG: four inks (CMYK or YCCK).
+  uint8_t is_progressive;  ///< JPEG: progressive; PNG: interlaced.
 } cf_image_header;
 
-// Reads the header alone. The type is told by the bytes, never by a name.
-int cf_image_inspect(const uint8_t *bytes, size_t count, cf_image_header *header, char *message,
-                     size_t capacity);
+/// How much damage inside the entropy-coded data of a JPEG a decoder puts up with.
+enum {
+  CF_DAMAGE_REFUSED = 0,   ///< Any pixel that the decoder had to invent is an error.
+  CF_DAMAGE_ACCEPTED = 1,  ///< Only a file that ends too early is an error.
+};
 
-// Decodes to 8-bit RGB, `width * height * 3` bytes as the header says.
-int cf_image_decode_rgb(const uint8_t *bytes, size_t count, uint8_t *pixels, size_t size,
-                        char *message, size_t capacity);
+/// How chroma is stored in a JPEG.
+enum { CF_CHROMA_444 = 0, CF_CHROMA_420 = 1 };
 
-// Decodes the stored 8-bit (or smaller) gray values or palette indices of a PNG, unchanged.
-int cf_png_decode_labels(const uint8_t *bytes, size_t count, uint8_t *labels, size_t size,
-                         char *message, size_t capacity);
+int cf_png_inspect(
+    const uint8_t *bytes, size_t count, cf_image_header *header, char *message, size_t capacity);
 
-// Encodes 8-bit samples, `channels` 1 or 3. `*bytes` is malloc'ed; release it with cf_free.
-int cf_png_encode(const uint8_t *pixels, int width, int height, int channels, uint8_t **bytes,
-                  size_t *count, char *message, size_t capacity);
+/// Decodes to red, green, blue of 8 bits: palettes looked up, gray replicated, 16 bits cut to their
+/// high byte, alpha dropped, no gamma. `pixels` holds width * height * 3 bytes of the header; a
+/// header that disagrees is an error. `orientation` also sees EXIF data behind the pixels.
+int cf_png_decode_rgb(
+    const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *pixels,
+    uint32_t *orientation, char *message, size_t capacity);
 
-// Encodes RGB at a quality of 1...100; `subsamples` chooses 4:2:0 over 4:4:4.
-int cf_jpeg_encode(const uint8_t *pixels, int width, int height, int quality, int subsamples,
-                   uint8_t **bytes, size_t *count, char *message, size_t capacity);
+/// Decodes one value a pixel, exactly as stored: 8-bit gray or palette indices of 1...8 bits.
+int cf_png_decode_labels(
+    const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *labels,
+    char *message, size_t capacity);
 
-void cf_free(void *pointer);
+/// Encodes 8-bit rows of 1 (gray) or 3 (RGB) channels; `*encoded` is released with `cf_free`.
+int cf_png_encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t channels, uint8_t **encoded,
+    size_t *encoded_count, char *message, size_t capacity);
+
+int cf_jpeg_inspect(
+    const uint8_t *bytes, size_t count, cf_image_header *header, char *message, size_t capacity);
+
+/// Decodes to red, green, blue of 8 bits with the accurate integer DCT and smooth ("fancy") chroma
+/// upsampling. Four-ink files are taken as inverted, as Adobe writes them.
+int cf_jpeg_decode_rgb(
+    const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int damage,
+    uint8_t *pixels, char *message, size_t capacity);
+
+/// Encodes 8-bit RGB rows as baseline JPEG; `*encoded` is released with `cf_free`.
+int cf_jpeg_encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int quality, int chroma,
+    uint8_t **encoded, size_t *encoded_count, char *message, size_t capacity);
+
+/// The orientation 1...8 that a block of EXIF data (starting with its TIFF header) names, or 0.
+uint32_t cf_exif_orientation(const uint8_t *tiff, size_t count);
+
+/// Releases what an encoder returned.
+void cf_free(uint8_t *encoded);

@@ -39,6 +39,8 @@ public struct ImageHeader: Sendable, Equatable {
   public let isCMYK: Bool
   /// Whether a PNG stores palette indices.
   public let isPalette: Bool
+  /// Whether a PNG has an alpha channel or a transparent colour.
+  public let hasAlpha: Bool
   /// Whether a JPEG is progressive or a PNG interlaced.
   public let isProgressive: Bool
   /// EXIF orientation, 1...8.
@@ -48,26 +50,52 @@ public struct ImageHeader: Sendable, Equatable {
 /// Reads and writes JPEG and PNG files.
 ///
 /// Pixels equal those of the usual Python loader's `convert("RGB")`: libjpeg-turbo's accurate
-/// transform, CMYK inverted as Adobe stores it, alpha dropped.
-/// Differs from the source: 16-bit gray keeps its high byte; that loader clips it to white. A
-/// damaged file is always an error; that loader fills some of them with gray.
+/// transform and smooth chroma, CMYK inverted as Adobe stores it, alpha dropped, no gamma.
+/// Differs from the source: 16-bit gray keeps its high byte, as 16-bit colour does; that loader
+/// clips it to white. Pixels that a JPEG decoder has to invent after damage are an error unless
+/// asked for.
 public enum ImageFile {
   /// The most pixels an image may have: a larger header is a mistake or an attack.
   public static let pixelLimit = 178_956_970
 
+  /// What to do with a JPEG whose compressed data are damaged inside.
+  public enum Damage: Sendable {
+    /// Throw, and say in which row.
+    case refused
+    /// Keep what the decoder makes of it, as the usual Python loader does; a file that ends too
+    /// early is an error still.
+    case accepted
+  }
+
   /// Reads a file's header.
   ///
   /// - Throws: `ImageError` when the file is missing, of another type or damaged.
-  public static func inspect(path: String) throws(ImageError) -> ImageHeader {
-    try inspect(bytes: try load(path), name: path)
+  public static func inspect(
+    path: String, pixelLimit: Int = pixelLimit
+  ) throws(ImageError) -> ImageHeader {
+    try inspect(bytes: try load(path), name: path, pixelLimit: pixelLimit)
   }
 
   /// Reads the header of a file in memory.
   ///
   /// - Throws: `ImageError` when the bytes are of another type or damaged.
-  public static func inspect(bytes: [UInt8], name: String) throws(ImageError) -> ImageHeader {
+  public static func inspect(
+    bytes: [UInt8], name: String, pixelLimit: Int = pixelLimit
+  ) throws(ImageError) -> ImageHeader {
+    let format: ImageHeader.Format
+    switch bytes.withUnsafeBytes({ ImageHeader.Format.detect($0) }) {
+    case .supported(let found): format = found
+    case .other(let type): throw ImageError(name: name, problem: "\(type), not JPEG or PNG")
+    case .otherProcess(let type):
+      throw ImageError(
+        name: name, problem: "\(type); only 8-bit baseline and progressive JPEG can be read")
+    }
     var header = cf_image_header()
-    try call(name) { cf_image_inspect(bytes, bytes.count, &header, $0, $1) }
+    try call(name, format) {
+      format == .png
+        ? cf_png_inspect(bytes, bytes.count, &header, $0, $1)
+        : cf_jpeg_inspect(bytes, bytes.count, &header, $0, $1)
+    }
     let (pixels, overflows) = Int(header.width).multipliedReportingOverflow(by: Int(header.height))
     guard header.width > 0, header.height > 0, !overflows, pixels <= pixelLimit else {
       throw ImageError(
@@ -76,53 +104,76 @@ public enum ImageFile {
           + "\(pixelLimit)")
     }
     return ImageHeader(
-      format: Int(header.format) == CF_JPEG ? .jpeg : .png, width: Int(header.width),
-      height: Int(header.height), channelCount: Int(header.channels),
-      bitDepth: Int(header.bits), isCMYK: header.is_cmyk != 0, isPalette: header.is_palette != 0,
+      format: format, width: Int(header.width), height: Int(header.height),
+      channelCount: Int(header.channels), bitDepth: Int(header.bits), isCMYK: header.is_cmyk != 0,
+      isPalette: header.is_palette != 0, hasAlpha: header.has_alpha != 0,
       isProgressive: header.is_progressive != 0, orientation: Int(header.orientation))
   }
 
   /// Decodes a file to RGB.
   ///
-  /// - Parameter appliesOrientation: Turns the image as its EXIF data say. ImageNet loaders do
-  ///   not, so the default is off.
+  /// - Parameters:
+  ///   - appliesOrientation: Turns the image as its EXIF data say. ImageNet loaders do not, so the
+  ///     default is off.
+  ///   - damage: What to do with damaged JPEG data.
+  ///   - pixelLimit: The most pixels that are decoded.
   /// - Throws: `ImageError` when the file is missing, of another type, cut off or damaged.
   public static func decode(
-    path: String, appliesOrientation: Bool = false
+    path: String, appliesOrientation: Bool = false, damage: Damage = .refused,
+    pixelLimit: Int = pixelLimit
   ) throws(ImageError) -> RGBImage {
-    try decode(bytes: try load(path), name: path, appliesOrientation: appliesOrientation)
+    try decode(
+      bytes: try load(path), name: path, appliesOrientation: appliesOrientation, damage: damage,
+      pixelLimit: pixelLimit)
   }
 
   /// Decodes a file in memory to RGB.
   ///
   /// - Throws: `ImageError` when the bytes are of another type, cut off or damaged.
   public static func decode(
-    bytes: [UInt8], name: String, appliesOrientation: Bool = false
+    bytes: [UInt8], name: String, appliesOrientation: Bool = false, damage: Damage = .refused,
+    pixelLimit: Int = pixelLimit
   ) throws(ImageError) -> RGBImage {
-    let header = try inspect(bytes: bytes, name: name)
-    let size = header.width * header.height * 3
-    let pixels = try fill(size, name) {
-      cf_image_decode_rgb(bytes, bytes.count, $0, size, $1, $2)
+    let header = try inspect(bytes: bytes, name: name, pixelLimit: pixelLimit)
+    let (width, height) = (UInt32(header.width), UInt32(header.height))
+    var orientation = UInt32(header.orientation)
+    let level = Int32(damage == .refused ? CF_DAMAGE_REFUSED : CF_DAMAGE_ACCEPTED)
+    let pixels = try fill(header.width * header.height * 3, name, header.format) {
+      header.format == .png
+        ? cf_png_decode_rgb(bytes, bytes.count, width, height, $0, &orientation, $1, $2)
+        : cf_jpeg_decode_rgb(bytes, bytes.count, width, height, level, $0, $1, $2)
     }
     let image = RGBImage(width: header.width, height: header.height, pixels: pixels)
-    return appliesOrientation ? image.oriented(header.orientation) : image
+    return appliesOrientation ? image.oriented(Int(orientation)) : image
   }
 
-  /// Reads the stored values of a gray or palette PNG: class indices, unchanged.
+  /// Reads the stored values of a PNG of 8-bit gray or palette indices: class indices, unchanged.
   ///
   /// - Throws: `ImageError` when the file is no such PNG, cut off or damaged.
-  public static func decodeLabels(path: String) throws(ImageError) -> LabelMap {
-    let bytes = try load(path)
-    let header = try inspect(bytes: bytes, name: path)
-    guard header.format == .png, header.channelCount == 1, header.bitDepth <= 8 else {
+  public static func decodeLabels(
+    path: String, pixelLimit: Int = pixelLimit
+  ) throws(ImageError) -> LabelMap {
+    try decodeLabels(bytes: try load(path), name: path, pixelLimit: pixelLimit)
+  }
+
+  /// Reads the stored values of a PNG in memory.
+  ///
+  /// - Throws: `ImageError` when the bytes are no such PNG, cut off or damaged.
+  public static func decodeLabels(
+    bytes: [UInt8], name: String, pixelLimit: Int = pixelLimit
+  ) throws(ImageError) -> LabelMap {
+    let header = try inspect(bytes: bytes, name: name, pixelLimit: pixelLimit)
+    // Gray of fewer bits is refused: readers disagree whether it is to be stretched to 0...255.
+    let isLabels = header.isPalette || (header.channelCount == 1 && header.bitDepth == 8)
+    guard header.format == .png, isLabels else {
       throw ImageError(
-        name: path,
+        name: name,
         problem: "is a \(header.bitDepth)-bit \(header.format.rawValue) of \(header.channelCount) "
           + "channels where labels need an 8-bit gray or palette PNG")
     }
-    let size = header.width * header.height
-    let labels = try fill(size, path) {
-      cf_png_decode_labels(bytes, bytes.count, $0, size, $1, $2)
+    let labels = try fill(header.width * header.height, name, header.format) {
+      cf_png_decode_labels(
+        bytes, bytes.count, UInt32(header.width), UInt32(header.height), $0, $1, $2)
     }
     return LabelMap(width: header.width, height: header.height, labels: labels)
   }
@@ -132,7 +183,7 @@ public enum ImageFile {
   /// - Throws: `ImageError` when the encoder fails.
   public static func png(_ image: RGBImage) throws(ImageError) -> [UInt8] {
     try encode("image") {
-      cf_png_encode(image.pixels, Int32(image.width), Int32(image.height), 3, $0, $1, $2, $3)
+      cf_png_encode(image.pixels, UInt32(image.width), UInt32(image.height), 3, $0, $1, $2, $3)
     }
   }
 
@@ -141,7 +192,7 @@ public enum ImageFile {
   /// - Throws: `ImageError` when the encoder fails.
   public static func png(_ map: LabelMap) throws(ImageError) -> [UInt8] {
     try encode("labels") {
-      cf_png_encode(map.labels, Int32(map.width), Int32(map.height), 1, $0, $1, $2, $3)
+      cf_png_encode(map.labels, UInt32(map.width), UInt32(map.height), 1, $0, $1, $2, $3)
     }
   }
 
@@ -151,13 +202,15 @@ public enum ImageFile {
   ///   - quality: 1...100.
   ///   - subsamplesColor: 4:2:0 rather than 4:4:4.
   /// - Throws: `ImageError` when the encoder fails.
+  /// - Precondition: `quality` is in 1...100.
   public static func jpeg(
     _ image: RGBImage, quality: Int = 90, subsamplesColor: Bool = true
   ) throws(ImageError) -> [UInt8] {
-    try encode("image") {
+    precondition((1...100).contains(quality), "JPEG quality must be in 1...100, got \(quality)")
+    return try encode("image") {
       cf_jpeg_encode(
-        image.pixels, Int32(image.width), Int32(image.height), Int32(quality),
-        subsamplesColor ? 1 : 0, $0, $1, $2, $3)
+        image.pixels, UInt32(image.width), UInt32(image.height), Int32(quality),
+        Int32(subsamplesColor ? CF_CHROMA_420 : CF_CHROMA_444), $0, $1, $2, $3)
     }
   }
 
@@ -169,33 +222,36 @@ public enum ImageFile {
     }
   }
 
+  /// Runs a C function, whose message becomes the error.
   private static func call(
-    _ name: String, _ body: (UnsafeMutablePointer<CChar>, Int) -> Int32
+    _ name: String, _ format: ImageHeader.Format?,
+    _ body: (UnsafeMutablePointer<CChar>?, Int) -> Int32
   ) throws(ImageError) {
-    var message = [CChar](repeating: 0, count: 256)
-    let status = message.withUnsafeMutableBufferPointer { buffer in
-      buffer.baseAddress.map { body($0, buffer.count) } ?? 1
+    let reason: String? = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 320) { room in
+      room.initialize(repeating: 0)
+      guard body(room.baseAddress, room.count) != 0 else { return nil }
+      return String(decoding: room.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
-    guard status == 0 else { throw ImageError(name: name, problem: text(message)) }
+    guard let reason else { return }
+    let kind = format.map { "is a damaged \($0.rawValue)" } ?? "could not be encoded"
+    throw ImageError(name: name, problem: "\(kind) (\(reason))")
   }
 
-  private static func text(_ message: [CChar]) -> String {
-    String(
-      decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
+  /// Has a C function write straight into the array that the image will keep.
   private static func fill(
-    _ size: Int, _ name: String,
-    _ body: (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<CChar>, Int) -> Int32
+    _ size: Int, _ name: String, _ format: ImageHeader.Format,
+    _ body: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<CChar>?, Int) -> Int32
   ) throws(ImageError) -> [UInt8] {
-    var message = [CChar](repeating: 0, count: 256)
-    var status: Int32 = 1
+    var failure: ImageError?
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-      guard let base = buffer.baseAddress else { return }
-      status = body(base, &message, 256)
-      filled = status == 0 ? size : 0
+      do throws(ImageError) {
+        try call(name, format) { body(buffer.baseAddress, $0, $1) }
+        filled = size
+      } catch {
+        failure = error
+      }
     }
-    guard status == 0 else { throw ImageError(name: name, problem: text(message)) }
+    if let failure { throw failure }
     return bytes
   }
 
@@ -203,33 +259,13 @@ public enum ImageFile {
     _ name: String,
     _ body: (
       UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>, UnsafeMutablePointer<Int>,
-      UnsafeMutablePointer<CChar>, Int
+      UnsafeMutablePointer<CChar>?, Int
     ) -> Int32
   ) throws(ImageError) -> [UInt8] {
     var bytes: UnsafeMutablePointer<UInt8>?
     var count = 0
-    try call(name) { body(&bytes, &count, $0, $1) }
+    try call(name, nil) { body(&bytes, &count, $0, $1) }
     defer { cf_free(bytes) }
     return Array(UnsafeBufferPointer(start: bytes, count: count))
-  }
-}
-
-extension RGBImage {
-  /// The image turned and mirrored as an EXIF orientation of 1...8 says.
-  public func oriented(_ orientation: Int) -> RGBImage {
-    guard (2...8).contains(orientation) else { return self }
-    let swaps = orientation >= 5
-    var result = RGBImage(width: swaps ? height : width, height: swaps ? width : height)
-    for y in 0..<result.height {
-      for x in 0..<result.width {
-        let (u, v) = swaps ? (y, x) : (x, y)
-        let mirrorsX = [2, 3, 7, 8].contains(orientation)
-        let mirrorsY = [3, 4, 6, 7].contains(orientation)
-        let source = ((mirrorsY ? height - 1 - v : v) * width + (mirrorsX ? width - 1 - u : u)) * 3
-        let target = (y * result.width + x) * 3
-        for channel in 0..<3 { result.pixels[target + channel] = pixels[source + channel] }
-      }
-    }
-    return result
   }
 }

@@ -1,7 +1,6 @@
-import Foundation
-
 // Colour changes on 8-bit pixels, each equal to the usual Python imaging library's to the last
-// bit: the rounding between the steps is part of the published augmentations.
+// bit: the rounding between the steps is part of the published augmentations. A blend is computed
+// in Float and cut off, not rounded.
 
 extension RGBImage {
   /// Luminance of one pixel by the ITU-R 601 weights in 16-bit fixed point.
@@ -11,70 +10,90 @@ extension RGBImage {
     return UInt8(truncatingIfNeeded: (sum &+ 32_768) &>> 16)
   }
 
-  /// Every pixel's luminance, row by row.
-  func luminances() -> [UInt8] {
-    (0..<width * height).map {
-      Self.luminance(pixels[3 * $0], pixels[3 * $0 + 1], pixels[3 * $0 + 2])
-    }
-  }
-
   /// Mixes two values: `base + factor · (value − base)`, cut off towards zero.
   @inline(__always)
   private static func blend(_ base: UInt8, _ value: UInt8, _ factor: Float) -> UInt8 {
-    let mixed = Float(base) + factor * Float(Int(value) - Int(base))
-    return mixed <= 0 ? 0 : mixed >= 255 ? 255 : UInt8(mixed)
+    let mixed = Float(base) + factor * Float(Int32(value) &- Int32(base))
+    return UInt8(max(0, min(255, mixed)))
+  }
+
+  /// A copy whose pixels `body` has changed.
+  @inline(__always)
+  private func changed(_ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) -> RGBImage {
+    var result = self
+    result.pixels.withUnsafeMutableBufferPointer { body($0) }
+    return result
+  }
+
+  /// Every value replaced through a table of 256.
+  private func mapped(_ table: [UInt8]) -> RGBImage {
+    table.withUnsafeBufferPointer { table in
+      changed { bytes in
+        for at in bytes.indices { bytes[at] = table[Int(bytes[at])] }
+      }
+    }
   }
 
   /// Brightness: towards black (factor 0), unchanged (1) or beyond.
   public func brightened(by factor: Double) -> RGBImage {
-    let table = (0...255).map { Self.blend(0, UInt8($0), Float(factor)) }
-    return RGBImage(width: width, height: height, pixels: pixels.map { table[Int($0)] })
+    mapped((0...255).map { Self.blend(0, UInt8($0), Float(factor)) })
   }
 
   /// Contrast: towards the mean luminance (factor 0), unchanged (1) or beyond.
   public func contrasted(by factor: Double) -> RGBImage {
-    let sum = luminances().reduce(0) { $0 + Int($1) }
+    guard !pixels.isEmpty else { return self }
+    let sum = pixels.withUnsafeBufferPointer { bytes in
+      var sum = 0
+      for at in stride(from: 0, to: bytes.count, by: 3) {
+        sum &+= Int(Self.luminance(bytes[at], bytes[at + 1], bytes[at + 2]))
+      }
+      return sum
+    }
     let mean = UInt8(Double(sum) / Double(width * height) + 0.5)
-    let table = (0...255).map { Self.blend(mean, UInt8($0), Float(factor)) }
-    return RGBImage(width: width, height: height, pixels: pixels.map { table[Int($0)] })
+    return mapped((0...255).map { Self.blend(mean, UInt8($0), Float(factor)) })
   }
 
   /// Saturation: towards gray (factor 0), unchanged (1) or beyond.
   public func saturated(by factor: Double) -> RGBImage {
-    var result = self
-    for (pixel, gray) in luminances().enumerated() {
-      for at in 3 * pixel..<3 * pixel + 3 {
-        result.pixels[at] = Self.blend(gray, pixels[at], Float(factor))
+    let factor = Float(factor)
+    return changed { bytes in
+      for at in stride(from: 0, to: bytes.count, by: 3) {
+        let gray = Self.luminance(bytes[at], bytes[at + 1], bytes[at + 2])
+        bytes[at] = Self.blend(gray, bytes[at], factor)
+        bytes[at + 1] = Self.blend(gray, bytes[at + 1], factor)
+        bytes[at + 2] = Self.blend(gray, bytes[at + 2], factor)
       }
     }
-    return result
   }
 
   /// Turns the hue by a fraction of the circle, −0.5...0.5, through 8-bit HSV.
+  ///
+  /// Eight bits of hue and saturation lose precision: even a fraction of 0 changes pixels.
+  ///
+  /// - Precondition: `abs(fraction) <= 0.5`.
   public func hueShifted(by fraction: Double) -> RGBImage {
+    precondition(abs(fraction) <= 0.5, "a hue shift must be in -0.5...0.5, got \(fraction)")
     let shift = UInt8(truncatingIfNeeded: Int(fraction * 255))
-    var result = self
-    for at in stride(from: 0, to: pixels.count, by: 3) {
-      let (hue, saturation, value) = Self.hsv(pixels[at], pixels[at + 1], pixels[at + 2])
-      let (red, green, blue) = Self.rgb(hue &+ shift, saturation, value)
-      result.pixels[at] = red
-      result.pixels[at + 1] = green
-      result.pixels[at + 2] = blue
+    return changed { bytes in
+      for at in stride(from: 0, to: bytes.count, by: 3) {
+        let (hue, saturation, value) = Self.hsv(bytes[at], bytes[at + 1], bytes[at + 2])
+        (bytes[at], bytes[at + 1], bytes[at + 2]) = Self.rgb(hue &+ shift, saturation, value)
+      }
     }
-    return result
   }
 
+  @inline(__always)
   private static func hsv(
     _ red: UInt8, _ green: UInt8, _ blue: UInt8
   ) -> (UInt8, UInt8, UInt8) {
     let top = max(red, green, blue)
     let bottom = min(red, green, blue)
     guard top != bottom else { return (0, 0, top) }
-    let range = Float(top - bottom)
+    let range = Float(top &- bottom)
     let saturation = range / Float(top)
-    let r = Float(top - red) / range
-    let g = Float(top - green) / range
-    let b = Float(top - blue) / range
+    let r = Float(top &- red) / range
+    let g = Float(top &- green) / range
+    let b = Float(top &- blue) / range
     let sector: Float
     if red == top {
       sector = b - g
@@ -83,26 +102,28 @@ extension RGBImage {
     } else {
       sector = Float(4.0 + Double(g) - Double(r))
     }
-    let hue = Float(fmod(Double(sector) / 6 + 1, 1))
+    // The sum lies in 5/6...11/6, so one subtraction is the remainder by 1.
+    let turn = Double(sector) / 6 + 1
+    let hue = Float(turn >= 1 ? turn - 1 : turn)
     return (UInt8(Double(hue) * 255), UInt8(Double(saturation) * 255), top)
   }
 
+  @inline(__always)
   private static func rgb(
     _ hue: UInt8, _ saturation: UInt8, _ value: UInt8
   ) -> (UInt8, UInt8, UInt8) {
     guard saturation != 0 else { return (value, value, value) }
-    let h = Float(Double(hue) * 6 / 255)
+    // Where the reference rounds to Float decides single levels: the remainder, not the sector.
+    let turn = Double(hue) * 6 / 255
+    let sector = Int32(turn)
     let s = Float(Double(saturation) / 255)
-    let sector = Int(h)
-    let f = h - Float(sector)
-    func level(_ share: Double) -> UInt8 {
-      UInt8(min(255, max(0, (Double(value) * (1 - share)).rounded())))
-    }
-    let p = level(Double(s))
-    let q = level(Double(s * f))
-    let t = level(Double(s) * (1 - Double(f)))
-    switch sector % 6 {
-    case 0: return (value, t, p)
+    let f = Float(turn - Double(sector))
+    let full = Double(value)
+    let p = UInt8((full * (1 - Double(s))).rounded())
+    let q = UInt8((full * (1 - Double(s * f))).rounded())
+    let t = UInt8((full * (1 - Double(s) * (1 - Double(f)))).rounded())
+    switch sector {
+    case 0, 6: return (value, t, p)
     case 1: return (q, value, p)
     case 2: return (p, value, t)
     case 3: return (p, q, value)
@@ -113,28 +134,33 @@ extension RGBImage {
 
   /// Gray in all three channels.
   public func grayscaled() -> RGBImage {
-    var result = self
-    for (pixel, gray) in luminances().enumerated() {
-      for at in 3 * pixel..<3 * pixel + 3 { result.pixels[at] = gray }
+    changed { bytes in
+      for at in stride(from: 0, to: bytes.count, by: 3) {
+        let gray = Self.luminance(bytes[at], bytes[at + 1], bytes[at + 2])
+        bytes[at] = gray
+        bytes[at + 1] = gray
+        bytes[at + 2] = gray
+      }
     }
-    return result
   }
 
   /// Inverts every value of `threshold` and above.
   public func solarized(threshold: UInt8 = 128) -> RGBImage {
-    RGBImage(
-      width: width, height: height, pixels: pixels.map { $0 < threshold ? $0 : 255 - $0 })
+    mapped((0...255).map { $0 < threshold ? $0 : 255 - $0 })
   }
 
   /// Mirrored left to right.
   public func flippedHorizontally() -> RGBImage {
-    var result = self
-    for y in 0..<height {
-      for x in 0..<width {
-        let (source, target) = ((y * width + x) * 3, (y * width + width - 1 - x) * 3)
-        for channel in 0..<3 { result.pixels[target + channel] = pixels[source + channel] }
+    changed { bytes in
+      for row in 0..<height {
+        var left = row * width * 3
+        var right = left + (width - 1) * 3
+        while left < right {
+          for channel in 0..<3 { bytes.swapAt(left + channel, right + channel) }
+          left += 3
+          right -= 3
+        }
       }
     }
-    return result
   }
 }

@@ -13,23 +13,38 @@ public struct RandomResizedCrop: Sendable, Equatable {
   public var ratio: ClosedRange<Double>
 
   /// Boxes of 8 to 100 % of the area and ratio 3:4 to 4:3.
-  public init(scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3)) {
+  public init(
+    scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3)
+  ) {
     self.scale = scale
     self.ratio = ratio
   }
 
   /// A box inside an image of `width`x`height` pixels.
+  ///
+  /// Draws per try: area, logarithm of the ratio, then, where the box fits, its top and its left.
   public func box(width: Int, height: Int, stream: inout RandomStream) -> PixelBox {
+    box(
+      width: width, height: height, numbers: &stream, uniform: { $0.uniformDouble() },
+      below: { $0.below($1) })
+  }
+
+  /// As above with any source of numbers: `uniform` in [0, 1), `below` in 0..<its bound.
+  func box<Numbers>(
+    width: Int, height: Int, numbers: inout Numbers, uniform: (inout Numbers) -> Double,
+    below: (inout Numbers, Int) -> Int
+  ) -> PixelBox {
     let area = Double(width * height)
     let logarithms = (log(ratio.lowerBound), log(ratio.upperBound))
+    func between(_ low: Double, _ high: Double) -> Double { low + (high - low) * uniform(&numbers) }
     for _ in 0..<10 {
-      let target = area * stream.uniform(scale.lowerBound, scale.upperBound)
-      let aspect = exp(stream.uniform(logarithms.0, logarithms.1))
+      let target = area * between(scale.lowerBound, scale.upperBound)
+      let aspect = exp(between(logarithms.0, logarithms.1))
       let w = Int((target * aspect).squareRoot().rounded(.toNearestOrEven))
       let h = Int((target / aspect).squareRoot().rounded(.toNearestOrEven))
       if 0 < w, w <= width, 0 < h, h <= height {
-        let top = stream.below(height - h + 1)
-        let left = stream.below(width - w + 1)
+        let top = below(&numbers, height - h + 1)
+        let left = below(&numbers, width - w + 1)
         return PixelBox(left: left, top: top, width: w, height: h)
       }
     }
