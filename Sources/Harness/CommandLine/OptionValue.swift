@@ -31,6 +31,10 @@ extension Double: OptionValue {
 
 extension Array: OptionValue where Element: OptionValue {
   public init?(argument: String) {
+    if argument.isEmpty {
+      self = []
+      return
+    }
     let parts = argument.split(separator: ",").map { Element(argument: String($0)) }
     let values = parts.compactMap { $0 }
     guard !values.isEmpty, values.count == parts.count else { return nil }

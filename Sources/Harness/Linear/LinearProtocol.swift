@@ -1,0 +1,86 @@
+import Foundation
+import Models
+
+/// Every setting of a linear probe that decides its numbers; the defaults are MoBY's.
+public struct LinearProtocol: Sendable, Equatable {
+  /// Passes over the training images.
+  public var epochs = 100
+  /// Epochs of linear warm-up.
+  public var warmupEpochs = 5
+  /// Images a step.
+  public var batchSize = 512
+  /// Learning rates for a batch of 512; with several, one is chosen on held-out training images.
+  public var learningRates = [1.0]
+  /// Part of the training images held out to choose among several learning rates and epochs.
+  public var heldOutFraction = 0.1
+  /// Weight decay of the classifier.
+  public var weightDecay = 0.0
+  /// Label smoothing of the loss.
+  public var labelSmoothing = 0.1
+  /// Limit of the classifier's gradient norm.
+  public var clipNorm = 5.0
+  /// Drop-path rate of the frozen backbone while the classifier trains.
+  public var dropPathRate = 0.2
+  /// Side of the images, in pixels.
+  public var inputSize = 224
+  /// Whether features are computed once, without augmentation and drop path.
+  public var isCached = false
+
+  /// The published protocol.
+  public init() {}
+
+  /// Pixels of the shorter side before a test image is cropped: 32 more, in proportion to 224.
+  public var resizeSize: Int { inputSize + (inputSize * 32 + 112) / 224 }
+
+  /// How test images are seen.
+  public var testTransform: EvaluationTransform {
+    EvaluationTransform(resizeSize: resizeSize, cropSize: inputSize)
+  }
+
+  /// How training images are seen.
+  public var trainTransform: CropFlipTransform { CropFlipTransform(size: inputSize) }
+
+  /// Whether learning rate and epoch are chosen on held-out images.
+  public var selects: Bool { learningRates.count > 1 }
+
+  /// The settings by name, as text.
+  public var settings: [String: String] {
+    [
+      "epochs": String(epochs), "warmup-epochs": String(warmupEpochs),
+      "batch-size": String(batchSize), "learning-rates": learningRates.argument,
+      "held-out": selects ? heldOutFraction.argument : "0",
+      "weight-decay": weightDecay.argument, "label-smoothing": labelSmoothing.argument,
+      "clip-norm": clipNorm.argument, "drop-path": isCached ? "0" : dropPathRate.argument,
+      "input-size": String(inputSize), "features": isCached ? "cached" : "augmented every epoch",
+      "test view": testTransform.summary,
+      "train view": isCached ? testTransform.summary : trainTransform.summary,
+      "optimizer": "SGD, Nesterov momentum 0.9", "feature": "pooled output after the final norm",
+      "knn": "k 10/20/100/200, T 0.07, features of the test view",
+    ]
+  }
+
+  /// What differs from MoBY's published protocol, one line each.
+  public var deviations: [String] {
+    let published = LinearProtocol()
+    var lines: [String] = []
+    func compare<Value: Equatable>(_ name: String, _ path: KeyPath<LinearProtocol, Value>) {
+      if self[keyPath: path] != published[keyPath: path] {
+        lines.append("\(name) \(self[keyPath: path]) instead of \(published[keyPath: path])")
+      }
+    }
+    compare("epochs", \.epochs)
+    compare("warm-up epochs", \.warmupEpochs)
+    compare("batch size", \.batchSize)
+    compare("learning rates", \.learningRates)
+    compare("weight decay", \.weightDecay)
+    compare("label smoothing", \.labelSmoothing)
+    compare("clip norm", \.clipNorm)
+    compare("input size", \.inputSize)
+    if isCached {
+      lines.append("cached features: no augmentation and no drop path while the classifier trains")
+    } else {
+      compare("drop path", \.dropPathRate)
+    }
+    return lines
+  }
+}

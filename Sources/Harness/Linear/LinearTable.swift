@@ -1,0 +1,58 @@
+import Foundation
+
+/// The comparison of linear probes as a table.
+enum LinearTable {
+  static func make(_ results: [RunResult]) -> Table {
+    let first = results.first
+    let neighbours = Set(results.flatMap { $0.metrics.keys })
+      .filter { $0.hasPrefix("knn_") }.compactMap { Int($0.dropFirst(4)) }.sorted()
+    let data = first?.data ?? [:]
+    var table = Table(
+      caption: "Linear probe and kNN, \(data["name"] ?? "?"), measured on "
+        + "\(data["validation images"] ?? "?") validation images, "
+        + "\(data["classes"] ?? "?") classes; % with 95 % intervals",
+      columns: [
+        .init("backbone", isNumeric: false), .init("network", isNumeric: false), .init("top-1"),
+        .init("top-5"), .init("last epoch"), .init("best epoch*"),
+      ] + neighbours.map { .init("kNN \($0)") })
+    for result in results {
+      func cell(_ name: String, showsInterval: Bool = false) -> String {
+        guard let metric = result.metrics[name] else { return "-" }
+        return percentage(metric.value, showsInterval ? metric.interval : nil)
+      }
+      var top1 = cell("top1", showsInterval: true)
+      if let deviation = result.metrics["top1_seed_deviation"] {
+        top1 += " ± \(percentage(deviation.value))"
+      }
+      table.add(
+        [
+          result.backbone["name"] ?? "?", result.backbone["architecture"] ?? "?", top1,
+          cell("top5"), cell("top1_last"), cell("top1_best"),
+        ] + neighbours.map { cell("knn_\($0)", showsInterval: $0 == neighbours.first) })
+    }
+    table.notes = notes(results)
+    return table
+  }
+
+  private static func notes(_ results: [RunResult]) -> [String] {
+    guard let first = results.first else { return [] }
+    let selects = first.settings["held-out"] != "0"
+    var lines = [
+      selects
+        ? "top-1 is the epoch and learning rate chosen on \(first.settings["held-out"] ?? "") of "
+          + "train; validation images chose nothing"
+        : "top-1 is the last epoch; validation images chose nothing",
+      "* the best epoch is picked on the validation images, as published tables do, and is "
+        + "optimistic",
+      "features: \(first.settings["feature"] ?? ""), \(first.settings["test view"] ?? "")",
+    ]
+    for result in results {
+      let name = result.backbone["name"] ?? "?"
+      for note in result.notes where !note.hasPrefix("deviates") { lines.append("\(name): \(note)") }
+    }
+    if let deviation = first.notes.first(where: { $0.hasPrefix("deviates") }) {
+      lines.append("protocol " + deviation)
+    }
+    return lines
+  }
+}

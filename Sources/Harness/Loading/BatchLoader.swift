@@ -1,0 +1,211 @@
+import Foundation
+import Synchronization
+import Models
+@_exported import VisionData
+
+/// What to do with an image that cannot be decoded.
+public enum BadImagePolicy: String, OptionChoice, Sendable {
+  /// Stop with the image's name.
+  case fail
+  /// Leave it out, count it, and name it at the end.
+  case skip
+}
+
+/// Decodes, transforms and normalises images on threads of its own, a few batches ahead.
+///
+/// The draws of an image depend on seed, epoch and its index, and batches come in order, so the
+/// tensors do not depend on threads or timing. Memory is bounded by the batches in flight.
+public final class BatchLoader {
+  /// Images ready for a network.
+  public struct Batch {
+    /// `[B, 3, S, S]`.
+    public let images: Tensor
+    /// Class of each image.
+    public let labels: [Int]
+    /// Position of each image in the folder.
+    public let indices: [Int]
+  }
+
+  /// What the threads share.
+  private final class Shared: @unchecked Sendable {
+    // Everything below is used under `condition`, but for the slots' buffers: each element is
+    // written by one thread and read after the slot is complete.
+    let condition = NSCondition()
+    var nextItem = 0
+    var consumed = 0
+    var isCancelled = false
+    var slots: [Int: Slot] = [:]
+
+    let folder: ImageFolder
+    let order: [Int]
+    let transforms: [any ImageTransform]
+    let size: Int
+    let normalization: PixelNormalization
+    let batchSize: Int
+    let seed: UInt64
+    let epoch: Int
+    let depth: Int
+
+    init(
+      folder: ImageFolder, order: [Int], transforms: [any ImageTransform], size: Int,
+      normalization: PixelNormalization, batchSize: Int, seed: UInt64, epoch: Int, depth: Int
+    ) {
+      self.folder = folder
+      self.order = order
+      self.transforms = transforms
+      self.size = size
+      self.normalization = normalization
+      self.batchSize = batchSize
+      self.seed = seed
+      self.epoch = epoch
+      self.depth = depth
+    }
+  }
+
+  private final class Slot: @unchecked Sendable {
+    let images: [Tensor]
+    var remaining: Int
+    var failures: [Int: ImageError] = [:]
+    init(images: [Tensor], count: Int) {
+      self.images = images
+      remaining = count
+    }
+  }
+
+  private let shared: Shared
+  private let policy: BadImagePolicy
+  private var nextBatch = 0
+  /// Images left out so far, with the reason.
+  public private(set) var skipped: [ImageError] = []
+
+  /// Starts loading.
+  ///
+  /// - Parameters:
+  ///   - folder: Where the images are.
+  ///   - order: Which images, in which order.
+  ///   - transforms: One pipeline a view; each gives square images of `size` pixels.
+  ///   - policy: What to do with images that cannot be decoded.
+  ///   - threadCount: Decoding threads.
+  public init(
+    folder: ImageFolder, order: [Int], transforms: [any ImageTransform], size: Int,
+    normalization: PixelNormalization = .imageNet, batchSize: Int, seed: UInt64, epoch: Int,
+    policy: BadImagePolicy, threadCount: Int = ThreadPool.shared.threadCount
+  ) {
+    precondition(batchSize > 0 && !transforms.isEmpty, "a batch needs images and a transform")
+    self.policy = policy
+    shared = Shared(
+      folder: folder, order: order, transforms: transforms, size: size,
+      normalization: normalization, batchSize: batchSize, seed: seed, epoch: epoch, depth: 3)
+    for _ in 0..<max(1, threadCount) {
+      let thread = Thread { [shared] in Self.work(shared) }
+      thread.stackSize = 4 << 20
+      thread.start()
+    }
+  }
+
+  deinit {
+    shared.condition.lock()
+    shared.isCancelled = true
+    shared.condition.broadcast()
+    shared.condition.unlock()
+  }
+
+  private static func work(_ shared: Shared) {
+    while true {
+      shared.condition.lock()
+      while !shared.isCancelled, shared.nextItem < shared.order.count,
+        shared.nextItem / shared.batchSize >= shared.consumed + shared.depth
+      { shared.condition.wait() }
+      guard !shared.isCancelled, shared.nextItem < shared.order.count else {
+        shared.condition.unlock()
+        return
+      }
+      let item = shared.nextItem
+      shared.nextItem += 1
+      let (batch, position) = (item / shared.batchSize, item % shared.batchSize)
+      let slot = shared.slots[batch] ?? {
+        let count = min(shared.batchSize, shared.order.count - batch * shared.batchSize)
+        let made = Slot(
+          images: shared.transforms.map { _ in
+            Tensor(uninitialized: [count, 3, shared.size, shared.size])
+          }, count: count)
+        shared.slots[batch] = made
+        return made
+      }()
+      shared.condition.unlock()
+      let failure = load(shared, slot, shared.order[item], position)
+      shared.condition.lock()
+      if let failure { slot.failures[position] = failure }
+      slot.remaining -= 1
+      if slot.remaining == 0 { shared.condition.broadcast() }
+      shared.condition.unlock()
+    }
+  }
+
+  private static func load(
+    _ shared: Shared, _ slot: Slot, _ index: Int, _ position: Int
+  ) -> ImageError? {
+    do throws(ImageError) {
+      let image = try ImageFile.decode(path: shared.folder.path(index))
+      for (view, transform) in shared.transforms.enumerated() {
+        var stream = RandomStream(
+          seed: shared.seed, purpose: .augmentation, epoch: shared.epoch,
+          sample: index * 16 + view)
+        let seen = transform(image, stream: &stream)
+        precondition(
+          seen.width == shared.size && seen.height == shared.size,
+          "\(transform.summary) gave \(seen.width)x\(seen.height), not \(shared.size)")
+        shared.normalization.write(
+          seen, to: slot.images[view].pointer + position * 3 * shared.size * shared.size)
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// The next batch of the first view, or nil at the end.
+  ///
+  /// - Throws: `ImageError` for an image that cannot be decoded, when the policy is to fail.
+  public func next() throws -> Batch? {
+    try nextViews().map { Batch(images: $0.views[0], labels: $0.labels, indices: $0.indices) }
+  }
+
+  /// The next batch in all views, or nil at the end.
+  ///
+  /// - Throws: `ImageError` for an image that cannot be decoded, when the policy is to fail.
+  public func nextViews() throws -> (views: [Tensor], labels: [Int], indices: [Int])? {
+    let start = nextBatch * shared.batchSize
+    guard start < shared.order.count else { return nil }
+    let number = nextBatch
+    nextBatch += 1
+    shared.condition.lock()
+    while (shared.slots[number]?.remaining ?? 1) > 0 { shared.condition.wait() }
+    let slot = shared.slots.removeValue(forKey: number)
+    shared.consumed = nextBatch
+    shared.condition.broadcast()
+    shared.condition.unlock()
+    guard let slot else { return nil }
+    let indices = Array(shared.order[start..<min(shared.order.count, start + shared.batchSize)])
+    for position in slot.failures.keys.sorted() {
+      guard let failure = slot.failures[position] else { continue }
+      if policy == .fail { throw failure }
+      skipped.append(failure)
+    }
+    let kept = indices.indices.filter { slot.failures[$0] == nil }
+    guard !kept.isEmpty else { return try nextViews() }
+    let views = kept.count == indices.count ? slot.images : slot.images.map { Self.rows($0, kept) }
+    return (
+      views, kept.map { Int(shared.folder.labels[indices[$0]]) }, kept.map { indices[$0] }
+    )
+  }
+
+  private static func rows(_ tensor: Tensor, _ kept: [Int]) -> Tensor {
+    let width = tensor.elementCount / tensor.shape[0]
+    let result = Tensor(uninitialized: [kept.count] + tensor.shape.dropFirst())
+    for (row, source) in kept.enumerated() {
+      (result.pointer + row * width).update(from: tensor.pointer + source * width, count: width)
+    }
+    return result
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+
+/// A measured number with what is needed to trust it.
+public struct MetricValue: Sendable, Equatable {
+  /// The number; fractions, not percentages.
+  public var value: Double
+  /// Its 95 % interval over images, when it has one.
+  public var interval: Interval?
+  /// Images it was measured on.
+  public var count: Int
+
+  /// A number with its interval.
+  public init(_ value: Double, interval: Interval? = nil, count: Int) {
+    self.value = value
+    self.interval = interval
+    self.count = count
+  }
+
+  /// The fraction of `successes` in `count`, with Wilson's interval.
+  public init(successes: Int, of count: Int) {
+    self.init(
+      count == 0 ? .nan : Double(successes) / Double(count),
+      interval: Proportions.wilson(successes: successes, of: count), count: count)
+  }
+
+  var json: JSONValue {
+    var members: [String: JSONValue] = ["value": .number(value), "n": .integer(count)]
+    if let interval {
+      members["low"] = .number(interval.low)
+      members["high"] = .number(interval.high)
+    }
+    return .object(members)
+  }
+
+  init?(_ json: JSONValue) {
+    guard let count = json["n"]?.intValue else { return nil }
+    self.count = count
+    value = json["value"]?.doubleValue ?? .nan
+    if let low = json["low"]?.doubleValue, let high = json["high"]?.doubleValue {
+      interval = Interval(low: low, high: high)
+    }
+  }
+}
+
+/// What a run found, in the form that reports read. Its bytes depend on the protocol alone.
+public struct RunResult: Sendable, Equatable {
+  /// Raised when the form changes.
+  public static let schemaVersion = 1
+
+  /// The task: `linear`.
+  public var task: String
+  /// The backbone: its name in tables, architecture, SHA-256 of its weights, layout.
+  public var backbone: [String: String]
+  /// The data: name, hash, counts.
+  public var data: [String: String]
+  /// Every resolved setting that decides the numbers.
+  public var settings: [String: String]
+  /// The measured numbers by name.
+  public var metrics: [String: MetricValue]
+  /// Values over epochs by name.
+  public var curves: [String: [Double]]
+  /// Accuracy of each class by its name.
+  public var classes: [(name: String, measurement: MetricValue)]
+  /// What a reader must know: deviations from the published protocol, short training.
+  public var notes: [String]
+
+  /// A result without numbers.
+  public init(
+    task: String, backbone: [String: String], data: [String: String], settings: [String: String]
+  ) {
+    self.task = task
+    self.backbone = backbone
+    self.data = data
+    self.settings = settings
+    metrics = [:]
+    curves = [:]
+    classes = []
+    notes = []
+  }
+
+  public static func == (a: RunResult, b: RunResult) -> Bool { a.json == b.json }
+
+  /// The result as a document.
+  public var json: JSONValue {
+    func strings(_ map: [String: String]) -> JSONValue { .object(map.mapValues { .string($0) }) }
+    return .object([
+      "schema": .integer(Self.schemaVersion), "task": .string(task),
+      "backbone": strings(backbone), "data": strings(data), "settings": strings(settings),
+      "metrics": .object(metrics.mapValues(\.json)),
+      "curves": .object(curves.mapValues { .array($0.map { .number($0) }) }),
+      "classes": .array(
+        classes.map { .object(["name": .string($0.name), "top1": $0.measurement.json]) }),
+      "notes": .array(notes.map { .string($0) }),
+    ])
+  }
+
+  /// Reads a result file.
+  ///
+  /// - Throws: `FileError` when it is missing, cut off, of a newer schema or otherwise no result.
+  public init(path: String) throws(FileError) {
+    func fault(_ problem: String, _ remedy: String) -> FileError {
+      FileError(path: path, problem: problem, remedy: remedy, exitCode: .badData)
+    }
+    guard let json = JSONValue(parsing: try FileBytes.read(path)) else {
+      throw fault("is cut off or no JSON", "run the benchmark again")
+    }
+    guard let schema = json["schema"]?.intValue, let task = json["task"]?.stringValue else {
+      throw fault("is no result of this suite", "name a result.json")
+    }
+    guard schema <= Self.schemaVersion else {
+      throw fault("has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
+    }
+    func strings(_ key: String) -> [String: String] {
+      guard case .object(let members)? = json[key] else { return [:] }
+      return members.compactMapValues(\.stringValue)
+    }
+    self.init(
+      task: task, backbone: strings("backbone"), data: strings("data"),
+      settings: strings("settings"))
+    if case .object(let members)? = json["metrics"] {
+      metrics = members.compactMapValues { MetricValue($0) }
+    }
+    if case .object(let members)? = json["curves"] {
+      curves = members.compactMapValues { $0.arrayValue?.map { $0.doubleValue ?? .nan } }
+    }
+    for entry in json["classes"]?.arrayValue ?? [] {
+      if let name = entry["name"]?.stringValue, let top1 = entry["top1"].flatMap(MetricValue.init) {
+        classes.append((name, top1))
+      }
+    }
+    notes = json["notes"]?.arrayValue?.compactMap(\.stringValue) ?? []
+  }
+}
