@@ -19,14 +19,7 @@ public enum Command {
   ) -> Never {
     Interruption.install()
     let table = Options.table
-    if arguments.contains("--help") || arguments.contains("-h") {
-      Console.output(table.help())
-      exit(0)
-    }
-    if arguments.contains("--version") {
-      Console.output("swinbench \(version)")
-      exit(0)
-    }
+    answerQuestions(arguments) { table.help(width: Console.helpWidth) }
     do {
       let parsed = try table.parse(arguments)
       if let problem = BLAS.loadingError {
@@ -35,9 +28,7 @@ public enum Command {
       }
       exit(try body(parsed).rawValue)
     } catch let error as UsageError {
-      Console.error(
-        "Error: \(error)\nUsage: \(table.name) \(table.usage)\nSee 'swift run \(table.name) --help'.")
-      exit(error.exitCode.rawValue)
+      fail(error, name: table.name, usage: table.usage)
     } catch let error as any ReportableError {
       Console.error("Error: \(error)")
       exit(error.exitCode.rawValue)
@@ -46,30 +37,24 @@ public enum Command {
       exit(ExitCode.internalFailure.rawValue)
     }
   }
-}
 
-/// Text for people: results on stdout, everything else on stderr.
-public enum Console {
-  /// Writes a line of results. A closed pipe ends the program quietly.
-  public static func output(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
-
-  /// Writes a line that is no result.
-  public static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
-
-  static func write(_ text: String, to descriptor: Int32) {
-    let bytes = Array(text.utf8)
-    var at = 0
-    while at < bytes.count {
-      let put = bytes.withUnsafeBytes { buffer in
-        Foundation.write(descriptor, buffer.baseAddress.map { $0 + at }, bytes.count - at)
-      }
-      if put < 0, errno == EINTR { continue }
-      if put < 0 {
-        if errno == EPIPE, descriptor == STDOUT_FILENO { exit(0) }
-        return
-      }
-      at += put
+  /// Prints help or version and ends the process when the arguments ask for it.
+  static func answerQuestions(_ arguments: [String], help: () -> String) {
+    let questions = arguments.prefix { $0 != "--" }
+    if questions.contains("--help") || questions.contains("-h") {
+      Console.output(help())
+      exit(0)
     }
+    if questions.contains("--version") {
+      Console.output("swinbench \(version)")
+      exit(0)
+    }
+  }
+
+  /// Says in three lines what is wrong with the command line, and ends the process.
+  static func fail(_ error: UsageError, name: String, usage: String) -> Never {
+    Console.error("Error: \(error)\nUsage: \(name) \(usage)\nSee 'swift run \(name) --help'.")
+    exit(error.exitCode.rawValue)
   }
 }
 
@@ -89,6 +74,8 @@ public enum Interruption {
   }
 
   static func install() {
+    // A handler must not be the first to use the flag: that would allocate.
+    _ = isRequested
     signal(SIGPIPE, SIG_IGN)
     for number in [SIGINT, SIGTERM] {
       signal(number) { _ in

@@ -6,8 +6,8 @@ extension OptionTable where Options: CommandOptions {
   /// - Throws: `UsageError`, or `FileError` for a configuration file that cannot be read.
   public func parse(_ arguments: [String]) throws -> ParsedOptions<Options> {
     let flags = try scan(arguments)
-    let path = flags.last { $0.name == "config" }?.value
-    let configured = try path.map(readConfiguration) ?? []
+    let path = flags.last { $0.name == "config" }?.value ?? ""
+    let configured = path.isEmpty ? [] : try readConfiguration(path)
     var options = Options()
     var origins: [String: SettingOrigin] = [:]
     let preset = flags.last { $0.name == "preset" } ?? configured.last { $0.name == "preset" }
@@ -27,6 +27,10 @@ extension OptionTable where Options: CommandOptions {
       try assign(setting, to: &options)
       origins[setting.name] = .flag
     }
+    if let missing = rows.first(where: { $0.isRequired && origins[$0.name] == nil }) {
+      throw UsageError.missing(
+        missing.isPositional ? "<\(missing.name)>" : "option '--\(missing.name)'")
+    }
     return ParsedOptions(
       options: options,
       settings: rows.map { ($0.name, $0.get(options), origins[$0.name] ?? .standard) })
@@ -44,20 +48,29 @@ extension OptionTable where Options: CommandOptions {
 
   private func scan(_ arguments: [String]) throws(UsageError) -> [Assignment] {
     var result: [Assignment] = []
+    var alone = rows.filter(\.isPositional).map(\.name)[...]
+    var takesOptions = true
     var at = 0
     while at < arguments.count {
       let argument = arguments[at]
       at += 1
-      guard argument.hasPrefix("--"), argument.count > 2 else {
-        if argument.hasPrefix("-"), argument.count > 1 {
+      if takesOptions, argument == "--" {
+        takesOptions = false
+        continue
+      }
+      guard takesOptions, argument.hasPrefix("--") else {
+        if takesOptions, argument.hasPrefix("-"), argument.count > 1 {
           throw .unknownOption(argument, nearest: nearest(String(argument.drop { $0 == "-" })))
         }
-        throw .unexpectedArgument(argument)
+        guard let name = alone.popFirst() else { throw .unexpectedArgument(argument) }
+        result.append((name, argument))
+        continue
       }
-      let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let parts = argument.dropFirst(2)
+        .split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = String(parts[0])
       let attached = parts.count > 1 ? String(parts[1]) : nil
-      if let row = rows.first(where: { $0.name == name }) {
+      if let row = rows.first(where: { $0.name == name && !$0.isPositional }) {
         if row.placeholder == nil {
           if let attached { throw .unexpectedValue(option: "--" + name, value: attached) }
           result.append((name, "true"))
@@ -82,7 +95,8 @@ extension OptionTable where Options: CommandOptions {
   }
 
   private func nearest(_ name: String) -> String? {
-    nearestName(to: name, among: rows.map(\.name) + ["help", "version"]).map { "--" + $0 }
+    let known = rows.filter { !$0.isPositional }.map(\.name) + ["help", "version"]
+    return nearestName(to: name, among: known).map { "--" + $0 }
   }
 
   private func readConfiguration(_ path: String) throws -> [Assignment] {
@@ -91,21 +105,38 @@ extension OptionTable where Options: CommandOptions {
       throw UsageError.configuration(path: path, problem: "is no JSON object of settings")
     }
     return try root.sorted { $0.key < $1.key }.map { key, value in
-      guard rows.contains(where: { $0.name == key }) else {
-        let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
+      let setting = (name: key, value: try text(of: value, key: key, path: path))
+      var trial = Options()
+      if let row = rows.first(where: { $0.name == key }), !row.set(&trial, setting.value) {
         throw UsageError.configuration(
-          path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
+          path: path,
+          problem: "gives '\(key)' the value '\(setting.value)', but it must be \(row.expectation)")
       }
+      return setting
+    }
+  }
+
+  private func text(of value: Any, key: String, path: String) throws(UsageError) -> String {
+    guard rows.contains(where: { $0.name == key }) else {
+      let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
+      throw .configuration(path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
+    }
+    func plain(_ value: Any) -> String? {
       switch value {
-      case let text as String: return (key, text)
-      case let list as [Any]: return (key, list.map { "\($0)" }.joined(separator: ","))
+      case let text as String: text
       case let number as NSNumber:
         // JSON true and 1 are told apart by their C type.
-        return (key, String(cString: number.objCType) == "c" ? (number.boolValue ? "true" : "false") : "\(number)")
-      default:
-        throw UsageError.configuration(
-          path: path, problem: "gives '\(key)' a value that is no text, number or list")
+        String(cString: number.objCType) == "c"
+          ? (number.boolValue ? "true" : "false") : "\(number)"
+      default: nil
       }
     }
+    let items = (value as? [Any])?.map(plain) ?? [plain(value)]
+    let known = items.compactMap { $0 }
+    guard known.count == items.count else {
+      throw .configuration(
+        path: path, problem: "gives '\(key)' a value that is no text, number or list of these")
+    }
+    return known.joined(separator: ",")
   }
 }

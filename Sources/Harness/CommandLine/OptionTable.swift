@@ -38,6 +38,9 @@ public struct OptionTable<Options> {
     let group: OptionGroup
     let help: String
     let expectation: String
+    var isRequired = false
+    /// Whether the value stands alone on the command line, without the option's name.
+    var isPositional = false
     let set: (inout Options, String) -> Bool
     let get: (Options) -> String
   }
@@ -63,19 +66,42 @@ public struct OptionTable<Options> {
   }
 
   /// Declares an option with a value.
+  ///
+  /// - Parameter isRequired: Whether the command line or the configuration file must give it.
   public func option<Value: OptionValue>(
     _ name: String, _ path: WritableKeyPath<Options, Value>, value placeholder: String,
-    _ group: OptionGroup, _ help: String
+    _ group: OptionGroup, _ help: String, isRequired: Bool = false
   ) -> OptionTable {
-    adding(
-      Row(
-        name: name, placeholder: placeholder, group: group, help: help,
-        expectation: Value.expectation,
-        set: { options, text in
-          guard let value = Value(argument: text) else { return false }
-          options[keyPath: path] = value
-          return true
-        }, get: { $0[keyPath: path].argument }))
+    var row = Self.row(name, path, placeholder, group, help)
+    row.isRequired = isRequired
+    return adding(row)
+  }
+
+  /// Declares a value that stands alone, without a name: the n-th declared takes the n-th given.
+  ///
+  /// A configuration file gives it by its name.
+  public func argument<Value: OptionValue>(
+    _ name: String, _ path: WritableKeyPath<Options, Value>, _ group: OptionGroup, _ help: String,
+    isRequired: Bool = true
+  ) -> OptionTable {
+    var row = Self.row(name, path, name, group, help)
+    row.isRequired = isRequired
+    row.isPositional = true
+    return adding(row)
+  }
+
+  private static func row<Value: OptionValue>(
+    _ name: String, _ path: WritableKeyPath<Options, Value>, _ placeholder: String,
+    _ group: OptionGroup, _ help: String
+  ) -> Row {
+    Row(
+      name: name, placeholder: placeholder, group: group, help: help,
+      expectation: Value.expectation,
+      set: { options, text in
+        guard let value = Value(argument: text) else { return false }
+        options[keyPath: path] = value
+        return true
+      }, get: { $0[keyPath: path].argument })
   }
 
   /// Declares a switch: `--name` turns it on, `--no-name` off.

@@ -7,6 +7,7 @@ public enum UsageError: ReportableError, Equatable {
   case wrongValue(option: String, value: String, expected: String)
   case unexpectedValue(option: String, value: String)
   case unexpectedArgument(String)
+  case missing(String)
   case unknownCommand(String, known: [String])
   case configuration(path: String, problem: String)
   /// The settings contradict each other.
@@ -24,8 +25,13 @@ public enum UsageError: ReportableError, Equatable {
     case .unexpectedValue(let option, let value):
       "option '\(option)' is a switch and takes no value, got '\(value)'."
     case .unexpectedArgument(let text): "'\(text)' belongs to no option."
+    case .missing(let name): "\(name) is required."
     case .unknownCommand(let text, let known):
-      "unknown command '\(text)'; the commands are \(known.joined(separator: ", "))."
+      if let nearest = nearestName(to: text, among: known) {
+        "unknown command '\(text)'. Did you mean '\(nearest)'?"
+      } else {
+        "unknown command '\(text)'; the commands are \(known.joined(separator: ", "))."
+      }
     case .configuration(let path, let problem): "configuration file \(path) \(problem)."
     case .conflict(let sentence): sentence
     }

@@ -2,21 +2,41 @@ import Foundation
 import Synchronization
 
 /// Shows how far long work is, on stderr: one rewritten line on a terminal, else a line at times.
+///
+/// Any thread may report. In a file or pipe the first line comes with the first progress within two
+/// seconds, later ones every ten.
 public final class ProgressReporter: Sendable {
   private struct State {
-    var done = 0
+    var done: Int
     var extra = ""
-    var lastShown = 0.0
-    var isOpen = false
+    var lastShown = -Double.infinity
+    var lastLine = ""
+    var estimate: ProgressEstimate
+  }
+
+  /// Where lines go; tests put their own in its place.
+  struct Output: Sendable {
+    let isTerminal: Bool
+    let columnCount: Int?
+    let now: @Sendable () -> Double
+    let write: @Sendable (String) -> Void
+
+    static var standardError: Output {
+      Output(
+        isTerminal: isatty(STDERR_FILENO) == 1, columnCount: Console.columnCount(STDERR_FILENO),
+        now: { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 },
+        write: { Console.write($0, to: STDERR_FILENO) })
+    }
   }
 
   private let label: String
   private let unit: String
   private let total: Int
+  private let resumedAt: Int
   private let start: Double
-  private let isTerminal: Bool
   private let isQuiet: Bool
-  private let state = Mutex(State())
+  private let output: Output
+  private let state: Mutex<State>
   private static let quiet = Atomic<Bool>(false)
 
   /// Turns all progress off.
@@ -28,55 +48,71 @@ public final class ProgressReporter: Sendable {
   ///   - label: What is being done.
   ///   - total: How many units there are.
   ///   - unit: The unit's name in the plural, for the rate.
-  public init(_ label: String, total: Int, unit: String) {
+  ///   - resumedAt: Units that an earlier run did; they count as done, not for the rate.
+  public convenience init(_ label: String, total: Int, unit: String, resumedAt: Int = 0) {
+    self.init(
+      label, total: total, unit: unit, resumedAt: resumedAt, output: .standardError,
+      isQuiet: Self.quiet.load(ordering: .relaxed))
+  }
+
+  init(
+    _ label: String, total: Int, unit: String, resumedAt: Int, output: Output, isQuiet: Bool
+  ) {
     self.label = label
     self.total = total
     self.unit = unit
-    start = Self.now()
-    isTerminal = isatty(STDERR_FILENO) == 1
-    isQuiet = Self.quiet.load(ordering: .relaxed)
-    show(force: true)
+    self.resumedAt = resumedAt
+    self.output = output
+    self.isQuiet = isQuiet
+    start = output.now()
+    state = Mutex(State(done: resumedAt, estimate: ProgressEstimate(at: start)))
+    show(count: 0, extra: nil, isForced: true)
   }
-
-  private static func now() -> Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
 
   /// Counts finished units and perhaps shows them.
   public func advance(by count: Int = 1, extra: String? = nil) {
-    state.withLock { state in
-      state.done += count
-      if let extra { state.extra = extra }
-    }
-    show(force: false)
+    show(count: count, extra: extra, isForced: false)
   }
 
   /// Shows the final state and ends the line.
   public func finish() {
-    show(force: true)
-    if isTerminal, !isQuiet { Console.write("\n", to: STDERR_FILENO) }
+    show(count: 0, extra: nil, isForced: true, isLast: true)
   }
 
-  private func show(force: Bool) {
+  private func show(count: Int, extra: String?, isForced: Bool, isLast: Bool = false) {
     guard !isQuiet else { return }
-    let now = Self.now()
-    let interval = isTerminal ? 0.1 : now - start < 4 ? 2.0 : 10.0
-    let line: String? = state.withLock { state in
-      guard force || now - state.lastShown >= interval else { return nil }
+    // Written under the lock, so that lines of two threads cannot swap.
+    state.withLock { state in
+      let now = output.now()
+      state.done += count
+      state.estimate.advance(by: count, at: now)
+      if let extra { state.extra = extra }
+      let interval = output.isTerminal ? 0.1 : now - start < 4 ? 2.0 : 10.0
+      guard isForced || now - state.lastShown >= interval else { return }
       state.lastShown = now
-      return text(state, elapsed: now - start)
+      let line = text(state, elapsed: now - start)
+      if output.isTerminal {
+        // A line that reaches the edge would wrap and could not be rewritten.
+        let shown = output.columnCount.map { String(line.prefix(max(1, $0 - 1))) } ?? line
+        output.write("\r\u{1B}[K" + shown + (isLast ? "\n" : ""))
+      } else if line != state.lastLine {
+        output.write(line + "\n")
+      }
+      state.lastLine = line
     }
-    guard let line else { return }
-    Console.write(isTerminal ? "\r\u{1B}[K" + line : line + "\n", to: STDERR_FILENO)
   }
 
   private func text(_ state: State, elapsed: Double) -> String {
     var parts = ["\(label) \(state.done)/\(total)"]
-    if state.done > 0, elapsed > 0 {
-      let rate = Double(state.done) / elapsed
+    let isDone = state.done >= total
+    let worked = state.done - resumedAt
+    let overall = worked > 0 && elapsed > 0 ? Double(worked) / elapsed : nil
+    if let rate = isDone ? overall : state.estimate.rate ?? overall {
       parts.append(String(format: rate < 10 ? "%.1f" : "%.0f", rate) + " \(unit)/s")
-      if state.done < total {
-        parts.append("\(Self.duration(Double(total - state.done) / rate)) left")
-      } else {
+      if isDone {
         parts.append("in \(Self.duration(elapsed))")
+      } else {
+        parts.append("\(Self.duration(Double(total - state.done) / rate)) left")
       }
     }
     if !state.extra.isEmpty { parts.append(state.extra) }
@@ -85,6 +121,7 @@ public final class ProgressReporter: Sendable {
 
   /// Seconds as people say them: `42 s`, `3 min 05 s`, `2 h 10 min`.
   public static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e9 else { return "a very long time" }
     let whole = Int(seconds.rounded())
     if whole < 60 { return "\(whole) s" }
     if whole < 3600 { return String(format: "%d min %02d s", whole / 60, whole % 60) }
