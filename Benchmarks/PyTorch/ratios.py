@@ -1,0 +1,31 @@
+"""Prints ours beside theirs from the JSON lines of one comparison."""
+import json
+import pathlib
+import sys
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+folder = pathlib.Path(sys.argv[1])
+ours = lines(folder / "ours.jsonl")
+theirs = {(row["part"], row["batch"]): row for row in lines(folder / "theirs.jsonl")}
+print(f"{'':22} {'ours':>9} {'PyTorch':>9} {'ratio':>6}   peak memory MiB")
+for row in ours:
+    peer = theirs.get((row["part"], row.get("batch")))
+    if peer:
+        name = f"{row['part']} batch {row['batch']}"
+        ratio = row["imagesPerSecond"] / peer["imagesPerSecond"]
+        print(f"{name:22} {row['imagesPerSecond']:9.2f} {peer['imagesPerSecond']:9.2f} {ratio:6.2f}"
+              f"   {row['peakMiB']} / {peer['peakMiB']}")
+print()
+manual = {}
+for path in folder.glob("sgemm-*.jsonl"):
+    for row in lines(path):
+        manual.setdefault(row["shape"], []).append((row["gflops"], path.stem.removeprefix("sgemm-")))
+print(f"{'sgemm':16} {'chosen GFLOP/s':>15} {'best manual':>12}         ratio")
+for row in ours:
+    if row["part"] == "sgemm":
+        top, core = max(manual[row["shape"]])
+        print(f"{row['shape']:16} {row['gflops']:15.0f} {top:12.0f} {core:8} {row['gflops'] / top:5.2f}")

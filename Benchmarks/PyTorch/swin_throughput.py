@@ -1,0 +1,57 @@
+"""Swin-T throughput of PyTorch eager in single precision, one JSON object a line."""
+import argparse
+import json
+import resource
+import time
+
+import timm
+import torch
+
+
+def best(body):
+    """The shortest of several runs after one to warm up; at least three, for about six seconds."""
+    body()
+    shortest, total, runs = float("inf"), 0.0, 0
+    while runs < 3 or total < 6:
+        start = time.perf_counter()
+        body()
+        seconds = time.perf_counter() - start
+        shortest, total, runs = min(shortest, seconds), total + seconds, runs + 1
+    return shortest
+
+
+def report(part, batch, seconds):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps({"who": "pytorch", "part": part, "batch": batch, "peakMiB": peak,
+                      "imagesPerSecond": batch / seconds}), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--part", choices=["inference", "training"], required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    name = "swin_tiny_patch4_window7_224"
+    if options.part == "inference":
+        model = timm.create_model(name, num_classes=0).eval()
+        for batch in (1, 8, 32):
+            images = torch.randn(batch, 3, 224, 224)
+            with torch.no_grad():
+                report("inference", batch, best(lambda: model(images)))
+        return
+    model = timm.create_model(name).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
+    for batch in (8, 16):
+        images = torch.randn(batch, 3, 224, 224)
+        targets = torch.arange(batch) * 31 % 1000
+
+        def step():
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(images), targets).backward()
+            optimizer.step()
+
+        report("training", batch, best(step))
+
+
+main()

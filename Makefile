@@ -1,0 +1,35 @@
+# bench: installs what is missing, builds, and runs the main job on generated sample data.
+# test:  builds and passes the tests.
+# compare: measures the engine beside PyTorch (makes a Python environment of its own).
+
+PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev
+
+.PHONY: bench test compare packages clean
+
+bench: packages
+	swift build --product bench-linear
+	swift run --skip-build bench-linear
+
+test: packages
+	swift build --build-tests
+	swift test --skip-build
+
+compare: packages
+	swift build -c release --product bench-kernels
+	Benchmarks/PyTorch/compare.sh
+
+# Installs only what is missing; without root it says what to install.
+packages:
+	@missing=""; \
+	for package in $(PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing" >&2; \
+	  if [ "$$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null \
+	    || { echo "Error: could not install$$missing; install them with apt-get." >&2; exit 1; }; \
+	fi
+
+clean:
+	swift package clean
