@@ -7,8 +7,8 @@ import Testing
 struct RunDirectoryTests {
   private let rows: [JSONValue] = (0..<5).map { index in
     .object([
-      "index": .integer(index), "big": .integer(.max - index), "score": .number(1e-7 * Double(index)),
-      "name": .string("a\n\"\u{1F9A2}"),
+      "index": .integer(index), "big": .integer(.max - index),
+      "score": .number(1e-7 * Double(index)), "name": .string("a\n\"\u{1F9A2}"),
     ])
   }
 
@@ -106,9 +106,10 @@ struct RunDirectoryTests {
         kill(getpid(), SIGKILL)
       }
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: path).contains {
-      $0.hasPrefix("result.json.partial-")
-    })
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: path).contains {
+        $0.hasPrefix("result.json.partial-")
+      })
     let run = try RunDirectory(path: path)
     #expect(try run.rows("records.jsonl") == (0..<100).map { .integer($0) })
     #expect(run.read("protocol.json")?["a"] == .integer(1))

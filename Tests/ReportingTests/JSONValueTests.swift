@@ -33,7 +33,9 @@ struct JSONValueTests {
   @Test("Numbers are the shortest that read back as the same bits")
   func numbers() throws {
     var stream = RandomStream(seed: 5, purpose: .test)
-    var numbers = [0.1, 1e-300, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1e15, 1e16, 0x1p53, 123456.75]
+    var numbers = [
+      0.1, 1e-300, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1e15, 1e16, 0x1p53, 123456.75,
+    ]
     while numbers.count < 2000 {
       let number = Double(bitPattern: stream.next())
       if number.isFinite { numbers.append(number) }
@@ -68,7 +70,8 @@ struct JSONValueTests {
 
   @Test("Escapes, spaces and every form of a number are read")
   func forms() {
-    let text = #" { "a\u00e9\ud83e\udda2\/\b\f" : [ -0 , 1E2 , 1e-2 , -1.5e+1, 18446744073709551616 ] } "#
+    let text =
+      #" { "a\u00e9\ud83e\udda2\/\b\f" : [ -0 , 1E2 , 1e-2 , -1.5e+1, 18446744073709551616 ] } "#
     #expect(
       JSONValue(parsing: Array(text.utf8))
         == .object([
@@ -81,8 +84,10 @@ struct JSONValueTests {
   @Test(
     "What is no JSON gives nothing",
     arguments: [
-      "", " ", "{", "}", "{\"a\":}", "{\"a\" 1}", "{a:1}", "{\"a\":1,}", "[1,]", "[1 2]", "[1]x", "nul",
-      "01", "1.", ".5", "+1", "1e", "-", "1e999", "NaN", "\"a", "\"\u{1}\"", "\"\\x\"", "\"\\u12g4\"",
+      "", " ", "{", "}", "{\"a\":}", "{\"a\" 1}", "{a:1}", "{\"a\":1,}", "[1,]", "[1 2]", "[1]x",
+      "nul",
+      "01", "1.", ".5", "+1", "1e", "-", "1e999", "NaN", "\"a", "\"\u{1}\"", "\"\\x\"",
+      "\"\\u12g4\"",
       "\"\\ud83e\"", "\"\\udda2\"", "'a'", "[1] [2]",
     ])
   func damage(text: String) {

@@ -14,7 +14,9 @@ struct RunResultTests {
       "none": MetricValue(.nan, count: 0),
     ]
     result.curves = ["val_top1": [0.1, 0.5, 1, .nan]]
-    result.classes = [("swan", MetricValue(successes: 1, of: 3)), ("goose", MetricValue(0.5, count: 2))]
+    result.classes = [
+      ("swan", MetricValue(successes: 1, of: 3)), ("goose", MetricValue(0.5, count: 2)),
+    ]
     result.notes = ["short training"]
     return result
   }
@@ -60,7 +62,10 @@ struct RunResultTests {
   func refusals() throws {
     let text = sample().json.text()
     for (changed, problem) in [
-      (text.replacing("\"schema\":1", with: "\"schema\":2"), "has schema 2, this program reads up to 1"),
+      (
+        text.replacing("\"schema\":1", with: "\"schema\":2"),
+        "has schema 2, this program reads up to 1"
+      ),
       ("{\"a\":1}", "is no result of this suite"),
       ("[]", "is no result of this suite"),
       (text.replacing("\"metrics\":{", with: "\"metrics\":{\"x\":5,"), "has no readable 'metrics'"),

@@ -55,10 +55,12 @@ struct TableTests {
         + #""rows":[["MoBY","75.3 [72.5, 77.9]"],["a|b","-"]]}"#)
   }
 
-  @Test("Percentages have one digit after the point, rounded half up", arguments: [
-    (0.753, "75.3"), (1.0, "100.0"), (0.0, "0.0"), (0.0005, "0.1"), (0.99951, "100.0"),
-    (-0.0123, "-1.2"), (Double.nan, "-"),
-  ])
+  @Test(
+    "Percentages have one digit after the point, rounded half up",
+    arguments: [
+      (0.753, "75.3"), (1.0, "100.0"), (0.0, "0.0"), (0.0005, "0.1"), (0.99951, "100.0"),
+      (-0.0123, "-1.2"), (Double.nan, "-"),
+    ])
   func percentages(value: Double, text: String) {
     #expect(percentage(value) == text)
   }

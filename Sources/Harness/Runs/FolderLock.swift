@@ -31,5 +31,9 @@ final class FolderLock {
     descriptor = opened
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Unlocked by word: a process that is being started may hold a copy of the descriptor.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }

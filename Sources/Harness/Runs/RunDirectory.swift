@@ -58,7 +58,9 @@ public final class RunDirectory {
     try open(name).append(values.map(RecordLines.line).joined())
   }
 
-  /// The rows of a file of lines; none when there is no such file. A torn last line is left out.
+  /// The rows of a file of lines; none when there is no such file.
+  ///
+  /// A torn last line is left out.
   ///
   /// - Throws: `FileError` when the file is damaged before its last line.
   public func rows(_ name: String) throws(FileError) -> [JSONValue] {

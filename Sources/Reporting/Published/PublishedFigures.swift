@@ -59,7 +59,8 @@ public struct PublishedFigures: Sendable, Equatable {
       let entries = json["figures"]?.arrayValue
     else { throw fault("is no file of published figures", "name one of reports/reference") }
     guard schema <= Self.schemaVersion else {
-      throw fault("has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
+      throw fault(
+        "has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
     }
     self.title = title
     var figures: [PublishedFigure] = []

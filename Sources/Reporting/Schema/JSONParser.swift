@@ -161,7 +161,9 @@ struct JSONParser {
     guard at + 4 <= bytes.count else { return nil }
     var value: UInt32 = 0
     for byte in bytes[at..<at + 4] {
-      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else { return nil }
+      guard byte < 0x80, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        return nil
+      }
       value = value << 4 | UInt32(digit)
     }
     at += 4

@@ -42,7 +42,9 @@ public struct MetricValue: Sendable, Equatable {
   }
 }
 
-/// What a run found, in the form that reports read. Its bytes depend on the protocol alone.
+/// What a run found, in the form that reports read.
+///
+/// Its bytes depend on the protocol alone.
 public struct RunResult: Sendable, Equatable {
   /// Raised when the form changes.
   public static let schemaVersion = 1
@@ -78,7 +80,9 @@ public struct RunResult: Sendable, Equatable {
     notes = []
   }
 
-  // By their text: 1.0 is read back as the whole number 1, and NaN as no number at all.
+  /// Whether two results write the same text.
+  ///
+  /// Not by their values: 1.0 is read back as the whole number 1, and NaN as no number at all.
   public static func == (a: RunResult, b: RunResult) -> Bool { a.json.text() == b.json.text() }
 
   /// The result as a document.
@@ -109,7 +113,8 @@ public struct RunResult: Sendable, Equatable {
       throw fault("is no result of this suite", "name a result.json")
     }
     guard schema <= Self.schemaVersion else {
-      throw fault("has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
+      throw fault(
+        "has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
     }
     func unreadable(_ key: String) -> FileError {
       fault("has no readable '\(key)'", "run the benchmark again")
@@ -136,7 +141,8 @@ public struct RunResult: Sendable, Equatable {
     metrics = try members("metrics") { MetricValue($0) }
     curves = try members("curves") { $0.arrayValue?.map { $0.doubleValue ?? .nan } }
     classes = try items("classes") { entry in
-      guard let name = entry["name"]?.stringValue, let top1 = entry["top1"].flatMap(MetricValue.init)
+      guard let name = entry["name"]?.stringValue,
+        let top1 = entry["top1"].flatMap(MetricValue.init)
       else { return nil }
       return (name, top1)
     }
