@@ -33,7 +33,7 @@ public enum DataCommands {
     let set = SampleSet(settings)
     if options.quiet { ProgressReporter.silence() }
     let progress = ProgressReporter("drawing", total: set.fileCount, unit: "files")
-    let summary = try set.generate(at: options.output) { _, _ in progress.advance() }
+    let summary = try set.generate(at: options.output) { done, _ in progress.advance(to: done) }
     progress.finish()
     Console.output(
       "\(summary.path): \(summary.manifest.files.count) files, \(summary.byteCount / 1024) KiB"
@@ -115,7 +115,7 @@ private final class CheckProgress: @unchecked Sendable {
     lock.lock()
     defer { lock.unlock() }
     if reporter == nil { reporter = ProgressReporter("checking", total: total, unit: "images") }
-    reporter?.advance()
+    reporter?.advance(to: done)
   }
 
   func finish() { reporter?.finish() }

@@ -56,7 +56,7 @@ public struct LinearBenchmark {
     let root: String
     if options.data.isEmpty {
       let progress = ProgressReporter("sample set", total: SampleSet().fileCount, unit: "files")
-      root = try SampleSet().generate(at: "datasets/sample") { _, _ in progress.advance() }
+      root = try SampleSet().generate(at: "datasets/sample") { done, _ in progress.advance(to: done) }
         .classificationPath
       progress.finish()
       dataName = "sample"
@@ -325,6 +325,9 @@ public struct LinearBenchmark {
     try AtomicFile.write(text: table.csv, to: base + ".csv")
     try AtomicFile.write(text: table.json.text(isPretty: true) + "\n", to: base + ".json")
     Console.output(options.json ? table.json.text(isPretty: true) : table.markdown)
+    if !options.json, let published = LinearTable.published(beside: results) {
+      Console.output(published.markdown)
+    }
     if !options.quiet { Console.error("table in \(base).md, .csv and .json") }
   }
 }
