@@ -182,10 +182,8 @@ public struct DataCheck: Sendable {
       }
       if isFull { _ = try ImageFile.decode(bytes: bytes, name: relative) }
     } catch {
-      let isTruncated = error.problem.contains("cut off") || error.problem.contains("ends early")
-        || error.problem.contains("ends at")
       find(
-        isTruncated ? "image/truncated" : "image/undecodable", .error, error.problem,
+        error.isTruncation ? "image/truncated" : "image/undecodable", .error, error.problem,
         "download it again or remove it, or run with --on-bad-image skip")
     }
     return outcome
