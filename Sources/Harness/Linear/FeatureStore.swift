@@ -1,7 +1,7 @@
 import Foundation
 import Models
 
-/// The features of every image of a split, with labels: a matrix mapped from a file.
+/// The features of the images of a split, with labels: a matrix mapped from a file.
 public struct FeatureMatrix {
   /// Numbers a row.
   public let featureCount: Int
@@ -27,24 +27,28 @@ public struct FeatureMatrix {
     return result
   }
 
-  private static let magic = Array("SWINFEA1".utf8)
+  // Numbers first, so that they can be written as they come: [count, width] floats, labels,
+  // indices, key, and 64 bytes that say how long each part is.
+  private static let magic = Array("SWINFEA2".utf8)
 
   /// Opens a feature file, or nil when it is missing, damaged or of other content.
   init?(path: String, key: String) {
     guard let file = try? FileBytes(path: path), file.count >= 64 else { return nil }
     let bytes = file.bytes
-    func number(_ at: Int) -> Int {
-      Int(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: at, as: Int64.self))
+    let footer = file.count - 64
+    func number(_ position: Int) -> Int {
+      Int(
+        truncatingIfNeeded: bytes.loadUnaligned(
+          fromByteOffset: footer + 8 * position, as: Int64.self))
     }
-    let (count, width) = (number(8), number(16))
-    guard bytes.prefix(8).elementsEqual(Self.magic), count > 0, width > 0, count < 1 << 40,
-      width < 1 << 20
+    let (count, width, keyCount) = (number(1), number(2), number(3))
+    guard bytes[footer..<footer + 8].elementsEqual(Self.magic), count > 0, width > 0, keyCount > 0,
+      count < 1 << 40, width < 1 << 20, keyCount < 1 << 20
     else { return nil }
-    let keyBytes = Array(key.utf8)
-    let tables = 64 + keyBytes.count
-    let offset = (tables + count * 8 + 63) / 64 * 64
-    guard number(24) == keyBytes.count, file.count == offset + count * width * 4,
-      bytes[64..<tables].elementsEqual(keyBytes), let base = bytes.baseAddress
+    let tables = count * width * 4
+    let keyStart = tables + count * 8
+    guard keyStart + keyCount == footer,
+      bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress
     else { return nil }
     labels = (0..<count).map { bytes.loadUnaligned(fromByteOffset: tables + $0 * 4, as: Int32.self) }
     indices = (0..<count).map {
@@ -52,30 +56,31 @@ public struct FeatureMatrix {
     }
     featureCount = width
     self.file = file
-    // The offset is a multiple of 64 and the mapping begins at a page.
-    pointer = UnsafePointer((base + offset).assumingMemoryBound(to: Float.self))
+    pointer = UnsafePointer(base.assumingMemoryBound(to: Float.self))
   }
 
-  /// Writes a feature file under its content key.
+  /// Writes a feature file under its content key, taking the numbers block by block.
   static func write(
-    rows: [[Float]], labels: [Int32], indices: [Int32], featureCount: Int, key: String,
-    to path: String
+    blocks: Int, block: (Int) -> [Float], labels: [Int32], indices: [Int32], featureCount: Int,
+    key: String, to path: String
   ) throws(FileError) {
-    var header = magic
-    for number in [labels.count, featureCount, key.utf8.count] {
-      header += withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
-    }
-    header += [UInt8](repeating: 0, count: 64 - header.count) + Array(key.utf8)
-    for table in [labels, indices] { table.withUnsafeBytes { header += Array($0) } }
-    header += [UInt8](repeating: 0, count: (64 - header.count % 64) % 64)
     try AtomicFile.write(to: path) { (writer: inout AtomicFile.Writer) throws(FileError) in
-      try writer.append(header)
-      for batch in rows { try writer.append(batch) }
+      for number in 0..<blocks { try writer.append(block(number)) }
+      var tail: [UInt8] = []
+      for table in [labels, indices] { table.withUnsafeBytes { tail += Array($0) } }
+      tail += Array(key.utf8) + magic
+      for number in [labels.count, featureCount, key.utf8.count] {
+        tail += withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
+      }
+      try writer.append(tail + [UInt8](repeating: 0, count: 32))
     }
   }
 }
 
 /// Computes the features of a split, or finds them where an earlier run left them.
+///
+/// They are computed in shards that are kept as they are finished, so that a killed run loses
+/// minutes at most, and memory holds one shard.
 struct FeatureStore {
   /// Where feature files lie; named by their content.
   let folder: String
@@ -91,13 +96,14 @@ struct FeatureStore {
   ///   - split: The images.
   ///   - order: Which of them.
   ///   - transform: How they are seen; its summary is part of the content key.
-  ///   - size: Side of the transformed images.
   ///   - label: What the progress line says.
   func features(
     _ split: ImageFolder, order: [Int], manifest: String, transform: EvaluationTransform,
     label: String
   ) throws -> FeatureMatrix {
-    let selection = order.count == split.count ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
+    let selection =
+      order.count == split.count
+      ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
     let key = [
       "features 1", weightsHash, backbone.architecture.name, transform.summary,
       PixelNormalization.imageNet.summary, manifest, selection,
@@ -109,38 +115,76 @@ struct FeatureStore {
     {
       return known
     }
-    let loader = BatchLoader(
-      folder: split, order: order, transforms: [transform], size: transform.cropSize,
-      batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
+    let shards = stride(from: 0, to: order.count, by: Self.shardSize).map { start in
+      (start: start, end: min(order.count, start + Self.shardSize))
+    }
     let progress = ProgressReporter(label, total: order.count, unit: "images")
-    var rows: [[Float]] = []
-    var labels: [Int32] = []
-    var indices: [Int32] = []
-    backbone.dropPath = nil
-    while let batch = try loader.next() {
-      try Interruption.check()
-      let features = withoutGradients { backbone.features(batch.images) }
-      rows.append(features.values)
-      labels += batch.labels.map(Int32.init)
-      indices += batch.indices.map(Int32.init)
-      progress.advance(by: batch.labels.count)
+    var parts: [FeatureMatrix] = []
+    for (number, shard) in shards.enumerated() {
+      let shardKey = "\(key)\nshard \(number) of \(shards.count)"
+      if let part = try features(
+        split, order: Array(order[shard.start..<shard.end]), transform: transform, key: shardKey,
+        path: path + ".shard\(number)", progress: progress)
+      {
+        parts.append(part)
+      }
     }
     progress.finish()
-    guard !labels.isEmpty else {
+    guard !parts.isEmpty else {
       throw DatasetError(
         path: split.root, problem: "has no image that can be decoded",
         remedy: "run bench-data check on it")
     }
-    for error in loader.skipped { Console.error("skipped \(error.name): \(error.problem)") }
+    let width = backbone.featureCount
     // A repaired image has another size, so the manifest's hash gives it another key.
     try FeatureMatrix.write(
-      rows: rows, labels: labels, indices: indices, featureCount: backbone.featureCount, key: key,
-      to: path)
+      blocks: parts.count,
+      block: { Array(UnsafeBufferPointer(start: parts[$0].pointer, count: parts[$0].count * width)) },
+      labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
+      featureCount: width, key: key, to: path)
+    for number in shards.indices { unlink(path + ".shard\(number)") }
     guard let written = FeatureMatrix(path: path, key: key) else {
       throw FileError(
         path: path, problem: "could not be read back", remedy: "check the disk",
         exitCode: .cannotWrite)
     }
     return written
+  }
+
+  /// Images whose features are lost at most when the program is killed.
+  private static let shardSize = 4096
+
+  /// The features of one shard, kept in a file of its own until all are there; nil when none of
+  /// its images can be decoded.
+  private func features(
+    _ split: ImageFolder, order: [Int], transform: EvaluationTransform, key: String, path: String,
+    progress: ProgressReporter
+  ) throws -> FeatureMatrix? {
+    if let known = FeatureMatrix(path: path, key: key),
+      known.count == order.count || policy == .skip
+    {
+      progress.advance(by: order.count)
+      return known
+    }
+    let loader = BatchLoader(
+      folder: split, order: order, transforms: [transform], size: transform.cropSize,
+      batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
+    var rows: [[Float]] = []
+    var labels: [Int32] = []
+    var indices: [Int32] = []
+    backbone.dropPath = nil
+    while let batch = try loader.next() {
+      try Interruption.check()
+      rows.append(withoutGradients { backbone.features(batch.images) }.values)
+      labels += batch.labels.map(Int32.init)
+      indices += batch.indices.map(Int32.init)
+      progress.advance(by: batch.labels.count)
+    }
+    for error in loader.skipped { Console.error("skipped \(error.name): \(error.problem)") }
+    guard !labels.isEmpty else { return nil }
+    try FeatureMatrix.write(
+      blocks: rows.count, block: { rows[$0] }, labels: labels, indices: indices,
+      featureCount: backbone.featureCount, key: key, to: path)
+    return FeatureMatrix(path: path, key: key)
   }
 }

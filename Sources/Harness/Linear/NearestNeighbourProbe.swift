@@ -18,41 +18,40 @@ struct NearestNeighbourProbe {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
     let width = train.featureCount
-    let shard = 8192
-    let block = 64
-    let trainUnits = normalized(train)
-    let validationUnits = normalized(validation)
-    let blockCount = (validation.count + block - 1) / block
-    var records = [[ClassificationRecord]](
-      repeating: [], count: validation.count)
-    records.withUnsafeMutableBufferPointer { records in
-      nonisolated(unsafe) let out = records
-      ThreadPool.shared.forEach(blockCount) { index in
-        let rows = index * block..<min(validation.count, (index + 1) * block)
-        var nearest = rows.map { _ in NearestNeighbours(limit: limits.last ?? 1) }
-        let similarities = Tensor(uninitialized: [rows.count, shard])
-        for first in stride(from: 0, to: train.count, by: shard) {
-          let size = min(shard, train.count - first)
+    let shardSize = 8192
+    let blockSize = 64
+    let blockCount = (validation.count + blockSize - 1) / blockSize
+    let validationUnits = normalized(validation, 0..<validation.count)
+    var nearest = [NearestNeighbours](
+      repeating: NearestNeighbours(limit: limits.last ?? 1), count: validation.count)
+    for first in stride(from: 0, to: train.count, by: shardSize) {
+      let size = min(shardSize, train.count - first)
+      let units = normalized(train, first..<first + size)
+      nearest.withUnsafeMutableBufferPointer { nearest in
+        // Each piece has rows of its own.
+        nonisolated(unsafe) let nearest = nearest
+        ThreadPool.shared.forEach(blockCount) { block in
+          let rows = block * blockSize..<min(validation.count, (block + 1) * blockSize)
+          let similarities = Tensor(uninitialized: [rows.count, size])
           BLAS.parallelGemm(
             transposeB: true, m: rows.count, n: size, k: width,
-            a: validationUnits.pointer + rows.lowerBound * width, lda: width,
-            b: trainUnits.pointer + first * width, ldb: width, c: similarities.pointer, ldc: shard)
-          for row in 0..<rows.count {
+            a: validationUnits.pointer + rows.lowerBound * width, lda: width, b: units.pointer,
+            ldb: width, c: similarities.pointer, ldc: size)
+          for (offset, row) in rows.enumerated() {
             nearest[row].offer(
-              UnsafeBufferPointer(start: similarities.pointer + row * shard, count: size),
+              UnsafeBufferPointer(start: similarities.pointer + offset * size, count: size),
               firstRow: first)
           }
         }
-        for (offset, row) in rows.enumerated() {
-          let votes = nearest[offset].votes(
-            ks: limits, temperature: Self.temperature, labels: train.labels,
-            classCount: classCount)
-          out[row] = votes.map { votes in
-            votes.withUnsafeBufferPointer {
-              ClassificationRecord(
-                index: Int(validation.indices[row]), label: Int(validation.labels[row]), scores: $0)
-            }
-          }
+      }
+    }
+    let records = nearest.enumerated().map { row, nearest in
+      nearest.votes(
+        ks: limits, temperature: Self.temperature, labels: train.labels, classCount: classCount
+      ).map { votes in
+        votes.withUnsafeBufferPointer {
+          ClassificationRecord(
+            index: Int(validation.indices[row]), label: Int(validation.labels[row]), scores: $0)
         }
       }
     }
@@ -63,7 +62,7 @@ struct NearestNeighbourProbe {
     }
   }
 
-  private func normalized(_ matrix: FeatureMatrix) -> Tensor {
-    withoutGradients { l2Normalized(matrix.rows(0..<matrix.count)) }
+  private func normalized(_ matrix: FeatureMatrix, _ rows: Range<Int>) -> Tensor {
+    withoutGradients { l2Normalized(matrix.rows(rows)) }
   }
 }
