@@ -30,7 +30,8 @@ private func labels(_ name: String, _ count: Int) -> [Int] {
   DeterministicFill.values(name, count: count).map { Int((Double($0) + 1) * 0.5 * 12) }
 }
 
-private func record(_ scores: [Float], label: Int, areLogits: Bool = false) -> ClassificationRecord {
+private func record(_ scores: [Float], label: Int, areLogits: Bool = false) -> ClassificationRecord
+{
   scores.withUnsafeBufferPointer {
     ClassificationRecord(index: 0, label: label, scores: $0, areLogits: areLogits)
   }
@@ -89,8 +90,9 @@ struct ClassificationScoreTests {
       }
     }
     #expect(score.confusionMatrix == [[4, 0, 3], [2, 1, 0], [2, 0, 0]])
-    #expect(score.mostConfused(5).map { [$0.pair.label, $0.pair.prediction, $0.count] }
-      == [[0, 2, 3], [1, 0, 2], [2, 0, 2]])
+    #expect(
+      score.mostConfused(5).map { [$0.pair.label, $0.pair.prediction, $0.count] }
+        == [[0, 2, 3], [1, 0, 2], [2, 0, 2]])
     #expect(score.classAccuracies[0] == 4.0 / 7)
     #expect(score.meanClassAccuracy == (4.0 / 7 + 1.0 / 3 + 0) / 3)
     #expect(score.meanLoss.isNaN)
@@ -110,9 +112,11 @@ struct ClassificationScoreTests {
     #expect(broken.rank == 4)
     var score = ClassificationScore(classCount: 4)
     score.add(broken)
-    #expect(score.top1 == 0 && score.top5Count == 1 && score.mostConfused(3).allSatisfy {
-      $0.pair.label != $0.pair.prediction
-    })
+    #expect(
+      score.top1 == 0 && score.top5Count == 1
+        && score.mostConfused(3).allSatisfy {
+          $0.pair.label != $0.pair.prediction
+        })
     let partly = record([1, .nan, 5, 2], label: 2)
     #expect(partly.rank == 1 && partly.predictions == [1, 2, 3, 0])
   }
@@ -137,7 +141,9 @@ struct NearestNeighboursTests {
     let noise = DeterministicFill.values(name, count: labels.count * width)
     var rows = noise
     for (row, label) in labels.enumerated() {
-      for column in 0..<width { rows[row * width + column] += centres[label * width + column] * 0.5 }
+      for column in 0..<width {
+        rows[row * width + column] += centres[label * width + column] * 0.5
+      }
       let own = row * width..<(row + 1) * width
       let norm = rows[own].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
       for at in own { rows[at] = Float(Double(rows[at]) / norm) }
@@ -150,9 +156,10 @@ struct NearestNeighboursTests {
     let test = features("knn.test", labels("labels.test", queryCount))
     return (0..<queryCount).map { query in
       (0..<rowCount).map { row in
-        Float((0..<width).reduce(0.0) {
-          $0 + Double(test[query * width + $1]) * Double(train[row * width + $1])
-        })
+        Float(
+          (0..<width).reduce(0.0) {
+            $0 + Double(test[query * width + $1]) * Double(train[row * width + $1])
+          })
       }
     }
   }
@@ -180,7 +187,9 @@ struct NearestNeighboursTests {
         ks: ks, temperature: 0.07, labels: trainLabels, classCount: classCount)
       for (position, k) in ks.enumerated() {
         let expected = try #require(reference[String(k)])
-        if query < expected.rows.count { #expect(Array(list.rows.prefix(10)) == expected.rows[query]) }
+        if query < expected.rows.count {
+          #expect(Array(list.rows.prefix(10)) == expected.rows[query])
+        }
         if query < expected.votes.count {
           expectClose(
             votes[position], expected.votes[query], relative: 2e-5, absolute: 1e-3,
@@ -204,7 +213,8 @@ struct NearestNeighboursTests {
     let trainLabels = labels("labels.train", rowCount).map(Int32.init)
     let list = nearest(similarities()[0], limit: 50)
     let ks = [20, 1, 50, 400, 7]
-    let together = list.votes(ks: ks, temperature: 0.07, labels: trainLabels, classCount: classCount)
+    let together = list.votes(
+      ks: ks, temperature: 0.07, labels: trainLabels, classCount: classCount)
     for (votes, k) in zip(together, ks) {
       #expect(
         votes == list.vote(k: k, temperature: 0.07, labels: trainLabels, classCount: classCount))

@@ -82,8 +82,9 @@ struct CommandLineTests {
     let folder = try TemporaryDirectory()
     let config = folder.file("c.json")
     try AtomicFile.write(
-      text: #"{"preset": "smoke", "learning-rate": 0.25, "seeds": [3, 4], "check": false, "limit": 9}"#,
-      to: config)
+      text: """
+        {"preset": "smoke", "learning-rate": 0.25, "seeds": [3, 4], "check": false, "limit": 9}
+        """, to: config)
     let parsed = try parse(needed + ["--config", config, "--limit", "8"])
     #expect(parsed.options.epochs == 3 && parsed.options.isCached)
     #expect(parsed.options.rate == 0.25 && parsed.options.seeds == [3, 4])
@@ -107,6 +108,9 @@ struct CommandLineTests {
     let options = try parse(["--config=\(config)"]).options
     #expect(options.weights == "1" && options.folder == "f" && options.epochs == 1)
     #expect(options.isCached && options.rate == 1e-7)
+    try AtomicFile.write(
+      text: #"{"weights": "1", "folder": "f", "learning-rate": 0.30000000000000004}"#, to: config)
+    #expect(try parse(["--config", config]).options.rate == 0.1 + 0.2)
     try AtomicFile.write(text: #"{"weights": "1", "folder": "f", "epochs": true}"#, to: config)
     #expect(throws: UsageError.self) { try parse(["--config", config]) }
   }

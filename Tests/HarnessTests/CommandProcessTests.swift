@@ -147,7 +147,8 @@ struct CommandProcessTests {
         return .success
       }
     }
-    #expect(Self.text(result.standardErrorContent).hasPrefix("Error: standard output: No space left"))
+    #expect(
+      Self.text(result.standardErrorContent).hasPrefix("Error: standard output: No space left"))
   }
 
   @Test("The first word chooses a command and the rest are its arguments")

@@ -39,14 +39,15 @@ struct ProgressTests {
       progress.advance(extra: "loss 1.25")
     }
     progress.finish()
-    #expect(desk.lines == [
-      "features 0/160\n",
-      "features 8/160  4.0 images/s  38 s left  loss 1.25\n",
-      "features 48/160  4.0 images/s  28 s left  loss 1.25\n",
-      "features 88/160  4.0 images/s  18 s left  loss 1.25\n",
-      "features 128/160  4.0 images/s  8 s left  loss 1.25\n",
-      "features 160/160  4.0 images/s  in 40 s  loss 1.25\n",
-    ])
+    #expect(
+      desk.lines == [
+        "features 0/160\n",
+        "features 8/160  4.0 images/s  38 s left  loss 1.25\n",
+        "features 48/160  4.0 images/s  28 s left  loss 1.25\n",
+        "features 88/160  4.0 images/s  18 s left  loss 1.25\n",
+        "features 128/160  4.0 images/s  8 s left  loss 1.25\n",
+        "features 160/160  4.0 images/s  in 40 s  loss 1.25\n",
+      ])
   }
 
   @Test("On a terminal one line is rewritten and never reaches the edge")
@@ -56,9 +57,11 @@ struct ProgressTests {
     desk.wait(1)
     progress.advance(by: 5)
     progress.finish()
-    #expect(desk.lines == [
-      "\r\u{1B}[Kfeatures 0/10", "\r\u{1B}[Kfeatures 5/10  5.0 ", "\r\u{1B}[Kfeatures 5/10  5.0 \n",
-    ])
+    #expect(
+      desk.lines == [
+        "\r\u{1B}[Kfeatures 0/10", "\r\u{1B}[Kfeatures 5/10  5.0 ",
+        "\r\u{1B}[Kfeatures 5/10  5.0 \n",
+      ])
   }
 
   @Test("Resumed work counts as done, but not for the rate")
@@ -68,6 +71,17 @@ struct ProgressTests {
     desk.wait(10)
     progress.advance(by: 50)
     #expect(desk.lines.last == "features 950/1000  5.0 images/s  10 s left\n")
+  }
+
+  @Test("Work that counts by itself may say how much is done, and never goes back")
+  func ownCount() {
+    let desk = Desk()
+    let progress = reporter(desk, total: 100)
+    desk.wait(2)
+    progress.advance(to: 40)
+    progress.advance(to: 30)
+    progress.finish()
+    #expect(desk.lines == ["features 0/100\n", "features 40/100  20 images/s  3 s left\n"])
   }
 
   @Test("Quiet progress says nothing")

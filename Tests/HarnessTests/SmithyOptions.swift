@@ -30,12 +30,15 @@ struct SmithyOptions: CommandOptions {
       examples: ["swift run bench-smithy --weights a.pth forge --preset smoke"]
     )
     .argument("folder", \.folder, .input, "Where the iron is.")
-    .option("weights", \.weights, value: "file", .input, "Checkpoint of the smith.", isRequired: true)
+    .option(
+      "weights", \.weights, value: "file", .input, "Checkpoint of the smith.", isRequired: true
+    )
     .option("preset", \.preset, value: "size", .protocolSettings, "How much is run.")
     .option("epochs", \.epochs, value: "n", .protocolSettings, "Passes over the iron.")
     .option(
       "learning-rate", \.rate, value: "x", .protocolSettings,
-      "Rate for a batch of 512; a longer explanation that has to go on in a second line.")
+      "Rate for a batch of 512; a longer explanation that has to go on in a second line."
+    )
     .flag("cached", \.isCached, .protocolSettings, "Compute features once.")
     .option("seeds", \.seeds, value: "list", .run, "One forging a seed.")
     .option("limit", \.limit, value: "n", .run, "Use at most n pieces.")

@@ -1,4 +1,4 @@
-import Foundation
+import Reporting
 
 extension OptionTable where Options: CommandOptions {
   /// Resolves a command line: flag before configuration file before preset before default.
@@ -101,7 +101,7 @@ extension OptionTable where Options: CommandOptions {
 
   private func readConfiguration(_ path: String) throws -> [Assignment] {
     let bytes = try FileBytes.read(path)
-    guard let root = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any] else {
+    guard case .object(let root)? = JSONValue(parsing: bytes) else {
       throw UsageError.configuration(path: path, problem: "is no JSON object of settings")
     }
     return try root.sorted { $0.key < $1.key }.map { key, value in
@@ -116,22 +116,21 @@ extension OptionTable where Options: CommandOptions {
     }
   }
 
-  private func text(of value: Any, key: String, path: String) throws(UsageError) -> String {
+  private func text(
+    of value: JSONValue, key: String, path: String
+  ) throws(UsageError) -> String {
     guard rows.contains(where: { $0.name == key }) else {
       let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
       throw .configuration(path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
     }
-    func plain(_ value: Any) -> String? {
+    func plain(_ value: JSONValue) -> String? {
       switch value {
-      case let text as String: text
-      case let number as NSNumber:
-        // JSON true and 1 are told apart by their C type.
-        String(cString: number.objCType) == "c"
-          ? (number.boolValue ? "true" : "false") : "\(number)"
+      case .string(let text): text
+      case .bool, .integer, .number: value.text()
       default: nil
       }
     }
-    let items = (value as? [Any])?.map(plain) ?? [plain(value)]
+    let items = value.arrayValue?.map(plain) ?? [plain(value)]
     let known = items.compactMap { $0 }
     guard known.count == items.count else {
       throw .configuration(

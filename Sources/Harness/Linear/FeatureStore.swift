@@ -96,14 +96,19 @@ struct FeatureStore {
   func features(
     _ split: ImageFolder, order: [Int], manifest: String, transform: EvaluationTransform,
     label: String
-  ) throws -> (features: FeatureMatrix, skipped: [ImageError]) {
+  ) throws -> FeatureMatrix {
     let selection = order.count == split.count ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
     let key = [
       "features 1", weightsHash, backbone.architecture.name, transform.summary,
       PixelNormalization.imageNet.summary, manifest, selection,
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
-    if let known = FeatureMatrix(path: path, key: key) { return (known, []) }
+    // Features kept without the damaged images are no answer for who wants to stop at one.
+    if let known = FeatureMatrix(path: path, key: key),
+      known.count == order.count || policy == .skip
+    {
+      return known
+    }
     let loader = BatchLoader(
       folder: split, order: order, transforms: [transform], size: transform.cropSize,
       batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
@@ -126,8 +131,8 @@ struct FeatureStore {
         path: split.root, problem: "has no image that can be decoded",
         remedy: "run bench-data check on it")
     }
-    // A file without the damaged images would be taken for the whole when they are repaired: the
-    // manifest's hash covers sizes, so a repaired file gets another key.
+    for error in loader.skipped { Console.error("skipped \(error.name): \(error.problem)") }
+    // A repaired image has another size, so the manifest's hash gives it another key.
     try FeatureMatrix.write(
       rows: rows, labels: labels, indices: indices, featureCount: backbone.featureCount, key: key,
       to: path)
@@ -136,6 +141,6 @@ struct FeatureStore {
         path: path, problem: "could not be read back", remedy: "check the disk",
         exitCode: .cannotWrite)
     }
-    return (written, loader.skipped)
+    return written
   }
 }

@@ -56,7 +56,7 @@ public struct LinearBenchmark {
     let root: String
     if options.data.isEmpty {
       let progress = ProgressReporter("sample set", total: SampleSet().fileCount, unit: "files")
-      root = try SampleSet().generate(at: "datasets/sample") { _, _ in progress.advance() }
+      root = try SampleSet().generate(at: "datasets/sample") { done, _ in progress.advance(to: done) }
         .classificationPath
       progress.finish()
       dataName = "sample"
@@ -154,6 +154,7 @@ public struct LinearBenchmark {
     settings["limit"] = options.limit == 0 ? "all" : String(options.limit)
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.branch.rawValue
+    settings["on-bad-image"] = options.onBadImage.rawValue
     let information = [
       "name": dataName, "train": trainManifest, "validation": validationManifest,
       "train images": String(trainOrder.count), "validation images": String(validationOrder.count),
@@ -185,10 +186,10 @@ public struct LinearBenchmark {
       folder: options.cache + "/features", backbone: backbone,
       weightsHash: identity["sha256"] ?? "", batchSize: 32, policy: options.onBadImage)
     let transform = options.settings.testTransform
-    let (train, badTrain) = try store.features(
+    let train = try store.features(
       data.train, order: trainOrder, manifest: trainManifest, transform: transform,
       label: "\(candidate.title): train features")
-    let (validation, badValidation) = try store.features(
+    let validation = try store.features(
       data.validation, order: validationOrder, manifest: validationManifest, transform: transform,
       label: "\(candidate.title): val features")
     let classCount = data.train.classNames.count
@@ -207,13 +208,13 @@ public struct LinearBenchmark {
       outcomes.append(try probe.run(seed: seed, label: label))
     }
     summarize(outcomes, into: &result)
-    let bad = badTrain + badValidation
+    let bad =
+      missing(trainOrder, in: train, of: data.train)
+      + missing(validationOrder, in: validation, of: data.validation)
     if !bad.isEmpty {
       result.notes.append(
         "\(bad.count) images could not be decoded and were left out: "
-          + bad.prefix(3).map { ($0.name as NSString).lastPathComponent }.joined(separator: ", ")
-          + (bad.count > 3 ? "…" : ""))
-      for error in bad { Console.error("skipped \(error.name): \(error.problem)") }
+          + bad.prefix(3).joined(separator: ", ") + (bad.count > 3 ? "…" : ""))
     }
     if let note = candidate.note { result.notes.append(note) }
     try record(outcomes, in: run)
@@ -222,6 +223,15 @@ public struct LinearBenchmark {
       .object(["seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10)]),
       to: "timing.json")
     return result
+  }
+
+  /// The images that were asked for and have no features.
+  private func missing(
+    _ order: [Int], in features: FeatureMatrix, of folder: ImageFolder
+  ) -> [String] {
+    guard features.count < order.count else { return [] }
+    let present = Set(features.indices.map(Int.init))
+    return order.filter { !present.contains($0) }.map { folder.relativePath($0) }
   }
 
   private func summarize(_ outcomes: [LinearOutcome], into result: inout RunResult) {
@@ -315,6 +325,9 @@ public struct LinearBenchmark {
     try AtomicFile.write(text: table.csv, to: base + ".csv")
     try AtomicFile.write(text: table.json.text(isPretty: true) + "\n", to: base + ".json")
     Console.output(options.json ? table.json.text(isPretty: true) : table.markdown)
+    if !options.json, let published = LinearTable.published(beside: results) {
+      Console.output(published.markdown)
+    }
     if !options.quiet { Console.error("table in \(base).md, .csv and .json") }
   }
 }

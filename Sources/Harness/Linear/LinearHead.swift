@@ -31,17 +31,19 @@ final class LinearHead {
       totalSteps: settings.epochs * stepsPerEpoch)
   }
 
+  /// The step at which the loss ceased to be a number; the classifier stopped learning there.
+  private(set) var divergedStep: Int?
+
   /// One update on a batch of features.
   ///
-  /// - Returns: The loss.
-  /// - Throws: `TrainingError` when the loss is not finite.
-  func train(features: Tensor, labels: [Int], step: Int) throws -> Float {
+  /// - Returns: The loss; NaN once the classifier diverged.
+  func train(features: Tensor, labels: [Int], step: Int) -> Float {
+    guard divergedStep == nil else { return .nan }
     let loss = crossEntropy(
       layer(features), targets: labels, labelSmoothing: Float(settings.labelSmoothing))
-    guard loss.item.isFinite else {
-      throw TrainingError.notFinite(
-        what: "linear classifier with learning rate \(learningRate)", step: step,
-        remedy: "lower --learning-rates, or check the checkpoint's features")
+    guard loss.item.isFinite, loss.item < 1e6 else {
+      divergedStep = step
+      return .nan
     }
     loss.backward()
     clipGradientNorm(optimizer.parameters, limit: Float(settings.clipNorm))

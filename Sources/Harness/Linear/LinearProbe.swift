@@ -61,19 +61,27 @@ struct LinearProbe {
       try forEachBatch(epoch: state.epoch, seed: seed, batchSize: batchSize) {
         features, labels, indices in
         for head in state.heads {
-          let loss = try head.train(features: features, labels: labels, step: step)
-          if head.learningRate == state.heads[0].learningRate { losses.append(Double(loss)) }
+          let loss = head.train(features: features, labels: labels, step: step)
+          if head === state.heads[0] { losses.append(Double(loss)) }
         }
         if !state.twins.isEmpty {
           let rows = indices.indices.filter { !heldOutImages.contains(Int32(indices[$0])) }
           if !rows.isEmpty {
             let part = rows.count == indices.count ? features : gathered(features, rows)
             for twin in state.twins {
-              _ = try twin.train(features: part, labels: rows.map { labels[$0] }, step: step)
+              _ = twin.train(features: part, labels: rows.map { labels[$0] }, step: step)
             }
           }
         }
         step += 1
+      }
+      // One of several rates may diverge and lose; when all do there is nothing to report.
+      if let diverged = state.heads.compactMap(\.divergedStep).min(),
+        state.heads.allSatisfy({ $0.divergedStep != nil })
+      {
+        throw TrainingError.notFinite(
+          what: "linear classifier", step: diverged,
+          remedy: "lower --learning-rates, or check the checkpoint's features")
       }
       state.finishEpoch(
         loss: losses.isEmpty ? .nan : losses.reduce(0, +) / Double(losses.count),

@@ -34,6 +34,35 @@ enum LinearTable {
     return table
   }
 
+  /// Published top-1 figures of the networks that were measured; nil when there are none.
+  static func published(beside results: [RunResult]) -> Table? {
+    let names = Set(results.compactMap { $0.backbone["architecture"] })
+    // The papers write the same network in several ways.
+    let spellings = [
+      "Swin-T": ["Swin-T"], "DeiT-S": ["DeiT-S", "DeiT-S/16", "ViT-S/16", "ViT-S"],
+      "ViT-S (12 heads)": ["ViT-S"],
+    ]
+    let wanted = names.sorted().flatMap { spellings[$0] ?? [] }
+    guard !wanted.isEmpty,
+      let known = try? PublishedFigures(path: "reports/reference/imagenet_linear.json")
+    else { return nil }
+    let figures = known.figures(metric: "top1", architectures: wanted, verifiedOnly: true)
+    guard !figures.isEmpty else { return nil }
+    var table = Table(
+      caption: "ImageNet-1k top-1 as published, not measured here; %",
+      columns: [
+        .init("method", isNumeric: false), .init("network", isNumeric: false), .init("epochs"),
+        .init("top-1"), .init("source", isNumeric: false),
+      ])
+    for figure in figures {
+      table.add([
+        figure.method, figure.architecture, figure.epochs.map(String.init) ?? "-", figure.cell,
+        figure.source,
+      ])
+    }
+    return table
+  }
+
   private static func notes(_ results: [RunResult]) -> [String] {
     guard let first = results.first else { return [] }
     let selects = first.settings["held-out"] != "0"

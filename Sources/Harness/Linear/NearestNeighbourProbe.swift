@@ -44,10 +44,11 @@ struct NearestNeighbourProbe {
           }
         }
         for (offset, row) in rows.enumerated() {
-          out[row] = limits.map { k in
-            let votes = nearest[offset].vote(
-              k: k, temperature: Self.temperature, labels: train.labels, classCount: classCount)
-            return votes.withUnsafeBufferPointer {
+          let votes = nearest[offset].votes(
+            ks: limits, temperature: Self.temperature, labels: train.labels,
+            classCount: classCount)
+          out[row] = votes.map { votes in
+            votes.withUnsafeBufferPointer {
               ClassificationRecord(
                 index: Int(validation.indices[row]), label: Int(validation.labels[row]), scores: $0)
             }

@@ -33,12 +33,14 @@ struct ProbeState {
     epoch += 1
     losses.append(loss)
     for (index, head) in heads.enumerated() {
-      curves[index].append(Self.score(head.records(validation), classCount).top1)
-      var isBest = true
+      let hasDiverged = head.divergedStep != nil
+      curves[index].append(
+        hasDiverged ? 0 : Self.score(head.records(validation), classCount).top1)
+      var isBest = !hasDiverged
       if !twins.isEmpty {
         let top1 = Self.score(twins[index].records(train, rows: heldOut), classCount).top1
-        isBest = top1 > (heldOutCurves[index].max() ?? -1)
-        heldOutCurves[index].append(top1)
+        isBest = !hasDiverged && top1 > (heldOutCurves[index].max() ?? -1)
+        heldOutCurves[index].append(hasDiverged ? 0 : top1)
       }
       if isBest {
         best[index] = head.layer.weight.values + (head.layer.bias?.values ?? [])

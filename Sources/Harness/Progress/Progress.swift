@@ -74,16 +74,25 @@ public final class ProgressReporter: Sendable {
     show(count: count, extra: extra, isForced: false)
   }
 
+  /// Sets how many units are finished in all, for work that counts by itself.
+  public func advance(to done: Int, extra: String? = nil) {
+    show(upTo: done, extra: extra)
+  }
+
   /// Shows the final state and ends the line.
   public func finish() {
     show(count: 0, extra: nil, isForced: true, isLast: true)
   }
 
-  private func show(count: Int, extra: String?, isForced: Bool, isLast: Bool = false) {
+  private func show(
+    count: Int = 0, upTo done: Int? = nil, extra: String?, isForced: Bool = false,
+    isLast: Bool = false
+  ) {
     guard !isQuiet else { return }
     // Written under the lock, so that lines of two threads cannot swap.
     state.withLock { state in
       let now = output.now()
+      let count = done.map { max(0, $0 - state.done) } ?? count
       state.done += count
       state.estimate.advance(by: count, at: now)
       if let extra { state.extra = extra }

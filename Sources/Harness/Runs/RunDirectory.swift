@@ -12,7 +12,7 @@ import Foundation
 public final class RunDirectory {
   /// The folder.
   public let path: String
-  private let lock: Int32
+  private let lock: FolderLock
   private var files: [String: AppendOnlyFile] = [:]
 
   /// Opens or makes the folder and locks it against a second process.
@@ -21,22 +21,15 @@ public final class RunDirectory {
   public init(path: String) throws(FileError) {
     self.path = path
     try AtomicFile.makeFolder(path)
-    let lockPath = path + "/.lock"
-    lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard lock >= 0 else {
-      throw FileError(
-        path: path, problem: "may not be written by this user",
-        remedy: "change its permissions or choose another --output", exitCode: .cannotWrite)
-    }
-    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      close(lock)
-      throw FileError(
-        path: path, problem: "is in use by another process", remedy: "wait for it or stop it",
-        exitCode: .cannotWrite)
-    }
+    lock = try FolderLock(folder: path)
+    removeLeftovers()
   }
 
-  deinit { close(lock) }
+  /// Removes what a killed run was writing aside; the lock says that nobody writes it now.
+  private func removeLeftovers() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names where name.contains(".partial-") { unlink(path + "/" + name) }
+  }
 
   /// Writes a JSON document of the run.
   ///
@@ -60,12 +53,25 @@ public final class RunDirectory {
 
   /// Appends lines, each with the checksum of its text: `{"crc":"…","row":{…}}`.
   ///
-  /// - Throws: `FileError` when the disk is full.
+  /// - Throws: `FileError` when the disk is full, or the file is damaged before its last line.
   public func append(_ values: [JSONValue], to name: String) throws(FileError) {
-    let file = try opened(name)
-    var text = ""
-    for value in values { text += Self.line(value) }
-    try file.append(text)
+    try open(name).append(values.map(RecordLines.line).joined())
+  }
+
+  /// The rows of a file of lines; none when there is no such file.
+  ///
+  /// A torn last line is left out.
+  ///
+  /// - Throws: `FileError` when the file is damaged before its last line.
+  public func rows(_ name: String) throws(FileError) -> [JSONValue] {
+    try Self.rows(path + "/" + name)
+  }
+
+  /// The rows of a file of lines, for readers that do not take the run's lock.
+  ///
+  /// - Throws: `FileError` when the file is damaged before its last line.
+  public static func rows(_ path: String) throws(FileError) -> [JSONValue] {
+    try RecordLines.read(path).rows
   }
 
   /// Makes sure that appended lines are on disk.
@@ -73,39 +79,12 @@ public final class RunDirectory {
   /// - Throws: `FileError` when the disk is full.
   public func synchronize(_ name: String) throws(FileError) { try files[name]?.synchronize() }
 
-  private func opened(_ name: String) throws(FileError) -> AppendOnlyFile {
+  private func open(_ name: String) throws(FileError) -> AppendOnlyFile {
     if let file = files[name] { return file }
     // A line torn by a crash is cut off before the next one follows it.
-    let whole = Self.readLines(path + "/" + name).length
-    let file = try AppendOnlyFile(path: path + "/" + name, cutTo: whole)
+    let length = try RecordLines.read(path + "/" + name).length
+    let file = try AppendOnlyFile(path: path + "/" + name, cutTo: length)
     files[name] = file
     return file
-  }
-
-  static func line(_ value: JSONValue) -> String {
-    let row = value.text()
-    let digits = String(crc32(row), radix: 16)
-    let padded = String(repeating: "0", count: 8 - digits.count) + digits
-    return "{\"crc\":\"\(padded)\",\"row\":\(row)}\n"
-  }
-
-  /// The intact lines of a file, and the length in bytes of that part.
-  ///
-  /// Reading stops at the first line that is torn or whose checksum is wrong.
-  public static func readLines(_ path: String) -> (rows: [JSONValue], length: Int) {
-    guard let bytes = try? FileBytes.read(path) else { return ([], 0) }
-    var rows: [JSONValue] = []
-    var length = 0
-    var start = 0
-    while let end = bytes[start...].firstIndex(of: 0x0A) {
-      let text = String(decoding: bytes[start..<end], as: UTF8.self)
-      guard let value = JSONValue(parsing: Array(text.utf8)), let row = value["row"],
-        text + "\n" == line(row)
-      else { break }
-      rows.append(row)
-      start = end + 1
-      length = start
-    }
-    return (rows, length)
   }
 }

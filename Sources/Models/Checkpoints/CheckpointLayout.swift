@@ -172,6 +172,17 @@ extension CanonicalWeights {
     return StoredTensor(shape: tensor.shape, values: result)
   }
 
+  /// One more than the highest block number under a prefix: a block that lacks some of its keys
+  /// still counts, so that the report can name them.
+  private func blockCount(prefix: String) -> Int {
+    tensors.keys.reduce(0) { highest, key in
+      guard key.hasPrefix(prefix),
+        let number = Int(key.dropFirst(prefix.count).prefix { $0 != "." }), number < 1000
+      else { return highest }
+      return max(highest, number + 1)
+    }
+  }
+
   /// The network that these weights are of, read from their shapes.
   func architecture() -> Architecture? {
     guard let patch = tensors["patch_embed.proj.weight"], patch.shape.count == 4 else { return nil }
@@ -184,9 +195,7 @@ extension CanonicalWeights {
         "layers.\(depths.count).blocks.0.attn.relative_position_bias_table"],
         table.shape.count == 2
       {
-        let stage = depths.count
-        var depth = 0
-        while tensors["layers.\(stage).blocks.\(depth).attn.qkv.weight"] != nil { depth += 1 }
+        let depth = blockCount(prefix: "layers.\(depths.count).blocks.")
         let side = Int(Double(table.shape[0]).squareRoot().rounded())
         guard side * side == table.shape[0], side % 2 == 1 else { return nil }
         window = max(window, (side + 1) / 2)
@@ -204,8 +213,7 @@ extension CanonicalWeights {
       return .swin(configuration)
     }
     guard tensors["cls_token"] != nil, tensors["blocks.0.attn.qkv.weight"] != nil else { return nil }
-    var depth = 0
-    while tensors["blocks.\(depth).attn.qkv.weight"] != nil { depth += 1 }
+    let depth = blockCount(prefix: "blocks.")
     // Heads leave no trace in the shapes: 64 channels each, but 32 in MoCo v3's ViT-S.
     let headSize = layout == .mocoV3 && embedding == 384 ? 32 : 64
     guard embedding % headSize == 0 else { return nil }

@@ -1,11 +1,11 @@
 import Foundation
 
 /// Bicubic interpolation of maps as PyTorch's `interpolate(mode="bicubic")` without aligned corners.
-enum BicubicMaps {
+public enum BicubicMaps {
   /// Resizes `[rows · columns, channels]` to another number of rows and columns.
   ///
   /// The kernel has a = −0.75, is not widened when shrinking, and repeats the border.
-  static func resized(
+  public static func resized(
     _ values: [Float], rows: Int, columns: Int, channels: Int, toRows: Int, toColumns: Int
   ) -> [Float] {
     if rows == toRows, columns == toColumns { return values }

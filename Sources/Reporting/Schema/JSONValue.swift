@@ -30,7 +30,7 @@ public indirect enum JSONValue: Sendable, Equatable {
     case .string(let value): out += Self.quoted(value)
     case .array(let items):
       // Lists of plain values stay on one line.
-      let isFlat = items.allSatisfy { if case .array = $0 { false } else if case .object = $0 { false } else { true } }
+      let isFlat = items.allSatisfy(\.isPlain)
       out += "["
       for (index, item) in items.enumerated() {
         if index > 0 { out += indent != nil && isFlat ? ", " : "," }
@@ -49,6 +49,14 @@ public indirect enum JSONValue: Sendable, Equatable {
       }
       if let indent, !members.isEmpty { out += line(indent) }
       out += "}"
+    }
+  }
+
+  /// Whether the value holds no others.
+  private var isPlain: Bool {
+    switch self {
+    case .array, .object: false
+    default: true
     }
   }
 
@@ -75,31 +83,8 @@ public indirect enum JSONValue: Sendable, Equatable {
 
   /// Parses a document; nil when it is not JSON.
   public init?(parsing bytes: [UInt8]) {
-    guard
-      let object = try? JSONSerialization.jsonObject(
-        with: Data(bytes), options: [.fragmentsAllowed])
-    else { return nil }
-    self.init(foundation: object)
-  }
-
-  private init(foundation object: Any) {
-    switch object {
-    case let text as String: self = .string(text)
-    case let list as [Any]: self = .array(list.map { JSONValue(foundation: $0) })
-    case let members as [String: Any]:
-      self = .object(members.mapValues { JSONValue(foundation: $0) })
-    case let number as NSNumber:
-      if String(cString: number.objCType) == "c" {
-        self = .bool(number.boolValue)
-      } else if number.doubleValue == number.doubleValue.rounded(),
-        abs(number.doubleValue) < 0x1p53
-      {
-        self = .integer(number.intValue)
-      } else {
-        self = .number(number.doubleValue)
-      }
-    default: self = .null
-    }
+    guard let value = JSONParser.parse(bytes) else { return nil }
+    self = value
   }
 
   /// The member of an object, or nil.
@@ -123,7 +108,11 @@ public indirect enum JSONValue: Sendable, Equatable {
 
   /// The whole number, when it is one.
   public var intValue: Int? {
-    if case .integer(let value) = self { value } else { nil }
+    switch self {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    default: nil
+    }
   }
 
   /// The items, when it is a list.

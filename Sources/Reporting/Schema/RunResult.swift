@@ -42,7 +42,9 @@ public struct MetricValue: Sendable, Equatable {
   }
 }
 
-/// What a run found, in the form that reports read. Its bytes depend on the protocol alone.
+/// What a run found, in the form that reports read.
+///
+/// Its bytes depend on the protocol alone.
 public struct RunResult: Sendable, Equatable {
   /// Raised when the form changes.
   public static let schemaVersion = 1
@@ -78,7 +80,10 @@ public struct RunResult: Sendable, Equatable {
     notes = []
   }
 
-  public static func == (a: RunResult, b: RunResult) -> Bool { a.json == b.json }
+  /// Whether two results write the same text.
+  ///
+  /// Not by their values: 1.0 is read back as the whole number 1, and NaN as no number at all.
+  public static func == (a: RunResult, b: RunResult) -> Bool { a.json.text() == b.json.text() }
 
   /// The result as a document.
   public var json: JSONValue {
@@ -108,26 +113,39 @@ public struct RunResult: Sendable, Equatable {
       throw fault("is no result of this suite", "name a result.json")
     }
     guard schema <= Self.schemaVersion else {
-      throw fault("has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
+      throw fault(
+        "has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
     }
-    func strings(_ key: String) -> [String: String] {
-      guard case .object(let members)? = json[key] else { return [:] }
-      return members.compactMapValues(\.stringValue)
+    func unreadable(_ key: String) -> FileError {
+      fault("has no readable '\(key)'", "run the benchmark again")
+    }
+    func members<Value>(
+      _ key: String, _ read: (JSONValue) -> Value?
+    ) throws(FileError) -> [String: Value] {
+      guard case .object(let members)? = json[key] else { throw unreadable(key) }
+      let known = members.compactMapValues(read)
+      guard known.count == members.count else { throw unreadable(key) }
+      return known
+    }
+    func items<Value>(
+      _ key: String, _ read: (JSONValue) -> Value?
+    ) throws(FileError) -> [Value] {
+      guard let items = json[key]?.arrayValue else { throw unreadable(key) }
+      let known = items.compactMap(read)
+      guard known.count == items.count else { throw unreadable(key) }
+      return known
     }
     self.init(
-      task: task, backbone: strings("backbone"), data: strings("data"),
-      settings: strings("settings"))
-    if case .object(let members)? = json["metrics"] {
-      metrics = members.compactMapValues { MetricValue($0) }
+      task: task, backbone: try members("backbone", \.stringValue),
+      data: try members("data", \.stringValue), settings: try members("settings", \.stringValue))
+    metrics = try members("metrics") { MetricValue($0) }
+    curves = try members("curves") { $0.arrayValue?.map { $0.doubleValue ?? .nan } }
+    classes = try items("classes") { entry in
+      guard let name = entry["name"]?.stringValue,
+        let top1 = entry["top1"].flatMap(MetricValue.init)
+      else { return nil }
+      return (name, top1)
     }
-    if case .object(let members)? = json["curves"] {
-      curves = members.compactMapValues { $0.arrayValue?.map { $0.doubleValue ?? .nan } }
-    }
-    for entry in json["classes"]?.arrayValue ?? [] {
-      if let name = entry["name"]?.stringValue, let top1 = entry["top1"].flatMap(MetricValue.init) {
-        classes.append((name, top1))
-      }
-    }
-    notes = json["notes"]?.arrayValue?.compactMap(\.stringValue) ?? []
+    notes = try items("notes", \.stringValue)
   }
 }

@@ -44,9 +44,13 @@ public struct Table: Sendable, Equatable {
 
   /// Aligned Markdown that also reads well in a terminal.
   public var markdown: String {
-    func escaped(_ text: String) -> String { text.replacing("|", with: "\\|") }
+    // A line end would end the row.
+    func escaped(_ text: String) -> String {
+      text.replacing("|", with: "\\|").split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+    let titles = columns.map { escaped($0.title) }
     let widths = columns.indices.map { column in
-      max(3, columns[column].title.count, rows.map { escaped($0[column]).count }.max() ?? 0)
+      max(3, titles[column].count, rows.map { escaped($0[column]).count }.max() ?? 0)
     }
     func line(_ cells: [String]) -> String {
       "| " + cells.enumerated().map { column, cell in
@@ -58,7 +62,7 @@ public struct Table: Sendable, Equatable {
       let dashes = String(repeating: "-", count: widths[column] + 1)
       return columns[column].isNumeric ? dashes + ":" : dashes + "-"
     }.joined(separator: "|") + "|"
-    var lines = ["**\(caption)**", "", line(columns.map(\.title)), rule]
+    var lines = ["**\(caption)**", "", line(titles), rule]
     lines += rows.map { line($0.map(escaped)) }
     if !notes.isEmpty { lines += [""] + notes.map { "- " + $0 } }
     return lines.joined(separator: "\n") + "\n"
@@ -67,7 +71,9 @@ public struct Table: Sendable, Equatable {
   /// Comma-separated values with CRLF line ends (RFC 4180).
   public var csv: String {
     func field(_ text: String) -> String {
-      text.contains { ",\"\r\n".contains($0) } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
+      // Bytes, because Swift takes CR LF for one character.
+      text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0D || $0 == 0x0A }
+        ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
     }
     let lines = [columns.map(\.title)] + rows
     return lines.map { $0.map(field).joined(separator: ",") + "\r\n" }.joined()

@@ -15,6 +15,9 @@ public struct ImageError: ReportableError, Equatable {
     self.exitCode = exitCode
   }
 
+  /// Whether the file is only cut off: both decoders use the same words for it.
+  public var isTruncation: Bool { problem.contains("the file ends too early") }
+
   public var description: String {
     "\(name): \(problem); replace or remove the file, or run with --on-bad-image skip."
   }

@@ -88,7 +88,8 @@ public struct SampleSet: Sendable {
     let classIndex = SampleClass.allCases.firstIndex(of: kind) ?? 0
     var stream = stream(task: 0, part, number * SampleClass.allCases.count + classIndex)
     let (width, height) = size(around: settings.imageSize, &stream)
-    var composer = SceneComposer(stream, width: width, height: height)
+    var composer = SceneComposer(
+      stream, width: width, height: height, variety: settings.variety)
     return composer.portrait(of: kind)
   }
 
@@ -96,7 +97,8 @@ public struct SampleSet: Sendable {
   func instanceScene(part: Part, number: Int) -> Scene {
     var stream = stream(task: 1, part, number)
     let (width, height) = size(around: settings.sceneSize, &stream)
-    var composer = SceneComposer(stream, width: width, height: height)
+    var composer = SceneComposer(
+      stream, width: width, height: height, variety: settings.variety)
     return composer.gathering(
       crowd: number % 9 == 2, empty: number % 12 == 5, alwaysLandscape: false)
   }
@@ -105,7 +107,8 @@ public struct SampleSet: Sendable {
   func segmentationScene(part: Part, number: Int) -> Scene {
     var stream = stream(task: 2, part, number)
     let (width, height) = size(around: settings.sceneSize, &stream)
-    var composer = SceneComposer(stream, width: width, height: height)
+    var composer = SceneComposer(
+      stream, width: width, height: height, variety: settings.variety)
     return composer.gathering(crowd: false, empty: false, alwaysLandscape: true)
   }
 

@@ -14,6 +14,9 @@ public struct SampleSettings: Codable, Equatable, Sendable {
   public var instanceScenes = Split(training: 48, validation: 24)
   /// Training and validation scenes with a label for every pixel, in ADE20K's format.
   public var segmentationScenes = Split(training: 48, validation: 24)
+  /// How strongly pictures of one class differ in size, place, turn, clutter and noise, 0...1; the
+  /// larger, the more pictures it takes to learn the classes.
+  public var variety = 0.4
   /// Quality of the JPEG files, 1...100.
   public var jpegQuality = 90
 
@@ -41,8 +44,13 @@ public struct SampleSettings: Codable, Equatable, Sendable {
   func validate() throws(SampleSetError) {
     func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(SampleSetError) {
       guard range.contains(value) else {
-        throw .badSetting(name: name, value: value, range: range)
+        throw .badSetting(
+          name: name, value: Double(value),
+          range: Double(range.lowerBound)...Double(range.upperBound))
       }
+    }
+    guard (0...1).contains(variety) else {
+      throw .badSetting(name: "variety", value: variety, range: 0...1)
     }
     let counts = 0...Self.largestCount
     try check("trainingImagesPerClass", trainingImagesPerClass, counts)
@@ -60,7 +68,7 @@ public struct SampleSettings: Codable, Equatable, Sendable {
 /// Why a sample set could not be made.
 public enum SampleSetError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A setting is outside its range.
-  case badSetting(name: String, value: Int, range: ClosedRange<Int>)
+  case badSetting(name: String, value: Double, range: ClosedRange<Double>)
   /// The folder holds data that this generator did not make.
   case occupied(path: String, entry: String)
   /// A file or folder cannot be written, moved or removed; `reason` is the system's.
@@ -70,8 +78,8 @@ public enum SampleSetError: Error, Equatable, Sendable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .badSetting(let name, let value, let range):
-      return "Sample set: \(name) is \(value); it must be in "
-        + "\(range.lowerBound)...\(range.upperBound)."
+      let (low, high) = (range.lowerBound, range.upperBound)
+      return "Sample set: \(name) is \(value); it must be in \(low)...\(high)."
     case .occupied(let path, let entry):
       return "Sample set: '\(path)' already holds '\(entry)' and no \(SampleManifest.fileName), so "
         + "it may be other data; name another folder, or move it away."

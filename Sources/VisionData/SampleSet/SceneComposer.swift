@@ -6,12 +6,15 @@ struct SceneComposer {
   private var stream: RandomStream
   private let width: Int
   private let height: Int
+  /// How strongly pictures of one class differ, 0...1.
+  private let variety: Double
 
   /// Draws everything from `stream`.
-  init(_ stream: RandomStream, width: Int, height: Int) {
+  init(_ stream: RandomStream, width: Int, height: Int, variety: Double) {
     self.stream = stream
     self.width = width
     self.height = height
+    self.variety = variety
   }
 
   private var extent: Double { Double(min(width, height)) }
@@ -21,14 +24,16 @@ struct SceneComposer {
   /// One object of a class, rather large, often before a patterned wall, sometimes partly hidden.
   mutating func portrait(of kind: SampleClass) -> Scene {
     var scene = stream.chance(0.55) ? texturedScene() : landscape()
-    for _ in 0..<stream.below(5) { scene.items.append(distractor(maximum: 0.22)) }
-    let radius = extent * stream.uniform(0.27, 0.46)
+    for _ in 0..<5 where stream.chance(0.5 * variety) {
+      scene.items.append(distractor(maximum: 0.08 + 0.14 * variety))
+    }
+    let radius = extent * stream.uniform(0.44 - 0.18 * variety, 0.47)
     let slack = Point(Double(width) / 2 - radius * 0.85, Double(height) / 2 - radius * 0.85)
     let center = Point(
-      Double(width) / 2 + stream.uniform(-1, 1) * max(0, slack.x),
-      Double(height) / 2 + stream.uniform(-1, 1) * max(0, slack.y))
+      Double(width) / 2 + stream.uniform(-1, 1) * max(0, slack.x) * variety,
+      Double(height) / 2 + stream.uniform(-1, 1) * max(0, slack.y) * variety)
     scene.items.append(object(kind, at: center, radius: radius, before: scene))
-    if stream.chance(0.35) {
+    if stream.chance(0.5 * variety) {
       // An occluder over the rim, never over the middle.
       let aside = Point.polar(turns: stream.uniformDouble(), radius * stream.uniform(0.75, 1.05))
       scene.items.append(distractor(maximum: 0.16, at: center + aside))
@@ -110,7 +115,8 @@ struct SceneComposer {
     let mirror = stream.chance(0.5) ? -1.0 : 1
     let placement = Placement(
       center: center, width: radius * mirror * stream.uniform(0.88, 1.14), height: radius,
-      turns: stream.uniform(-1, 1) * kind.largestTurn, shear: stream.uniform(-0.12, 0.12))
+      turns: stream.uniform(-1, 1) * kind.largestTurn * (0.3 + 0.7 * variety),
+      shear: stream.uniform(-0.12, 0.12) * variety)
     return SceneItem(kind: kind, parts: parts, placement: placement, radius: radius)
   }
 
@@ -138,7 +144,7 @@ struct SceneComposer {
 
   private mutating func texturedScene() -> Scene {
     let base = stream.color(saturation: 0.05...0.7, value: 0.25...0.95)
-    let other = base + (stream.color() - base) * Float(stream.uniform(0.15, 0.7))
+    let other = base + (stream.color() - base) * Float(stream.uniform(0.1, 0.2 + 0.5 * variety))
     let paint = Paint(
       base, other, stream.pick(Pattern.allCases.filter { $0 != .plain }),
       frequency: stream.uniform(1.5, 6), turns: stream.uniformDouble(), seed: stream.next32())
@@ -185,7 +191,7 @@ struct SceneComposer {
       Float(gain * stream.uniform(0.9, 1.1)))
     scene.light.falloff = Float(stream.uniform(0, 0.35))
     scene.light.softness = Float(stream.chance(0.5) ? stream.uniform(0, 0.7) : 0)
-    scene.light.noise = Float(stream.uniform(0.005, 0.05))
+    scene.light.noise = Float(stream.uniform(0.005, 0.015 + 0.035 * variety))
     scene.noiseSeed = stream.next32()
     return scene
   }

@@ -1,0 +1,10 @@
+import Foundation
+import Harness
+
+/// Makes, checks and shows data sets.
+@main
+struct BenchData {
+  static func main() {
+    DataCommands.run(Array(CommandLine.arguments.dropFirst()))
+  }
+}

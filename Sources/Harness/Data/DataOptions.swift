@@ -1,0 +1,100 @@
+import Foundation
+import VisionData
+
+extension DataCheck.Depth: OptionChoice {}
+
+/// What `bench-data show` does to the images.
+public enum ShownView: String, OptionChoice, Sendable {
+  /// As test images are seen.
+  case test
+  /// As the linear probe's training images are seen.
+  case train
+  /// MoBY's two views.
+  case moby
+}
+
+/// The settings of `bench-data make`.
+struct MakeDataOptions: CommandOptions {
+  var seed = 1
+  var trainImages = 60
+  var validationImages = 30
+  var imageSize = 96
+  var output = "datasets/sample"
+  var quiet = false
+
+  static var table: OptionTable<MakeDataOptions> {
+    OptionTable(
+      name: "bench-data make", summary: "Draw the sample data set.", usage: "[options]",
+      examples: ["swift run bench-data make", "swift run bench-data make --seed 2 --output other"]
+    )
+    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of all pictures.")
+    .option(
+      "train-images", \.trainImages, value: "n", .protocolSettings, "Training images a class.")
+    .option(
+      "val-images", \.validationImages, value: "n", .protocolSettings, "Validation images a class.")
+    .option("image-size", \.imageSize, value: "px", .protocolSettings, "Shorter side of an image.")
+    .option("output", \.output, value: "folder", .output, "Where the set is written.")
+    .flag("quiet", \.quiet, .output, "No progress.")
+  }
+}
+
+/// The settings of `bench-data check`.
+struct CheckDataOptions: CommandOptions {
+  var data = ""
+  var backbone = ""
+  var depth = DataCheck.Depth.full
+  var report = ""
+  var cache = "reports/cache"
+  var json = false
+  var quiet = false
+
+  static var table: OptionTable<CheckDataOptions> {
+    OptionTable(
+      name: "bench-data check", summary: "Look through a data set for what would spoil a run.",
+      usage: "[--data <folder>] [options]",
+      examples: [
+        "swift run bench-data check --data imagenet",
+        "swift run bench-data check --data imagenet --depth quick --json",
+      ]
+    )
+    .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
+    .option(
+      "backbone", \.backbone, value: "file", .input, "Also compares this checkpoint's classifier.")
+    .option("depth", \.depth, value: "name", .protocolSettings, "How much is looked at.")
+    .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")
+    .option("cache", \.cache, value: "folder", .output, "Where findings are kept.")
+    .flag("json", \.json, .output, "Print the findings as JSON.")
+    .flag("quiet", \.quiet, .output, "No progress.")
+  }
+}
+
+/// The settings of `bench-data show`.
+struct ShowDataOptions: CommandOptions {
+  var data = ""
+  var split = "train"
+  var view = ShownView.moby
+  var count = 20
+  var copies = 1
+  var seed = 0
+  var inputSize = 96
+  var output = "contact-sheet.png"
+
+  static var table: OptionTable<ShowDataOptions> {
+    OptionTable(
+      name: "bench-data show",
+      summary: "Write a contact sheet of images as a network sees them.",
+      usage: "[--data <folder>] [options]",
+      examples: [
+        "swift run bench-data show", "swift run bench-data show --view train --copies 3 --count 8",
+      ]
+    )
+    .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
+    .option("split", \.split, value: "name", .input, "Which split.")
+    .option("view", \.view, value: "name", .protocolSettings, "What is done to the images.")
+    .option("count", \.count, value: "n", .protocolSettings, "Images, evenly by class.")
+    .option("copies", \.copies, value: "n", .protocolSettings, "Draws of each image.")
+    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the draws.")
+    .option("input-size", \.inputSize, value: "px", .protocolSettings, "Side of the views.")
+    .option("output", \.output, value: "file", .output, "The PNG file.")
+  }
+}

@@ -1,0 +1,227 @@
+import Foundation
+import Synchronization
+
+/// Looks through an ImageNet-style data set for what would spoil a run.
+public struct DataCheck: Sendable {
+  /// How much is looked at.
+  public enum Depth: String, Sendable, CaseIterable {
+    /// Layout, and the headers of a sample of images.
+    case quick
+    /// Every image decoded, every file hashed.
+    case full
+  }
+
+  /// Headers that the quick check opens.
+  static let quickSampleSize = 256
+
+  private let root: String
+  private let depth: Depth
+
+  var rootPath: String { root }
+  var depthName: String { depth.rawValue }
+
+  /// A check of the folder that holds `train` and `val`.
+  public init(root: String, depth: Depth) {
+    self.root = root
+    self.depth = depth
+  }
+
+  /// Runs the check.
+  ///
+  /// - Parameters:
+  ///   - threadCount: Threads that open images.
+  ///   - headClassCount: Classes of a checkpoint's own classifier, to compare with the folders.
+  ///   - progress: Called from any thread with the images done and their number.
+  /// - Returns: What was found; faults of the layout are findings too.
+  public func run(
+    threadCount: Int, headClassCount: Int? = nil,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) -> DataCheckReport {
+    var report = DataCheckReport()
+    let train: ImageFolder
+    do {
+      train = try ImageFolder(root: root + "/train")
+    } catch {
+      report.findings = [layout(error)]
+      return report
+    }
+    report.classCount = train.classNames.count
+    if let headClassCount, headClassCount != train.classNames.count {
+      report.findings.append(
+        DataFinding(
+          path: "train", rule: "layout/head-classes", severity: .warning,
+          problem: "has \(train.classNames.count) classes, the checkpoint's head \(headClassCount)",
+          remedy: "do not read the head's own predictions on this data"))
+    }
+    var splits = [("train", train)]
+    do {
+      let path = ["val", "validation"].map { root + "/" + $0 }
+        .first { FileManager.default.fileExists(atPath: $0) } ?? root + "/val"
+      splits.append(("val", try ImageFolder(root: path, classNames: train.classNames)))
+    } catch {
+      report.findings.append(layout(error))
+    }
+    for (name, split) in splits {
+      report.imageCount += split.count
+      for empty in split.emptyClasses {
+        report.findings.append(
+          DataFinding(
+            path: "\(name)/\(empty)", rule: "layout/empty-class",
+            severity: name == "train" ? .error : .warning, problem: "holds no image",
+            remedy: "unpack the class again, or remove its folder from both splits"))
+      }
+      if split.ignoredFileCount > 0 {
+        report.findings.append(
+          DataFinding(
+            path: name, rule: "layout/other-files", severity: .note,
+            problem: "holds \(split.ignoredFileCount) files that are no images by their extension",
+            remedy: "nothing needs to be done"))
+      }
+    }
+    inspect(splits, threadCount: threadCount, progress: progress, into: &report)
+    report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
+    return report
+  }
+
+  private func layout(_ error: DatasetError) -> DataFinding {
+    let isFlat = error.problem.contains("side by side")
+    let relative = error.path.hasPrefix(root + "/")
+      ? String(error.path.dropFirst(root.count + 1)) : error.path
+    let rule =
+      error.exitCode == .missingFile
+      ? "layout/missing" : isFlat ? "layout/flat" : "layout/classes"
+    return DataFinding(
+      path: relative, rule: rule, severity: .error, problem: error.problem, remedy: error.remedy)
+  }
+
+  /// What one image gave: findings and, in a full check, the hash of its bytes.
+  private struct Outcome {
+    var findings: [DataFinding] = []
+    var hash: String?
+  }
+
+  private final class Results: Sendable {
+    let outcomes: Mutex<[Int: Outcome]> = Mutex([:])
+    let next = Atomic<Int>(0)
+    let done = Atomic<Int>(0)
+  }
+
+  private func inspect(
+    _ splits: [(String, ImageFolder)], threadCount: Int,
+    progress: @escaping @Sendable (Int, Int) -> Void, into report: inout DataCheckReport
+  ) {
+    let total = splits.reduce(0) { $0 + $1.1.count }
+    guard total > 0 else { return }
+    let wanted = depth == .full ? total : min(total, Self.quickSampleSize)
+    // Evenly spread, so that every class of a sorted folder has its share.
+    let sample = (0..<wanted).map { $0 * total / wanted }
+    let results = Results()
+    let isFull = depth == .full
+    let group = DispatchGroup()
+    for _ in 0..<max(1, threadCount) {
+      group.enter()
+      let thread = Thread {
+        while true {
+          let at = results.next.add(1, ordering: .relaxed).oldValue
+          guard at < sample.count else { break }
+          var index = sample[at]
+          var part = 0
+          while index >= splits[part].1.count {
+            index -= splits[part].1.count
+            part += 1
+          }
+          let (name, split) = splits[part]
+          let outcome = Self.examine(
+            path: split.path(index), relative: name + "/" + split.relativePath(index),
+            isFull: isFull)
+          results.outcomes.withLock { $0[sample[at]] = outcome }
+          progress(results.done.add(1, ordering: .relaxed).newValue, sample.count)
+        }
+        group.leave()
+      }
+      thread.stackSize = 4 << 20
+      thread.start()
+    }
+    group.wait()
+    report.openedCount = sample.count
+    let outcomes = results.outcomes.withLock { $0 }
+    for at in sample { report.findings += outcomes[at]?.findings ?? [] }
+    if isFull { compareContents(splits, outcomes, into: &report) }
+  }
+
+  private static func examine(path: String, relative: String, isFull: Bool) -> Outcome {
+    var outcome = Outcome()
+    func find(_ rule: String, _ severity: FindingSeverity, _ problem: String, _ remedy: String) {
+      outcome.findings.append(
+        DataFinding(
+          path: relative, rule: rule, severity: severity, problem: problem, remedy: remedy))
+    }
+    let bytes: [UInt8]
+    do {
+      bytes = try FileBytes.read(path)
+    } catch {
+      find("image/unreadable", .error, error.problem, error.remedy)
+      return outcome
+    }
+    guard !bytes.isEmpty else {
+      find("image/empty", .error, "is empty", "download it again or remove it")
+      return outcome
+    }
+    if isFull { outcome.hash = bytes.withUnsafeBytes { SHA256.digest($0) } }
+    do throws(ImageError) {
+      let header = try ImageFile.inspect(bytes: bytes, name: relative)
+      let ending = (path as NSString).pathExtension.lowercased()
+      let fits = header.format == .png ? ending == "png" : ["jpg", "jpeg"].contains(ending)
+      if !fits {
+        find(
+          "image/extension", .note, "is a \(header.format.rawValue) named .\(ending)",
+          "nothing needs to be done; the bytes decide")
+      }
+      if header.isCMYK {
+        find("image/cmyk", .note, "stores CMYK", "nothing needs to be done; it is converted")
+      }
+      if isFull { _ = try ImageFile.decode(bytes: bytes, name: relative) }
+    } catch {
+      find(
+        error.isTruncation ? "image/truncated" : "image/undecodable", .error, error.problem,
+        "download it again or remove it, or run with --on-bad-image skip")
+    }
+    return outcome
+  }
+
+  private func compareContents(
+    _ splits: [(String, ImageFolder)], _ outcomes: [Int: Outcome],
+    into report: inout DataCheckReport
+  ) {
+    var first: [String: (name: String, label: Int32, path: String)] = [:]
+    var position = 0
+    for (name, split) in splits {
+      for index in 0..<split.count {
+        defer { position += 1 }
+        guard let hash = outcomes[position]?.hash else { continue }
+        let path = name + "/" + split.relativePath(index)
+        guard let known = first[hash] else {
+          first[hash] = (name, split.labels[index], path)
+          continue
+        }
+        let differs = known.label != split.labels[index]
+        if known.name != name {
+          report.findings.append(
+            DataFinding(
+              path: path, rule: "content/overlap", severity: .error,
+              problem: "has the same bytes as \(known.path)"
+                + (differs ? ", under another class" : ""),
+              remedy: "remove it from one split; scores on seen images mean nothing"))
+        } else {
+          report.findings.append(
+            DataFinding(
+              path: path, rule: differs ? "content/two-labels" : "content/duplicate",
+              severity: differs ? .error : .warning,
+              problem: "has the same bytes as \(known.path)"
+                + (differs ? ", under another class" : ""),
+              remedy: differs ? "keep the right one" : "remove one of the two"))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import Foundation
+
+extension DataCheck {
+  /// Runs the check, or takes the report of an earlier one of the same files.
+  ///
+  /// Reports are kept by the paths, sizes and modification times of all images: a file that was
+  /// touched makes the check run again.
+  ///
+  /// - Parameter folder: Where reports are kept.
+  /// - Throws: `FileError` when a report cannot be written.
+  public func run(
+    cachedIn folder: String, threadCount: Int, headClassCount: Int? = nil,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(FileError) -> DataCheckReport {
+    let path = "\(folder)/check-\(fingerprint(headClassCount).prefix(24)).json"
+    if let bytes = try? FileBytes.read(path),
+      let known = try? JSONDecoder().decode(DataCheckReport.self, from: Data(bytes))
+    {
+      return known
+    }
+    let report = run(threadCount: threadCount, headClassCount: headClassCount, progress: progress)
+    try AtomicFile.write(text: report.json, to: path)
+    return report
+  }
+
+  private func fingerprint(_ headClassCount: Int?) -> String {
+    var hash = SHA256()
+    hash.update("check 1 \(depthName) \(headClassCount ?? -1)\n")
+    for split in ["train", "val", "validation"] {
+      guard let folder = try? ImageFolder(root: rootPath + "/" + split) else {
+        hash.update("\(split) none\n")
+        continue
+      }
+      for name in folder.classNames { hash.update("class \(split)/\(name)\n") }
+      for index in 0..<folder.count {
+        var info = stat()
+        let known = stat(folder.path(index), &info) == 0
+        hash.update(
+          "\(folder.relativePath(index)) \(known ? Int(info.st_size) : -1) "
+            + "\(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec)\n")
+      }
+    }
+    return hash.finish()
+  }
+}
+
+extension DataCheckReport {
+  /// The report as JSON with sorted keys.
+  public var json: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let data = (try? encoder.encode(self)) ?? Data("{}".utf8)
+    return String(decoding: data, as: UTF8.self) + "\n"
+  }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Reporting
+import Testing
+
+@Suite("Tables", .timeLimit(.minutes(1)))
+struct TableTests {
+  private func sample() -> Table {
+    var table = Table(
+      caption: "Linear probe", columns: [.init("method", isNumeric: false), .init("top-1")],
+      notes: ["n = 1000"])
+    table.add(["MoBY", percentage(0.753, Proportions.wilson(successes: 753, of: 1000))])
+    table.add(["a|b", "-"])
+    return table
+  }
+
+  @Test("Markdown is aligned, so that it reads well without rendering")
+  func markdown() {
+    #expect(
+      sample().markdown == """
+        **Linear probe**
+
+        | method |             top-1 |
+        |--------|------------------:|
+        | MoBY   | 75.3 [72.5, 77.9] |
+        | a\\|b   |                 - |
+
+        - n = 1000
+
+        """)
+  }
+
+  @Test("A line end in a cell does not break the Markdown row")
+  func lineEnds() {
+    var table = Table(caption: "c", columns: [.init("a")])
+    table.add(["x\ny\r\nz"])
+    #expect(table.markdown.contains("| x y z |"))
+  }
+
+  @Test("CSV quotes commas, quotes and every kind of line end, and nothing else")
+  func csv() {
+    var table = Table(caption: "c", columns: [.init("a"), .init("b,c")])
+    table.add(["plain text", "say \"x\""])
+    table.add(["one\ntwo", "one\r\ntwo"])
+    table.add(["é|", ""])
+    #expect(
+      table.csv == "a,\"b,c\"\r\nplain text,\"say \"\"x\"\"\"\r\n"
+        + "\"one\ntwo\",\"one\r\ntwo\"\r\né|,\r\n")
+  }
+
+  @Test("The document holds caption, headings, rows and notes")
+  func json() {
+    #expect(
+      sample().json.text()
+        == #"{"caption":"Linear probe","columns":["method","top-1"],"notes":["n = 1000"],"#
+        + #""rows":[["MoBY","75.3 [72.5, 77.9]"],["a|b","-"]]}"#)
+  }
+
+  @Test(
+    "Percentages have one digit after the point, rounded half up",
+    arguments: [
+      (0.753, "75.3"), (1.0, "100.0"), (0.0, "0.0"), (0.0005, "0.1"), (0.99951, "100.0"),
+      (-0.0123, "-1.2"), (Double.nan, "-"),
+    ])
+  func percentages(value: Double, text: String) {
+    #expect(percentage(value) == text)
+  }
+}

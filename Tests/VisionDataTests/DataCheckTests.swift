@@ -1,0 +1,88 @@
+import Foundation
+import TestSupport
+import Testing
+import VisionData
+
+@Suite("Data checks")
+struct DataCheckTests {
+  private func rules(_ root: String, _ depth: DataCheck.Depth = .full) -> Set<String> {
+    Set(DataCheck(root: root, depth: depth).run(threadCount: 2).findings.map(\.rule))
+  }
+
+  private func sound() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    try makeImageFolder(
+      in: folder, ["train/a/1.jpg", "train/a/2.png", "train/b/3.jpg", "val/a/4.jpg", "val/b/5.png"])
+    return folder
+  }
+
+  @Test("A sound data set has no findings")
+  func nothing() throws {
+    let folder = try sound()
+    #expect(rules(folder.path).isEmpty)
+    #expect(rules(folder.path, .quick).isEmpty)
+  }
+
+  @Test("Each fault of an image is found by its rule")
+  func images() throws {
+    let folder = try sound()
+    let whole = try FileBytes.read(folder.file("train/a/1.jpg"))
+    try AtomicFile.write(whole.prefix(whole.count * 3 / 4), to: folder.file("train/a/cut.jpg"))
+    try AtomicFile.write(text: "", to: folder.file("train/a/empty.jpg"))
+    try AtomicFile.write(text: "GIF89a and so on", to: folder.file("train/b/other.jpg"))
+    try AtomicFile.write(
+      try FileBytes.read(folder.file("val/b/5.png")) + [0], to: folder.file("train/b/named.jpeg"))
+    let found = rules(folder.path)
+    #expect(
+      found == ["image/truncated", "image/empty", "image/undecodable", "image/extension"],
+      "\(found)")
+  }
+
+  @Test("Images in both splits, twice, and under two classes are found by their bytes")
+  func contents() throws {
+    let folder = try sound()
+    let first = try FileBytes.read(folder.file("train/a/1.jpg"))
+    try AtomicFile.write(first, to: folder.file("val/a/seen.jpg"))
+    try AtomicFile.write(first, to: folder.file("train/a/again.jpg"))
+    try AtomicFile.write(first, to: folder.file("train/b/other-class.jpg"))
+    #expect(rules(folder.path) == ["content/overlap", "content/duplicate", "content/two-labels"])
+    #expect(rules(folder.path, .quick).isEmpty)
+  }
+
+  @Test("Broken layouts are findings")
+  func layouts() throws {
+    let folder = try TemporaryDirectory()
+    #expect(rules(folder.path) == ["layout/missing"])
+    try makeImageFolder(in: folder, ["train/a/1.jpg", "train/b/2.jpg", "val/3.jpg"])
+    #expect(rules(folder.path) == ["layout/flat"])
+    try FileManager.default.removeItem(atPath: folder.file("val"))
+    try makeImageFolder(in: folder, ["val/a/3.jpg", "val/c/4.jpg"])
+    #expect(rules(folder.path) == ["layout/classes"])
+    try FileManager.default.removeItem(atPath: folder.file("val/c"))
+    try FileManager.default.removeItem(atPath: folder.file("train/b/2.jpg"))
+    #expect(rules(folder.path).contains("layout/empty-class"))
+  }
+
+  @Test("A kept report is used until a file is touched")
+  func cache() throws {
+    let folder = try sound()
+    let kept = try TemporaryDirectory()
+    let check = DataCheck(root: folder.path, depth: .full)
+    let first = try check.run(cachedIn: kept.path, threadCount: 2)
+    #expect(first.findings.isEmpty)
+    let second = try check.run(cachedIn: kept.path, threadCount: 2)
+    #expect(second == first)
+    try AtomicFile.write(text: "", to: folder.file("val/a/4.jpg"))
+    #expect(
+      try check.run(cachedIn: kept.path, threadCount: 2).findings.map(\.rule) == ["image/empty"])
+  }
+
+  @Test("A checkpoint's head of another size is a warning")
+  func head() throws {
+    let folder = try sound()
+    let check = DataCheck(root: folder.path, depth: .quick)
+    #expect(
+      check.run(threadCount: 1, headClassCount: 1000).findings.map(\.rule) == ["layout/head-classes"])
+    #expect(check.run(threadCount: 1, headClassCount: 2).findings.isEmpty)
+  }
+}
