@@ -1,16 +1,17 @@
 """Forward and gradient references of Swin and DeiT.
 
-Made with: torch 2.15.0, timm 1.0.31, numpy 2.4.6. Run from this folder; writes
+Made with: torch 2.15.0, torchvision 0.29.2, timm 1.0.31, numpy 2.4.6. Run from this folder; writes
 ../Fixtures/Models/backbones.json. The Swin reference below follows the official code's order of
-operations and is checked against timm where timm has the same behaviour (classification, 224).
+operations. It is checked against timm and torchvision where they have the same behaviour
+(classification at 224; padded maps larger than a window), and in float32 against float64.
 """
 import json
-import math
 
 import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
+import torchvision
 
 from fill import fill, weight
 
@@ -126,7 +127,7 @@ def summary(outputs, parameters, gradients_of):
     loss = sum((o * torch.from_numpy(fill(f"cotangent{i}", tuple(o.shape))).to(o.dtype)).sum()
                for i, o in enumerate(outputs))
     loss.backward()
-    return {"loss": float(loss), "outputs": [samples(o, 32) for o in outputs],
+    return {"loss": float(loss.detach()), "outputs": [samples(o, 32) for o in outputs],
             "gradients": {k: samples(gradients_of(v), 4) for k, v in parameters.items()}}
 
 
@@ -141,6 +142,78 @@ def run_swin(size, embed, depths, heads, window, dense, batch):
     result |= {"size": list(size), "batch": batch, "embed": embed, "depths": depths, "heads": heads,
                "window": window, "dense": dense}
     return result, p, x, outputs
+
+
+def check_single_precision(name, result, parameters, function):
+    """The same forward and backward pass in float32 must give the same numbers."""
+    single = {k: v.detach().float().requires_grad_() for k, v in parameters.items()}
+    other = summary(function(single), single, lambda v: v.grad)
+    for i, (a, b) in enumerate(zip(result["outputs"], other["outputs"])):
+        assert abs(a["norm"] - b["norm"]) <= 1e-5 * a["norm"], (name, i, a["norm"], b["norm"])
+    for key, a in result["gradients"].items():
+        b = other["gradients"][key]
+        assert abs(a["norm"] - b["norm"]) <= 1e-4 * a["norm"], (name, key, a["norm"], b["norm"])
+
+
+def check_torchvision(p, embed, depths, heads, window):
+    """Padded maps larger than a window: stages 0 to 2 of the dense form against torchvision."""
+    model = torchvision.models.swin_t().double().eval()
+    names = {"patch_embed.proj": "features.0.0", "patch_embed.norm": "features.0.2"}
+    for stage, depth in enumerate(depths):
+        for index in range(depth):
+            ours, theirs = f"layers.{stage}.blocks.{index}.", f"features.{2 * stage + 1}.{index}."
+            for a, b in (("norm1", "norm1"), ("norm2", "norm2"), ("attn.qkv", "attn.qkv"),
+                         ("attn.proj", "attn.proj"), ("mlp.fc1", "mlp.0"), ("mlp.fc2", "mlp.3")):
+                names[ours + a] = theirs + b
+        for part in ("reduction", "norm"):
+            names[f"layers.{stage}.downsample.{part}"] = f"features.{2 * stage + 2}.{part}"
+    renamed = {}
+    for key, value in p.items():
+        stem, _, leaf = key.rpartition(".")
+        if leaf == "relative_position_bias_table":
+            part = stem.split(".")
+            stem = f"features.{2 * int(part[1]) + 1}.{part[3]}.attn"
+        elif stem in names:
+            stem = names[stem]
+        else:
+            continue
+        renamed[f"{stem}.{leaf}"] = value.detach()
+    missing, unexpected = model.load_state_dict(renamed, strict=False)
+    assert not unexpected, unexpected
+    assert all("relative_position_index" in k or k.split(".")[0] in ("norm", "head")
+               for k in missing), missing
+    x = torch.from_numpy(fill("input", (1, 3, 150, 187), 2.0)).double()
+    with torch.no_grad():
+        ours = swin(x, p, embed, depths, heads, window, True)
+        y = F.pad(x, (0, -x.shape[3] % 4, 0, -x.shape[2] % 4))
+        for index, layer in enumerate(model.features):
+            y = layer(y)
+            if index in (1, 3, 5):
+                stage = index // 2
+                c = embed << stage
+                z = F.layer_norm(y, (c,), p[f"norm{stage}.weight"], p[f"norm{stage}.bias"], 1e-5)
+                assert torch.allclose(z.flatten(1, 2), ours[stage], atol=1e-9), f"stage {stage}"
+
+
+def deit(size):
+    """DeiT-S at another input size: the 14x14 positions are interpolated as DeiT does it."""
+    model = timm.create_model("deit_small_patch16_224", num_classes=0, img_size=size)
+    model = model.double().eval()
+    positions = torch.from_numpy(weight("pos_embed", (1, 197, 384))).double()
+    grid = positions[:, 1:].view(1, 14, 14, 384).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(size // 16, size // 16), mode="bicubic", align_corners=False)
+    positions = torch.cat([positions[:, :1], grid.flatten(2).transpose(1, 2)], 1)
+    with torch.no_grad():
+        for key, value in model.named_parameters():
+            value.copy_(positions if key == "pos_embed" and size != 224
+                        else torch.from_numpy(weight(key, tuple(value.shape))))
+    x = torch.from_numpy(fill("input", (2, 3, size, size), 2.0)).double()
+    parameters = dict(model.named_parameters())
+    result = summary([model(x)], parameters, lambda v: v.grad)
+    check_single_precision(
+        f"deit {size}", result, parameters,
+        lambda p: [torch.func.functional_call(model, p, (x.float(),))])
+    return result
 
 
 def rounded(value):
@@ -166,20 +239,21 @@ def main():
     assert not unexpected and not missing, (missing, unexpected)
     with torch.no_grad():
         assert torch.allclose(model(x), outputs[0].detach(), atol=1e-9), "reference and timm differ"
-    report["swin_dense"], *_ = run_swin((75, 94), dense=True, batch=2, **tiny)
+    check_single_precision("swin", report["swin_tiny"], p, lambda q: swin(
+        x.float(), q, dense=False, **tiny))
+    report["swin_dense"], p, x, _ = run_swin((75, 94), dense=True, batch=2, **tiny)
+    check_single_precision("dense", report["swin_dense"], p, lambda q: swin(
+        x.float(), q, dense=True, **tiny))
+    check_torchvision(p, **tiny)
     small = dict(embed=8, depths=[1, 2], heads=[1, 2], window=4)
     report["swin_small"], *_ = run_swin((32, 32), dense=False, batch=3, **small)
     report["swin_small_dense"], *_ = run_swin((37, 30), dense=True, batch=2, **small)
-    deit = timm.create_model("deit_small_patch16_224", num_classes=0).double().eval()
-    with torch.no_grad():
-        for key, value in deit.named_parameters():
-            value.copy_(torch.from_numpy(weight(key, tuple(value.shape))))
-    x = torch.from_numpy(fill("input", (2, 3, 224, 224), 2.0)).double()
-    parameters = dict(deit.named_parameters())
-    report["deit_small"] = summary([deit(x)], parameters, lambda v: v.grad)
+    report["deit_small"] = deit(224)
+    report["deit_small_128"] = deit(128)
     with open("../Fixtures/Models/backbones.json", "w") as file:
         json.dump(rounded(report), file, separators=(",", ":"))
         file.write("\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

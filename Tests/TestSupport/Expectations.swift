@@ -1,7 +1,7 @@
 import TensorCore
 import Testing
 
-/// Expects two lists of numbers to agree: |a − e| ≤ absolute + relative · |e|; names the worst.
+/// Expects two lists of numbers to agree and names the worst: |a − e| ≤ absolute + relative·|e|.
 public func expectClose(
   _ actual: [Float], _ expected: [Double], relative: Double, absolute: Double, _ what: String = "",
   sourceLocation: SourceLocation = #_sourceLocation
@@ -59,7 +59,8 @@ public func expectGradientsMatch(
       let below = loss()
       input.pointer[at] = value
       let expected = (above - below) / Double(2 * step)
-      if !(abs(expected - Double(gradient[at])) <= tolerance * Double(scale) + tolerance * abs(expected)) {
+      let allowed = tolerance * (Double(scale) + abs(expected))
+      if !(abs(expected - Double(gradient[at])) <= allowed) {
         Issue.record(
           "input \(number)[\(at)]: gradient \(gradient[at]), differences give \(expected)",
           sourceLocation: sourceLocation)

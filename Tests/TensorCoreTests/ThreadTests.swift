@@ -1,0 +1,143 @@
+import Synchronization
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite("Threads", .serialized, .timeLimit(.minutes(1)))
+struct ThreadTests {
+  @Test("Every piece runs exactly once", arguments: [0, 1, 2, 7, 1000])
+  func pieces(count: Int) {
+    let seen = Mutex([Int](repeating: 0, count: count))
+    ThreadPool.shared.forEach(count) { piece in seen.withLock { $0[piece] += 1 } }
+    #expect(seen.withLock { $0 } == [Int](repeating: 1, count: count))
+  }
+
+  @Test("Loops inside pieces and loops from several threads come to an end")
+  func nesting() async {
+    let total = Atomic(0)
+    ThreadPool.shared.forEach(5) { _ in
+      ThreadPool.shared.forEach(7) { _ in total.add(1, ordering: .relaxed) }
+    }
+    #expect(total.load(ordering: .relaxed) == 35)
+    let sums = await withTaskGroup(of: Int.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          let sum = Atomic(0)
+          for _ in 0..<200 {
+            ThreadPool.shared.forEach(10) { sum.add($0, ordering: .relaxed) }
+          }
+          return sum.load(ordering: .relaxed)
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(sums == [Int](repeating: 200 * 45, count: 8))
+  }
+
+  @Test("The pool has as many threads as asked for")
+  func threadCount() {
+    let pool = ThreadPool(threadCount: 3)
+    #expect(pool.maximumThreadCount == 3)
+    pool.threadCount = 2
+    #expect(pool.threadCount == 2)
+    pool.threadCount = 9
+    #expect(pool.threadCount == 3)
+    pool.threadCount = 0
+    #expect(pool.threadCount == 1)
+    let sum = Atomic(0)
+    pool.forEach(100) { sum.add($0, ordering: .relaxed) }
+    #expect(sum.load(ordering: .relaxed) == 4950)
+  }
+
+  /// An operation on inputs large enough to be cut into several blocks or panels.
+  struct Job: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let shapes: [[Int]]
+    let body: @Sendable ([Tensor]) -> Tensor
+  }
+
+  static let jobs: [Job] = [
+    Job(testDescription: "linear", shapes: [[700, 96], [130, 96], [130]]) {
+      linear($0[0], weight: $0[1], bias: $0[2])
+    },
+    Job(testDescription: "matmul", shapes: [[300, 70], [70, 900]]) { matmul($0[0], $0[1]) },
+    Job(testDescription: "layerNorm", shapes: [[900, 96], [96], [96]]) {
+      layerNorm($0[0], weight: $0[1], bias: $0[2], epsilon: 1e-5)
+    },
+    Job(testDescription: "batchNorm", shapes: [[900, 96], [96], [96]]) {
+      batchNorm(
+        $0[0], weight: $0[1], bias: $0[2], statistics: RunningStatistics(channelCount: 96),
+        training: true, epsilon: 1e-5, momentum: 0.1)
+    },
+    Job(testDescription: "gelu", shapes: [[50_000]]) { gelu($0[0]) },
+    Job(testDescription: "softmax", shapes: [[900, 70]]) { softmax($0[0]) },
+    Job(testDescription: "patchMergingGather", shapes: [[3, 15 * 17, 40]]) {
+      patchMergingGather($0[0], height: 15, width: 17)
+    },
+    Job(testDescription: "meanPooled", shapes: [[7, 49, 96]]) { meanPooled($0[0]) },
+    Job(testDescription: "patchEmbedding", shapes: [[48, 3, 4, 4], [48]]) {
+      let images = DeterministicFill.tensor("threads.images", [3, 3, 66, 61])
+      return patchEmbedding(images, weight: $0[0], bias: $0[1])
+    },
+    Job(
+      testDescription: "window attention",
+      shapes: [[3, 19 * 24, 36], [36], [36], [108, 36], [108], [36, 36], [36], [169, 3]]
+    ) {
+      attentionBlock(
+        $0[0], weights: attentionWeights($0, epsilon: 1e-5, heads: 3),
+        geometry: .windows(height: 19, width: 24, window: 7, shift: 3))
+    },
+    Job(
+      testDescription: "global attention",
+      shapes: [[5, 197, 36], [36], [36], [108, 36], [108], [36, 36], [36]]
+    ) {
+      attentionBlock(
+        $0[0], weights: attentionWeights($0, epsilon: 1e-6, heads: 3),
+        geometry: .global(tokenCount: 197))
+    },
+    Job(
+      testDescription: "MLP",
+      shapes: [[2, 700, 36], [36], [36], [144, 36], [144], [36, 144], [36]]
+    ) {
+      mlpBlock(
+        $0[0],
+        weights: MLPWeights(
+          normWeight: $0[1], normBias: $0[2], epsilon: 1e-5, hiddenWeight: $0[3],
+          hiddenBias: $0[4], outputWeight: $0[5], outputBias: $0[6]))
+    },
+  ]
+
+  private static func attentionWeights(
+    _ inputs: [Tensor], epsilon: Float, heads: Int
+  ) -> AttentionWeights {
+    AttentionWeights(
+      normWeight: inputs[1], normBias: inputs[2], epsilon: epsilon, qkvWeight: inputs[3],
+      qkvBias: inputs[4], projectionWeight: inputs[5], projectionBias: inputs[6],
+      biasTable: inputs.count > 7 ? inputs[7] : nil,
+      biasIndex: inputs.count > 7 ? WindowGeometry.relativePositionIndex(window: 7) : [],
+      headCount: heads)
+  }
+
+  @Test("One thread and two give the same bits, forward and backward", arguments: jobs)
+  func sameBits(job: Job) {
+    let inputs = job.shapes.enumerated().map { index, shape in
+      DeterministicFill.tensor("threads.\(job.testDescription).\(index)", shape)
+    }
+    func run(threads: Int) -> [[UInt32]] {
+      withThreadCount(threads) {
+        for input in inputs {
+          input.requiresGradient = true
+          input.gradient = nil
+        }
+        let out = job.body(inputs)
+        out.backward(DeterministicFill.tensor("threads.cotangent", out.shape))
+        return ([out.values] + inputs.map { $0.gradient?.values ?? [] }).map { values in
+          values.map(\.bitPattern)
+        }
+      }
+    }
+    let one = run(threads: 1)
+    #expect(one.allSatisfy { !$0.isEmpty })
+    for _ in 0..<3 { #expect(run(threads: 2) == one) }
+  }
+}
