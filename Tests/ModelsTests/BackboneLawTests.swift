@@ -1,6 +1,7 @@
-import Models
 import TestSupport
 import Testing
+
+@testable import Models
 
 /// A Swin Transformer small enough for laws that need several passes.
 private let small = SwinConfiguration(
@@ -84,6 +85,22 @@ struct BackboneLawTests {
     #expect(first != features(DropPathContext(rate: 0.5, seed: 2, step: 4)))
     #expect(first != features(DropPathContext(rate: 0.5, seed: 1, step: 4, pass: 1)))
     #expect(features(nil) == plain)
+  }
+
+  @Test("Drop-path rates rise linearly from 0 to the last block's, with draws of its own a branch")
+  func dropPathRates() throws {
+    let context = DropPathContext(rate: 0.2, seed: 1, step: 0)
+    func factors(_ block: Int, _ branch: Int) -> [Float]? {
+      context.factors(block: block, of: 12, branch: branch, batchSize: 400)
+    }
+    #expect(factors(0, 0) == nil)
+    for block in 1..<12 {
+      // A kept branch is divided by the probability of keeping it.
+      let kept = try #require(factors(block, 0)?.max())
+      #expect(abs(1 - 1 / kept - 0.2 * Float(block) / 11) < 1e-5, "block \(block)")
+      #expect(factors(block, 0)?.min() == 0)
+      #expect(factors(block, 0) != factors(block, 1))
+    }
   }
 
   @Test("Map sizes of the dense form round up, for any input size", arguments: [(37, 30), (4, 3)])

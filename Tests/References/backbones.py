@@ -103,13 +103,16 @@ def swin(x, p, embed, depths, heads, window, dense):
             shift = size // 2 if index % 2 and (dense or min(h, w) > size) else 0
             x = block(x, h, w, p, f"layers.{stage}.blocks.{index}.", heads[stage], size, shift)
         if dense:
-            outputs.append(F.layer_norm(x, (c,), p[f"norm{stage}.weight"], p[f"norm{stage}.bias"], 1e-5))
+            gain, offset = p[f"norm{stage}.weight"], p[f"norm{stage}.bias"]
+            outputs.append(F.layer_norm(x, (c,), gain, offset, 1e-5))
         if stage + 1 < len(depths):
             key = f"layers.{stage}.downsample."
             y = F.pad(x.view(-1, h, w, c), (0, 0, 0, w % 2, 0, h % 2))
-            y = torch.cat([y[:, 0::2, 0::2], y[:, 1::2, 0::2], y[:, 0::2, 1::2], y[:, 1::2, 1::2]], -1)
+            y = torch.cat([y[:, 0::2, 0::2], y[:, 1::2, 0::2],
+                           y[:, 0::2, 1::2], y[:, 1::2, 1::2]], -1)
             h, w = (h + 1) // 2, (w + 1) // 2
-            y = F.layer_norm(y.reshape(-1, h * w, 4 * c), (4 * c,), p[key + "norm.weight"], p[key + "norm.bias"], 1e-5)
+            y = F.layer_norm(y.reshape(-1, h * w, 4 * c), (4 * c,), p[key + "norm.weight"],
+                             p[key + "norm.bias"], 1e-5)
             x = F.linear(y, p[key + "reduction.weight"])
     if dense:
         return outputs
@@ -120,7 +123,8 @@ def swin(x, p, embed, depths, heads, window, dense):
 def samples(t, count=8):
     flat = t.detach().double().flatten()
     at = [(i * 7919 + 13) % flat.numel() for i in range(count)]
-    return {"norm": float(flat.norm()), "sum": float(flat.sum()), "values": [float(flat[i]) for i in at]}
+    return {"norm": float(flat.norm()), "sum": float(flat.sum()),
+            "values": [float(flat[i]) for i in at]}
 
 
 def summary(outputs, parameters, gradients_of):

@@ -66,7 +66,8 @@ def window_attention(x, p, height, width, window, shift, heads):
         for left in range(0, wide, window):
             at = [(top + a, left + b) for a, b in slots]
             source = [((r + shift) % tall, (c + shift) % wide) for r, c in at]
-            region = torch.tensor([3 * band(r, tall) + band(c, wide) if shift else 0 for r, c in at])
+            region = torch.tensor(
+                [3 * band(r, tall) + band(c, wide) if shift else 0 for r, c in at])
             mask = torch.where(region[:, None] == region[None], 0.0, -100.0).to(x.dtype)
             for image in range(batch):
                 tokens = torch.stack([
@@ -187,7 +188,8 @@ def make_operations():
     case("patch_merging_odd", lambda x: merged(x, 5, 7), x=(2, 35, 3))
     case("mean_pooled", lambda x: x.mean(1), x=(3, 7, 19))
     case("leading_tokens", lambda x, tokens, positions: torch.cat(
-        [tokens.expand(2, 2, 18), x], 1) + positions, x=(2, 5, 18), tokens=(2, 18), positions=(7, 18))
+        [tokens.expand(2, 2, 18), x], 1) + positions,
+        x=(2, 5, 18), tokens=(2, 18), positions=(7, 18))
 
     window_case("window", 1, 8, 8, 18, window=4, shift=0, heads=2)
     window_case("window_shifted", 2, 4, 8, 18, window=4, shift=2, heads=2, factors=[1.25, 0.5])
