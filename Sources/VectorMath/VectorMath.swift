@@ -52,7 +52,8 @@ public func errorFunction(_ x: SIMD16<Float>) -> SIMD16<Float> {
   q = cv_fma(q, t, splat(0.114_699_833_095_073_7))
   q = cv_fma(q, t, splat(0.503_349_423_408_508_3))
   q = cv_fma(q, t, splat(1))
-  return v * p / q
+  // Rounding could carry the quotient past ±1, and GELU's far tail to the wrong sign.
+  return cv_max(cv_min(v * p / q, splat(1)), splat(-1))
 }
 
 /// The Gaussian error linear unit x·Φ(x), by the error function.

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// One recorded operation: what went in, and how the gradient of its output becomes theirs.
 final class GradientNode {
   var inputs: [Tensor]
@@ -16,8 +18,8 @@ final class GradientNode {
 /// Whether operations are recorded, and how many were.
 enum Recorder {
   @TaskLocal static var isOff = false
-  // Tensors are used by one thread, so the counter is only ever raised by one at a time.
-  nonisolated(unsafe) static var counter = 0
+  // Graphs of several threads share the counter; only the order within each matters.
+  static let counter = Atomic<Int>(0)
 }
 
 /// Runs `body` without recording: nothing is kept for a backward pass.
@@ -42,8 +44,8 @@ func record(
   _ output: Tensor, inputs: [Tensor], backward: @escaping (Tensor) -> [Tensor?]
 ) -> Tensor {
   guard needsGradient(inputs) else { return output }
-  Recorder.counter += 1
-  output.node = GradientNode(inputs: inputs, sequence: Recorder.counter, backward: backward)
+  let sequence = Recorder.counter.add(1, ordering: .relaxed).newValue
+  output.node = GradientNode(inputs: inputs, sequence: sequence, backward: backward)
   return output
 }
 
