@@ -17,7 +17,8 @@ static const char *best_core(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-    return "SkylakeX";
+    // Zen 4 runs 512-bit operations in two halves, and the 256-bit kernels are up to a fifth faster.
+    return __builtin_cpu_is("amdfam19h") ? "Haswell" : "SkylakeX";
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
 #endif
   return NULL;
