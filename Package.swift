@@ -68,7 +68,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"), tests("VisionData"),
+    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
+    tests("VisionData"),
     tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
   ],
   swiftLanguageModes: [.v6])

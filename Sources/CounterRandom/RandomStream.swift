@@ -1,6 +1,7 @@
 /// What a stream of random numbers is for; two purposes never share numbers.
 public enum RandomPurpose: UInt32, Sendable {
-  case initialization = 1, shuffle, augmentation, dropPath, dropout, sampling, mixing, sampleSet
+  case initialization = 1
+  case shuffle, augmentation, dropPath, dropout, sampling, mixing, sampleSet
   case bootstrap, queue, test
 }
 

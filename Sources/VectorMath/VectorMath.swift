@@ -83,6 +83,7 @@ public func loadTail(
 
 /// Stores the first `count` < 16 lanes at `pointer`.
 @inlinable @inline(__always)
-public func storeTail(_ pointer: UnsafeMutablePointer<Float>, _ lanes: SIMD16<Float>, _ count: Int) {
+public func storeTail(_ pointer: UnsafeMutablePointer<Float>, _ lanes: SIMD16<Float>, _ count: Int)
+{
   for lane in 0..<count { pointer[lane] = lanes[lane] }
 }

@@ -61,7 +61,8 @@ struct LinearBenchmarkTests {
   ]
 
   /// Every file of the runs but the times.
-  private func runFiles(_ folder: TemporaryDirectory, _ output: String) throws -> [String: [UInt8]] {
+  private func runFiles(_ folder: TemporaryDirectory, _ output: String) throws -> [String: [UInt8]]
+  {
     var files: [String: [UInt8]] = [:]
     let root = folder.file(output)
     for path in try FileManager.default.subpathsOfDirectory(atPath: root)

@@ -18,7 +18,9 @@ struct ContactSheetTests {
     #expect(pixel(42, 16) == [0, 200, 0])
     #expect(pixel(42, 8) == [236, 236, 232])  // the wide picture was made lower
     #expect(pixel(16, 56) == [0, 0, 200])
-    let captionRow = (28..<38).contains { y in (6..<26).contains { x in pixel(x, y) == [30, 30, 30] } }
+    let captionRow = (28..<38).contains { y in
+      (6..<26).contains { x in pixel(x, y) == [30, 30, 30] }
+    }
     #expect(captionRow)
     let emptyCaption = (28..<38).contains { y in
       (32..<52).contains { x in pixel(x, y) == [30, 30, 30] }

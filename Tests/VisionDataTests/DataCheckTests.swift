@@ -82,7 +82,9 @@ struct DataCheckTests {
     let folder = try sound()
     let check = DataCheck(root: folder.path, depth: .quick)
     #expect(
-      check.run(threadCount: 1, headClassCount: 1000).findings.map(\.rule) == ["layout/head-classes"])
+      check.run(threadCount: 1, headClassCount: 1000).findings.map(\.rule) == [
+        "layout/head-classes"
+      ])
     #expect(check.run(threadCount: 1, headClassCount: 2).findings.isEmpty)
   }
 }

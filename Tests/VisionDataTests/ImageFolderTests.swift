@@ -8,7 +8,8 @@ func makeImageFolder(
   in folder: TemporaryDirectory, _ files: [String], size: Int = 12
 ) throws {
   for (index, file) in files.enumerated() {
-    var image = RGBImage(width: size, height: size, red: UInt8(index * 20 % 256), green: 90, blue: 3)
+    var image = RGBImage(
+      width: size, height: size, red: UInt8(index * 20 % 256), green: 90, blue: 3)
     image.pixels[0] = UInt8(index)
     let bytes =
       file.hasSuffix("png") ? try ImageFile.png(image) : try ImageFile.jpeg(image, quality: 95)

@@ -8,7 +8,8 @@ private struct Expected: Decodable {
 
   static func load() throws -> Expected {
     let path = SourceTree.fixture("VisionData/images.json")
-    return try JSONDecoder().decode(Expected.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    return try JSONDecoder().decode(
+      Expected.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
   }
 }
 

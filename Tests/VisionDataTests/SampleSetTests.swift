@@ -65,13 +65,19 @@ struct SampleSetTests {
     let folder = try TemporaryDirectory()
     let path = try SampleSet(settings).generate(at: folder.path).instancesPath
     struct Document: Decodable {
-      struct Image: Decodable { let id, width, height: Int; let file_name: String }
+      struct Image: Decodable {
+        let id, width, height: Int
+        let file_name: String
+      }
       struct Annotation: Decodable {
         let id, image_id, category_id, iscrowd: Int
         let bbox: [Double]
         let area: Double
       }
-      struct Category: Decodable { let id: Int; let name: String }
+      struct Category: Decodable {
+        let id: Int
+        let name: String
+      }
       let images: [Image]
       let annotations: [Annotation]
       let categories: [Category]
@@ -134,12 +140,13 @@ struct SampleSetTests {
     let train = try colors(data.train)
     var right = 0
     for (index, color) in try colors(data.validation).enumerated() {
-      let nearest = train.indices.min { a, b in
-        func distance(_ other: [Double]) -> Double {
-          zip(color, other).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        }
-        return distance(train[a]) < distance(train[b])
-      } ?? 0
+      let nearest =
+        train.indices.min { a, b in
+          func distance(_ other: [Double]) -> Double {
+            zip(color, other).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+          }
+          return distance(train[a]) < distance(train[b])
+        } ?? 0
       if data.train.labels[nearest] == data.validation.labels[index] { right += 1 }
     }
     // One in ten is chance; 100 images.

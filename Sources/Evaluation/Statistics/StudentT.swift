@@ -19,7 +19,8 @@ public enum StudentT {
   /// - Precondition: `0 < probability < 1` and `freedom ≥ 1`.
   public static func quantile(_ probability: Double, freedom: Int) -> Double {
     precondition(
-      probability > 0 && probability < 1, "a quantile needs a fraction in 0...1, got \(probability)")
+      probability > 0 && probability < 1, "a quantile needs a fraction in 0...1, got \(probability)"
+    )
     if probability == 0.5 { return 0 }
     if probability < 0.5 { return -quantile(1 - probability, freedom: freedom) }
     var low = 0.0
@@ -41,8 +42,9 @@ public enum StudentT {
     if x >= 1 { return 1 }
     // The fraction converges fast only on this side of the mean.
     if x > (a + 1) / (a + b + 2) { return 1 - incompleteBeta(1 - x, b, a) }
-    let front = exp(
-      lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
+    let front =
+      exp(
+        lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
     let tiny = 1e-300
     func guarded(_ value: Double) -> Double { abs(value) < tiny ? tiny : value }
     var c = 1.0

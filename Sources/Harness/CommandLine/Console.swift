@@ -35,7 +35,8 @@ public enum Console {
         // What goes to stderr is told to nobody when that fails, too.
         guard descriptor == STDOUT_FILENO else { return }
         if code == EPIPE { exit(0) }
-        error("Error: standard output: \(String(cString: strerror(code))); no results were printed.")
+        error(
+          "Error: standard output: \(String(cString: strerror(code))); no results were printed.")
         exit(ExitCode.cannotWrite.rawValue)
       }
       at += put

@@ -10,7 +10,8 @@ public enum OptionGroup: String, CaseIterable, Sendable {
 
 /// Where the value of a setting came from.
 public enum SettingOrigin: String, Sendable {
-  case flag, configuration, preset, standard = "default"
+  case flag, configuration, preset
+  case standard = "default"
 }
 
 /// The settings of a program.

@@ -25,7 +25,9 @@ extension Double: OptionValue {
     guard let value = Double(argument), value.isFinite else { return nil }
     self = value
   }
-  public var argument: String { self == rounded() && abs(self) < 1e15 ? String(Int(self)) : "\(self)" }
+  public var argument: String {
+    self == rounded() && abs(self) < 1e15 ? String(Int(self)) : "\(self)"
+  }
   public static var expectation: String { "a number" }
 }
 
@@ -54,10 +56,13 @@ extension Optional: OptionValue where Wrapped: OptionValue {
 }
 
 /// An option whose values are the cases of an enumeration.
-public protocol OptionChoice: OptionValue, CaseIterable, RawRepresentable where RawValue == String {}
+public protocol OptionChoice: OptionValue, CaseIterable, RawRepresentable where RawValue == String {
+}
 
 extension OptionChoice {
   public init?(argument: String) { self.init(rawValue: argument) }
   public var argument: String { rawValue }
-  public static var expectation: String { "one of " + allCases.map(\.rawValue).joined(separator: ", ") }
+  public static var expectation: String {
+    "one of " + allCases.map(\.rawValue).joined(separator: ", ")
+  }
 }

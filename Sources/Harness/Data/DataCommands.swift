@@ -44,7 +44,8 @@ public enum DataCommands {
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
     if options.quiet { ProgressReporter.silence() }
     let root = try root(options.data)
-    let headClasses = try options.backbone.isEmpty
+    let headClasses =
+      try options.backbone.isEmpty
       ? nil : BackboneLoader.load(path: options.backbone, allowsPartial: true).head?.classCount
     let check = DataCheck(root: root, depth: options.depth)
     let lines = CheckProgress()

@@ -29,9 +29,11 @@ struct MakeDataOptions: CommandOptions {
     )
     .option("seed", \.seed, value: "n", .protocolSettings, "Seed of all pictures.")
     .option(
-      "train-images", \.trainImages, value: "n", .protocolSettings, "Training images a class.")
+      "train-images", \.trainImages, value: "n", .protocolSettings, "Training images a class."
+    )
     .option(
-      "val-images", \.validationImages, value: "n", .protocolSettings, "Validation images a class.")
+      "val-images", \.validationImages, value: "n", .protocolSettings, "Validation images a class."
+    )
     .option("image-size", \.imageSize, value: "px", .protocolSettings, "Shorter side of an image.")
     .option("output", \.output, value: "folder", .output, "Where the set is written.")
     .flag("quiet", \.quiet, .output, "No progress.")
@@ -59,7 +61,8 @@ struct CheckDataOptions: CommandOptions {
     )
     .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
     .option(
-      "backbone", \.backbone, value: "file", .input, "Also compares this checkpoint's classifier.")
+      "backbone", \.backbone, value: "file", .input, "Also compares this checkpoint's classifier."
+    )
     .option("depth", \.depth, value: "name", .protocolSettings, "How much is looked at.")
     .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")
     .option("cache", \.cache, value: "folder", .output, "Where findings are kept.")

@@ -50,7 +50,9 @@ public struct FeatureMatrix {
     guard keyStart + keyCount == footer,
       bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress
     else { return nil }
-    labels = (0..<count).map { bytes.loadUnaligned(fromByteOffset: tables + $0 * 4, as: Int32.self) }
+    labels = (0..<count).map {
+      bytes.loadUnaligned(fromByteOffset: tables + $0 * 4, as: Int32.self)
+    }
     indices = (0..<count).map {
       bytes.loadUnaligned(fromByteOffset: tables + (count + $0) * 4, as: Int32.self)
     }
@@ -139,7 +141,9 @@ struct FeatureStore {
     // A repaired image has another size, so the manifest's hash gives it another key.
     try FeatureMatrix.write(
       blocks: parts.count,
-      block: { Array(UnsafeBufferPointer(start: parts[$0].pointer, count: parts[$0].count * width)) },
+      block: {
+        Array(UnsafeBufferPointer(start: parts[$0].pointer, count: parts[$0].count * width))
+      },
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
       featureCount: width, key: key, to: path)
     for number in shards.indices { unlink(path + ".shard\(number)") }

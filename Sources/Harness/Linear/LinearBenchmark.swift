@@ -56,8 +56,9 @@ public struct LinearBenchmark {
     let root: String
     if options.data.isEmpty {
       let progress = ProgressReporter("sample set", total: SampleSet().fileCount, unit: "files")
-      root = try SampleSet().generate(at: "datasets/sample") { done, _ in progress.advance(to: done) }
-        .classificationPath
+      root = try SampleSet().generate(at: "datasets/sample") { done, _ in progress.advance(to: done)
+      }
+      .classificationPath
       progress.finish()
       dataName = "sample"
     } else {

@@ -73,44 +73,59 @@ public struct LinearOptions: CommandOptions {
     .option(
       "backbone", \.backbones, value: "files", .input,
       "Checkpoints (.pth, .safetensors), with commas, or 'random'. Without it the program makes "
-        + "short random, supervised and MoBY backbones of its own.")
+        + "short random, supervised and MoBY backbones of its own."
+    )
     .option(
       "data", \.data, value: "folder", .input,
-      "ImageNet-style folder with train and val. Without it the generated sample set.")
+      "ImageNet-style folder with train and val. Without it the generated sample set."
+    )
     .option("branch", \.branch, value: "name", .input, "Which network of a self-supervised file.")
     .option(
       "architecture", \.architecture, value: "name", .input,
-      "Network of 'random': swin-t, deit-s or swin-mini.")
+      "Network of 'random': swin-t, deit-s or swin-mini."
+    )
     .flag("allow-partial", \.allowsPartial, .input, "Accept a checkpoint that misses keys.")
     .option(
-      "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded.")
+      "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded."
+    )
     .option("preset", \.preset, value: "size", .protocolSettings, "How much of the protocol.")
     .option("epochs", \.settings.epochs, value: "n", .protocolSettings, "Passes over train.")
     .option(
-      "warmup-epochs", \.settings.warmupEpochs, value: "n", .protocolSettings, "Linear warm-up.")
+      "warmup-epochs", \.settings.warmupEpochs, value: "n", .protocolSettings, "Linear warm-up."
+    )
     .option("batch-size", \.settings.batchSize, value: "n", .protocolSettings, "Images a step.")
     .option(
       "learning-rates", \.settings.learningRates, value: "list", .protocolSettings,
-      "Rates for a batch of 512; several are compared on held-out training images.")
+      "Rates for a batch of 512; several are compared on held-out training images."
+    )
     .option(
       "held-out", \.settings.heldOutFraction, value: "part", .protocolSettings,
-      "Part of train held out to choose rate and epoch.")
+      "Part of train held out to choose rate and epoch."
+    )
     .option(
-      "weight-decay", \.settings.weightDecay, value: "x", .protocolSettings, "Of the classifier.")
+      "weight-decay", \.settings.weightDecay, value: "x", .protocolSettings, "Of the classifier."
+    )
     .option(
-      "label-smoothing", \.settings.labelSmoothing, value: "x", .protocolSettings, "Of the loss.")
+      "label-smoothing", \.settings.labelSmoothing, value: "x", .protocolSettings, "Of the loss."
+    )
     .option(
-      "clip-norm", \.settings.clipNorm, value: "x", .protocolSettings, "Of the gradient.")
+      "clip-norm", \.settings.clipNorm, value: "x", .protocolSettings, "Of the gradient."
+    )
     .option(
       "drop-path", \.settings.dropPathRate, value: "rate", .protocolSettings,
-      "In the frozen backbone while the classifier trains.")
+      "In the frozen backbone while the classifier trains."
+    )
     .option(
-      "input-size", \.settings.inputSize, value: "px", .protocolSettings, "Side of the images.")
+      "input-size", \.settings.inputSize, value: "px", .protocolSettings, "Side of the images."
+    )
     .flag(
       "cached", \.settings.isCached, .protocolSettings,
-      "Compute features once: no augmentation, no drop path.")
+      "Compute features once: no augmentation, no drop path."
+    )
     .option(
-      "limit", \.limit, value: "n", .run, "Use at most n images of each split, evenly by class; 0 is all.")
+      "limit", \.limit, value: "n", .run,
+      "Use at most n images of each split, evenly by class; 0 is all."
+    )
     .option("seeds", \.seeds, value: "list", .run, "One probe a seed.")
     .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
     .option("config", \.config, value: "file", .run, "JSON object of settings by name.")

@@ -77,7 +77,9 @@ enum LinearTable {
     ]
     for result in results {
       let name = result.backbone["name"] ?? "?"
-      for note in result.notes where !note.hasPrefix("deviates") { lines.append("\(name): \(note)") }
+      for note in result.notes where !note.hasPrefix("deviates") {
+        lines.append("\(name): \(note)")
+      }
     }
     if let deviation = first.notes.first(where: { $0.hasPrefix("deviates") }) {
       lines.append("protocol " + deviation)

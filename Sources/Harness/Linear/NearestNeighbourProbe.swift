@@ -14,7 +14,9 @@ struct NearestNeighbourProbe {
   let classCount: Int
 
   /// The score for each number of neighbours that there are training rows for.
-  func scores(train: FeatureMatrix, validation: FeatureMatrix) -> [(k: Int, score: ClassificationScore)] {
+  func scores(train: FeatureMatrix, validation: FeatureMatrix) -> [(
+    k: Int, score: ClassificationScore
+  )] {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
     let width = train.featureCount

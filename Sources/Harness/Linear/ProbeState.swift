@@ -99,7 +99,9 @@ struct ProbeState {
         }
       }
     }
-    for (index, values) in best.enumerated() { list.append(("best.\(index)", [values.count], values)) }
+    for (index, values) in best.enumerated() {
+      list.append(("best.\(index)", [values.count], values))
+    }
     return list
   }
 

@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 import Models
+import Synchronization
 @_exported import VisionData
 
 /// What to do with an image that cannot be decoded.
@@ -123,15 +123,17 @@ public final class BatchLoader {
       let item = shared.nextItem
       shared.nextItem += 1
       let (batch, position) = (item / shared.batchSize, item % shared.batchSize)
-      let slot = shared.slots[batch] ?? {
-        let count = min(shared.batchSize, shared.order.count - batch * shared.batchSize)
-        let made = Slot(
-          images: shared.transforms.map { _ in
-            Tensor(uninitialized: [count, 3, shared.size, shared.size])
-          }, count: count)
-        shared.slots[batch] = made
-        return made
-      }()
+      let slot =
+        shared.slots[batch]
+        ?? {
+          let count = min(shared.batchSize, shared.order.count - batch * shared.batchSize)
+          let made = Slot(
+            images: shared.transforms.map { _ in
+              Tensor(uninitialized: [count, 3, shared.size, shared.size])
+            }, count: count)
+          shared.slots[batch] = made
+          return made
+        }()
       shared.condition.unlock()
       let failure = load(shared, slot, shared.order[item], position)
       shared.condition.lock()

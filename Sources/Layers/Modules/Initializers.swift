@@ -25,7 +25,9 @@ public struct Initializer: Sendable {
 
   private func stream(_ key: String) -> RandomStream {
     // FNV-1a: a stable hash, unlike Swift's own.
-    let hash = key.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    let hash = key.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+    }
     return RandomStream(
       seed: seed, purpose: .initialization, sample: Int(bitPattern: UInt(truncatingIfNeeded: hash)))
   }

@@ -53,7 +53,9 @@ public struct StateDictionary {
 
   /// Copies every parameter and buffer of `module`.
   public init(_ module: some Module) {
-    entries = (module.parameters + module.buffers).map { ($0.key, $0.tensor.shape, $0.tensor.values) }
+    entries = (module.parameters + module.buffers).map {
+      ($0.key, $0.tensor.shape, $0.tensor.values)
+    }
   }
 
   /// The keys in order.

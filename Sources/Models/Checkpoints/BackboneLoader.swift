@@ -106,7 +106,8 @@ public enum BackboneLoader {
       branch == .online
       ? ["model", "state_dict", "student", "teacher", ""]
       : ["model", "state_dict", "teacher", "student", ""]
-    let order = preferred.filter { groups[$0] != nil } + file.groups.filter { !preferred.contains($0) }
+    let order =
+      preferred.filter { groups[$0] != nil } + file.groups.filter { !preferred.contains($0) }
     for group in order {
       guard let entries = groups[group] else { continue }
       if let weights = CanonicalWeights(group: group, entries: entries, branch: branch) {
@@ -145,7 +146,9 @@ public enum BackboneLoader {
     let channels = shape[2]
     let leading = configuration.hasDistillationToken ? 2 : 1
     let (from, to) = (side(stored.shape[1] - leading), side(shape[1] - leading))
-    guard from * from + leading == stored.shape[1], to * to + leading == shape[1] else { return nil }
+    guard from * from + leading == stored.shape[1], to * to + leading == shape[1] else {
+      return nil
+    }
     let values = stored.floats()
     return Array(values.prefix(leading * channels))
       + BicubicMaps.resized(

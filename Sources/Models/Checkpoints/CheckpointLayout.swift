@@ -124,7 +124,8 @@ extension CanonicalWeights {
     var result: [String: StoredTensor] = [:]
     for (key, tensor) in tensors {
       let parts = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-      if parts.count > 3, parts[0] == "layers", parts[2] == "downsample", let stage = Int(parts[1]) {
+      if parts.count > 3, parts[0] == "layers", parts[2] == "downsample", let stage = Int(parts[1])
+      {
         result[(["layers", String(stage - 1)] + parts.dropFirst(2)).joined(separator: ".")] = tensor
       } else {
         result[key] = tensor
@@ -212,7 +213,9 @@ extension CanonicalWeights {
       }
       return .swin(configuration)
     }
-    guard tensors["cls_token"] != nil, tensors["blocks.0.attn.qkv.weight"] != nil else { return nil }
+    guard tensors["cls_token"] != nil, tensors["blocks.0.attn.qkv.weight"] != nil else {
+      return nil
+    }
     let depth = blockCount(prefix: "blocks.")
     // Heads leave no trace in the shapes: 64 channels each, but 32 in MoCo v3's ViT-S.
     let headSize = layout == .mocoV3 && embedding == 384 ? 32 : 64

@@ -18,7 +18,8 @@ public enum BicubicMaps {
           var sum: Double = 0
           for (row, weightY) in vertical[y] {
             for (column, weightX) in horizontal[x] {
-              sum += weightY * weightX * Double(values[(row * columns + column) * channels + channel])
+              sum +=
+                weightY * weightX * Double(values[(row * columns + column) * channels + channel])
             }
           }
           result[(y * toColumns + x) * channels + channel] = Float(sum)

@@ -40,8 +40,9 @@ public struct LoadReport: Sendable, Equatable {
     for (title, keys) in [
       ("missing", missing), ("unexpected", unexpected), ("reshaped", reshaped),
     ] where !keys.isEmpty {
-      lines.append("\(title): " + keys.prefix(6).joined(separator: ", ")
-        + (keys.count > 6 ? ", and \(keys.count - 6) more" : ""))
+      lines.append(
+        "\(title): " + keys.prefix(6).joined(separator: ", ")
+          + (keys.count > 6 ? ", and \(keys.count - 6) more" : ""))
     }
     return lines.joined(separator: "\n")
   }

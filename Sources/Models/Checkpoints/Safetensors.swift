@@ -71,7 +71,9 @@ enum Safetensors {
   ) throws(FileError) {
     var entries: [String] = []
     if !metadata.isEmpty {
-      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+      let pairs = metadata.sorted { $0.key < $1.key }.map {
+        "\(jsonLiteral($0.key)):\(jsonLiteral($0.value))"
+      }
       entries.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
     }
     var at = 0
@@ -79,7 +81,7 @@ enum Safetensors {
       let end = at + tensor.values.count * 4
       let shape = tensor.shape.map(String.init).joined(separator: ",")
       entries.append(
-        "\(quoted(tensor.key)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+        "\(jsonLiteral(tensor.key)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
           + "\"data_offsets\":[\(at),\(end)]}")
       at = end
     }
@@ -90,27 +92,5 @@ enum Safetensors {
       try writer.append(length + header)
       for tensor in tensors { try writer.append(tensor.values) }
     }
-  }
-
-  /// A JSON string literal.
-  private static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\n": out += "\\n"
-      case "\r": out += "\\r"
-      case "\t": out += "\\t"
-      default:
-        if scalar.value < 0x20 {
-          let digits = String(scalar.value, radix: 16)
-          out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        } else {
-          out.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return out + "\""
   }
 }

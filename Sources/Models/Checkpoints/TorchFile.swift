@@ -122,7 +122,8 @@ enum TorchFile {
       guard at <= file.count - 8 else {
         throw CheckpointError(path: file.path, problem: "is cut off before storage \(key)")
       }
-      let count = Int(truncatingIfNeeded: file.bytes.loadUnaligned(fromByteOffset: at, as: Int64.self))
+      let count = Int(
+        truncatingIfNeeded: file.bytes.loadUnaligned(fromByteOffset: at, as: Int64.self))
       at += 8
       guard let size = sizes[key] else {
         throw CheckpointError(
@@ -161,7 +162,8 @@ enum TorchFile {
 
   private static func described(_ error: PickleError, _ path: String) -> CheckpointError {
     CheckpointError(
-      path: path, problem: "has a damaged object graph at byte \(error.offset): it \(error.problem)")
+      path: path, problem: "has a damaged object graph at byte \(error.offset): it \(error.problem)"
+    )
   }
 
   private static func flatten(

@@ -121,7 +121,8 @@ private struct ZipWriter {
     // A padding field brings the data to a multiple of 64.
     let start = offset + 30 + utf8.count + zip64.count + 4
     let padding = (64 - start % 64) % 64
-    let extra = zip64 + Array("FB".utf8) + little(UInt64(padding), 2)
+    let extra =
+      zip64 + Array("FB".utf8) + little(UInt64(padding), 2)
       + [UInt8](repeating: UInt8(ascii: "Z"), count: padding)
     let stored = large ? UInt64(0xFFFF_FFFF) : UInt64(size)
     let common =

@@ -98,7 +98,8 @@ struct Unpickler {
     case 0x62: try build()
     case 0x51: stack.append(try persistent(try pop(1)[0]))
     default:
-      throw fault("uses pickle opcode 0x\(String(opcode, radix: 16)), which checkpoints do not need")
+      throw fault(
+        "uses pickle opcode 0x\(String(opcode, radix: 16)), which checkpoints do not need")
     }
   }
 
@@ -227,7 +228,8 @@ struct Unpickler {
     else { throw fault("describes a tensor wrongly") }
     guard viewFits(shape: shape, strides: strides, offset: offset, count: storage.count) else {
       throw fault(
-        "has a tensor of shape \(shape), strides \(strides) outside of its \(storage.count) numbers")
+        "has a tensor of shape \(shape), strides \(strides) outside of its \(storage.count) numbers"
+      )
     }
     return .tensor(
       PickleTensor(storage: storage, offset: offset, shape: shape, strides: strides))

@@ -69,8 +69,14 @@ struct ZipArchive {
         let (kind, length) = (try number(extra, 2), try number(extra + 2, 2))
         var field = extra + 4
         if kind == 1 {  // Zip64: the sizes that did not fit, in this order
-          if size == 0xFFFF_FFFF { size = try number(field, 8); field += 8 }
-          if compressed == 0xFFFF_FFFF { compressed = try number(field, 8); field += 8 }
+          if size == 0xFFFF_FFFF {
+            size = try number(field, 8)
+            field += 8
+          }
+          if compressed == 0xFFFF_FFFF {
+            compressed = try number(field, 8)
+            field += 8
+          }
           if offset == 0xFFFF_FFFF { offset = try number(field, 8) }
         }
         extra += 4 + length

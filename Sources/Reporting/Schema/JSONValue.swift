@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// A JSON document whose bytes depend on its contents alone: keys sorted, numbers shortest.
@@ -25,9 +26,12 @@ public indirect enum JSONValue: Sendable, Equatable {
     case .integer(let value): out += String(value)
     case .number(let value):
       // NaN has no JSON form; null says that there is no number.
-      out += !value.isFinite ? "null" : value == value.rounded() && abs(value) < 1e15
-        ? String(Int(value)) : "\(value)"
-    case .string(let value): out += Self.quoted(value)
+      out +=
+        !value.isFinite
+        ? "null"
+        : value == value.rounded() && abs(value) < 1e15
+          ? String(Int(value)) : "\(value)"
+    case .string(let value): out += jsonLiteral(value)
     case .array(let items):
       // Lists of plain values stay on one line.
       let isFlat = items.allSatisfy(\.isPlain)
@@ -44,7 +48,7 @@ public indirect enum JSONValue: Sendable, Equatable {
       for (index, key) in members.keys.sorted().enumerated() {
         if index > 0 { out += "," }
         if let indent { out += line(indent + 1) }
-        out += Self.quoted(key) + (indent == nil ? ":" : ": ")
+        out += jsonLiteral(key) + (indent == nil ? ":" : ": ")
         members[key]?.write(to: &out, indent: indent.map { $0 + 1 })
       }
       if let indent, !members.isEmpty { out += line(indent) }
@@ -58,27 +62,6 @@ public indirect enum JSONValue: Sendable, Equatable {
     case .array, .object: false
     default: true
     }
-  }
-
-  private static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\n": out += "\\n"
-      case "\r": out += "\\r"
-      case "\t": out += "\\t"
-      default:
-        if scalar.value < 0x20 {
-          let digits = String(scalar.value, radix: 16)
-          out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        } else {
-          out.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return out + "\""
   }
 
   /// Parses a document; nil when it is not JSON.

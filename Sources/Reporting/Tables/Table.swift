@@ -53,15 +53,18 @@ public struct Table: Sendable, Equatable {
       max(3, titles[column].count, rows.map { escaped($0[column]).count }.max() ?? 0)
     }
     func line(_ cells: [String]) -> String {
-      "| " + cells.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        return columns[column].isNumeric ? space + cell : cell + space
-      }.joined(separator: " | ") + " |"
+      "| "
+        + cells.enumerated().map { column, cell in
+          let space = String(repeating: " ", count: widths[column] - cell.count)
+          return columns[column].isNumeric ? space + cell : cell + space
+        }.joined(separator: " | ") + " |"
     }
-    let rule = "|" + columns.indices.map { column in
-      let dashes = String(repeating: "-", count: widths[column] + 1)
-      return columns[column].isNumeric ? dashes + ":" : dashes + "-"
-    }.joined(separator: "|") + "|"
+    let rule =
+      "|"
+      + columns.indices.map { column in
+        let dashes = String(repeating: "-", count: widths[column] + 1)
+        return columns[column].isNumeric ? dashes + ":" : dashes + "-"
+      }.joined(separator: "|") + "|"
     var lines = ["**\(caption)**", "", line(titles), rule]
     lines += rows.map { line($0.map(escaped)) }
     if !notes.isEmpty { lines += [""] + notes.map { "- " + $0 } }

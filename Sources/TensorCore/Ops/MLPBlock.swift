@@ -67,7 +67,8 @@ struct MLPJob {
     channels = x.shape[2]
     hidden = weights.hiddenWeight.shape[0]
     precondition(
-      weights.hiddenWeight.shape[1] == channels && weights.outputWeight.shape == [channels, hidden],
+      weights.hiddenWeight.shape[1] == channels
+        && weights.outputWeight.shape == [channels, hidden],
       "MLP weights \(weights.hiddenWeight.shape), \(weights.outputWeight.shape) for \(x.shape)")
     rowsPerImage = x.shape[1]
     rowCount = x.shape[0] * rowsPerImage

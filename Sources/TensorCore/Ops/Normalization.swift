@@ -79,7 +79,8 @@ public func batchNorm(
   let mean: Tensor
   let reciprocal = Tensor(uninitialized: [columns])
   if training {
-    mean = scaled(RowBlocks.columnSums(x.pointer, rows: count, columns: columns), by: 1 / Float(count))
+    mean = scaled(
+      RowBlocks.columnSums(x.pointer, rows: count, columns: columns), by: 1 / Float(count))
     let squares = RowBlocks.accumulate(rows: count, columns: columns, width: columns) {
       range, sums in
       for row in range {

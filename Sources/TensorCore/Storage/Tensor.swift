@@ -49,7 +49,8 @@ public final class Tensor {
   public convenience init(_ values: [Float], shape: [Int]) {
     self.init(uninitialized: shape)
     precondition(
-      values.count == elementCount, "shape \(shape) needs \(elementCount) values, got \(values.count)")
+      values.count == elementCount,
+      "shape \(shape) needs \(elementCount) values, got \(values.count)")
     values.withUnsafeBufferPointer { source in
       if let base = source.baseAddress { pointer.update(from: base, count: source.count) }
     }
@@ -64,7 +65,8 @@ public final class Tensor {
   ///
   /// - Precondition: the tensor has one element.
   public var item: Float {
-    precondition(elementCount == 1, "item needs a tensor of one element, this one has shape \(shape)")
+    precondition(
+      elementCount == 1, "item needs a tensor of one element, this one has shape \(shape)")
     return pointer[0]
   }
 

@@ -70,4 +70,3 @@ extension ImageHeader.Format {
     return nil
   }
 }
-

@@ -83,7 +83,9 @@ struct PixelMask: Sendable, Equatable {
         result.append(outline(of: part))
       }
     }
-    return result.sorted { $0.count == $1.count ? $1.lexicographicallyPrecedes($0) : $0.count > $1.count }
+    return result.sorted {
+      $0.count == $1.count ? $1.lexicographicallyPrecedes($0) : $0.count > $1.count
+    }
   }
 
   // MARK: Regions

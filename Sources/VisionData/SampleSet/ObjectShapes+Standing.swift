@@ -68,7 +68,8 @@ extension SampleClass {
             rings: [
               Ring.rounded(
                 [
-                  Point(-half + lean, bottom), Point(lean, max(-1, top)), Point(half + lean, bottom),
+                  Point(-half + lean, bottom), Point(lean, max(-1, top)),
+                  Point(half + lean, bottom),
                 ], by: 0.1)
             ], paint: palette.main))
       }
@@ -142,7 +143,8 @@ extension SampleClass {
     let bottom = 0.36
     let body = Ring.rounded(
       [
-        Point(-1, deck), Point(back, deck), Point(back + rake * 0.5, roof), Point(front - rake, roof),
+        Point(-1, deck), Point(back, deck), Point(back + rake * 0.5, roof),
+        Point(front - rake, roof),
         Point(front + 0.05, deck), Point(1, deck + s.uniform(0.02, 0.16)), Point(1, bottom),
         Point(-1, bottom),
       ], by: 0.1)
@@ -154,7 +156,8 @@ extension SampleClass {
       ShapePart(
         rings: [
           [
-            Point(back + 0.12, low), Point(back + rake * 0.5 + 0.08, high), Point(split - 0.04, high),
+            Point(back + 0.12, low), Point(back + rake * 0.5 + 0.08, high),
+            Point(split - 0.04, high),
             Point(split - 0.04, low),
           ],
           [
@@ -215,7 +218,9 @@ extension SampleClass {
     parts.append(ShapePart(rings: [cap], paint: palette.main))
     if s.chance(0.7) {
       let height = brim - crown
-      let spots: [(Double, Double)] = [(-0.5, 0.35), (-0.1, 0.6), (0.35, 0.45), (0.05, 0.22), (0.6, 0.2)]
+      let spots: [(Double, Double)] = [
+        (-0.5, 0.35), (-0.1, 0.6), (0.35, 0.45), (0.05, 0.22), (0.6, 0.2),
+      ]
       for (x, y) in spots where s.chance(0.8) {
         let size = s.uniform(0.07, 0.15)
         parts.append(

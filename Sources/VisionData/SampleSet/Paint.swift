@@ -83,7 +83,8 @@ struct Paint: Sendable {
       let (dx, dy) = (u - u.rounded(), v - v.rounded())
       return 1 - Self.ramp((dx * dx + dy * dy).squareRoot() - 0.28, width: 0.06)
     case .clouds:
-      let sum = Noise.value(u, v, seed) * 0.55 + Noise.value(u * 2, v * 2, seed &+ 1) * 0.3
+      let sum =
+        Noise.value(u, v, seed) * 0.55 + Noise.value(u * 2, v * 2, seed &+ 1) * 0.3
         + Noise.value(u * 4, v * 4, seed &+ 2) * 0.15
       return max(0, min(1, (sum - 0.5) * 1.8 + 0.5))
     case .grain:
@@ -149,11 +150,14 @@ extension RandomStream {
   /// A patterned paint of two related or unrelated colours.
   mutating func paint(around color: Color, patterned probability: Double) -> Paint {
     guard chance(probability) else {
-      return Paint(color, color * Float(uniform(0.55, 0.9)), .gradient, frequency: 1,
+      return Paint(
+        color, color * Float(uniform(0.55, 0.9)), .gradient, frequency: 1,
         turns: uniformDouble(), seed: next32())
     }
-    let other = chance(0.5)
-      ? color * Float(uniform(0.45, 0.8)) : color + (self.color() - color) * Float(uniform(0.4, 0.9))
+    let other =
+      chance(0.5)
+      ? color * Float(uniform(0.45, 0.8))
+      : color + (self.color() - color) * Float(uniform(0.4, 0.9))
     return Paint(
       color, other, pick([.stripes, .waves, .checks, .dots, .clouds, .grain, .gradient]),
       frequency: uniform(1.5, 4.5), turns: uniformDouble(), seed: next32())

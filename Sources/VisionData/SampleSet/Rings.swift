@@ -1,7 +1,6 @@
 // Closed outlines. All turn clockwise (y points down), so that those of one part may overlap.
 import CounterRandom
 
-
 /// A part of an object: the union of rings, less the holes, filled with one paint.
 struct ShapePart: Sendable {
   var rings: [[Point]]

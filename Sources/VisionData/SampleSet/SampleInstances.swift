@@ -108,7 +108,8 @@ struct SampleInstances: Encodable {
     _ mask: PixelMask, _ kind: SampleClass, image: Int, isCrowd: Bool
   ) {
     guard let box = mask.bounds, mask.area >= Self.smallestArea else { return }
-    let segmentation = isCrowd
+    let segmentation =
+      isCrowd
       ? Segmentation.runs(counts: mask.columnRuns, size: [mask.height, mask.width])
       : Segmentation.polygons(mask.polygons)
     // Unique over both parts: the image's id and the place within the image.

@@ -133,7 +133,8 @@ public struct SampleSet: Sendable {
     _ writer: inout SampleWriter, _ progress: (Int, Int) -> Void
   ) throws(SampleSetError) {
     for part in Part.allCases {
-      let (folder, count) = part == .training
+      let (folder, count) =
+        part == .training
         ? ("train", settings.trainingImagesPerClass) : ("val", settings.validationImagesPerClass)
       for kind in SampleClass.allCases {
         for number in 0..<count {
@@ -151,7 +152,8 @@ public struct SampleSet: Sendable {
     _ writer: inout SampleWriter, _ progress: (Int, Int) -> Void
   ) throws(SampleSetError) {
     for part in Part.allCases {
-      let (folder, count) = part == .training
+      let (folder, count) =
+        part == .training
         ? ("train2017", settings.instanceScenes.training)
         : ("val2017", settings.instanceScenes.validation)
       var annotations = SampleInstances()
@@ -172,7 +174,8 @@ public struct SampleSet: Sendable {
     _ writer: inout SampleWriter, _ progress: (Int, Int) -> Void
   ) throws(SampleSetError) {
     for part in Part.allCases {
-      let (folder, short, count) = part == .training
+      let (folder, short, count) =
+        part == .training
         ? ("training", "train", settings.segmentationScenes.training)
         : ("validation", "val", settings.segmentationScenes.validation)
       for number in 0..<count {

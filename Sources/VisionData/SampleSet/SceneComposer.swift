@@ -108,7 +108,8 @@ struct SceneComposer {
   private mutating func object(
     _ kind: SampleClass, at center: Point, radius: Double, before scene: Scene
   ) -> SceneItem {
-    let surroundings = scene.regions.reduce(Color.zero) { $0 + $1.paint.first }
+    let surroundings =
+      scene.regions.reduce(Color.zero) { $0 + $1.paint.first }
       / Float(max(1, scene.regions.count))
     let palette = Palette(&stream, against: surroundings)
     let parts = kind.parts(&stream, palette)
@@ -122,7 +123,8 @@ struct SceneComposer {
 
   private mutating func distractor(maximum: Double, at place: Point? = nil) -> SceneItem {
     let radius = extent * stream.uniform(0.04, maximum)
-    let center = place
+    let center =
+      place
       ?? Point(stream.uniform(0, Double(width)), stream.uniform(0, Double(height)))
     let ring: [Point]
     switch stream.below(4) {

@@ -22,7 +22,8 @@ struct SceneRenderer {
 
   private init(_ scene: Scene) {
     precondition(
-      scene.width > 0 && scene.height > 0, "a scene of \(scene.width)x\(scene.height) has no pixels")
+      scene.width > 0 && scene.height > 0, "a scene of \(scene.width)x\(scene.height) has no pixels"
+    )
     self.scene = scene
     let count = scene.width * scene.height
     canvas = [Color](repeating: Color(repeating: 0.5), count: count)
@@ -92,8 +93,10 @@ struct SceneRenderer {
     let soft = silhouette.blurred(radius: max(1, Int(radius * 0.08)), passes: 2)
     let away = Point.polar(turns: scene.light.turns + 0.5, radius * 0.14)
     let (dx, dy) = (Int(away.x.rounded()), Int(away.y.rounded()))
-    for y in max(0, soft.minY + dy)..<max(max(0, soft.minY + dy), min(scene.height, soft.maxY + dy)) {
-      for x in max(0, soft.minX + dx)..<max(max(0, soft.minX + dx), min(scene.width, soft.maxX + dx))
+    for y in max(0, soft.minY + dy)..<max(max(0, soft.minY + dy), min(scene.height, soft.maxY + dy))
+    {
+      for x in max(
+        0, soft.minX + dx)..<max(max(0, soft.minX + dx), min(scene.width, soft.maxX + dx))
       {
         let share = soft.shares[(y - dy - soft.minY) * soft.width + x - dx - soft.minX]
         canvas[y * scene.width + x] *= 1 - scene.light.shadow * share
@@ -174,7 +177,8 @@ struct SceneRenderer {
           let (left, right) = (max(0, x - 1), min(width - 1, x + 1))
           var color = canvas[y * width + x]
           if light.softness > 0 {
-            let around = canvas[above + x] + canvas[below + x] + canvas[y * width + left]
+            let around =
+              canvas[above + x] + canvas[below + x] + canvas[y * width + left]
               + canvas[y * width + right]
             color += (around * 0.25 - color) * light.softness
           }
@@ -182,7 +186,8 @@ struct SceneRenderer {
           for channel in 0..<3 {
             // The sum of two even numbers: a triangle, near enough to a bell.
             let (px, py) = (Int32(x * 3 + channel), Int32(y))
-            let grain = Noise.hash(px, py, scene.noiseSeed)
+            let grain =
+              Noise.hash(px, py, scene.noiseSeed)
               + Noise.hash(px, py, scene.noiseSeed &+ 1) - 1
             let value = (color[channel] + grain * light.noise * 2.45) * 255 + 0.5
             output[(y * width + x) * 3 + channel] = UInt8(max(0, min(255, value)))

@@ -55,7 +55,8 @@ public struct DataCheck: Sendable {
     }
     var splits = [("train", train)]
     do {
-      let path = ["val", "validation"].map { root + "/" + $0 }
+      let path =
+        ["val", "validation"].map { root + "/" + $0 }
         .first { FileManager.default.fileExists(atPath: $0) } ?? root + "/val"
       splits.append(("val", try ImageFolder(root: path, classNames: train.classNames)))
     } catch {
@@ -85,7 +86,8 @@ public struct DataCheck: Sendable {
 
   private func layout(_ error: DatasetError) -> DataFinding {
     let isFlat = error.problem.contains("side by side")
-    let relative = error.path.hasPrefix(root + "/")
+    let relative =
+      error.path.hasPrefix(root + "/")
       ? String(error.path.dropFirst(root.count + 1)) : error.path
     let rule =
       error.exitCode == .missingFile
