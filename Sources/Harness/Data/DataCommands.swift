@@ -49,11 +49,18 @@ public enum DataCommands {
       ? nil : BackboneLoader.load(path: options.backbone, allowsPartial: true).head?.classCount
     let check = DataCheck(root: root, depth: options.depth)
     let lines = CheckProgress()
-    let report = try check.run(
+    var report = try check.run(
       cachedIn: options.cache + "/checks", threadCount: ThreadPool.shared.threadCount,
       headClassCount: headClasses
     ) { done, total in lines.update(done: done, total: total) }
     lines.finish()
+    if headClasses != nil, let data = try? ClassificationData(root: root),
+      let finding = try HeadOrderCheck.finding(
+        path: options.backbone, data: data, inputSize: options.inputSize)
+    {
+      report.findings.append(finding)
+      report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
+    }
     if !options.report.isEmpty { try AtomicFile.write(text: report.json, to: options.report) }
     Console.output(options.json ? report.json : report.text)
     guard report.worst == .error else { return .success }

@@ -44,6 +44,7 @@ struct MakeDataOptions: CommandOptions {
 struct CheckDataOptions: CommandOptions {
   var data = ""
   var backbone = ""
+  var inputSize = 224
   var depth = DataCheck.Depth.full
   var report = ""
   var cache = "reports/cache"
@@ -61,7 +62,11 @@ struct CheckDataOptions: CommandOptions {
     )
     .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
     .option(
-      "backbone", \.backbone, value: "file", .input, "Also compares this checkpoint's classifier."
+      "backbone", \.backbone, value: "file", .input,
+      "Also compares the classifier of this checkpoint: its classes and their order."
+    )
+    .option(
+      "input-size", \.inputSize, value: "px", .input, "Side of the images for that classifier."
     )
     .option("depth", \.depth, value: "name", .protocolSettings, "How much is looked at.")
     .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")

@@ -1,0 +1,79 @@
+import Foundation
+import Models
+
+/// Compares the order of a data set's class folders with that of a checkpoint's own classifier.
+///
+/// A classifier whose classes are in another order answers consistently and wrongly: most images
+/// of a folder get the same class, but not the folder's. That is what is looked for, on a few
+/// images a class.
+struct HeadOrderCheck {
+  /// Images of one class that are classified, and images in all at most.
+  private static let imagesPerClass = 8, imageLimit = 400
+
+  /// The finding for a checkpoint on a data set; nil when it has no classifier of that size.
+  ///
+  /// - Throws: What loading the checkpoint and the images throws.
+  static func finding(path: String, data: ClassificationData, inputSize: Int) throws -> DataFinding? {
+    let loaded = try BackboneLoader.load(path: path, inputSize: inputSize)
+    let split = data.validation
+    guard let head = loaded.head, head.classCount == split.classNames.count else { return nil }
+    let limit = min(imageLimit, imagesPerClass * head.classCount)
+    let order = LinearBenchmark.selection(split, limit: limit)
+    var settings = LinearProtocol()
+    settings.inputSize = inputSize
+    let weight = Tensor(head.weight, shape: [head.classCount, loaded.backbone.featureCount])
+    let bias = Tensor(head.bias, shape: [head.classCount])
+    let loader = BatchLoader(
+      folder: split, order: order, transforms: [settings.testTransform], size: inputSize,
+      batchSize: 32, seed: 0, epoch: 0, policy: .skip)
+    let progress = ProgressReporter("class order", total: order.count, unit: "images")
+    var answers = [[Int]](repeating: [], count: head.classCount)
+    while let batch = try loader.next() {
+      try Interruption.check()
+      let logits = withoutGradients {
+        linear(loaded.backbone.features(batch.images), weight: weight, bias: bias)
+      }
+      for (row, label) in batch.labels.enumerated() {
+        let record = ClassificationRecord(
+          index: batch.indices[row], label: label,
+          scores: UnsafeBufferPointer(
+            start: logits.pointer + row * head.classCount, count: head.classCount))
+        answers[label].append(record.predictions.first ?? -1)
+      }
+      progress.advance(by: batch.labels.count)
+    }
+    progress.finish()
+    return judge(answers)
+  }
+
+  /// What the answers for the images of each class say about the order.
+  static func judge(_ answers: [[Int]]) -> DataFinding {
+    let total = max(1, answers.reduce(0) { $0 + $1.count })
+    let right = answers.enumerated().reduce(0) { sum, entry in
+      sum + entry.element.count { $0 == entry.offset }
+    }
+    // The commonest answer of each folder; a classifier that knows the classes has another for
+    // each, one that says the same of everything does not.
+    let commonest = answers.compactMap { answers in
+      Dictionary(grouping: answers) { $0 }.mapValues(\.count)
+        .max { ($0.value, $1.key) < ($1.value, $0.key) }
+    }
+    let agreeing = commonest.reduce(0) { $0 + $1.value }
+    let isDiverse = Set(commonest.map(\.key)).count * 2 >= commonest.count
+    let accuracy = Double(right) / Double(total)
+    let consistency = Double(agreeing) / Double(total)
+    if isDiverse, consistency > 0.4, accuracy < consistency / 3 {
+      return DataFinding(
+        path: "val", rule: "layout/class-order", severity: .error,
+        problem: "has its class folders in another order than the checkpoint's classifier: "
+          + "\(percentage(consistency)) % of its answers agree within a folder, but only "
+          + "\(percentage(accuracy)) % name the folder's own class",
+        remedy: "name the folders so that their sorted order is the classifier's, as WordNet ids do")
+    }
+    return DataFinding(
+      path: "val", rule: "layout/class-order", severity: .note,
+      problem: "the checkpoint's own classifier names \(percentage(accuracy)) % of \(total) images "
+        + "rightly in the folders' order",
+      remedy: "nothing needs to be done")
+  }
+}
