@@ -31,7 +31,7 @@ struct ModuleTests {
     let module = Pair(seed: 1)
     let expected = [
       "first.weight", "first.bias", "norm.weight", "norm.bias", "norm.running_mean",
-      "norm.running_var",
+      "norm.running_var", "norm.num_batches_tracked",
     ]
     #expect(StateDictionary(module).keys == expected)
     #expect(module.parameterCount == 6 * 4 + 4 + 4 + 4)

@@ -40,6 +40,21 @@ struct MoBYTests {
         == 26_409_344)
   }
 
+  @Test("State dictionaries have the published numbers of entries")
+  func entryCounts() {
+    let swin = SwinTransformer(.tiny, initializer: .blank)
+    #expect(StateDictionary(swin).keys.count == 188)  // 190 with a classifier
+    let masks = swin.buffers.filter { $0.key.hasSuffix("attn_mask") }
+    #expect(masks.map(\.tensor.shape[0]) == [64, 16, 4, 4, 4])
+    #expect(masks.map(\.key).first == "layers.0.blocks.1.attn_mask")
+    #expect(Set(masks.flatMap(\.tensor.values)) == [0, -100])
+    let moby = MoBY(MoBYConfiguration(), totalSteps: 1, seed: 0) {
+      SwinTransformer(.tiny, initializer: .blank)
+    }
+    #expect(StateDictionary(moby).keys.count == 406)
+    #expect(Set(StateDictionary(moby).keys).count == 406)
+  }
+
   @Test("Momentum starts at 0.99, passes 0.995 half-way and ends at 1")
   func momentum() {
     let model = make(steps: 1000)

@@ -79,7 +79,7 @@ public final class LayerNorm: Module {
 /// Batch normalisation of `[N, C]`, ε 1e-5 and momentum 0.1.
 ///
 /// State keys: `weight`, `bias` (when affine), `running_mean`, `running_var`, all `[C]`, and
-/// `num_batches_tracked`, which the checkpoint writer adds. Initialisation: 1 and 0.
+/// `num_batches_tracked`, one number. Initialisation: 1 and 0.
 public final class BatchNorm: Module {
   /// `[C]`, or nil when the normalisation is not affine.
   public let weight, bias: Tensor?
@@ -112,5 +112,6 @@ public final class BatchNorm: Module {
   public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     visit(prefix + "running_mean", statistics.mean)
     visit(prefix + "running_var", statistics.variance)
+    visit(prefix + "num_batches_tracked", Tensor([Float(statistics.batchCount)], shape: []))
   }
 }

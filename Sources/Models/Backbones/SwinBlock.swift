@@ -67,6 +67,20 @@ final class SwinBlock: Module {
 
   private var mlpWeights: MLPWeights { MLPWeights(norm: norm2, hidden: hidden, output: output) }
 
+  /// The constants that published files store: the mask of a shifted block on a square map, and
+  /// the position index.
+  func visitConstants(_ prefix: String, side: Int, _ visit: (String, Tensor) -> Void) {
+    let slots = windowSize * windowSize
+    if isShifted, side > windowSize, side % windowSize == 0 {
+      let geometry = WindowGeometry.windows(
+        height: side, width: side, window: windowSize, shift: windowSize / 2)
+      visit(prefix + "attn_mask", geometry.stackedMasks())
+    }
+    visit(
+      prefix + "attn.relative_position_index",
+      Tensor(biasIndex.map(Float.init), shape: [slots, slots]))
+  }
+
   func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     norm1.visitParameters(prefix + "norm1.", visit)
     visit(prefix + "attn.relative_position_bias_table", biasTable)

@@ -22,6 +22,7 @@ public final class SwinTransformer: Backbone {
   private let stages: [[SwinBlock]]
   private let mergings: [PatchMerging]
   private let norms: [LayerNorm]
+  private let inputSize: Int
 
   /// Builds the network with fresh weights.
   ///
@@ -33,6 +34,7 @@ public final class SwinTransformer: Backbone {
   ) {
     self.configuration = configuration
     self.form = form
+    self.inputSize = inputSize
     let embedding = configuration.embeddingSize
     let patch = configuration.patchSize
     let fanIn = 3 * patch * patch
@@ -136,6 +138,18 @@ public final class SwinTransformer: Backbone {
     }
     for (index, norm) in norms.enumerated() {
       norm.visitParameters(prefix + (form == .dense ? "norm\(index)." : "norm."), visit)
+    }
+  }
+
+  /// Position indices and masks, which published classification files store beside the weights.
+  public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    guard form == .classification else { return }
+    var side = (inputSize + configuration.patchSize - 1) / configuration.patchSize
+    for (stage, blocks) in stages.enumerated() {
+      for (index, block) in blocks.enumerated() {
+        block.visitConstants(prefix + "layers.\(stage).blocks.\(index).", side: side, visit)
+      }
+      side = (side + 1) / 2
     }
   }
 }

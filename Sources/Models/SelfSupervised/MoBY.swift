@@ -172,6 +172,8 @@ public final class MoBY: Module {
   }
 
   public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    encoder.visitBuffers(prefix + "encoder.", visit)
+    targetEncoder.visitBuffers(prefix + "encoder_k.", visit)
     projector.visitBuffers(prefix + "projector.", visit)
     predictor.visitBuffers(prefix + "predictor.", visit)
     targetProjector.visitBuffers(prefix + "projector_k.", visit)

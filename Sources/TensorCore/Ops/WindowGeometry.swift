@@ -113,6 +113,21 @@ public final class WindowGeometry: Sendable {
       tokens: tokens, maskIndices: maskIndices, masks: masks)
   }
 
+  /// The masks of all windows one after the other, `[windowCount, N, N]`, zeros where none is
+  /// needed: the form that published files store.
+  public func stackedMasks() -> Tensor {
+    let result = Tensor(zeros: [windowCount, slotCount, slotCount])
+    for (window, index) in maskIndices.enumerated() where index >= 0 {
+      for row in 0..<slotCount {
+        for column in 0..<slotCount {
+          result.pointer[(window * slotCount + row) * slotCount + column] =
+            masks[index][row * rowLength + column]
+        }
+      }
+    }
+    return result
+  }
+
   /// For query slot i and key slot j of a window of side `window`, the row of the bias table:
   /// `(yᵢ − yⱼ + w − 1)·(2w − 1) + (xᵢ − xⱼ + w − 1)`; `[N · N]`.
   public static func relativePositionIndex(window: Int) -> [Int32] {
