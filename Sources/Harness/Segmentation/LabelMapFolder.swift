@@ -42,13 +42,8 @@ struct LabelMapFolder {
     _ choice: String, labels: LabelEncoding.Kind?
   ) throws(DatasetError) -> SegmentationClasses {
     let url = URL(fileURLWithPath: root)
-    let places = [url, url.deletingLastPathComponent().deletingLastPathComponent()].map(\.path)
-    var found: SegmentationClasses?
-    for place in places where found == nil && choice.isEmpty {
-      found = try? SegmentationClasses.find(root: place)
-    }
-    let table =
-      if let found { found } else { try SegmentationClasses.find(choice, root: places[0]) }
+    let dataset = url.deletingLastPathComponent().deletingLastPathComponent()
+    let table = try SegmentationClasses.find(choice, roots: [root, dataset.path])
     return if let labels { try table.stored(as: labels) } else { table }
   }
 }

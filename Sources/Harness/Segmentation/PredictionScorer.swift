@@ -104,7 +104,7 @@ struct ScoredPredictions {
     let agreement = outcomes.reduce(SIMD3<Int>.zero) { $0 &+ $1.agreement }
     let counted = score.labelled.reduce(0, +)
     for (at, change) in [(1, "adding 1"), (2, "subtracting 1")]
-    where agreement[at] > 2 * agreement[0] && agreement[at] * 5 > counted {
+    where agreement[at] > 2 * agreement[0] && agreement[at] * 3 > counted {
       isShifted = true
       let (moved, plain) = (
         twoDecimals(Double(agreement[at]) / Double(counted)), twoDecimals(score.pixelAccuracy)
