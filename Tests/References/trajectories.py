@@ -30,6 +30,8 @@ from trajectory_setup import (
     BATCH, BOTTLENECK, CLASSES, EPOCHS, FEATURES, HIDDEN, METHODS, OUTPUT, PER_EPOCH, PROTOTYPES,
     QUEUE, SIZE, STEPS, TINY, TOTAL, WARMUP, backbone, initial_parameters, normalise, schedule)
 
+KINK = 3e-6
+
 
 class Trajectory:
     def __init__(self, method, dtype):
@@ -75,6 +77,8 @@ class Trajectory:
             if f"{key}{at + 1}.weight" in p:
                 gain, offset = p[f"{key}{at + 1}.weight"], p[f"{key}{at + 1}.bias"]
                 x = self.batch_norm(x, f"{key}{at + 1}", gain, offset)
+            # A unit this close to the kink may fall on either side in single precision.
+            assert x.dtype != torch.float64 or x.detach().abs().min() > KINK
             x, at = F.relu(x), at + 3
         x = F.linear(x, p[name + ".linear_out.weight"], p.get(name + ".linear_out.bias"))
         return self.batch_norm(x, name + ".norm_out") if norm_out else x
@@ -240,7 +244,7 @@ class Trajectory:
         norms, groups, extra = {}, {}, {}
         for key, value in (self.online | self.target).items():
             norms[key] = float(value.norm())
-            groups.setdefault(key.split(".")[0], []).append((key, value.detach().flatten()))
+            groups.setdefault(key.split(".")[0], []).append((key, value.detach().flatten().clone()))
             if key.endswith("qkv.bias"):
                 q, _, v = value.chunk(3)
                 norms[key + ".query_value"] = float(torch.cat([q, v]).norm())

@@ -29,7 +29,7 @@ METHODS = {
         optimizer="lars", sgd_momentum=0.9, trust=1e-3, peak=3.0, weight_decay=1e-3,
         base_momentum=0.99, no_decay="1-D"),
     "mocov3": adam | dict(
-        peak=1e-2, weight_decay=0.1, temperature=0.2, base_momentum=0.99, no_decay="none",
+        peak=8e-3, weight_decay=0.1, temperature=0.2, base_momentum=0.99, no_decay="none",
         frozen="encoder.patch_embed.proj."),
     "dino": adam | dict(
         peak=1e-2, minimum=1e-4, weight_decay=0.04, final_weight_decay=0.4, base_momentum=0.996,
