@@ -136,19 +136,3 @@ public enum DataCommands {
     return try SampleSet().generate(at: "datasets/sample").classificationPath
   }
 }
-
-/// Shows the progress of a check once it turns out to be needed.
-private final class CheckProgress: @unchecked Sendable {
-  // Guarded by the lock.
-  private var reporter: ProgressReporter?
-  private let lock = NSLock()
-
-  func update(done: Int, total: Int) {
-    lock.lock()
-    defer { lock.unlock() }
-    if reporter == nil { reporter = ProgressReporter("checking", total: total, unit: "images") }
-    reporter?.advance(to: done)
-  }
-
-  func finish() { reporter?.finish() }
-}

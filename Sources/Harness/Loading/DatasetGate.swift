@@ -32,8 +32,12 @@ enum DatasetGate {
   static func segmentationCheck(
     root: String, classes: String = "", labels: LabelEncoding.Kind? = nil, cache: String
   ) throws {
-    let report = try SegmentationCheck(root: root, classes: classes, labels: labels, depth: .quick)
-      .run(cachedIn: cache + "/checks", threadCount: ThreadPool.shared.threadCount)
+    let check = SegmentationCheck(root: root, classes: classes, labels: labels, depth: .quick)
+    let lines = CheckProgress()
+    let report = try check.run(
+      cachedIn: cache + "/checks", threadCount: ThreadPool.shared.threadCount
+    ) { done, total in lines.update(done: done, total: total) }
+    lines.finish()
     for finding in report.findings where finding.severity > .note {
       if finding.severity == .error, !finding.rule.hasPrefix("image/") {
         throw DatasetError(
