@@ -90,16 +90,16 @@ public enum SegmentationCommands {
     }
     let progress = ProgressReporter("scoring", total: paths.count, unit: "images")
     let names = truth.names
-    let outcomes = survey(
-      paths.count, threadCount: ThreadPool.shared.threadCount,
-      progress: { done, _ in progress.advance(to: done) }
-    ) { index -> Result<PredictionScorer.Outcome, any Error> in
+    @Sendable func one(_ index: Int) -> Result<PredictionScorer.Outcome, any Error> {
       Result {
         try Interruption.check()
         return try scorer.score(
           index: index, truth: truth.path(names[index]) ?? "", prediction: paths[index])
       }
     }
+    let outcomes = survey(
+      paths.count, threadCount: ThreadPool.shared.threadCount,
+      progress: { done, _ in progress.advance(to: done) }, { one($0) })
     progress.finish()
     return ScoredPredictions(
       folder: folder, outcomes: try outcomes.map { try $0.get() },
