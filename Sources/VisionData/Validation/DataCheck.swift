@@ -97,7 +97,7 @@ public struct DataCheck: Sendable {
   }
 
   /// What one image gave: findings and, in a full check, the hash of its bytes.
-  private struct Outcome {
+  struct Outcome: Sendable {
     var findings: [DataFinding] = []
     var hash: String?
   }
@@ -151,7 +151,7 @@ public struct DataCheck: Sendable {
     if isFull { compareContents(splits, outcomes, into: &report) }
   }
 
-  private static func examine(path: String, relative: String, isFull: Bool) -> Outcome {
+  static func examine(path: String, relative: String, isFull: Bool) -> Outcome {
     var outcome = Outcome()
     func find(_ rule: String, _ severity: FindingSeverity, _ problem: String, _ remedy: String) {
       outcome.findings.append(
