@@ -13,12 +13,15 @@ struct BenchKernels {
     }
     let arguments = Array(CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
-    guard ["all", "sgemm", "inference", "training"].contains(wanted) else {
+    let parts = ["sgemm", "convolution", "inference", "training", "all"]
+    guard parts.contains(wanted) else {
+      let choices = parts.joined(separator: ", ")
       FileHandle.standardError.write(
-        Data("Error: unknown part '\(wanted)'; use sgemm, inference, training or all\n".utf8))
+        Data("Error: unknown part '\(wanted)'; use one of: \(choices)\n".utf8))
       exit(64)
     }
     if wanted == "all" || wanted == "sgemm" { matrixProducts() }
+    if wanted == "all" || wanted == "convolution" { DenseOperations.measureConvolutions() }
     if wanted == "all" || wanted == "inference" {
       for batch in [1, 8, 32] { inference(batch: batch) }
     }
@@ -69,13 +72,13 @@ struct BenchKernels {
     report(["part": "training", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
   }
 
-  /// The shortest of several runs after one to warm up; at least three, for about six seconds.
-  static func best(_ body: () -> Void) -> Double {
+  /// The shortest of several runs after one to warm up; at least three, for about `seconds`.
+  static func best(seconds budget: Double = 6, _ body: () -> Void) -> Double {
     body()
     var shortest = Double.infinity
     var total = 0.0
     var runs = 0
-    while runs < 3 || total < 6 {
+    while runs < 3 || total < budget {
       let start = DispatchTime.now().uptimeNanoseconds
       body()
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
