@@ -60,6 +60,7 @@ let package = Package(
     library("Harness", uses: ["Models", "VisionData", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
+    benchmark("bench-pretrain", folder: "Pretrain"),
     benchmark("bench-data", folder: "Data"),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",

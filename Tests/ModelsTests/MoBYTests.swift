@@ -1,24 +1,26 @@
-import Models
 import TestSupport
 import Testing
 
+@testable import Models
+
 @Suite("MoBY")
 struct MoBYTests {
-  private func make(steps: Int = 10) -> MoBY {
-    var configuration = MoBYConfiguration()
-    configuration.hiddenSize = 32
-    configuration.outputSize = 16
-    configuration.queueSize = 24
-    return MoBY(configuration, totalSteps: steps, seed: 3) {
+  private func make(steps: Int = 10, queue: Int = 24, output: Int = 16, hidden: Int = 32) -> MoBY {
+    var recipe = PretrainingRecipe.published(.moby, for: .swin(.mini))
+    recipe.hiddenSize = hidden
+    recipe.outputSize = output
+    recipe.queueSize = queue
+    return MoBY(recipe, totalSteps: steps, seed: 3) {
       SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 3))
     }
   }
 
-  private func views(_ step: Int) -> (Tensor, Tensor) {
-    (
-      DeterministicFill.tensor("a\(step)", [6, 3, 32, 32]),
-      DeterministicFill.tensor("b\(step)", [6, 3, 32, 32])
-    )
+  private func loss(_ model: MoBY, _ step: Int) -> Tensor {
+    let batch = PretrainingBatch(
+      views: ["a", "b"].map { DeterministicFill.tensor("\($0)\(step)", [6, 3, 32, 32]) })
+    return model.loss(
+      features: batch.views.map { model.encoder.features($0) }, batch: batch,
+      at: StepPosition(step: step, epoch: 0))
   }
 
   private func values(_ model: MoBY, _ prefix: String) -> [[Float]] {
@@ -27,17 +29,18 @@ struct MoBYTests {
 
   @Test("The published sizes have the published number of trainable parameters")
   func parameterCounts() {
-    let swin = MoBY(MoBYConfiguration(), totalSteps: 1, seed: 0) {
+    let recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
+    let swin = MoBY(recipe, totalSteps: 1, seed: 0) {
       SwinTransformer(.tiny, initializer: .blank)
     }
-    let trained = swin.optimizedParameters(weightDecay: 0.05)
+    let trained = swin.optimizedParameters(weightDecay: 0.05, rule: .matrices)
     #expect(trained.reduce(0) { $0 + $1.tensor.elementCount } == 33_835_898)
-    let deit = MoBY(MoBYConfiguration(), totalSteps: 1, seed: 0) {
+    let deit = MoBY(recipe, totalSteps: 1, seed: 0) {
       VisionTransformer(.deitSmall, initializer: .blank)
     }
     #expect(
-      deit.optimizedParameters(weightDecay: 0.05).reduce(0) { $0 + $1.tensor.elementCount }
-        == 26_409_344)
+      deit.optimizedParameters(weightDecay: 0.05, rule: .matrices)
+        .reduce(0) { $0 + $1.tensor.elementCount } == 26_409_344)
   }
 
   @Test("State dictionaries have the published numbers of entries")
@@ -48,7 +51,8 @@ struct MoBYTests {
     #expect(masks.map(\.tensor.shape[0]) == [64, 16, 4, 4, 4])
     #expect(masks.map(\.key).first == "layers.0.blocks.1.attn_mask")
     #expect(Set(masks.flatMap(\.tensor.values)) == [0, -100])
-    let moby = MoBY(MoBYConfiguration(), totalSteps: 1, seed: 0) {
+    let recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
+    let moby = MoBY(recipe, totalSteps: 1, seed: 0) {
       SwinTransformer(.tiny, initializer: .blank)
     }
     #expect(StateDictionary(moby).keys.count == 406)
@@ -67,19 +71,20 @@ struct MoBYTests {
   func targetMoves() {
     let model = make()
     let before = values(model, "encoder_k.")
-    let optimizer = AdamW(model.optimizedParameters(weightDecay: 0.05), learningRate: 1e-2)
-    model.loss(views: views(0), step: 0).backward()
+    let optimizer = AdamW(
+      model.optimizedParameters(weightDecay: 0.05, rule: .matrices), learningRate: 1e-2)
+    loss(model, 0).backward()
     #expect(values(model, "encoder_k.") == before)
     optimizer.step()
     optimizer.clearGradients()
-    _ = model.loss(views: views(1), step: 1)
+    _ = loss(model, 1)
     #expect(values(model, "encoder_k.") != before)
   }
 
   @Test("No gradient reaches the target, and every online parameter has one")
   func gradientFlow() {
     let model = make()
-    model.loss(views: views(0), step: 0).backward()
+    loss(model, 0).backward()
     for (key, tensor) in model.parameters {
       let isTarget = key.hasPrefix("encoder_k.") || key.hasPrefix("projector_k.")
       #expect((tensor.gradient == nil) == isTarget, "\(key)")
@@ -90,7 +95,7 @@ struct MoBYTests {
   func queues() throws {
     let model = make()
     for step in 0..<4 {
-      _ = withoutGradients { model.loss(views: views(step), step: step) }
+      _ = withoutGradients { loss(model, step) }
       let position = try #require(model.buffers.first { $0.key == "queue_ptr" }).tensor.item
       #expect(position == Float((step + 1) * 6 % 24))
     }
@@ -107,14 +112,8 @@ struct MoBYTests {
   @Test("The first loss lies near twice the logarithm of the number of classes")
   func firstLoss() {
     // The published output and queue sizes: 2·ln 4097 = 16.636.
-    var configuration = MoBYConfiguration()
-    configuration.queueSize = 4092
-    configuration.hiddenSize = 64
-    let model = MoBY(configuration, totalSteps: 10, seed: 3) {
-      SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 3))
-    }
-    let loss = model.loss(views: views(0), step: 0).item
-    #expect(loss > 15.5 && loss < 18, "\(loss)")
+    let value = loss(make(queue: 4092, output: 256, hidden: 64), 0).item
+    #expect(value > 15.5 && value < 18, "\(value)")
   }
 
   @Test("The gradient of the contrastive logits matches differences")

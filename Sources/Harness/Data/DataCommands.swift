@@ -82,8 +82,8 @@ public enum DataCommands {
       case .train: [("train", settings.trainTransform)]
       case .moby:
         [
-          ("view 1", ContrastiveView(size: options.inputSize, isSecond: false)),
-          ("view 2", ContrastiveView(size: options.inputSize, isSecond: true)),
+          ("view 1", ContrastiveView.moby(size: options.inputSize, isSecond: false)),
+          ("view 2", ContrastiveView.moby(size: options.inputSize, isSecond: true)),
         ]
       }
     let perImage = 1 + transforms.count * options.copies

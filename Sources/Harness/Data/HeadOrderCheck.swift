@@ -24,7 +24,7 @@ struct HeadOrderCheck {
     let weight = Tensor(head.weight, shape: [head.classCount, loaded.backbone.featureCount])
     let bias = Tensor(head.bias, shape: [head.classCount])
     let loader = BatchLoader(
-      folder: split, order: order, transforms: [settings.testTransform], size: inputSize,
+      folder: split, order: order, transforms: [settings.testTransform],
       batchSize: 32, seed: 0, epoch: 0, policy: .skip)
     let progress = ProgressReporter("class order", total: order.count, unit: "images")
     var answers = [[Int]](repeating: [], count: head.classCount)

@@ -171,8 +171,8 @@ struct FeatureStore {
       return known
     }
     let loader = BatchLoader(
-      folder: split, order: order, transforms: [transform], size: transform.cropSize,
-      batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
+      folder: split, order: order, transforms: [transform], batchSize: batchSize,
+      seed: 0, epoch: 0, policy: policy)
     var rows: [[Float]] = []
     var labels: [Int32] = []
     var indices: [Int32] = []

@@ -104,7 +104,7 @@ public struct LinearBenchmark {
       recipe.inputSize = options.settings.inputSize
       if options.preset == .smoke { recipe.epochs = min(recipe.epochs, 2) }
       let path = try recipe.checkpoint(
-        in: options.cache + "/backbones", data: data.train, manifest: trainManifest,
+        in: options.cache + "/backbones", data: data, dataName: dataName,
         policy: options.onBadImage)
       return Candidate(title: method.title, path: path, note: recipe.summary)
     }

@@ -132,7 +132,7 @@ struct LinearProbe {
     }
     let loader = BatchLoader(
       folder: split, order: used.map { Int(train.indices[$0]) },
-      transforms: [settings.trainTransform], size: settings.inputSize, batchSize: batchSize,
+      transforms: [settings.trainTransform], batchSize: batchSize,
       seed: UInt64(seed), epoch: epoch, policy: policy)
     defer { backbone.dropPath = nil }
     var step = 0

@@ -31,15 +31,16 @@ public final class BatchLoader {
     // Everything below is used under `condition`, but for the slots' buffers: each element is
     // written by one thread and read after the slot is complete.
     let condition = NSCondition()
-    var nextItem = 0
+    var nextItem: Int
     var consumed = 0
     var isCancelled = false
     var slots: [Int: Slot] = [:]
 
     let folder: ImageFolder
     let order: [Int]
+    /// How often the image of each place came before; empty when every image comes once.
+    let occurrences: [Int]
     let transforms: [any ImageTransform]
-    let size: Int
     let normalization: PixelNormalization
     let batchSize: Int
     let seed: UInt64
@@ -47,13 +48,15 @@ public final class BatchLoader {
     let depth: Int
 
     init(
-      folder: ImageFolder, order: [Int], transforms: [any ImageTransform], size: Int,
-      normalization: PixelNormalization, batchSize: Int, seed: UInt64, epoch: Int, depth: Int
+      folder: ImageFolder, order: [Int], transforms: [any ImageTransform], occurrences: [Int],
+      nextItem: Int, normalization: PixelNormalization, batchSize: Int, seed: UInt64, epoch: Int,
+      depth: Int
     ) {
       self.folder = folder
       self.order = order
       self.transforms = transforms
-      self.size = size
+      self.occurrences = occurrences
+      self.nextItem = nextItem
       self.normalization = normalization
       self.batchSize = batchSize
       self.seed = seed
@@ -83,19 +86,23 @@ public final class BatchLoader {
   /// - Parameters:
   ///   - folder: Where the images are.
   ///   - order: Which images, in which order.
-  ///   - transforms: One pipeline a view; each gives square images of `size` pixels.
+  ///   - startBatch: Batches of the order that are left out, for runs that go on.
+  ///   - transforms: One pipeline a view; each gives square images of its own size.
   ///   - policy: What to do with images that cannot be decoded.
   ///   - threadCount: Decoding threads.
   public init(
-    folder: ImageFolder, order: [Int], transforms: [any ImageTransform], size: Int,
+    folder: ImageFolder, order: [Int], startBatch: Int = 0, transforms: [any ImageTransform],
     normalization: PixelNormalization = .imageNet, batchSize: Int, seed: UInt64, epoch: Int,
     policy: BadImagePolicy, threadCount: Int = ThreadPool.shared.threadCount
   ) {
     precondition(batchSize > 0 && !transforms.isEmpty, "a batch needs images and a transform")
     self.policy = policy
+    nextBatch = startBatch
     shared = Shared(
-      folder: folder, order: order, transforms: transforms, size: size,
+      folder: folder, order: order, transforms: transforms,
+      occurrences: Self.occurrences(order, of: folder.count), nextItem: startBatch * batchSize,
       normalization: normalization, batchSize: batchSize, seed: seed, epoch: epoch, depth: 3)
+    shared.consumed = startBatch
     for _ in 0..<max(1, threadCount) {
       let thread = Thread { [shared] in Self.work(shared) }
       thread.stackSize = 4 << 20
@@ -108,6 +115,18 @@ public final class BatchLoader {
     shared.isCancelled = true
     shared.condition.broadcast()
     shared.condition.unlock()
+  }
+
+  /// How often each place's image came before it; empty when none comes twice.
+  private static func occurrences(_ order: [Int], of count: Int) -> [Int] {
+    var seen = [Int](repeating: 0, count: count)
+    var result: [Int] = []
+    result.reserveCapacity(order.count)
+    for index in order {
+      result.append(seen[index])
+      seen[index] += 1
+    }
+    return result.contains { $0 > 0 } ? result : []
   }
 
   private static func work(_ shared: Shared) {
@@ -128,14 +147,14 @@ public final class BatchLoader {
         ?? {
           let count = min(shared.batchSize, shared.order.count - batch * shared.batchSize)
           let made = Slot(
-            images: shared.transforms.map { _ in
-              Tensor(uninitialized: [count, 3, shared.size, shared.size])
+            images: shared.transforms.map {
+              Tensor(uninitialized: [count, 3, $0.size, $0.size])
             }, count: count)
           shared.slots[batch] = made
           return made
         }()
       shared.condition.unlock()
-      let failure = load(shared, slot, shared.order[item], position)
+      let failure = load(shared, slot, item, position)
       shared.condition.lock()
       if let failure { slot.failures[position] = failure }
       slot.remaining -= 1
@@ -145,20 +164,19 @@ public final class BatchLoader {
   }
 
   private static func load(
-    _ shared: Shared, _ slot: Slot, _ index: Int, _ position: Int
+    _ shared: Shared, _ slot: Slot, _ item: Int, _ position: Int
   ) -> ImageError? {
+    let index = shared.order[item]
+    let occurrence = shared.occurrences.isEmpty ? 0 : shared.occurrences[item]
     do throws(ImageError) {
       let image = try ImageFile.decode(path: shared.folder.path(index))
       for (view, transform) in shared.transforms.enumerated() {
         var stream = RandomStream(
           seed: shared.seed, purpose: .augmentation, epoch: shared.epoch,
-          sample: index * 16 + view)
-        let seen = transform(image, stream: &stream)
-        precondition(
-          seen.width == shared.size && seen.height == shared.size,
-          "\(transform.summary) gave \(seen.width)x\(seen.height), not \(shared.size)")
-        shared.normalization.write(
-          seen, to: slot.images[view].pointer + position * 3 * shared.size * shared.size)
+          sample: (occurrence << 48) + index * 16 + view)
+        transform.write(
+          image, normalization: shared.normalization, stream: &stream,
+          to: slot.images[view].pointer + position * 3 * transform.size * transform.size)
       }
       return nil
     } catch {

@@ -87,6 +87,9 @@ public final class BatchNorm: Module {
   public let statistics: RunningStatistics
   /// Batch statistics when true, running ones when false.
   public var isTraining = true
+  /// Equal groups of consecutive rows that are normalised by themselves in training, as several
+  /// processes without synchronised statistics would; the running ones see each group in turn.
+  public var groupCount = 1
 
   /// A normalisation of `channelCount` channels.
   public init(_ channelCount: Int, isAffine: Bool = true) {
@@ -98,7 +101,18 @@ public final class BatchNorm: Module {
   }
 
   /// Normalises the columns.
+  ///
+  /// - Precondition: in training the groups divide the rows, two or more rows each.
   public func callAsFunction(_ x: Tensor) -> Tensor {
+    guard groupCount > 1, isTraining else { return normalized(x) }
+    precondition(
+      x.shape[0] % groupCount == 0, "\(groupCount) groups do not divide \(x.shape[0]) rows")
+    let size = x.shape[0] / groupCount
+    return concatenated(
+      (0..<groupCount).map { normalized(rows(x, $0 * size..<($0 + 1) * size)) })
+  }
+
+  private func normalized(_ x: Tensor) -> Tensor {
     batchNorm(
       x, weight: weight, bias: bias, statistics: statistics, training: isTraining, epsilon: 1e-5,
       momentum: 0.1)
@@ -113,5 +127,20 @@ public final class BatchNorm: Module {
     visit(prefix + "running_mean", statistics.mean)
     visit(prefix + "running_var", statistics.variance)
     visit(prefix + "num_batches_tracked", Tensor([Float(statistics.batchCount)], shape: []))
+  }
+}
+
+extension RunningStatistics {
+  /// Takes over stored statistics.
+  ///
+  /// - Parameters:
+  ///   - prefix: The keys' beginning with its trailing dot.
+  ///   - stored: The numbers under a key, or nil.
+  public func restore(_ prefix: String, _ stored: (String) -> [Float]?) {
+    for (name, tensor) in [("running_mean", mean), ("running_var", variance)] {
+      guard let values = stored(prefix + name), values.count == tensor.elementCount else { continue }
+      for (index, value) in values.enumerated() { tensor.pointer[index] = value }
+    }
+    if let count = stored(prefix + "num_batches_tracked")?.first { batchCount = Int(count) }
   }
 }

@@ -39,8 +39,12 @@ public struct Initializer: Sendable {
 
   /// Uniform in ±1/√fanIn, PyTorch's default for linear and convolution weights and biases.
   public func uniformFan(_ shape: [Int], key: String, fanIn: Int) -> Tensor {
-    let bound = 1 / Double(fanIn).squareRoot()
-    return fill(shape, key) { Float($0.uniform(-bound, bound)) }
+    uniform(shape, key: key, bound: 1 / Double(fanIn).squareRoot())
+  }
+
+  /// Uniform in ±bound.
+  public func uniform(_ shape: [Int], key: String, bound: Double) -> Tensor {
+    fill(shape, key) { Float($0.uniform(-bound, bound)) }
   }
 
   /// Standard normal.

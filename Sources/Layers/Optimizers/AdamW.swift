@@ -7,7 +7,7 @@ import Foundation
 ///
 /// Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
 public final class AdamW: Optimizer {
-  public let parameters: [OptimizedParameter]
+  public var parameters: [OptimizedParameter]
   public var learningRate: Float
   public var stepCount = 0
   private let beta1: Double
@@ -15,6 +15,8 @@ public final class AdamW: Optimizer {
   private let epsilon: Float
   private let firstMoments: [Tensor]
   private let secondMoments: [Tensor]
+  /// Updates of each parameter: one that had no gradient for a while is corrected by its own.
+  private let updateCounts: Tensor
 
   /// Optimises `parameters`; each brings its own weight decay.
   public init(
@@ -28,25 +30,27 @@ public final class AdamW: Optimizer {
     self.epsilon = epsilon
     firstMoments = parameters.map { Tensor(zeros: $0.tensor.shape) }
     secondMoments = parameters.map { Tensor(zeros: $0.tensor.shape) }
+    updateCounts = Tensor(zeros: [parameters.count])
   }
 
   public var state: [(key: String, tensor: Tensor)] {
     zip(parameters, firstMoments).map { (key: $0.key + ".exp_avg", tensor: $1) }
       + zip(parameters, secondMoments).map { (key: $0.key + ".exp_avg_sq", tensor: $1) }
+      + [(key: "update_counts", tensor: updateCounts)]
   }
 
   public func step() {
     stepCount += 1
-    let correction1 = 1 - pow(beta1, Double(stepCount))
-    let correction2 = (1 - pow(beta2, Double(stepCount))).squareRoot()
     let rate = learningRate
-    let stepSize = Float(Double(rate) / correction1)
-    let inverseCorrection2 = Float(1 / correction2)
     let (b1, b2) = (Float(beta1), Float(beta2))
     let (c1, c2) = (Float(1 - beta1), Float(1 - beta2))
     let epsilon = epsilon
     for (index, parameter) in parameters.enumerated() {
       guard let gradient = parameter.tensor.gradient else { continue }
+      updateCounts.pointer[index] += 1
+      let updates = Double(updateCounts.pointer[index])
+      let stepSize = Float(Double(rate) / (1 - pow(beta1, updates)))
+      let inverseCorrection2 = Float(1 / (1 - pow(beta2, updates)).squareRoot())
       let p = parameter.tensor.pointer
       let g = gradient.pointer
       let m = firstMoments[index].pointer

@@ -6,7 +6,7 @@
 /// Source: You et al., Large Batch Training of Convolutional Networks, 2017.
 /// Differs from the source: the learning rate stays outside the momentum buffer.
 public final class LARS: Optimizer {
-  public let parameters: [OptimizedParameter]
+  public var parameters: [OptimizedParameter]
   public var learningRate: Float
   public var stepCount = 0
   private let momentum: Float

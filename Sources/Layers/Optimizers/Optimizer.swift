@@ -5,7 +5,7 @@ public struct OptimizedParameter {
   /// The parameter.
   public let tensor: Tensor
   /// Decay of this parameter; 0 for norms and biases in most recipes.
-  public let weightDecay: Float
+  public var weightDecay: Float
   /// Whether LARS adapts the step of this parameter.
   public let isAdapted: Bool
 
@@ -21,7 +21,7 @@ public struct OptimizedParameter {
 /// Changes parameters by their gradients.
 public protocol Optimizer: AnyObject {
   /// What is optimised, in order.
-  var parameters: [OptimizedParameter] { get }
+  var parameters: [OptimizedParameter] { get set }
   /// The step size of the next update; schedules write it.
   var learningRate: Float { get set }
   /// One update. Parameters without a gradient stay as they are.
@@ -33,6 +33,13 @@ public protocol Optimizer: AnyObject {
 }
 
 extension Optimizer {
+  /// Changes the decay of the parameters that decay at all, for schedules of the decay.
+  public func setWeightDecay(_ value: Float) {
+    for index in parameters.indices where parameters[index].weightDecay != 0 {
+      parameters[index].weightDecay = value
+    }
+  }
+
   /// Forgets the gradients.
   public func clearGradients() {
     for parameter in parameters { parameter.tensor.gradient = nil }
@@ -59,4 +66,24 @@ public func clipGradientNorm(_ parameters: [OptimizedParameter], limit: Float) -
     }
   }
   return norm
+}
+
+/// Scales the gradient of each parameter so that its own L2 norm is at most `limit`.
+///
+/// The factor is limit / (norm + 1e-6) where that is below 1.
+///
+/// - Returns: The joint norm before clipping; not finite when a gradient is not.
+///
+/// Source: DINO's training code, which clips tensor by tensor.
+@discardableResult
+public func clipEachGradientNorm(_ parameters: [OptimizedParameter], limit: Float) -> Float {
+  var squares = 0.0
+  for parameter in parameters {
+    guard let gradient = parameter.tensor.gradient else { continue }
+    let own = Double(sumOfSquares(gradient))
+    squares += own
+    let factor = limit / (Float(own.squareRoot()) + 1e-6)
+    if factor < 1 { scaleInPlace(gradient, by: factor) }
+  }
+  return Float(squares.squareRoot())
 }

@@ -3,7 +3,7 @@
 ///     g ← g + wd·p;  v ← μ·v + g (v ← g at the first step);  p ← p − lr·(g + μ·v)   (Nesterov)
 ///                                                             p ← p − lr·v           (plain)
 public final class SGD: Optimizer {
-  public let parameters: [OptimizedParameter]
+  public var parameters: [OptimizedParameter]
   public var learningRate: Float
   public var stepCount = 0
   private let momentum: Float

@@ -25,12 +25,15 @@ public struct CosineSchedule: LearningRateSchedule {
   public let isShifted: Bool
   /// Whether step i uses the value at i − 1, as the reference does.
   public let lags: Bool
+  /// Whether the last step of the warm-up has the peak itself, `t·peak/(W − 1)` (DINO).
+  public let reachesPeak: Bool
 
   /// Sets the curve.
   public init(
     peak: Double, warmupStart: Double, minimum: Double, warmupSteps: Int, totalSteps: Int,
-    isShifted: Bool = false, lags: Bool = true
+    isShifted: Bool = false, lags: Bool = true, reachesPeak: Bool = false
   ) {
+    self.reachesPeak = reachesPeak
     self.peak = peak
     self.warmupStart = warmupStart
     self.minimum = minimum
@@ -43,13 +46,32 @@ public struct CosineSchedule: LearningRateSchedule {
   public func learningRate(step: Int) -> Double {
     let t = lags ? max(0, step - 1) : step
     if t < warmupSteps {
-      return warmupStart + Double(t) * (peak - warmupStart) / Double(warmupSteps)
+      let intervals = reachesPeak ? max(1, warmupSteps - 1) : warmupSteps
+      return warmupStart + Double(t) * (peak - warmupStart) / Double(intervals)
     }
     let offset = isShifted ? warmupSteps : 0
     let length = totalSteps - offset
     guard t - offset < length else { return minimum }
     let angle = Double.pi * Double(t - offset) / Double(length)
     return minimum + 0.5 * (peak - minimum) * (1 + cos(angle))
+  }
+}
+
+/// A schedule that is looked up once an epoch.
+public struct EpochwiseSchedule: LearningRateSchedule {
+  /// The curve, counted in epochs.
+  public let curve: CosineSchedule
+  /// Steps an epoch.
+  public let stepsPerEpoch: Int
+
+  /// Wraps a curve over epochs.
+  public init(_ curve: CosineSchedule, stepsPerEpoch: Int) {
+    self.curve = curve
+    self.stepsPerEpoch = stepsPerEpoch
+  }
+
+  public func learningRate(step: Int) -> Double {
+    curve.learningRate(step: step / max(1, stepsPerEpoch))
   }
 }
 

@@ -26,9 +26,13 @@ public struct DropPathContext: Sendable {
   public let step: Int
   /// Tells apart the forward passes of one step (views, branches).
   public let pass: Int
+  /// Position in the step's batch of the first image of this pass: a batch that is taken in
+  /// pieces has the draws of the whole.
+  public let firstImage: Int
 
   /// Names the draws of one forward pass.
-  public init(rate: Float, seed: UInt64, step: Int, pass: Int = 0) {
+  public init(rate: Float, seed: UInt64, step: Int, pass: Int = 0, firstImage: Int = 0) {
+    self.firstImage = firstImage
     self.rate = rate
     self.seed = seed
     self.step = step
@@ -40,7 +44,9 @@ public struct DropPathContext: Sendable {
     let share = blockCount > 1 ? Float(block) / Float(blockCount - 1) : 1
     var stream = RandomStream(
       seed: seed, purpose: .dropPath, epoch: step, sample: (pass << 20) | (block << 1) | branch)
-    return dropPathFactors(batchSize: batchSize, rate: rate * share, stream: &stream)
+    return dropPathFactors(
+      batchSize: firstImage + batchSize, rate: rate * share, stream: &stream
+    ).map { Array($0.suffix(batchSize)) }
   }
 }
 

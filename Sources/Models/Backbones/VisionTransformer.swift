@@ -1,3 +1,5 @@
+import Foundation
+
 /// The numbers that define a plain vision transformer.
 public struct VisionTransformerConfiguration: Sendable, Hashable {
   /// Side of a patch, in pixels.
@@ -24,6 +26,14 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
   /// DeiT-S: 21,665,664 parameters without a head.
   public static let deitSmall = VisionTransformerConfiguration(
     patchSize: 16, embeddingSize: 384, depth: 12, headCount: 6)
+
+  /// MoCo v3's ViT-S: twelve heads and sine-cosine positions that are not trained.
+  public static let mocoV3Small = {
+    var configuration = deitSmall
+    configuration.headCount = 12
+    configuration.hasFixedPositions = true
+    return configuration
+  }()
 
   /// The name in tables.
   public var name: String {
@@ -113,7 +123,10 @@ public final class VisionTransformer: Backbone {
     distillationToken =
       configuration.hasDistillationToken
       ? initializer.truncatedNormal([1, 1, channels], key: "dist_token") : nil
-    positions = initializer.truncatedNormal([1, leading + grid * grid, channels], key: "pos_embed")
+    positions =
+      configuration.hasFixedPositions
+      ? Self.sineCosinePositions(grid: grid, channels: channels, leading: leading)
+      : initializer.truncatedNormal([1, leading + grid * grid, channels], key: "pos_embed")
     let fanIn = 3 * patch * patch
     patchWeight = initializer.uniformFan(
       [channels, 3, patch, patch], key: "patch_embed.proj.weight", fanIn: fanIn)
@@ -127,6 +140,53 @@ public final class VisionTransformer: Backbone {
     for tensor in [classToken, patchWeight, patchBias] { tensor.requiresGradient = true }
     distillationToken?.requiresGradient = true
     positions.requiresGradient = !configuration.hasFixedPositions
+    if configuration.hasFixedPositions { drawAsMoCoV3(initializer) }
+  }
+
+  /// MoCo v3's first weights: Xavier's uniform law, Q, K and V each by itself, biases 0.
+  private func drawAsMoCoV3(_ initializer: Initializer) {
+    let channels = configuration.embeddingSize
+    func draw(_ tensor: Tensor, _ key: String, _ fans: Int) {
+      let bound = (6 / Double(fans)).squareRoot()
+      let drawn = initializer.uniform(tensor.shape, key: key, bound: bound)
+      tensor.pointer.update(from: drawn.pointer, count: drawn.elementCount)
+    }
+    let patch = 3 * configuration.patchSize * configuration.patchSize
+    draw(patchWeight, "patch_embed.proj.weight", patch + channels)
+    patchBias.pointer.update(repeating: 0, count: patchBias.elementCount)
+    let token = initializer.normal([1, 1, channels], key: "cls_token", deviation: 1e-6)
+    classToken.pointer.update(from: token.pointer, count: channels)
+    for (index, block) in blocks.enumerated() {
+      let key = "blocks.\(index)."
+      draw(block.qkv.weight, key + "attn.qkv.weight", 2 * channels)
+      draw(block.projection.weight, key + "attn.proj.weight", 2 * channels)
+      draw(block.hidden.weight, key + "mlp.fc1.weight", 5 * channels)
+      draw(block.output.weight, key + "mlp.fc2.weight", 5 * channels)
+    }
+  }
+
+  /// Positions that are not trained: sines and cosines of row and column, zeros for the class
+  /// token, `[1, leading + grid², channels]`.
+  ///
+  /// With ω_j = 10000^(−j/(C/4)), token (y, x) has sin(y·ω), cos(y·ω), sin(x·ω), cos(x·ω).
+  ///
+  /// Source: Chen et al., An Empirical Study of Training Self-Supervised Vision Transformers, 2021.
+  static func sineCosinePositions(grid: Int, channels: Int, leading: Int) -> Tensor {
+    let result = Tensor(zeros: [1, leading + grid * grid, channels])
+    let quarter = channels / 4
+    for y in 0..<grid {
+      for x in 0..<grid {
+        let row = result.pointer + (leading + y * grid + x) * channels
+        for j in 0..<quarter {
+          let omega = pow(10000, -Double(j) / Double(quarter))
+          row[j] = Float(sin(Double(y) * omega))
+          row[quarter + j] = Float(cos(Double(y) * omega))
+          row[2 * quarter + j] = Float(sin(Double(x) * omega))
+          row[3 * quarter + j] = Float(cos(Double(x) * omega))
+        }
+      }
+    }
+    return result
   }
 
   public var featureCount: Int { configuration.embeddingSize }

@@ -26,6 +26,9 @@ public enum BackboneLoader {
     allowsPartial: Bool = false
   ) throws -> LoadedBackbone {
     let file = try CheckpointFile(path: path)
+    // Our own files say which of their networks the method evaluates.
+    let own = file.metadata["published_branch"].flatMap(CheckpointBranch.init)
+    let branch = branch == .published ? own ?? branch : branch
     let weights = try canonical(file, branch: branch)
     guard let architecture = weights.architecture() else {
       throw CheckpointError(

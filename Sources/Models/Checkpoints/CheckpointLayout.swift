@@ -217,14 +217,28 @@ extension CanonicalWeights {
       return nil
     }
     let depth = blockCount(prefix: "blocks.")
-    // Heads leave no trace in the shapes: 64 channels each, but 32 in MoCo v3's ViT-S.
-    let headSize = layout == .mocoV3 && embedding == 384 ? 32 : 64
+    // Heads leave no trace in the shapes: 64 channels each, but 32 in MoCo v3's ViT-S, which is
+    // told by its positions where the layout does not tell it.
+    let isFixed = layout == .mocoV3 || hasSineCosinePositions(channels: embedding)
+    let headSize = isFixed && embedding == 384 ? 32 : 64
     guard embedding % headSize == 0 else { return nil }
     var configuration = VisionTransformerConfiguration(
       patchSize: patchSize, embeddingSize: embedding, depth: depth,
       headCount: embedding / headSize)
-    configuration.hasFixedPositions = layout == .mocoV3
+    configuration.hasFixedPositions = isFixed
     configuration.hasDistillationToken = tensors["dist_token"] != nil
     return .visionTransformer(configuration)
+  }
+
+  private func hasSineCosinePositions(channels: Int) -> Bool {
+    guard let stored = tensors["pos_embed"], stored.shape.count == 3, channels % 4 == 0 else {
+      return false
+    }
+    let grid = Int(Double(stored.shape[1] - 1).squareRoot())
+    guard grid > 0, grid * grid + 1 == stored.shape[1], stored.shape[2] == channels else {
+      return false
+    }
+    let fixed = VisionTransformer.sineCosinePositions(grid: grid, channels: channels, leading: 1)
+    return zip(stored.floats(), fixed.values).allSatisfy { abs($0 - $1) < 1e-5 }
   }
 }

@@ -50,6 +50,17 @@ final class BufferPool: Sendable {
     for address in excess { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
   }
 
+  /// Forgets the peak and what is kept in reserve.
+  func restartPeak() {
+    let all = state.withLock { state in
+      state.peakBytes = state.liveBytes
+      state.cachedBytes = 0
+      defer { state.free.removeAll() }
+      return state.free.values.flatMap { $0 }
+    }
+    for address in all { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+  }
+
   /// Bytes in live tensors, and the most there ever were.
   var usage: (live: Int, peak: Int) { state.withLock { ($0.liveBytes, $0.peakBytes) } }
 }
@@ -58,7 +69,9 @@ final class BufferPool: Sendable {
 public enum TensorMemory {
   /// Bytes in tensors that are alive now.
   public static var liveBytes: Int { BufferPool.shared.usage.live }
-  /// The most bytes that were ever alive at once.
+  /// Measures the peak anew from here, and gives memory in reserve back to the system.
+  public static func restartPeak() { BufferPool.shared.restartPeak() }
+  /// The most bytes that were alive at once since the start or `restartPeak`.
   public static var peakBytes: Int { BufferPool.shared.usage.peak }
 }
 

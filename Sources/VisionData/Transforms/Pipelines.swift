@@ -4,8 +4,32 @@ import CounterRandom
 public protocol ImageTransform: Sendable {
   /// The transformed image.
   func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage
+  /// Side of the square image that comes out, in pixels.
+  var size: Int { get }
   /// Every setting in one line; equal lines make equal pixels.
   var summary: String { get }
+  /// The transformed image as a network takes it, `[3, size, size]`.
+  ///
+  /// Pipelines that work on normalised or real numbers do so here; the others have `callAsFunction`
+  /// followed by the normalisation.
+  ///
+  /// - Parameter out: Room for `3 · size · size` numbers.
+  func write(
+    _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
+    to out: UnsafeMutablePointer<Float>)
+}
+
+extension ImageTransform {
+  public func write(
+    _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
+    to out: UnsafeMutablePointer<Float>
+  ) {
+    let seen = self(image, stream: &stream)
+    precondition(
+      seen.width == size && seen.height == size,
+      "\(summary) gave \(seen.width)x\(seen.height), not \(size)")
+    normalization.write(seen, to: out)
+  }
 }
 
 /// Resize the shorter side, crop the centre: how test images are seen.
@@ -16,6 +40,8 @@ public struct EvaluationTransform: ImageTransform, Equatable {
   public var cropSize: Int
   /// How pixels are weighed.
   public var filter: ResamplingFilter
+
+  public var size: Int { cropSize }
 
   /// Sets the sizes; MoBY's protocol is 256, 224, bilinear.
   public init(resizeSize: Int, cropSize: Int, filter: ResamplingFilter = .bilinear) {
@@ -61,11 +87,13 @@ public struct CropFlipTransform: ImageTransform, Equatable {
   }
 }
 
-/// One of BYOL's two asymmetric augmentation pipelines, which MoBY shares.
+/// One view of a contrastive pair: crop, flip, colour jitter, grayscale, blur, solarize.
 ///
-/// Order: random resized crop, flip, colour jitter, grayscale, blur, solarize.
+/// The methods differ in its numbers and in whether the flip comes first or last; see the makers
+/// `moby`, `mocoV2`, `mocoV3`, `dinoGlobal` and `dinoLocal`.
 ///
-/// Source: Grill et al., Bootstrap Your Own Latent, 2020, appendix B; MoBY's data code.
+/// Source: Grill et al., Bootstrap Your Own Latent, 2020, appendix B; Chen et al., Improved
+/// Baselines with Momentum Contrastive Learning, 2020; the data code of MoBY, MoCo v3 and DINO.
 public struct ContrastiveView: ImageTransform, Equatable {
   /// Pixels of the output's side.
   public var size: Int
@@ -80,27 +108,69 @@ public struct ContrastiveView: ImageTransform, Equatable {
   /// Probability of grayscale.
   public var grayProbability = 0.2
   /// Probability of the blur, σ uniform in 0.1...2.
-  public var blurProbability: Double
+  public var blurProbability = 1.0
   /// Probability of solarize at 128.
-  public var solarizeProbability: Double
+  public var solarizeProbability = 0.0
+  /// Whether the flip follows all colour changes instead of the crop.
+  public var flipsLast = false
 
-  /// The first view (always blurred, never solarized) or the second (0.1 and 0.2).
-  public init(size: Int, isSecond: Bool) {
-    self.size = size
-    blurProbability = isSecond ? 0.1 : 1
-    solarizeProbability = isSecond ? 0.2 : 0
+  /// MoBY's first view: always blurred, never solarized.
+  public init(size: Int) { self.size = size }
+
+  /// MoBY's pair: the first view is always blurred, the second seldom but sometimes solarized.
+  public static func moby(size: Int, isSecond: Bool) -> ContrastiveView {
+    var view = ContrastiveView(size: size)
+    if isSecond { (view.blurProbability, view.solarizeProbability) = (0.1, 0.2) }
+    return view
+  }
+
+  /// MoCo v2's view; both are drawn alike.
+  public static func mocoV2(size: Int) -> ContrastiveView {
+    var view = ContrastiveView(size: size)
+    view.crop = RandomResizedCrop(scale: 0.2...1)
+    view.saturation = 0.4
+    view.blurProbability = 0.5
+    view.flipsLast = true
+    return view
+  }
+
+  /// MoCo v3's pair: MoBY's with the flip at the end.
+  public static func mocoV3(size: Int, isSecond: Bool) -> ContrastiveView {
+    var view = moby(size: size, isSecond: isSecond)
+    view.flipsLast = true
+    return view
+  }
+
+  /// DINO's global views: MoBY's pair, bicubic, of large crops.
+  public static func dinoGlobal(
+    size: Int, isSecond: Bool, scale: ClosedRange<Double>
+  ) -> ContrastiveView {
+    var view = moby(size: size, isSecond: isSecond)
+    view.filter = .bicubic
+    view.crop = RandomResizedCrop(scale: scale)
+    return view
+  }
+
+  /// DINO's local views: small crops, blurred half of the time.
+  public static func dinoLocal(size: Int, scale: ClosedRange<Double>) -> ContrastiveView {
+    var view = ContrastiveView(size: size)
+    view.filter = .bicubic
+    view.crop = RandomResizedCrop(scale: scale)
+    view.blurProbability = 0.5
+    return view
   }
 
   public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
     let box = crop.box(width: image.width, height: image.height, stream: &stream)
     var view = image.resized(width: size, height: size, filter: filter, box: box)
-    if stream.uniformDouble() < 0.5 { view = view.flippedHorizontally() }
+    if !flipsLast, stream.uniformDouble() < 0.5 { view = view.flippedHorizontally() }
     if stream.uniformDouble() < jitterProbability { view = jittered(view, stream: &stream) }
     if stream.uniformDouble() < grayProbability { view = view.grayscaled() }
     if stream.uniformDouble() < blurProbability {
       view = view.gaussianBlurred(deviation: stream.uniform(0.1, 2))
     }
     if stream.uniformDouble() < solarizeProbability { view = view.solarized() }
+    if flipsLast, stream.uniformDouble() < 0.5 { view = view.flippedHorizontally() }
     return view
   }
 
@@ -122,7 +192,7 @@ public struct ContrastiveView: ImageTransform, Equatable {
 
   public var summary: String {
     "random resized crop \(size) \(filter.rawValue) scale \(crop.scale.lowerBound)-"
-      + "\(crop.scale.upperBound), flip 0.5, jitter \(jitterProbability) "
+      + "\(crop.scale.upperBound), flip 0.5\(flipsLast ? " (last)" : ""), jitter \(jitterProbability) "
       + "(\(brightness), \(contrast), \(saturation), \(hue)), gray \(grayProbability), "
       + "blur \(blurProbability), solarize \(solarizeProbability)"
   }

@@ -1,0 +1,11 @@
+import Foundation
+import Harness
+
+/// Pretrains a backbone and writes its checkpoint.
+@main
+struct BenchPretrain {
+  static func main() {
+    let arguments = PretrainingCommand.resolved(Array(CommandLine.arguments.dropFirst()))
+    Command.run(PretrainingOptions.self, arguments: arguments) { try PretrainingCommand.run($0) }
+  }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Models
+
+/// A nearest-neighbour classification with the backbone as it is, to see whether it learns.
+struct EpochProbe {
+  let train, validation: ImageFolder
+  let trainOrder, validationOrder: [Int]
+  let transform: EvaluationTransform
+  let policy: BadImagePolicy
+
+  /// A probe of at most `limit` images a split; nil when there is nothing to tell apart.
+  init?(data: ClassificationData, limit: Int, inputSize: Int, policy: BadImagePolicy) {
+    guard limit > 0, data.train.classNames.count > 1, data.validation.count > 0 else { return nil }
+    train = data.train
+    validation = data.validation
+    trainOrder = LinearBenchmark.selection(train, limit: limit)
+    validationOrder = LinearBenchmark.selection(validation, limit: limit)
+    transform = EvaluationTransform(
+      resizeSize: inputSize + (inputSize * 32 + 112) / 224, cropSize: inputSize)
+    self.policy = policy
+  }
+
+  /// Neighbours that vote.
+  var k: Int { min(20, trainOrder.count) }
+
+  /// Top-1 of the vote of `k` neighbours.
+  func top1(_ backbone: any Backbone) throws -> Double {
+    let kept = backbone.dropPath
+    backbone.dropPath = nil
+    defer { backbone.dropPath = kept }
+    let (trainUnits, trainLabels) = try units(train, trainOrder, backbone)
+    let (units, labels) = try units(validation, validationOrder, backbone)
+    let (count, width, size) = (units.shape[0], units.shape[1], trainUnits.shape[0])
+    let similarities = Tensor(uninitialized: [count, size])
+    BLAS.parallelGemm(
+      transposeB: true, m: count, n: size, k: width, a: units.pointer, lda: width,
+      b: trainUnits.pointer, ldb: width, c: similarities.pointer, ldc: size)
+    var hits = 0
+    for row in 0..<count {
+      var nearest = NearestNeighbours(limit: k)
+      nearest.offer(
+        UnsafeBufferPointer(start: similarities.pointer + row * size, count: size), firstRow: 0)
+      let votes = nearest.votes(
+        ks: [k], temperature: NearestNeighbourProbe.temperature, labels: trainLabels,
+        classCount: train.classNames.count)[0]
+      let best = votes.indices.max { (votes[$0], -$0) < (votes[$1], -$1) } ?? 0
+      if best == Int(labels[row]) { hits += 1 }
+    }
+    return Double(hits) / Double(max(1, count))
+  }
+
+  private func units(
+    _ folder: ImageFolder, _ order: [Int], _ backbone: any Backbone
+  ) throws -> (Tensor, [Int32]) {
+    let loader = BatchLoader(
+      folder: folder, order: order, transforms: [transform], batchSize: 32, seed: 0, epoch: 0,
+      policy: policy)
+    var parts: [Tensor] = []
+    var labels: [Int32] = []
+    while let batch = try loader.next() {
+      try Interruption.check()
+      parts.append(withoutGradients { l2Normalized(backbone.features(batch.images)) })
+      labels += batch.labels.map(Int32.init)
+    }
+    return (concatenated(parts), labels)
+  }
+}

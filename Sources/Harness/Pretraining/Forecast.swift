@@ -1,0 +1,235 @@
+import Foundation
+import Models
+
+/// What a pretraining run will take, measured before it begins.
+struct Forecast: Sendable {
+  /// Images that are looked at, and updates.
+  let images, steps: Int
+  /// Operations in all, in billions.
+  let gigaOperations: Double
+  /// Numbers that are trained.
+  let parameterCount: Int
+  /// Bytes of memory at the peak, bytes that are free now, and bytes that each image adds.
+  let memory, availableMemory: Int
+  let memoryPerImage: Double
+  /// Bytes that the run's files take.
+  let disk: Int
+  /// Seconds in all.
+  let seconds: Double
+  /// The batch that was asked for, and how many images go through at once.
+  let batchSize, chunkSize: Int
+  private let queueSize: Int
+
+  /// Measures three short steps on networks of their own: one to warm up, two of different sizes,
+  /// so that what a step costs and what an image costs can be told apart.
+  static func measure(
+    _ plan: PretrainingPlan, data: ClassificationData, order: [Int], stepsPerEpoch: Int
+  ) throws -> Forecast {
+    let recipe = plan.recipe
+    let chunk = min(plan.chunkSize, recipe.batchSize)
+    // Enough images to be measured, few enough to be quick.
+    let affordable = Int(1.5e12 / plan.cost.operationsPerImage)
+    let large = min(chunk, max(4, min(64, affordable)))
+    let small = max(2, large / 2)
+    var measured: [(count: Int, seconds: Double, memory: Int)] = []
+    var parameterCount = 0
+    var stateBytes = 0
+    var exportedBytes = 0
+    TensorMemory.restartPeak()
+    do {
+      for (index, count) in [small, small, large].enumerated() {
+        var probe = recipe
+        probe.batchSize = count
+        probe.normGroups = min(1, recipe.normGroups)
+        if recipe.usesQueue { probe.queueSize = max(count, recipe.queueSize / count * count) }
+        try Interruption.check()
+        let engine = PretrainingEngine(
+          probe, architecture: plan.architecture, inputSize: plan.inputSize,
+          classCount: data.train.classNames.count, stepsPerEpoch: stepsPerEpoch,
+          seed: UInt64(plan.seed))
+        let batch = makeNoise(plan, count: count, classes: data.train.classNames.count)
+        TensorMemory.restartPeak()
+        let start = DispatchTime.now().uptimeNanoseconds
+        _ = engine.step(batch, step: 0, epoch: 0)
+        let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+        if index > 0 { measured.append((count, seconds, TensorMemory.peakBytes)) }
+        parameterCount = engine.optimizer.parameters.reduce(0) { $0 + $1.tensor.elementCount }
+        exportedBytes = (engine.method.parameters + engine.method.buffers).reduce(0) {
+          $0 + $1.tensor.elementCount * 4
+        }
+        stateBytes =
+          exportedBytes + engine.optimizer.state.reduce(0) { $0 + $1.tensor.elementCount * 4 }
+      }
+    }
+    TensorMemory.restartPeak()
+    let (a, b) = (measured[0], measured[1])
+    let span = Double(max(1, b.count - a.count))
+    // Noise must not make an image cost less than nothing.
+    let perImage =
+      b.count > a.count
+      ? max((b.seconds - a.seconds) / span, 0.5 * b.seconds / Double(b.count))
+      : b.seconds / Double(b.count)
+    let perStep = max(0, b.seconds - perImage * Double(b.count))
+    let bytesPerImage = b.count > a.count ? max(0, Double(b.memory - a.memory) / span) : 0
+    let fixedBytes = Double(b.memory) - bytesPerImage * Double(b.count)
+    let loading = try loadingSeconds(plan, data: data, order: order)
+    let recompute =
+      recipe.batchSize > chunk
+      ? plan.cost.operationsPerImage
+        / TrainingCost(
+          recipe, architecture: plan.architecture, inputSize: plan.inputSize,
+          localSize: plan.localSize
+        ).operationsPerImage : 1
+    let threads = Double(ThreadPool.shared.threadCount)
+    let secondsPerStep =
+      perStep + Double(recipe.batchSize) * (perImage * recompute + loading / threads)
+    let steps = stepsPerEpoch * recipe.epochs
+    let images = steps * recipe.batchSize
+    let pixels =
+      recipe.viewCount == 1
+      ? plan.inputSize * plan.inputSize
+      : 2 * plan.inputSize * plan.inputSize
+        + recipe.localViewCount * plan.localSize * plan.localSize
+    // Views wait in memory: the batch at work and three more.
+    let waiting = Double(4 * recipe.batchSize * pixels * 3 * 4)
+    // What is saved is copied first.
+    let memory =
+      fixedBytes + bytesPerImage * Double(chunk) + waiting + Double(stateBytes) + 200e6
+    return Forecast(
+      images: images, steps: steps,
+      gigaOperations: plan.cost.operationsPerImage * Double(images) / 1e9,
+      parameterCount: parameterCount, memory: Int(memory * 1.1),
+      availableMemory: SystemMemory.availableBytes,
+      memoryPerImage: (bytesPerImage + Double(4 * pixels * 12)) * 1.1,
+      disk: 2 * stateBytes + 2 * exportedBytes, seconds: Double(steps) * secondsPerStep,
+      batchSize: recipe.batchSize, chunkSize: chunk,
+      queueSize: recipe.usesQueue ? recipe.queueSize : 0)
+  }
+
+  private static func makeNoise(
+    _ plan: PretrainingPlan, count: Int, classes: Int
+  ) -> PretrainingBatch {
+    let views = plan.views.enumerated().map { index, view in
+      let tensor = Tensor(uninitialized: [count, 3, view.size, view.size])
+      var stream = RandomStream(seed: 0, purpose: .test, sample: index)
+      for i in 0..<tensor.elementCount { tensor.pointer[i] = stream.uniform() * 4 - 2 }
+      return tensor
+    }
+    let targets = Tensor(repeating: 1 / Float(classes), shape: [count, classes])
+    return PretrainingBatch(
+      views: views, targets: plan.recipe.method == .supervised ? targets : nil)
+  }
+
+  /// Seconds of one thread that decoding and augmenting an image takes.
+  private static func loadingSeconds(
+    _ plan: PretrainingPlan, data: ClassificationData, order: [Int]
+  ) throws -> Double {
+    let views = plan.views
+    var seconds = 0.0
+    var count = 0
+    for index in order.prefix(9) {
+      let start = DispatchTime.now().uptimeNanoseconds
+      guard let image = try? ImageFile.decode(path: data.train.path(index)) else { continue }
+      for (number, view) in views.enumerated() {
+        let out = Tensor(uninitialized: [3, view.size, view.size])
+        var stream = RandomStream(seed: 0, purpose: .augmentation, sample: index * 16 + number)
+        view.write(image, normalization: .imageNet, stream: &stream, to: out.pointer)
+      }
+      // The first one pays for cold caches.
+      if count > 0 { seconds += Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
+      count += 1
+    }
+    return count > 1 ? seconds / Double(count - 1) : 0
+  }
+
+  /// Everything in a few lines.
+  var text: String {
+    func size(_ bytes: Int) -> String {
+      bytes >= 1 << 30
+        ? String(format: "%.1f GiB", Double(bytes) / Double(1 << 30))
+        : String(format: "%.0f MiB", Double(bytes) / Double(1 << 20))
+    }
+    let operations =
+      gigaOperations >= 1e6
+      ? String(format: "%.2f PFLOP", gigaOperations / 1e6)
+      : String(format: "%.0f GFLOP", gigaOperations)
+    return """
+      forecast: \(images) images in \(steps) steps, \(operations), \(parameterCount) parameters
+                memory \(size(memory)) of \(size(availableMemory)) free, disk \(size(disk))
+                about \(ProgressReporter.duration(seconds))
+      """
+  }
+
+  /// Refuses what does not fit, naming what would.
+  ///
+  /// - Throws: `UsageError` or `FileError`.
+  func check(folder: String) throws {
+    if memory > availableMemory {
+      let gib = { (bytes: Int) in String(format: "%.1f GiB", Double(bytes) / Double(1 << 30)) }
+      let fixed = Double(memory) - memoryPerImage * Double(chunkSize)
+      let room = Int((Double(availableMemory) - fixed) / max(1, memoryPerImage))
+      let fitting = largestBatch(room)
+      let advice =
+        fitting > 0
+        ? "use --batch-size \(fitting), or --accumulate "
+          + "\((batchSize + fitting - 1) / fitting) with the same batch"
+        : "use a smaller network or --input-size"
+      throw UsageError.conflict(
+        "a batch of \(batchSize) does not fit: it needs \(gib(memory)) of memory, "
+          + "\(gib(availableMemory)) are free; \(advice).")
+    }
+    var info = statvfs()
+    if statvfs(folder, &info) == 0 {
+      let free = Int(info.f_bavail) * Int(info.f_frsize)
+      if disk > free {
+        throw FileError(
+          path: folder,
+          problem: "has \(free >> 20) MiB of free disk, the run's files take \(disk >> 20) MiB",
+          remedy: "free some space or choose another --output", exitCode: .cannotWrite)
+      }
+    }
+  }
+
+  /// The largest power of two up to `room`, that divides the queue if there is one.
+  private func largestBatch(_ room: Int) -> Int {
+    var size = 1
+    while size * 2 <= min(room, batchSize) { size *= 2 }
+    while size >= 2, queueSize > 0, queueSize % size != 0 { size /= 2 }
+    return room >= 2 && size >= 2 ? size : 0
+  }
+}
+
+/// Memory that this process may still take.
+enum SystemMemory {
+  /// The smaller of what the machine and what the control group has left, in bytes.
+  static var availableBytes: Int {
+    var available = Int.max
+    if let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
+      let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+    {
+      available = kilobytes << 10
+    }
+    func number(_ name: String) -> Int? {
+      (try? String(contentsOfFile: "/sys/fs/cgroup/" + name, encoding: .utf8))
+        .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
+    if let limit = number("memory.max"), let used = number("memory.current") {
+      // Cached files count as used but give way.
+      available = min(available, max(0, limit - used + cachedBytes))
+    }
+    return available
+  }
+
+  private static var cachedBytes: Int {
+    guard let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.stat", encoding: .utf8)
+    else { return 0 }
+    return text.split(separator: "\n").reduce(0) { sum, line in
+      let parts = line.split(separator: " ")
+      guard parts.count == 2, ["inactive_file", "active_file"].contains(parts[0]) else {
+        return sum
+      }
+      return sum + (Int(parts[1]) ?? 0)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/// BYOL: each view predicts the other's target projection; no negatives.
+///
+///     loss = mean over images of Σ over both directions of ‖q̂ − k̂‖² = 2 − 2·cos(q, k)
+///
+/// The target moves after the update, towards the online network that was just updated.
+///
+/// State keys: `encoder.*`, `encoder_k.*`, `projector.*`, `projector_k.*`, `predictor.*`.
+///
+/// Source: Grill et al., Bootstrap Your Own Latent, 2020.
+/// Differs from the source: the target starts as a copy of the online network; there both are
+/// drawn apart, to no effect that its authors could see.
+public final class BYOL: SiameseMethod {
+  public let dropPathRate: Float
+  public private(set) var observation: StepObservation?
+  let networks: SiameseNetworks
+  let schedule: MomentumSchedule
+
+  /// Builds the networks; the target starts as a copy of the online one.
+  public init(
+    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+  ) {
+    dropPathRate = Float(recipe.dropPathRate)
+    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
+    var shape = ProjectionHead.Shape(hidden: [recipe.hiddenSize], outputs: recipe.outputSize)
+    shape.outputBias = false
+    networks = SiameseNetworks(
+      seed: seed, makeEncoder: makeEncoder, projector: { [shape] _ in shape }, predictor: shape)
+  }
+
+  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
+    -> Tensor
+  {
+    // The source adds 1e-12 under the root: rsqrt(max(Σx², 1e-12)).
+    let queries = features.map { l2Normalized(networks.queries($0), epsilon: 1e-6) }
+    let keys = withoutGradients {
+      batch.views.map { view in
+        l2Normalized(networks.keys(view, chunkSize: position.chunkSize), epsilon: 1e-6)
+      }
+    }
+    func direction(_ query: Int, _ key: Int) -> Tensor {
+      let difference = add(queries[query], scaled(keys[key], by: -1))
+      return scaled(sum(multiply(difference, difference)), by: 1 / Float(batch.count))
+    }
+    observation = StepObservation(queries: queries[0].detached(), keys: keys[1])
+    return add(direction(0, 1), direction(1, 0))
+  }
+
+  public func didUpdate(at position: StepPosition) { moveTarget(step: position.step) }
+
+}
+
+extension PretrainingRecipe {
+  /// BYOL, 300 epochs, as published for ResNet-50.
+  static var byol: PretrainingRecipe {
+    var recipe = PretrainingRecipe(method: .byol)
+    recipe.epochs = 300
+    recipe.warmupEpochs = 10
+    recipe.batchSize = 4096
+    recipe.baseLearningRate = 0.3
+    recipe.isShifted = true
+    recipe.optimizer = .lars
+    recipe.weightDecay = 1e-6
+    recipe.decayRule = .matrices
+    recipe.clipping = .none
+    recipe.startMomentum = 0.99
+    recipe.hiddenSize = 4096
+    recipe.outputSize = 256
+    return recipe
+  }
+
+  /// BYOL as transformers have been trained with it: MoBY's optimiser and drop path.
+  static var byolTransformer: PretrainingRecipe {
+    var recipe = byol
+    let moby = PretrainingRecipe.moby
+    recipe.warmupEpochs = moby.warmupEpochs
+    recipe.batchSize = moby.batchSize
+    recipe.baseLearningRate = moby.baseLearningRate
+    recipe.warmupStart = moby.warmupStart
+    recipe.minimumRate = moby.minimumRate
+    recipe.isShifted = false
+    recipe.lagsSchedule = true
+    recipe.optimizer = .adamw
+    recipe.weightDecay = moby.weightDecay
+    recipe.clipping = .global
+    recipe.clipNorm = moby.clipNorm
+    recipe.dropPathRate = moby.dropPathRate
+    return recipe
+  }
+}

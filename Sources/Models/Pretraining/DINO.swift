@@ -1,0 +1,245 @@
+/// DINO: the student matches the teacher's centred and sharpened output over prototypes.
+///
+/// The teacher sees the two global views, the student all of them. With T, S outputs of teacher
+/// and student and c the centre:
+///
+///     t = softmax((T − c)/τ_t),  s = log softmax(S/0.1)
+///     loss = mean over pairs (teacher view i, student view v ≠ i) of mean over images of −Σ t·s
+///     c ← 0.9·c + 0.1·mean(T)
+///
+/// The teacher moves after the update.
+///
+/// State keys: `encoder.*`, `encoder_k.*` (the teacher, which is what is evaluated),
+/// `projector.mlp.{0,2,4}.*`, `projector.last_layer.weight_{g,v}`, `projector_k.*`,
+/// `center [1, K]`.
+///
+/// Source: Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021.
+public final class DINO: PretrainingMethod {
+  public let encoder: any Backbone
+  public let dropPathRate: Float
+  public private(set) var observation: StepObservation?
+  private let student, teacher: DINOHead
+  private let teacherEncoder: any Backbone
+  private let center: Tensor
+  private let recipe: PretrainingRecipe
+  private let schedule: MomentumSchedule
+
+  /// Builds the networks; the teacher starts as a copy of the student.
+  public init(
+    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+  ) {
+    let initializer = Initializer(seed: seed)
+    self.recipe = recipe
+    dropPathRate = Float(recipe.dropPathRate)
+    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
+    encoder = makeEncoder()
+    teacherEncoder = makeEncoder()
+    func head(_ encoder: any Backbone) -> DINOHead {
+      DINOHead(
+        inputs: encoder.featureCount, hidden: recipe.hiddenSize, bottleneck: recipe.outputSize,
+        prototypes: recipe.prototypeCount, trainsGain: !recipe.normalizesLastLayer,
+        key: "projector.", initializer: initializer)
+    }
+    student = head(encoder)
+    teacher = head(teacherEncoder)
+    center = Tensor(zeros: [1, recipe.prototypeCount])
+    for (from, to) in zip(encoder.parameters, teacherEncoder.parameters) {
+      to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+    }
+    teacherEncoder.setRequiresGradient(false)
+    teacher.setRequiresGradient(false)
+  }
+
+  public var publishedBranch: CheckpointBranch { .target }
+  public var publishedEncoder: any Backbone { teacherEncoder }
+  public var onlineViews: [Int] { Array(0..<2 + recipe.localViewCount) }
+  public var targetViews: [Int] { [0, 1] }
+  public func momentum(step: Int) -> Double { schedule(step: step) }
+  public var followed: [(target: Tensor, online: Tensor)] {
+    pairs(teacherEncoder, encoder) + pairs(teacher, student)
+  }
+
+  /// The teacher's temperature in one epoch: linear over its warm-up, then constant.
+  public func teacherTemperature(epoch: Int) -> Double {
+    let (first, last) = (recipe.teacherTemperature, recipe.finalTeacherTemperature)
+    let count = recipe.teacherWarmupEpochs
+    guard epoch < count else { return last }
+    guard count > 1 else { return first }
+    return first + (last - first) * Double(epoch) / Double(count - 1)
+  }
+
+  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
+    -> Tensor
+  {
+    let count = batch.count
+    let (seen, raw) = withoutGradients { () -> (Tensor, Tensor) in
+      let features = concatenated(
+        [0, 1].map {
+          encoded(batch.views[$0], by: teacherEncoder, chunkSize: position.chunkSize)
+        })
+      let (bottleneck, outputs) = teacher(features)
+      return (rows(bottleneck, 0..<count), outputs)
+    }
+    let temperature = Float(teacherTemperature(epoch: position.epoch))
+    let targets = [0, 1].map { sharpened(raw, $0 * count..<($0 + 1) * count, temperature) }
+    // The head sees every view at once; all of its parts work row by row.
+    let (bottleneck, outputs) = student(concatenated(features))
+    var total: Tensor?
+    var pairCount = 0
+    for view in features.indices {
+      // Terms that share a student view are one cross-entropy against the sum of their targets.
+      let teachers = targets.indices.filter { $0 != view }
+      pairCount += teachers.count
+      let target = teachers.dropFirst().reduce(targets[teachers[0]]) { add($0, targets[$1]) }
+      let logits = scaled(
+        rows(outputs, view * count..<(view + 1) * count),
+        by: 1 / Float(recipe.studentTemperature))
+      let term = softCrossEntropy(logits, targets: target)
+      total = total.map { add($0, term) } ?? term
+    }
+    moveCenter(towards: raw)
+    observation = StepObservation(
+      queries: rows(bottleneck.detached(), count..<2 * count), keys: seen)
+    return scaled(total ?? Tensor(zeros: [1]), by: 1 / Float(max(1, pairCount)))
+  }
+
+  private func sharpened(_ raw: Tensor, _ range: Range<Int>, _ temperature: Float) -> Tensor {
+    withoutGradients {
+      let part = rows(raw, range)
+      let columns = part.shape[1]
+      for row in 0..<range.count {
+        let values = part.pointer + row * columns
+        for c in 0..<columns { values[c] = (values[c] - center.pointer[c]) / temperature }
+      }
+      return softmax(part)
+    }
+  }
+
+  /// With several processes the mean is over the outputs of all of them.
+  private func moveCenter(towards raw: Tensor) {
+    let (count, columns) = (raw.shape[0], raw.shape[1])
+    var sums = [Float](repeating: 0, count: columns)
+    for row in 0..<count {
+      for c in 0..<columns { sums[c] += raw.pointer[row * columns + c] }
+    }
+    for c in 0..<columns {
+      center.pointer[c] = 0.9 * center.pointer[c] + 0.1 * sums[c] / Float(count)
+    }
+  }
+
+  public func willUpdate(at position: StepPosition) {
+    guard position.epoch < recipe.frozenLastLayerEpochs else { return }
+    student.forgetLastLayerGradients()
+  }
+
+  public func didUpdate(at position: StepPosition) { moveTarget(step: position.step) }
+
+  public func visitTrained(_ visit: (String, Tensor) -> Void) {
+    encoder.visitParameters("encoder.", visit)
+    student.visitParameters("projector.", visit)
+  }
+
+  public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    visitTrained { visit(prefix + $0, $1) }
+    teacherEncoder.visitParameters(prefix + "encoder_k.", visit)
+    teacher.visitParameters(prefix + "projector_k.", visit)
+  }
+
+  public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    encoder.visitBuffers(prefix + "encoder.", visit)
+    teacherEncoder.visitBuffers(prefix + "encoder_k.", visit)
+    visit(prefix + "center", center)
+  }
+
+  public func restoreBuffers(_ stored: (String) -> [Float]?) {
+    guard let values = stored("center"), values.count == center.elementCount else { return }
+    for (index, value) in values.enumerated() { center.pointer[index] = value }
+  }
+}
+
+/// DINO's head: three linear layers with GELU, unit length, then prototypes of unit length.
+///
+/// - in: `[N, D]`; out: the bottleneck `[N, bottleneck]` of unit length, and `[N, prototypes]`
+///
+/// State keys: `mlp.0.*`, `mlp.2.*`, `mlp.4.*`, `last_layer.weight_g [K, 1]`,
+/// `last_layer.weight_v [K, bottleneck]`.
+/// Initialisation: truncated normal 0.02 and 0; prototypes PyTorch's default, gain 1.
+final class DINOHead: Module {
+  private let layers: [Linear]
+  private let gain, direction: Tensor
+
+  init(
+    inputs: Int, hidden: Int, bottleneck: Int, prototypes: Int, trainsGain: Bool, key: String,
+    initializer: Initializer
+  ) {
+    let sizes = [inputs, hidden, hidden, bottleneck]
+    layers = (0..<3).map {
+      Linear(truncatedNormal: sizes[$0], sizes[$0 + 1], key: key + "mlp.\(2 * $0).", initializer)
+    }
+    gain = Tensor(repeating: 1, shape: [prototypes, 1])
+    direction = initializer.uniformFan(
+      [prototypes, bottleneck], key: key + "last_layer.weight_v", fanIn: bottleneck)
+    gain.requiresGradient = trainsGain
+    direction.requiresGradient = true
+  }
+
+  func callAsFunction(_ x: Tensor) -> (bottleneck: Tensor, outputs: Tensor) {
+    let bottleneck = l2Normalized(layers[2](gelu(layers[1](gelu(layers[0](x))))))
+    let weight = weightNormalized(direction: direction, gain: gain)
+    return (bottleneck, linear(bottleneck, weight: weight, bias: nil))
+  }
+
+  func forgetLastLayerGradients() {
+    gain.gradient = nil
+    direction.gradient = nil
+  }
+
+  func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    for (index, layer) in layers.enumerated() {
+      layer.visitParameters(prefix + "mlp.\(2 * index).", visit)
+    }
+    visit(prefix + "last_layer.weight_g", gain)
+    visit(prefix + "last_layer.weight_v", direction)
+  }
+}
+
+extension PretrainingRecipe {
+  /// DINO for ViT-S without small crops.
+  ///
+  /// 300 epochs and the numbers of the authors' run without multi-crop as far as they are public.
+  static var dino: PretrainingRecipe {
+    var recipe = PretrainingRecipe(method: .dino)
+    recipe.epochs = 300
+    recipe.warmupEpochs = 10
+    recipe.batchSize = 512
+    recipe.baseLearningRate = 5e-4
+    recipe.minimumRate = 1e-5
+    recipe.scalesMinimum = false
+    recipe.isShifted = true
+    recipe.reachesPeak = true
+    recipe.weightDecay = 0.04
+    recipe.finalWeightDecay = 0.4
+    recipe.decayRule = .matrices
+    recipe.clipping = .none
+    recipe.dropPathRate = 0.1
+    recipe.startMomentum = 0.996
+    recipe.hiddenSize = 2048
+    recipe.outputSize = 256
+    recipe.prototypeCount = 65536
+    recipe.globalScale = 0.14...1
+    return recipe
+  }
+
+  /// DINO with two global and eight local crops, as its code's defaults have it.
+  static var dinoMultiCrop: PretrainingRecipe {
+    var recipe = dino
+    recipe.method = .dinoMultiCrop
+    recipe.epochs = 100
+    recipe.minimumRate = 1e-6
+    recipe.clipping = .perTensor
+    recipe.clipNorm = 3
+    recipe.localViewCount = 8
+    recipe.globalScale = 0.4...1
+    return recipe
+  }
+}

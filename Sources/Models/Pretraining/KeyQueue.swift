@@ -1,0 +1,53 @@
+/// The keys of earlier batches, oldest overwritten first.
+///
+/// Rows are keys of unit length, `[M, D]`; published files store the transpose.
+final class KeyQueue {
+  /// The keys.
+  let keys: Tensor
+  /// The row that the next key goes to.
+  private(set) var position = 0
+
+  /// A queue of random unit vectors.
+  init(size: Int, keyLength: Int, name: String, initializer: Initializer) {
+    keys = l2Normalized(initializer.normal([size, keyLength], key: name))
+  }
+
+  /// Puts a batch in place of the oldest keys.
+  ///
+  /// With several processes, `batch` is what all of them gathered, so that their queues agree.
+  ///
+  /// - Precondition: the batch divides the queue.
+  func enqueue(_ batch: Tensor) {
+    let (size, length) = (keys.shape[0], keys.shape[1])
+    let count = batch.shape[0]
+    precondition(
+      size % count == 0 && position % count == 0,
+      "a batch of \(count) keys does not divide a queue of \(size)")
+    (keys.pointer + position * length).update(from: batch.pointer, count: batch.elementCount)
+    position = (position + count) % size
+  }
+
+  /// The keys as published files store them, one a column, `[D, M]`.
+  var stored: Tensor { Self.transposed(keys) }
+
+  /// Takes over stored keys and the position; anything of another size is left alone.
+  func restore(_ stored: [Float]?, position: [Float]?) {
+    guard let stored, stored.count == keys.elementCount, let position = position?.first else {
+      return
+    }
+    let rows = Self.transposed(Tensor(stored, shape: [keys.shape[1], keys.shape[0]]))
+    keys.pointer.update(from: rows.pointer, count: rows.elementCount)
+    self.position = Int(position)
+  }
+
+  private static func transposed(_ matrix: Tensor) -> Tensor {
+    let (rows, columns) = (matrix.shape[0], matrix.shape[1])
+    let result = Tensor(uninitialized: [columns, rows])
+    for row in 0..<rows {
+      for column in 0..<columns {
+        result.pointer[column * rows + row] = matrix.pointer[row * columns + column]
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,157 @@
+/// The views of one step's images, and what they should be when that is known.
+public struct PretrainingBatch {
+  /// One tensor a view, `[N, 3, S, S]`; views may differ in size.
+  public let views: [Tensor]
+  /// Target distributions over the classes, `[N, K]`, for supervised training.
+  public let targets: Tensor?
+
+  /// Collects the views of a step.
+  public init(views: [Tensor], targets: Tensor? = nil) {
+    self.views = views
+    self.targets = targets
+  }
+
+  /// Images, not views.
+  public var count: Int { views[0].shape[0] }
+}
+
+/// Where in a run a step lies.
+public struct StepPosition: Sendable {
+  /// The optimiser's step, from 0.
+  public let step: Int
+  /// The epoch, from 0.
+  public let epoch: Int
+  /// Images that go through a network at once; passes without gradients are cut the same way.
+  public let chunkSize: Int
+
+  /// Names a step.
+  public init(step: Int, epoch: Int, chunkSize: Int = .max) {
+    self.step = step
+    self.epoch = epoch
+    self.chunkSize = chunkSize
+  }
+}
+
+/// What a method made of its last step, for judging the health of a run.
+public struct StepObservation {
+  /// Unit-length outputs of the trained network, one row an image.
+  public let queries: Tensor
+  /// Unit-length outputs that they should agree with, row by row; nil without pairs.
+  public let keys: Tensor?
+}
+
+/// A way of training a backbone: networks, loss, and what happens around an update.
+///
+/// A step is cut where its memory can be: the features of all views first (in pieces when a batch
+/// does not fit), then heads and loss over the whole batch, so that batch statistics, queues and
+/// negatives are those of the whole batch whatever the pieces are.
+public protocol PretrainingMethod: Module {
+  /// The backbone that gradients train.
+  var encoder: any Backbone { get }
+  /// The backbone that the method's authors evaluate.
+  var publishedBranch: CheckpointBranch { get }
+  /// That backbone.
+  var publishedEncoder: any Backbone { get }
+  /// Which views go through `encoder`.
+  var onlineViews: [Int] { get }
+  /// Drop-path rate of the online passes.
+  var dropPathRate: Float { get }
+  /// Forward passes of the target network an image, for the count of operations.
+  var targetViews: [Int] { get }
+  /// Everything that the optimiser trains, by checkpoint key.
+  func visitTrained(_ visit: (String, Tensor) -> Void)
+  /// Pairs of a moving average and what it follows; empty without a target network.
+  var followed: [(target: Tensor, online: Tensor)] { get }
+  /// The target's momentum at one step.
+  func momentum(step: Int) -> Double
+
+  /// The loss of one batch; moves targets and queues that move before the update.
+  ///
+  /// - Parameters:
+  ///   - features: `[N, D]` for each of `onlineViews`, from the online encoder.
+  ///   - batch: The views themselves, for the target network.
+  func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition) -> Tensor
+  /// Called between the backward pass and the update.
+  func willUpdate(at position: StepPosition)
+  /// Called after the update.
+  func didUpdate(at position: StepPosition)
+  /// The outputs of the last step.
+  var observation: StepObservation? { get }
+  /// Takes over queues, centres and running statistics from a stored state.
+  func restoreBuffers(_ stored: (String) -> [Float]?)
+}
+
+extension PretrainingMethod {
+  public var publishedBranch: CheckpointBranch { .online }
+  public var publishedEncoder: any Backbone { encoder }
+  public func willUpdate(at position: StepPosition) {}
+  public func didUpdate(at position: StepPosition) {}
+
+  /// θ_target ← m·θ_target + (1 − m)·θ_online for every followed parameter.
+  ///
+  /// Parameters alone are averaged: running statistics belong to each network. With several
+  /// processes every one computes the same average, so nothing is exchanged here.
+  func moveTarget(step: Int) {
+    let momentum = Float(momentum(step: step))
+    for (target, online) in followed {
+      moveAverage(target, towards: online, momentum: momentum)
+    }
+  }
+
+  /// What the optimiser trains, with the decay that the rule gives it.
+  public func optimizedParameters(
+    weightDecay: Float, rule: WeightDecayRule
+  ) -> [OptimizedParameter] {
+    var list: [OptimizedParameter] = []
+    visitTrained { key, tensor in
+      guard tensor.requiresGradient else { return }
+      let decays = rule.decays(key: key, shape: tensor.shape)
+      list.append(
+        OptimizedParameter(
+          key: key, tensor: tensor, weightDecay: decays ? weightDecay : 0,
+          isAdapted: WeightDecayRule.matrices.decays(key: key, shape: tensor.shape)))
+    }
+    return list
+  }
+}
+
+/// Which parameters a recipe's weight decay reaches.
+public enum WeightDecayRule: String, Sendable, CaseIterable {
+  /// All of them.
+  case all
+  /// All but one-dimensional tensors and biases.
+  case matrices
+  /// As `matrices`, sparing bias tables, position embeddings and the class token, too.
+  case matricesWithoutPositions = "matrices-without-positions"
+
+  /// Whether a parameter decays.
+  public func decays(key: String, shape: [Int]) -> Bool {
+    if self == .all { return true }
+    if shape.count == 1 || key.hasSuffix(".bias") { return false }
+    guard self == .matricesWithoutPositions else { return true }
+    let spared = ["relative_position_bias_table", "pos_embed", "cls_token"]
+    return !spared.contains { key.hasSuffix($0) }
+  }
+}
+
+/// Features of a view without gradients, in pieces of at most `chunkSize` images.
+func encoded(_ view: Tensor, by encoder: any Backbone, chunkSize: Int) -> Tensor {
+  let count = view.shape[0]
+  guard chunkSize < count else { return encoder.features(view) }
+  return concatenated(
+    stride(from: 0, to: count, by: chunkSize).map { first in
+      encoder.features(rows(view, first..<min(count, first + chunkSize)))
+    })
+}
+
+/// Makes the parameters of one module those of another.
+func copyValues(from source: some Module, to target: some Module) {
+  for (from, to) in zip(source.parameters, target.parameters) {
+    to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+  }
+}
+
+/// Pairs the parameters of two modules of one structure.
+func pairs(_ target: some Module, _ online: some Module) -> [(target: Tensor, online: Tensor)] {
+  zip(target.parameters, online.parameters).map { ($0.tensor, $1.tensor) }
+}
