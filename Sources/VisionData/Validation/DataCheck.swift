@@ -100,6 +100,7 @@ public struct DataCheck: Sendable {
   struct Outcome: Sendable {
     var findings: [DataFinding] = []
     var hash: String?
+    var header: ImageHeader?
   }
 
   private final class Results: Sendable {
@@ -172,6 +173,7 @@ public struct DataCheck: Sendable {
     if isFull { outcome.hash = bytes.withUnsafeBytes { SHA256.digest($0) } }
     do throws(ImageError) {
       let header = try ImageFile.inspect(bytes: bytes, name: relative)
+      outcome.header = header
       let ending = (path as NSString).pathExtension.lowercased()
       let fits = header.format == .png ? ending == "png" : ["jpg", "jpeg"].contains(ending)
       if !fits {

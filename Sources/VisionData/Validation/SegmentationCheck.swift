@@ -12,7 +12,8 @@ public struct SegmentationCheck: Sendable {
   /// - Parameters:
   ///   - classes: The class table, as for `SegmentationClasses.find`.
   ///   - labels: How maps store classes; nil for what the table says.
-  ///   - depth: The quick check opens 256 pairs, the full one all.
+  ///   - depth: Every map is read and the header of every image; the full check also decodes the
+  ///     images and compares their bytes.
   public init(
     root: String, classes: String = "", labels: LabelEncoding.Kind? = nil, depth: DataCheck.Depth
   ) {
@@ -54,19 +55,18 @@ public struct SegmentationCheck: Sendable {
         report.findings.append(finding(error, rule: "layout/missing"))
       }
     }
-    let wanted = depth == .full ? pairs.count : min(pairs.count, DataCheck.quickSampleSize)
-    let sample = (0..<wanted).map { pairs[$0 * pairs.count / wanted] }
-    report.openedCount = wanted
+    report.openedCount = pairs.count
     let isFull = depth == .full
     let encoding = table?.encoding
-    let outcomes = survey(wanted, threadCount: threadCount, progress: progress) { index in
+    let sample = pairs
+    let outcomes = survey(pairs.count, threadCount: threadCount, progress: progress) { index in
       sample[index].examine(encoding, isFull: isFull)
     }
     for outcome in outcomes { report.findings += outcome.findings }
     if let table {
-      report.findings += SegmentationStatistics(sample, outcomes, table).findings(isFull: isFull)
+      report.findings += SegmentationStatistics(pairs, outcomes, table).findings()
     }
-    if isFull { report.findings += duplicates(sample, outcomes) }
+    if isFull { report.findings += duplicates(pairs, outcomes) }
     report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     return report
   }
@@ -86,7 +86,7 @@ public struct SegmentationCheck: Sendable {
 
   private func fingerprint() -> String {
     var hash = SHA256()
-    hash.update("segmentation 1 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
+    hash.update("segmentation 2 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
     for top in ["images", "annotations"] {
       for file in (try? SegmentationListing.files(root + "/" + top)) ?? [] {
         hash.update("\(top)/\(file) \(Self.stamp("\(root)/\(top)/\(file)"))\n")

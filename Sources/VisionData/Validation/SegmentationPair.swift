@@ -53,7 +53,7 @@ struct SegmentationPair: Sendable {
         "unpack it again or remove it with its image")
       return outcome
     }
-    if let image = try? ImageFile.inspect(path: folder.imagePath(index)),
+    if let image = picture.header,
       image.width != map.width || image.height != map.height
     {
       let isTurned = image.width == map.height && image.height == map.width
@@ -126,10 +126,9 @@ struct SegmentationStatistics {
     }
   }
 
-  func findings(isFull: Bool) -> [DataFinding] {
+  func findings() -> [DataFinding] {
     var findings: [DataFinding] = []
     if let finding = shift() { findings.append(finding) }
-    guard isFull else { return findings }
     for (split, total) in totals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let absent = (0..<table.count).filter {
         total.counts[Int(table.encoding.storedValue(of: UInt8($0)))] == 0

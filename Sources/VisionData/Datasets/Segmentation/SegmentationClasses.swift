@@ -149,10 +149,12 @@ extension SegmentationClasses {
 
   /// The table of a data set: its `classes.json`, or ADE20K's where the folder is one.
   ///
-  /// - Parameter choice: `ade20k`, `cityscapes` or the path of a table; empty looks in the folder.
+  /// - Parameters:
+  ///   - choice: `ade20k`, `cityscapes` or the path of a table; empty looks in the folders.
+  ///   - roots: Folders that may be the data set's, the likeliest first.
   /// - Throws: `DatasetError` when there is none, or it cannot be read.
   public static func find(
-    _ choice: String = "", root: String
+    _ choice: String = "", roots: [String]
   ) throws(DatasetError) -> SegmentationClasses {
     switch choice {
     case "ade20k": return .ade20k
@@ -160,15 +162,26 @@ extension SegmentationClasses {
     case "": break
     default: return try SegmentationClasses(path: choice)
     }
-    let path = root + "/classes.json"
-    if FileManager.default.fileExists(atPath: path) { return try SegmentationClasses(path: path) }
-    let marks = ["/objectInfo150.txt", "/objectInfo150.csv", "/sceneCategories.txt"]
-    if marks.contains(where: { FileManager.default.fileExists(atPath: root + $0) }) {
-      return .ade20k
+    let marks = ["objectInfo150.txt", "objectInfo150.csv", "sceneCategories.txt"]
+    for root in roots {
+      let path = root + "/classes.json"
+      if FileManager.default.fileExists(atPath: path) { return try SegmentationClasses(path: path) }
+      if marks.contains(where: { FileManager.default.fileExists(atPath: "\(root)/\($0)") }) {
+        return .ade20k
+      }
     }
     throw DatasetError(
-      path: path, problem: "does not exist",
+      path: (roots.first ?? ".") + "/classes.json", problem: "does not exist",
       remedy: "put a class table there, or name one with --classes (ade20k, cityscapes or a file)",
       exitCode: .missingFile)
+  }
+
+  /// As above with one folder.
+  ///
+  /// - Throws: `DatasetError` when there is no table, or it cannot be read.
+  public static func find(
+    _ choice: String = "", root: String
+  ) throws(DatasetError) -> SegmentationClasses {
+    try find(choice, roots: [root])
   }
 }
