@@ -39,7 +39,7 @@ final class FeaturePyramid: Module {
         merged[level - 1], nearestResized(merged[level], height: target[1], width: target[2]))
     }
     var maps = zip(outputs, merged).map { $0($1) }
-    if let top = maps.last { maps.append(everyOther(top)) }
+    if let top = maps.last { maps.append(subsampled(top, stride: 2)) }
     return maps
   }
 
@@ -50,30 +50,5 @@ final class FeaturePyramid: Module {
     for (index, output) in outputs.enumerated() {
       output.visitParameters(prefix + "fpn_convs.\(index).conv.", visit)
     }
-  }
-}
-
-/// Rows and columns 0, 2, 4… of a map: max pooling of one place with stride two.
-private func everyOther(_ x: Tensor) -> Tensor {
-  let (batch, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-  let (rows, columns) = ((height + 1) / 2, (width + 1) / 2)
-  func forEachPlace(_ body: (_ small: Int, _ large: Int) -> Void) {
-    for image in 0..<batch {
-      for row in 0..<rows {
-        for column in 0..<columns {
-          body(
-            ((image * rows + row) * columns + column) * channels,
-            ((image * height + 2 * row) * width + 2 * column) * channels)
-        }
-      }
-    }
-  }
-  let out = Tensor(uninitialized: [batch, rows, columns, channels])
-  forEachPlace { (out.pointer + $0).update(from: x.pointer + $1, count: channels) }
-  let shape = x.shape
-  return recorded(out, inputs: [x]) { gradient in
-    let dx = Tensor(zeros: shape)
-    forEachPlace { (dx.pointer + $1).update(from: gradient.pointer + $0, count: channels) }
-    return [dx]
   }
 }
