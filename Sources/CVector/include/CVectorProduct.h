@@ -12,11 +12,12 @@ enum { CV_PRODUCT_ROWS = 4, CV_PRODUCT_VECTORS = 1 };
 // c[r][n] = (accumulate ? c[r][n] : 0) + sum over k of a(r, k) * b[k][n], r < 8, n < 32.
 //
 // The depth is cut into `panels` runs of `depth` steps: a(r, k) lies at
-// a[r * row_stride + (k / depth) * panel_stride + (k % depth) * step_stride];
-// b and c are dense with 32 columns. Sums run over k in order, one rounding a step.
-CV_INLINE void cv_product_8x32(const float *a, long row_stride, long step_stride,
-                               long panel_stride, long depth, long panels, const float *b,
-                               float *c, int accumulate) {
+// a[r * row_stride + (k / depth) * a_stride + (k % depth) * step_stride], row k of b at
+// b[(k / depth) * b_stride + (k % depth) * 32]; c is dense. Sums run over k in order, one rounding
+// a step.
+CV_INLINE void cv_product_8x32(const float *a, long row_stride, long step_stride, long a_stride,
+                               const float *b, long b_stride, long depth, long panels, float *c,
+                               int accumulate) {
 #pragma clang loop unroll(full)
   for (int row = 0; row < 8; row += CV_PRODUCT_ROWS) {
 #pragma clang loop unroll(full)
@@ -27,9 +28,9 @@ CV_INLINE void cv_product_8x32(const float *a, long row_stride, long step_stride
 #pragma clang loop unroll(full)
         for (int v = 0; v < CV_PRODUCT_VECTORS; v++)
           sums[r][v] = accumulate ? cv_load(c + (row + r) * 32 + column + 16 * v) : (cv_float16)0;
-      const float *bk = b + column;
       for (long panel = 0; panel < panels; panel++) {
-        const float *ak = a + row * row_stride + panel * panel_stride;
+        const float *ak = a + row * row_stride + panel * a_stride;
+        const float *bk = b + panel * b_stride + column;
 #pragma clang loop unroll_count(4)
         for (long k = 0; k < depth; k++) {
           cv_float16 bv[CV_PRODUCT_VECTORS];

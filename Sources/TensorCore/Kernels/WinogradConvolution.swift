@@ -4,9 +4,9 @@ import VectorMath
 ///
 /// The map is cut into tiles of 4x4 outputs, which see 6x6 inputs. Blocks of tiles go through
 /// three steps, each shared out to the threads: inputs to 36 points a tile, 36 matrix products
-/// over the channels, points to outputs. All scratch lies in panels of 32 channels,
-/// `[36, C / 32, tiles, 32]`, which the transforms write and the products read in order. Weights
-/// are transformed inside the products, a piece at a time, and never stored whole.
+/// over the channels, points to outputs. All scratch lies in cells of eight tiles and 32 channels,
+/// `[36, tiles / 8, C / 32, 8, 32]`, which the transforms write and the products read in order.
+/// Weights are transformed inside the products, a piece at a time, and never stored whole.
 ///
 /// Letters: `B` images, `H`x`W` pixels, `I` channels in, `O` channels out, both multiples of 32.
 struct WinogradConvolution {
@@ -92,39 +92,28 @@ struct WinogradConvolution {
     guard tileCount > 0 else { return }
     let chunk = min(Self.chunk, inputs)
     let size = blockSize(channels: chunk + outputs)
-    // 32 floats more a point keep the 36 points of a tile out of one set of the cache.
-    let inputStride = chunk * size + 32
-    let outputStride = outputs * size + 32
-    let points = Tensor(zeros: [36, inputStride])
-    let sums = Tensor(uninitialized: [36, outputStride])
-    let zeros = Tensor(zeros: [max(inputs, outputs)])
+    let points = WinogradPointBlock(tiles: size, channels: chunk)
+    let sums = WinogradPointBlock(tiles: size, channels: outputs)
     let group = size >= 64 && outputs % 64 == 0 ? 2 : 1
     for first in stride(from: 0, to: tileCount, by: size) {
       let tiles = first..<min(tileCount, first + size)
       for start in stride(from: 0, to: inputs, by: chunk) {
         let channels = start..<min(inputs, start + chunk)
-        transform(
-          x, channels: inputs, tiles: tiles, range: channels, zeros: zeros.pointer,
-          into: points.pointer, stride: inputStride, rows: size)
+        transform(x, tiles: tiles, channels: channels, into: points)
         ThreadPool.shared.forEach(6 * outputs / (32 * group)) { item in
           multiply(
             row: item % 6, panels: item / 6 * group..<(item / 6 + 1) * group, channels: channels,
-            weights: packed.pointer, points: points.pointer, stride: inputStride,
-            into: sums.pointer, outputStride: outputStride, size: size,
-            rows: (tiles.count + 7) & ~7)
+            weights: packed.pointer, points: points, into: sums, groups: (tiles.count + 7) / 8)
         }
       }
-      store(
-        sums.pointer, stride: outputStride, tiles: tiles, size: size, bias: bias,
-        rectified: rectified, into: y)
+      store(sums, tiles: tiles, bias: bias, rectified: rectified, into: y)
     }
   }
 
   /// One row of six points of some output panels: products over a range of input channels.
   private func multiply(
     row: Int, panels: Range<Int>, channels: Range<Int>, weights: UnsafePointer<Float>,
-    points: UnsafePointer<Float>, stride: Int, into sums: UnsafeMutablePointer<Float>,
-    outputStride: Int, size: Int, rows: Int
+    points: WinogradPointBlock, into sums: WinogradPointBlock, groups: Int
   ) {
     let count = channels.count
     let transformed = Tensor(uninitialized: [panels.count, 6, count, 32])
@@ -133,28 +122,27 @@ struct WinogradConvolution {
         weights + (panel * inputs + channels.lowerBound) * 288, row: row, count: count,
         into: transformed.pointer + index * 192 * count)
     }
-    for column in 0..<6 {
-      let point = 6 * row + column
+    for point in 6 * row..<6 * row + 6 {
       for (index, panel) in panels.enumerated() {
         Self.product(
-          points + point * stride, panelStride: size * 32, depth: count,
-          weights: transformed.pointer + (index * 6 + column) * count * 32,
-          into: sums + point * outputStride + panel * size * 32, rows: rows,
-          accumulates: channels.lowerBound > 0)
+          points.pointer + point * points.stride, groupStride: points.groupStride, depth: count,
+          weights: transformed.pointer + (index * 6 + point - 6 * row) * count * 32,
+          into: sums.pointer + point * sums.stride + panel * 256, sumStride: sums.groupStride,
+          groups: groups, accumulates: channels.lowerBound > 0)
       }
     }
   }
 
-  /// `[rows, depth]` points in panels times `[depth, 32]` weights.
+  /// Points of `groups` times eight tiles times `[depth, 32]` weights.
   @inline(never)
   private static func product(
-    _ points: UnsafePointer<Float>, panelStride: Int, depth: Int, weights: UnsafePointer<Float>,
-    into sums: UnsafeMutablePointer<Float>, rows: Int, accumulates: Bool
+    _ points: UnsafePointer<Float>, groupStride: Int, depth: Int, weights: UnsafePointer<Float>,
+    into sums: UnsafeMutablePointer<Float>, sumStride: Int, groups: Int, accumulates: Bool
   ) {
-    for row in stride(from: 0, to: rows, by: 8) {
+    for group in 0..<groups {
       cv_product_8x32(
-        points + row * 32, 32, 1, panelStride, 32, depth / 32, weights, sums + row * 32,
-        accumulates ? 1 : 0)
+        points + group * groupStride, 32, 1, 256, weights, 1024, 32, depth / 32,
+        sums + group * sumStride, accumulates ? 1 : 0)
     }
   }
 
@@ -165,37 +153,32 @@ struct WinogradConvolution {
     _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, shape: [Int]
   ) -> Tensor {
     let gradient = Tensor(zeros: shape)
+    guard tileCount > 0 else { return gradient }
     // The sums of a group of input channels, at 144 bytes a weight, stay below 40 MiB.
     let group = max(32, min(inputs, (40 << 20) / (144 * outputs) & ~31))
-    let zeros = Tensor(zeros: [max(inputs, outputs)])
     let size = blockSize(channels: group + outputs)
-    let inputStride = group * size + 32
-    let outputStride = outputs * size + 32
+    let points = WinogradPointBlock(tiles: size, channels: group)
+    let gradients = WinogradPointBlock(tiles: size, channels: outputs)
     let sumStride = outputs * group + 32
-    let points = Tensor(uninitialized: [36, inputStride])
-    let gradientPoints = Tensor(uninitialized: [36, outputStride])
     let sums = Tensor(uninitialized: [36, sumStride])
     for start in stride(from: 0, to: inputs, by: group) {
       let channels = start..<min(inputs, start + group)
       let panels = channels.count / 32
       // Several items a point, so that many threads find work.
       let parts = min(4, panels)
-      for first in stride(from: 0, to: max(1, tileCount), by: size) {
+      for first in stride(from: 0, to: tileCount, by: size) {
         let tiles = first..<min(tileCount, first + size)
-        transform(
-          x, channels: inputs, tiles: tiles, range: channels, zeros: zeros.pointer,
-          into: points.pointer, stride: inputStride, rows: size)
-        transformGradient(
-          dy, tiles: tiles, zeros: zeros.pointer, into: gradientPoints.pointer,
-          stride: outputStride, rows: size)
+        transform(x, tiles: tiles, channels: channels, into: points)
+        transformGradient(dy, tiles: tiles, into: gradients)
         ThreadPool.shared.forEach(36 * parts) { item in
           let (point, part) = (item / parts, item % parts)
           for panel in part * panels / parts..<(part + 1) * panels / parts {
             Self.outerProduct(
-              gradientPoints.pointer + point * outputStride, outputs: outputs, size: size,
-              points: points.pointer + point * inputStride + panel * size * 32,
-              into: sums.pointer + point * sumStride + panel * outputs * 32, depth: tiles.count,
-              accumulates: first > 0)
+              gradients.pointer + point * gradients.stride, gradientStride: gradients.groupStride,
+              outputs: outputs, points: points.pointer + point * points.stride + panel * 256,
+              pointStride: points.groupStride,
+              into: sums.pointer + point * sumStride + panel * outputs * 32,
+              groups: (tiles.count + 7) / 8, accumulates: first > 0)
           }
         }
       }
@@ -207,13 +190,14 @@ struct WinogradConvolution {
   /// Sums over tiles of gradient points times input points, `[outputs, 32]`.
   @inline(never)
   private static func outerProduct(
-    _ gradients: UnsafePointer<Float>, outputs: Int, size: Int, points: UnsafePointer<Float>,
-    into sums: UnsafeMutablePointer<Float>, depth: Int, accumulates: Bool
+    _ gradients: UnsafePointer<Float>, gradientStride: Int, outputs: Int,
+    points: UnsafePointer<Float>, pointStride: Int, into sums: UnsafeMutablePointer<Float>,
+    groups: Int, accumulates: Bool
   ) {
     for output in stride(from: 0, to: outputs, by: 8) {
       cv_product_8x32(
-        gradients + output / 32 * size * 32 + output % 32, 1, 32, 0, depth, 1, points,
-        sums + output * 32, accumulates ? 1 : 0)
+        gradients + output / 32 * 256 + output % 32, 1, 32, gradientStride, points, pointStride,
+        8, groups, sums + output * 32, accumulates ? 1 : 0)
     }
   }
 
@@ -248,26 +232,30 @@ struct WinogradConvolution {
 
   /// Points of the 6x6 patches of some tiles, for a range of channels.
   private func transform(
-    _ x: UnsafePointer<Float>, channels: Int, tiles: Range<Int>, range: Range<Int>,
-    zeros: UnsafePointer<Float>, into points: UnsafeMutablePointer<Float>, stride: Int, rows: Int
+    _ x: UnsafePointer<Float>, tiles: Range<Int>, channels: Range<Int>,
+    into points: WinogradPointBlock
   ) {
-    forEachGroup(tiles) { group in
+    let zeros = Tensor(zeros: [inputs])
+    forEachGroup(tiles) { index, group in
       withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: 8 * 36) { table in
-        guard let pixels = table.baseAddress else { return }
-        for (index, tile) in group.enumerated() {
+        // Pixels beyond the map, and tiles that fill up the last group, are zeros.
+        table.initialize(repeating: UnsafePointer(zeros.pointer))
+        for tile in group {
           let (image, top, left) = origin(of: tile)
-          for point in 0..<36 {
-            let (row, column) = (top - 1 + point / 6, left - 1 + point % 6)
-            let isInside = 0 <= row && row < height && 0 <= column && column < width
-            pixels[index * 36 + point] =
-              isInside ? x + ((image * height + row) * width + column) * channels : zeros
+          let entries = (tile - group.lowerBound) * 36
+          for row in max(0, top - 1)..<min(height, top + 5) {
+            for column in max(0, left - 1)..<min(width, left + 5) {
+              table[entries + 6 * (row - top + 1) + column - left + 1] =
+                x + ((image * height + row) * width + column) * inputs
+            }
           }
         }
-        let at = points + (group.lowerBound - tiles.lowerBound) * 32
-        for panel in 0..<range.count / 32 {
+        guard let pixels = UnsafePointer(table.baseAddress) else { return }
+        let at = points.pointer + index * points.groupStride
+        for panel in 0..<channels.count / 32 {
           WinogradTransforms.input(
-            pixels, tiles: group.count, offset: range.lowerBound + panel * 32,
-            into: at + panel * rows * 32, stride: stride)
+            pixels, tiles: 8, offset: channels.lowerBound + panel * 32, into: at + panel * 256,
+            stride: points.stride)
         }
       }
     }
@@ -275,26 +263,18 @@ struct WinogradConvolution {
 
   /// Points of the 4x4 output gradients of some tiles.
   private func transformGradient(
-    _ dy: UnsafePointer<Float>, tiles: Range<Int>, zeros: UnsafePointer<Float>,
-    into points: UnsafeMutablePointer<Float>, stride: Int, rows: Int
+    _ dy: UnsafePointer<Float>, tiles: Range<Int>, into points: WinogradPointBlock
   ) {
-    forEachGroup(tiles) { group in
+    let zeros = Tensor(zeros: [outputs])
+    forEachGroup(tiles) { index, group in
       withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: 8 * 16) { table in
-        guard let pixels = table.baseAddress else { return }
-        for (index, tile) in group.enumerated() {
-          let (image, top, left) = origin(of: tile)
-          for point in 0..<16 {
-            let (row, column) = (top + point / 4, left + point % 4)
-            pixels[index * 16 + point] =
-              row < height && column < width
-              ? dy + ((image * height + row) * width + column) * outputs : zeros
-          }
-        }
-        let at = points + (group.lowerBound - tiles.lowerBound) * 32
+        table.initialize(repeating: UnsafePointer(zeros.pointer))
+        forEachOutput(of: group) { entry, pixel in table[entry] = dy + pixel * outputs }
+        guard let pixels = UnsafePointer(table.baseAddress) else { return }
+        let at = points.pointer + index * points.groupStride
         for panel in 0..<outputs / 32 {
           WinogradTransforms.gradient(
-            pixels, tiles: group.count, offset: panel * 32, into: at + panel * rows * 32,
-            stride: stride)
+            pixels, tiles: 8, offset: panel * 32, into: at + panel * 256, stride: points.stride)
         }
       }
     }
@@ -302,39 +282,65 @@ struct WinogradConvolution {
 
   /// Turns the points of some tiles into output pixels.
   private func store(
-    _ sums: UnsafePointer<Float>, stride: Int, tiles: Range<Int>, size: Int,
-    bias: UnsafePointer<Float>, rectified: Bool, into y: UnsafeMutablePointer<Float>
+    _ sums: WinogradPointBlock, tiles: Range<Int>, bias: UnsafePointer<Float>, rectified: Bool,
+    into y: UnsafeMutablePointer<Float>
   ) {
-    forEachGroup(tiles) { group in
+    forEachGroup(tiles) { index, group in
       // Outputs beyond the map's edge go to a dump.
       let dump = Tensor(uninitialized: [outputs])
       withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>.self, capacity: 8 * 16) {
         table in
-        guard let pixels = table.baseAddress else { return }
-        for (index, tile) in group.enumerated() {
-          let (image, top, left) = origin(of: tile)
-          for point in 0..<16 {
-            let (row, column) = (top + point / 4, left + point % 4)
-            pixels[index * 16 + point] =
-              row < height && column < width
-              ? y + ((image * height + row) * width + column) * outputs : dump.pointer
-          }
-        }
-        let at = sums + (group.lowerBound - tiles.lowerBound) * 32
+        table.initialize(repeating: dump.pointer)
+        forEachOutput(of: group) { entry, pixel in table[entry] = y + pixel * outputs }
+        guard let pixels = UnsafePointer(table.baseAddress) else { return }
+        let at = sums.pointer + index * sums.groupStride
         for panel in 0..<outputs / 32 {
           WinogradTransforms.output(
-            at + panel * size * 32, stride: stride, tiles: group.count, bias: bias + panel * 32,
+            at + panel * 256, stride: sums.stride, tiles: group.count, bias: bias + panel * 32,
             floor: rectified ? 0 : -.infinity, into: pixels, offset: panel * 32)
         }
       }
     }
   }
 
-  /// Shares out tiles in groups of eight.
-  private func forEachGroup(_ tiles: Range<Int>, _ body: (Range<Int>) -> Void) {
-    ThreadPool.shared.forEach((tiles.count + 7) / 8) { index in
-      let first = tiles.lowerBound + index * 8
-      body(first..<min(tiles.upperBound, first + 8))
+  /// The 4x4 outputs of some tiles that lie on the map, as (16 · tile + place, pixel).
+  @inline(__always)
+  private func forEachOutput(of group: Range<Int>, _ body: (Int, Int) -> Void) {
+    for tile in group {
+      let (image, top, left) = origin(of: tile)
+      for row in top..<min(height, top + 4) {
+        for column in left..<min(width, left + 4) {
+          body(
+            (tile - group.lowerBound) * 16 + 4 * (row - top) + column - left,
+            (image * height + row) * width + column)
+        }
+      }
     }
   }
+
+  /// Shares out tiles in groups of eight.
+  private func forEachGroup(_ tiles: Range<Int>, _ body: (Int, Range<Int>) -> Void) {
+    ThreadPool.shared.forEach((tiles.count + 7) / 8) { index in
+      let first = tiles.lowerBound + index * 8
+      body(index, first..<min(tiles.upperBound, first + 8))
+    }
+  }
+}
+
+/// The 36 points of a block of tiles, `[36, tiles / 8, C / 32, 8, 32]` with gaps.
+struct WinogradPointBlock {
+  /// Floats from one point to the next; not a multiple of a page, or the points of a tile would
+  /// share one set of the cache.
+  let stride: Int
+  /// Floats from one group of eight tiles to the next: an odd number of KiB, for the same reason.
+  let groupStride: Int
+  private let storage: Tensor
+
+  init(tiles: Int, channels: Int) {
+    groupStride = (channels / 32 | 1) * 256
+    stride = tiles / 8 * groupStride + 32
+    storage = Tensor(uninitialized: [36, stride])
+  }
+
+  var pointer: UnsafeMutablePointer<Float> { storage.pointer }
 }

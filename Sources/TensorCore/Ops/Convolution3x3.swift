@@ -90,12 +90,3 @@ private func withChannels(_ x: Tensor, _ channels: Int) -> Tensor {
   }
   return out
 }
-
-/// The gradient before a rectifier: that after it where the output is positive, else 0.
-func rectifierGradient(_ gradient: Tensor, output: Tensor) -> Tensor {
-  let dx = Tensor(uninitialized: output.shape)
-  RowBlocks.forEach(rows: dx.elementCount, columns: 1) { range in
-    for i in range { dx.pointer[i] = output.pointer[i] > 0 ? gradient.pointer[i] : 0 }
-  }
-  return dx
-}
