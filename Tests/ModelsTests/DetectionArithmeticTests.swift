@@ -128,7 +128,7 @@ struct DetectionArithmeticTests {
   func coding() throws {
     let reference = try Reference.load()
     let (from, to) = (boxes("from", 24), boxes("to", 24))
-    let coder = BoxCoder(0.1, 0.1, 0.2, 0.2)
+    let coder = BoxCoder(deviations: SIMD4(0.1, 0.1, 0.2, 0.2))
     let encoded = zip(from, to).map { coder.encode($1, relativeTo: $0) }
     expectClose(
       encoded.flatMap { [$0.x, $0.y, $0.z, $0.w] }, reference.encoded.flatMap { $0 },
@@ -145,7 +145,8 @@ struct DetectionArithmeticTests {
     expectBoxes(decoded(nil), reference.decoded, "decoded")
     expectBoxes(decoded((200, 240)), reference.clipped, "clipped")
     for (index, box) in from.enumerated() {
-      let back = coder.decode(encoded[index], relativeTo: box)
+      let back = CornerBox(
+        corners: coder.decoded(proposal: box.corners, deltas: encoded[index]))
       expectClose(
         corners(back), corners(to[index]).map(Double.init), relative: 1e-5, absolute: 1e-3,
         "round trip")
@@ -160,8 +161,7 @@ struct DetectionArithmeticTests {
     let labels = numbers("labels", 400).map { Int($0 * 5) }
     let candidates = boxes("candidates", 400)
     func kept(_ limit: Int) -> [Int] {
-      ClassAwareSuppression.keep(
-        candidates, scores: scores, labels: labels, threshold: 0.5, limit: limit)
+      suppressed(candidates, scores: scores, classes: labels, threshold: 0.5, limit: limit)
     }
     #expect(kept(.max) == reference.kept)
     #expect(kept(10) == Array(reference.kept.prefix(10)))
@@ -169,14 +169,14 @@ struct DetectionArithmeticTests {
     let point = CornerBox(3, 3, 3, 3)
     let halves = [CornerBox(0, 0, 2, 1), CornerBox(0, 0, 1, 1)]
     #expect(
-      ClassAwareSuppression.keep(
-        [point, point] + halves, scores: [1, 1, 1, 1], labels: [0, 0, 0, 0], threshold: 0.5,
+      suppressed(
+        [point, point] + halves, scores: [1, 1, 1, 1], classes: [0, 0, 0, 0], threshold: 0.5,
         limit: 9) == [0, 1, 2, 3])
   }
 
   @Test("Scores sort from high to low with signs, ties and NaN")
   func order() {
-    #expect(descendingOrder([-1, 2, .nan, 0, -0, 2, -.infinity]) == [1, 5, 3, 4, 0, 6, 2])
+    #expect(fallingOrder([-1, 2, .nan, 0, -0, 2, -.infinity]) == [1, 5, 3, 4, 0, 6, 2])
   }
 
   @Test("Proposals are the reference's, level by level and over all levels")
@@ -243,9 +243,10 @@ struct DetectionArithmeticTests {
     let reference = try Reference.load().giou
     let deltas = DeterministicFill.tensor("deltas", [24, 4], bound: 4)
     deltas.requiresGradient = true
+    let coder = BoxCoder(deviations: SIMD4(0.1, 0.1, 0.2, 0.2))
     let loss = generalizedIoULoss(
-      deltas, boxes: boxes("from", 24), targets: boxes("to", 24), coder: BoxCoder(0.1, 0.1, 0.2, 0.2),
-      factor: 1)
+      coder.decoded(proposals: boxes("from", 24).map(\.corners), deltas: deltas),
+      targets: boxes("to", 24).map(\.corners), normalizer: 1)
     expectClose([loss.item], [reference.loss], relative: 1e-5, absolute: 0, "loss")
     loss.backward()
     expectClose(

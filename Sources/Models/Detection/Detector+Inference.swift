@@ -107,8 +107,8 @@ extension Detector {
             label: label, score: score))
       }
     }
-    return ClassAwareSuppression.keep(
-      candidates.map(\.box), scores: candidates.map(\.score), labels: candidates.map(\.label),
+    return suppressed(
+      candidates.map(\.box), scores: candidates.map(\.score), classes: candidates.map(\.label),
       threshold: configuration.overlapThreshold, limit: configuration.detectionLimit
     ).map { candidates[$0] }
   }

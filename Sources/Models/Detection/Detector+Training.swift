@@ -84,17 +84,19 @@ extension Detector {
       first += sample.boxes.count
     }
     let rowCount = deltas.elementCount / 4
-    let picked = gatheredRows(deltas.reshaped(to: [rowCount, 4]), rows)
+    let picked = gathered(deltas.reshaped(to: [rowCount, 4]), rows: rows)
     switch configuration.boxLoss {
     case .absolute:
       let encoded = zip(boxes, targets).flatMap { box, target -> [Float] in
         let delta = stage.coder.encode(target, relativeTo: box)
         return [delta.x, delta.y, delta.z, delta.w]
       }
-      return summedDistance(picked, targets: encoded, beta: 0, factor: 1 / Float(count))
+      return l1Loss(
+        picked, targets: Tensor(encoded, shape: picked.shape), normalizer: Float(count))
     case .generalizedIoU(let weight):
+      let predicted = stage.coder.decoded(proposals: boxes.map(\.corners), deltas: picked)
       return generalizedIoULoss(
-        picked, boxes: boxes, targets: targets, coder: stage.coder, factor: weight / Float(count))
+        predicted, targets: targets.map(\.corners), normalizer: Float(count) / weight)
     }
   }
 
@@ -120,7 +122,8 @@ extension Detector {
           padded: batch.paddedSizes[image], to: out + index * side * side)
       }
     }
-    return summedBinaryCrossEntropy(logits, targets: targets, factor: 1 / Float(targets.count))
+    return binaryCrossEntropyWithLogits(
+      logits, targets: Tensor(targets, shape: logits.shape), normalizer: Float(targets.count))
   }
 
   /// The boxes that the next stage starts from: those of this stage's regions, without the objects'

@@ -80,7 +80,7 @@ public struct DetectorConfiguration: Sendable, Hashable {
       Stage(
         assigner: MaxIoUAssigner(
           positive: 0.5, negative: 0.5, minimumPositive: 0.5, matchesLowQuality: true),
-        coder: BoxCoder(0.1, 0.1, 0.2, 0.2), lossWeight: 1)
+        coder: BoxCoder(deviations: SIMD4(0.1, 0.1, 0.2, 0.2)), lossWeight: 1)
     ],
     anchorBorder: -1, anchorBeta: 0,
     trainingProposals: ProposalSelection(perLevel: 2000, perImage: 1000))
@@ -93,7 +93,7 @@ public struct DetectorConfiguration: Sendable, Hashable {
         assigner: MaxIoUAssigner(
           positive: threshold, negative: threshold, minimumPositive: threshold,
           matchesLowQuality: false),
-        coder: BoxCoder(x, x, size, size), lossWeight: weight)
+        coder: BoxCoder(deviations: SIMD4(x, x, size, size)), lossWeight: weight)
     }
     return DetectorConfiguration(
       name: "Cascade Mask R-CNN", boxHead: .fourConvolutions,

@@ -1,11 +1,3 @@
-/// A box of one image of a batch.
-struct Region {
-  /// Position of the image in the batch.
-  var image: Int
-  /// The box in the network's input pixels.
-  var box: CornerBox
-}
-
 /// Reads regions of fixed size from the pyramid level that suits each.
 ///
 /// Regions are cut out by aligned bilinear pooling with as many samples a cell as it has pixels.
@@ -40,16 +32,11 @@ struct RegionFeatures {
       }
     }
     guard parts.count > 1 else { return parts[0] }
-    return gatheredRows(concatenated(parts), order)
+    return gathered(concatenated(parts), rows: order)
   }
 
   private func pooled(_ regions: [Region], from map: Tensor, stride: Int, size: Int) -> Tensor {
     regionAligned(
-      map,
-      regions: regions.map { region in
-        AlignedRegion(
-          image: region.image, x1: region.box.x1, y1: region.box.y1, x2: region.box.x2,
-          y2: region.box.y2)
-      }, outputSize: size, spatialScale: 1 / Float(stride), samplingRatio: 0, aligned: true)
+      map, regions: regions, height: size, width: size, spatialScale: 1 / Float(stride))
   }
 }

@@ -1,27 +1,3 @@
-/// Some rows of a matrix, in the given order; a row may be taken more than once.
-///
-/// - in: x `[R, …]`, `K` positions in 0..<R
-/// - out: `[K, …]`
-public func gatheredRows(_ x: Tensor, _ positions: [Int]) -> Tensor {
-  let rowCount = x.shape[0]
-  precondition(
-    positions.allSatisfy { 0 <= $0 && $0 < rowCount }, "positions must lie in 0..<\(rowCount)")
-  let width = x.elementCount / max(1, rowCount)
-  let out = Tensor(uninitialized: [positions.count] + x.shape.dropFirst())
-  for (row, position) in positions.enumerated() {
-    (out.pointer + row * width).update(from: x.pointer + position * width, count: width)
-  }
-  let shape = x.shape
-  return record(out, inputs: [x]) { gradient in
-    let dx = Tensor(zeros: shape)
-    for (row, position) in positions.enumerated() {
-      let target = dx.pointer + position * width
-      Kernels.add(target, gradient.pointer + row * width, into: target, count: width)
-    }
-    return [dx]
-  }
-}
-
 /// One channel of each sample of a channel-last map.
 ///
 /// - in: x `[N, …, C]`, one channel in 0..<C a sample

@@ -54,7 +54,7 @@ public struct ProposalSelection: Sendable, Hashable {
       let levelScores = level.logits.map { 1 / (1 + exp(-$0)) }
       let order =
         levelScores.count > perLevel
-        ? Array(descendingOrder(levelScores).prefix(perLevel)) : Array(levelScores.indices)
+        ? Array(fallingOrder(levelScores).prefix(perLevel)) : Array(levelScores.indices)
       for index in order {
         let box = coder.decode(
           at: level.deltas + 4 * index, relativeTo: level.anchors[index], within: size)
@@ -65,8 +65,8 @@ public struct ProposalSelection: Sendable, Hashable {
         labels.append(number)
       }
     }
-    return ClassAwareSuppression.keep(
-      boxes, scores: scores, labels: labels, threshold: threshold, limit: perImage
+    return suppressed(
+      boxes, scores: scores, classes: labels, threshold: threshold, limit: perImage
     ).map { boxes[$0] }
   }
 }

@@ -86,22 +86,26 @@ final class RegionProposalHead: Module {
         picked[place.level].addBackground(image * anchors[place.level].count + place.index)
       }
     }
-    let factor = 1 / Float(sampleCount)
     var objectness: [Tensor] = []
     var regression: [Tensor] = []
     for (level, picked) in zip(levels, picked) {
       if !picked.places.isEmpty {
         let count = level.logits.elementCount
         objectness.append(
-          summedBinaryCrossEntropy(
-            gatheredRows(level.logits.reshaped(to: [count, 1]), picked.places),
-            targets: picked.targets, factor: factor))
+          binaryCrossEntropyWithLogits(
+            gathered(level.logits.reshaped(to: [count, 1]), rows: picked.places),
+            targets: Tensor(picked.targets, shape: [picked.targets.count, 1]),
+            normalizer: Float(sampleCount)))
       }
       let count = level.deltas.elementCount / 4
+      let chosen = gathered(level.deltas.reshaped(to: [count, 4]), rows: picked.positives)
+      let targets = Tensor(picked.deltas, shape: chosen.shape)
       regression.append(
-        summedDistance(
-          gatheredRows(level.deltas.reshaped(to: [count, 4]), picked.positives),
-          targets: picked.deltas, beta: configuration.anchorBeta, factor: factor))
+        configuration.anchorBeta > 0
+          ? smoothL1Loss(
+            chosen, targets: targets, beta: configuration.anchorBeta,
+            normalizer: Float(sampleCount))
+          : l1Loss(chosen, targets: targets, normalizer: Float(sampleCount)))
     }
     return (total(objectness), total(regression))
   }
