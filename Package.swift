@@ -54,7 +54,7 @@ let package = Package(
     library("Layers", uses: ["TensorCore", "CounterRandom"]),
     library("FileSupport", uses: ["CFormats"]),
     library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport"]),
-    library("Models", uses: ["Layers", "FileSupport"]),
+    library("Models", uses: ["Layers", "FileSupport", "VisionData"]),
     library("Evaluation", uses: ["CounterRandom"]),
     library("Reporting", uses: ["Evaluation", "FileSupport"]),
     library("Harness", uses: ["Models", "VisionData", "Reporting"]),

@@ -9,7 +9,7 @@ import Foundation
 /// in continuous pixels.
 ///
 /// Source: mmdetection's DeltaXYWHBBoxCoder; Girshick et al., 2014, appendix C.
-public struct BoxCoder: Sendable {
+public struct BoxCoder: Sendable, Hashable {
   /// The deviations of dx, dy, dw and dh.
   public let deviations: SIMD4<Float>
   /// Both |dw| and |dh| are cut at ln(1000 / 16) in decoding.

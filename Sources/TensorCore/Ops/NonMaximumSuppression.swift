@@ -101,7 +101,16 @@ public func nonMaximumSuppressed(
   return Array(kept.prefix(limit))
 }
 
-/// The indices of the scores from the highest to the lowest, equal ones in the order given.
+/// The indices of the scores from the highest to the lowest, equal ones in the order given, NaN
+/// last.
 public func fallingOrder(_ scores: [Float]) -> [Int] {
-  scores.indices.sorted { scores[$0] != scores[$1] ? scores[$0] > scores[$1] : $0 < $1 }
+  precondition(scores.count <= Int(UInt32.max), "\(scores.count) scores are too many")
+  // Order-preserving integers sort faster than pairs, and carry the index as the tie rule.
+  var keys = scores.enumerated().map { index, score in
+    let bits = (score == 0 ? 0 : score).bitPattern
+    let rising = bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
+    return UInt64(score.isNaN ? UInt32.max : ~rising) << 32 | UInt64(index)
+  }
+  keys.sort()
+  return keys.map { Int($0 & 0xFFFF_FFFF) }
 }
