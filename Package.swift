@@ -23,10 +23,10 @@ func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: optimized)
 }
 
-func benchmark(_ name: String, folder: String) -> Target {
+func benchmark(_ name: String, folder: String, scripts: [String] = []) -> Target {
   .executableTarget(
     name: name, dependencies: ["Harness"], path: "Benchmarks/\(folder)",
-    exclude: ["README.md"], swiftSettings: optimized)
+    exclude: ["README.md"] + scripts, swiftSettings: optimized)
 }
 
 func tests(_ library: String, uses dependencies: [Target.Dependency] = []) -> Target {
@@ -54,13 +54,14 @@ let package = Package(
     library("Layers", uses: ["TensorCore", "CounterRandom"]),
     library("FileSupport", uses: ["CFormats"]),
     library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport"]),
-    library("Models", uses: ["Layers", "FileSupport"]),
+    library("Models", uses: ["Layers", "FileSupport", "VisionData"]),
     library("Evaluation", uses: ["CounterRandom"]),
     library("Reporting", uses: ["Evaluation", "FileSupport"]),
     library("Harness", uses: ["Models", "VisionData", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
-    benchmark("bench-pretrain", folder: "Pretrain"),
+    benchmark("bench-pretrain", folder: "Pretrain", scripts: ["compare_methods.sh"]),
+    benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
