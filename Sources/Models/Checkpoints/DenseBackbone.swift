@@ -8,7 +8,8 @@ extension SwinTransformer {
   @discardableResult
   public func takeWeights(of loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
     let source = Dictionary(
-      loaded.backbone.parameters.map { ($0.key, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+      loaded.backbone.parameters.map { ($0.key, $0.tensor) },
+      uniquingKeysWith: { first, _ in first })
     var missing: [String] = []
     for (key, tensor) in parameters {
       guard let values = source[key] else {

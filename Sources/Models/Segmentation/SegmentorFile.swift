@@ -33,7 +33,8 @@ public enum SegmentorFile {
     guard let configuration = configuration(of: stored) else {
       throw CheckpointError(
         path: path,
-        problem: "holds \(stored.count) tensors but not the heads of a UPerNet with a Swin backbone",
+        problem:
+          "holds \(stored.count) tensors but not the heads of a UPerNet with a Swin backbone",
         remedy: "give a segmentor checkpoint; a backbone goes to --backbone")
     }
     let segmentor = Segmentor(configuration, initializer: .blank)

@@ -67,7 +67,8 @@ final class UPerHead: Module {
     }
     var maps = zip(outputs, merged).map { $0($1) }
     maps.append(merged[merged.count - 1])
-    let union = concatenatedChannels([maps[0]] + maps.dropFirst().map { resized($0, like: maps[0]) })
+    let union = concatenatedChannels(
+      [maps[0]] + maps.dropFirst().map { resized($0, like: maps[0]) })
     return classifier(dropout(fusion(union)))
   }
 
