@@ -49,18 +49,21 @@ let package = Package(
       ]),
     // MARK: Libraries, lowest first
     library("CounterRandom", uses: []),
+    library("Threads", uses: []),
+    library("Masks", uses: []),
     library("VectorMath", uses: ["CVector"]),
-    library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom"]),
+    library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom", "Threads"]),
     library("Layers", uses: ["TensorCore", "CounterRandom"]),
     library("FileSupport", uses: ["CFormats"]),
-    library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport"]),
+    library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport", "Masks", "Threads"]),
     library("Models", uses: ["Layers", "FileSupport"]),
-    library("Evaluation", uses: ["CounterRandom"]),
+    library("Evaluation", uses: ["CounterRandom", "VisionData"]),
     library("Reporting", uses: ["Evaluation", "FileSupport"]),
     library("Harness", uses: ["Models", "VisionData", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-data", folder: "Data"),
+    benchmark("bench-coco", folder: "Coco"),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
@@ -68,7 +71,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
+    tests("CounterRandom"), tests("Masks"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
     tests("VisionData"),
     tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
   ],
