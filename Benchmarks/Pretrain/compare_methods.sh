@@ -3,7 +3,7 @@
 # initialisation beside them, by linear probe and kNN. Runs that are finished are not repeated.
 #
 #   DATA      folder with train and val        (default: the generated sample set)
-#   GFLOP     operations a method, in billions (default 34000: 120 epochs of MoBY on 960 images)
+#   GFLOP     operations a method, in billions (default 14000: 47 epochs of MoBY on 1000 images)
 #   METHODS   which methods                    (default: all)
 #   OUTPUT    where runs are kept              (default reports/runs)
 #   JOBS      methods trained at once, a thread each (default: one a core)
@@ -11,7 +11,7 @@ set -euo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 cd "$root"
 methods="${METHODS:-moby moco-v2 byol moco-v3 dino dino-multicrop supervised}"
-gflop="${GFLOP:-34000}"
+gflop="${GFLOP:-14000}"
 output="${OUTPUT:-reports/runs}"
 bin="${BIN:-.build/debug}"
 data=()
