@@ -1,7 +1,7 @@
 import Foundation
 import Models
 
-/// Measures the engine: matrix products, and Swin-T inference and training throughput.
+/// Measures the engine: matrix products, dense operations, Swin-T inference and training.
 ///
 /// Prints one JSON object a line. `Benchmarks/compare.sh` runs it beside PyTorch.
 @main
@@ -13,7 +13,7 @@ struct BenchKernels {
     }
     let arguments = Array(CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
-    let parts = ["sgemm", "convolution", "inference", "training", "moby", "all"]
+    let parts = ["sgemm", "dense", "inference", "training", "moby", "all"]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")
       FileHandle.standardError.write(
@@ -21,7 +21,7 @@ struct BenchKernels {
       exit(64)
     }
     if wanted == "all" || wanted == "sgemm" { matrixProducts() }
-    if wanted == "all" || wanted == "convolution" { DenseOperations.measureConvolutions() }
+    if wanted == "all" || wanted == "dense" { DenseOperations.measure() }
     if wanted == "all" || wanted == "inference" {
       for batch in [1, 8, 32] { inference(batch: batch) }
     }

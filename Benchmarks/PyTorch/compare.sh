@@ -21,4 +21,5 @@ done
 for part in inference training moby; do
   "$venv/bin/python" "$here/swin_throughput.py" --threads "$threads" --part "$part" >> "$out/theirs.jsonl"
 done
+"$venv/bin/python" "$here/dense_operations.py" --threads "$threads" >> "$out/theirs.jsonl"
 "$venv/bin/python" "$here/ratios.py" "$out"

@@ -1,7 +1,5 @@
 import Models
 
-extension LabelEncoding.Kind: OptionChoice {}
-
 /// The settings of `bench-ade20k`'s main job, each declared once.
 public struct SegmentationBenchmarkOptions: CommandOptions {
   var backbones: [String] = []
