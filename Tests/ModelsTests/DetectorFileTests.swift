@@ -20,7 +20,9 @@ struct DetectorFileTests {
     let found = loaded.detector.configuration
     #expect(found.classCount == 7 && found.stages.count == base.stages.count)
     #expect(found.backbone == .mini && found.channels == 32 && found.anchors.scale == 4)
-    for (a, b) in zip(detector.parameters + detector.buffers, loaded.detector.parameters + loaded.detector.buffers) {
+    for (a, b) in zip(
+      detector.parameters + detector.buffers, loaded.detector.parameters + loaded.detector.buffers)
+    {
       #expect(a.key == b.key && a.tensor.values == b.tensor.values)
     }
   }
@@ -59,7 +61,8 @@ struct DetectorFileTests {
     let missing = try detector.takeBackbone(try BackboneLoader.load(path: path, inputSize: 64))
     #expect(missing.sorted() == (0..<4).flatMap { ["norm\($0).bias", "norm\($0).weight"] })
     let taken = Dictionary(
-      detector.backbone.parameters.map { ($0.key, $0.tensor.values) }, uniquingKeysWith: { a, _ in a })
+      detector.backbone.parameters.map { ($0.key, $0.tensor.values) },
+      uniquingKeysWith: { a, _ in a })
     for (key, tensor) in network.parameters where !key.hasPrefix("norm.") {
       let values = try #require(taken[key])
       if values.count == tensor.elementCount { #expect(values == tensor.values, "\(key)") }

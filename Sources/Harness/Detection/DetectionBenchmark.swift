@@ -225,11 +225,13 @@ public struct DetectionBenchmark {
     }
     try run.synchronize("events.jsonl")
     try DetectorFile.write(
-      detector, metadata: [("recipe", recipe.name), ("classes", training.classNames.joined(separator: ","))],
+      detector,
+      metadata: [("recipe", recipe.name), ("classes", training.classNames.joined(separator: ","))],
       to: path)
     unlink(state)
     try run.write(
-      .object(["training seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10)]),
+      .object(["training seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10)]
+      ),
       to: "timing.json")
   }
 

@@ -128,7 +128,8 @@ public enum DetectorFile {
       depths.append(depth)
       heads.append(table[1])
     }
-    guard depths.count == 4, patch[0] > 0, heads.enumerated().allSatisfy({ (patch[0] << $0) % $1 == 0 })
+    guard depths.count == 4, patch[0] > 0,
+      heads.enumerated().allSatisfy({ (patch[0] << $0) % $1 == 0 })
     else { return nil }
     var configuration = base
     configuration.backbone = SwinConfiguration(
@@ -164,7 +165,8 @@ extension Detector {
   @discardableResult
   public func takeBackbone(_ loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
     let source = Dictionary(
-      loaded.backbone.parameters.map { ($0.key, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+      loaded.backbone.parameters.map { ($0.key, $0.tensor) },
+      uniquingKeysWith: { first, _ in first })
     var missing: [String] = []
     for (key, tensor) in backbone.parameters {
       guard let values = source[key] else {
