@@ -13,7 +13,7 @@ struct BenchKernels {
     }
     let arguments = Array(CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
-    let parts = ["sgemm", "convolution", "inference", "training", "all"]
+    let parts = ["sgemm", "convolution", "inference", "training", "moby", "all"]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")
       FileHandle.standardError.write(
@@ -27,6 +27,9 @@ struct BenchKernels {
     }
     if wanted == "all" || wanted == "training" {
       for batch in [8, 16] { training(batch: batch) }
+    }
+    if wanted == "all" || wanted == "moby" {
+      for batch in [8, 16] { pretraining(batch: batch) }
     }
   }
 
@@ -70,6 +73,25 @@ struct BenchKernels {
       optimizer.clearGradients()
     }
     report(["part": "training", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
+  }
+
+  /// A whole step of MoBY: four forward passes, two backward, target, queues, clipping, AdamW.
+  static func pretraining(batch: Int) {
+    var recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
+    recipe.batchSize = batch
+    let engine = PretrainingEngine(
+      recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
+      seed: 0)
+    let views = PretrainingBatch(
+      views: [1, 2].map {
+        Initializer(seed: $0).normal([batch, 3, 224, 224], key: "images")
+      })
+    var step = 0
+    let seconds = best {
+      _ = engine.step(views, step: step, epoch: 0)
+      step += 1
+    }
+    report(["part": "moby", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
   }
 
   /// The shortest of several runs after one to warm up; at least three, for about `seconds`.

@@ -86,7 +86,9 @@ public struct DetectionBenchmark {
     var identity = ["name": dataName, "test split": options.testSplit]
     for (name, set) in [("train", training), ("test", testing)] {
       guard let set else { continue }
-      identity[name] = SHA256.digest(try FileBytes(path: set.annotations.path).bytes)
+      identity[name] = try FileBytes.read(set.annotations.path).withUnsafeBytes {
+        SHA256.digest($0)
+      }
       identity["\(name) images"] = String(set.images.count)
     }
     identity["classes"] = String(testing.classCount)
@@ -148,7 +150,7 @@ public struct DetectionBenchmark {
         let loaded = try BackboneLoader.load(
           path: path, branch: options.branch, allowsPartial: options.allowsPartial)
         if !options.quiet { Console.error(loaded.report.summary) }
-        try detector.takeBackbone(loaded)
+        try detector.backbone.takeBackbone(loaded)
         identity["sha256"] = loaded.report.sha256
         identity["layout"] = loaded.report.layout
       }

@@ -83,6 +83,8 @@ extension PretrainingRecipe {
     isEpochwise = false
     dropPathRate = min(dropPathRate, 0.05)
     repeats = 1
+    // A short training of a small network does not need what keeps a long one from overfitting.
+    (usesRandAugment, mixup, cutmix, erasing) = (false, 0, 0, 0)
     if globalScale.lowerBound < 0.2 { globalScale = 0.2...1 }
   }
 

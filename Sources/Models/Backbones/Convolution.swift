@@ -31,13 +31,13 @@ final class Convolution3x3: Module {
 /// State keys: `weight [O, I, 1, 1]`, `bias [O]`.
 final class Convolution1x1: Module {
   let weight: Tensor
-  let bias: Tensor
+  let bias: Tensor?
 
-  init(weight: Tensor) {
+  init(weight: Tensor, hasBias: Bool = true) {
     self.weight = weight
-    bias = Tensor(zeros: [weight.shape[0]])
+    bias = hasBias ? Tensor(zeros: [weight.shape[0]]) : nil
     weight.requiresGradient = true
-    bias.requiresGradient = true
+    bias?.requiresGradient = true
   }
 
   /// `[…, I]` to `[…, O]`.
@@ -47,6 +47,6 @@ final class Convolution1x1: Module {
 
   func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     visit(prefix + "weight", weight)
-    visit(prefix + "bias", bias)
+    if let bias { visit(prefix + "bias", bias) }
   }
 }
