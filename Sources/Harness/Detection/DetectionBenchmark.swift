@@ -150,7 +150,7 @@ public struct DetectionBenchmark {
         let loaded = try BackboneLoader.load(
           path: path, branch: options.branch, allowsPartial: options.allowsPartial)
         if !options.quiet { Console.error(loaded.report.summary) }
-        try detector.backbone.takeBackbone(loaded)
+        try detector.takeBackbone(loaded)
         identity["sha256"] = loaded.report.sha256
         identity["layout"] = loaded.report.layout
       }
