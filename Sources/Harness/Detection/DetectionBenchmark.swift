@@ -214,10 +214,13 @@ public struct DetectionBenchmark {
     }
     let started = Date()
     let state = run.path + "/state.safetensors"
+    let logged = try run.rows("events.jsonl").last?["update"]?.intValue ?? -1
     try DetectorTraining(
       recipe: recipe, detector: detector, dataset: training, seed: UInt64(options.seed),
       statePath: state, key: key, label: "\(title): training"
     ).run { event in
+      // Updates after the last saved state are made again, to the same numbers.
+      guard event.update > logged else { return }
       var row: [String: JSONValue] = [
         "update": .integer(event.update), "loss": .number(Double(event.loss)),
         "learning_rate": .number(event.learningRate),
