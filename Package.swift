@@ -59,7 +59,7 @@ let package = Package(
     library("Models", uses: ["Layers", "FileSupport", "VisionData"]),
     library("Evaluation", uses: ["CounterRandom", "VisionData"]),
     library("Reporting", uses: ["Evaluation", "FileSupport"]),
-    library("Harness", uses: ["Models", "VisionData", "Reporting"]),
+    library("Harness", uses: ["Models", "VisionData", "Masks", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-pretrain", folder: "Pretrain", scripts: ["compare_methods.sh"]),

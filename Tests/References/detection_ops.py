@@ -216,12 +216,14 @@ def main():
         for r in regions]
 
     report["pasted"] = []
-    places = torch.cat([boxes("places", 6) * 0.25, torch.tensor([[-8.0, -3, 30.5, 70], [3, 4, 3.5, 4.5]])])
+    places = torch.cat([boxes("places", 6) * 0.25,
+                        torch.tensor([[-8.0, -3, 30.5, 70], [3, 4, 3.5, 4.5]])])
     for index, place in enumerate(places):
         coarse = numbers(f"grid{index}", 1, 1, 5, 5)
         grid = F.interpolate(coarse, size=(28, 28), mode="nearest")[0, 0]
         report["pasted"].append(runs(paste(grid, place, 48, 64)))
-    report["pasted"].append(runs(paste(torch.ones(28, 28), torch.tensor([4.3, 5.1, 40.2, 33.9]), 48, 64)))
+    whole = paste(torch.ones(28, 28), torch.tensor([4.3, 5.1, 40.2, 33.9]), 48, 64)
+    report["pasted"].append(runs(whole))
 
     deltas = torch.from_numpy(fill("deltas", (24, 4), 4.0)).double().requires_grad_()
     predicted = decode(a.double(), deltas, deviations)

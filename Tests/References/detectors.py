@@ -11,7 +11,7 @@ import torch.nn.functional as F
 import torchvision
 
 from backbones import samples, swin, swin_parameters
-from detection_ops import assign, decode, encode, giou_loss, mask_target, suppress
+from detection_ops import assign, base_anchors, decode, encode, giou_loss, mask_target, suppress
 from fill import fill, weight
 
 torch.set_num_threads(1)
@@ -49,8 +49,10 @@ def shapes(kind):
         for i, width in enumerate(widths):
             result |= {f"{box}shared_fcs.{i}.weight": (HIDDEN, width),
                        f"{box}shared_fcs.{i}.bias": (HIDDEN,)}
-        result |= {box + "fc_cls.weight": (CLASSES + 1, HIDDEN), box + "fc_cls.bias": (CLASSES + 1,),
-                   box + "fc_reg.weight": (4 * CLASSES, HIDDEN), box + "fc_reg.bias": (4 * CLASSES,)}
+        result |= {box + "fc_cls.weight": (CLASSES + 1, HIDDEN),
+                   box + "fc_cls.bias": (CLASSES + 1,),
+                   box + "fc_reg.weight": (4 * CLASSES, HIDDEN),
+                   box + "fc_reg.bias": (4 * CLASSES,)}
         for i in range(4):
             result |= {f"{mask}convs.{i}.conv.weight": (CHANNELS, CHANNELS, 3, 3),
                        f"{mask}convs.{i}.conv.bias": (CHANNELS,)}
@@ -66,7 +68,7 @@ def suffixes(kind):
 
 
 def target(image):
-    """Three objects in the first image, none in the second of its kind: fixed boxes, masks by rule."""
+    """Three objects in the first image, one in the second: fixed boxes, striped masks."""
     places = [[(10.0, 12, 60, 70), (55, 20, 110, 52), (5, 60, 40, 88)], [(20, 8, 77, 50)]][image]
     labels = [[1, 4, 0], [2]][image]
     height, width = SIZES[image]
@@ -79,7 +81,6 @@ def target(image):
 
 
 def anchors_of(stride, rows, columns):
-    from detection_ops import base_anchors
     y, x = torch.meshgrid(torch.arange(rows) * stride, torch.arange(columns) * stride,
                           indexing="ij")
     shift = torch.stack([x, y, x, y], -1).float().reshape(-1, 1, 4)
@@ -103,7 +104,8 @@ def pyramid(p, images):
 def rpn(p, maps):
     outputs = []
     for x in maps:
-        x = F.relu(F.conv2d(x, p["rpn_head.rpn_conv.weight"], p["rpn_head.rpn_conv.bias"], padding=1))
+        x = F.relu(F.conv2d(x, p["rpn_head.rpn_conv.weight"], p["rpn_head.rpn_conv.bias"],
+                            padding=1))
         logits = F.conv2d(x, p["rpn_head.rpn_cls.weight"], p["rpn_head.rpn_cls.bias"])
         deltas = F.conv2d(x, p["rpn_head.rpn_reg.weight"], p["rpn_head.rpn_reg.bias"])
         outputs.append((logits.permute(0, 2, 3, 1).reshape(2, -1),
@@ -198,7 +200,8 @@ def mask_head(p, x, key):
     for i in range(4):
         x = F.relu(F.conv2d(x, p[f"{key}convs.{i}.conv.weight"], p[f"{key}convs.{i}.conv.bias"],
                             padding=1))
-    x = F.relu(F.conv_transpose2d(x, p[key + "upsample.weight"], p[key + "upsample.bias"], stride=2))
+    x = F.relu(F.conv_transpose2d(x, p[key + "upsample.weight"], p[key + "upsample.bias"],
+                                  stride=2))
     return F.conv2d(x, p[key + "conv_logits.weight"], p[key + "conv_logits.bias"])
 
 
@@ -240,9 +243,9 @@ def losses(p, kind, images):
             predicted = decode(boxes[positive].to(own.dtype), own, deviations)
             box = 10 * giou_loss(predicted, objects[positive].to(own.dtype)).sum() / len(boxes)
         terms[name + "loss_bbox"] = box * factor
-        maskLogits = mask_head(p, pooled(maps, owners[positive], boxes[positive], 14),
+        predicted_masks = mask_head(p, pooled(maps, owners[positive], boxes[positive], 14),
                                "roi_head.mask_head." + suffix)
-        own = maskLogits[torch.arange(len(positive)), labels[positive]]
+        own = predicted_masks[torch.arange(len(positive)), labels[positive]]
         terms[name + "loss_mask"] = factor * F.binary_cross_entropy_with_logits(
             own, torch.stack(masks).to(own.dtype))
         best = torch.where(labels < CLASSES, labels, logits[:, :CLASSES].argmax(1))

@@ -68,7 +68,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   public static let mini: DetectionRecipe = {
     var recipe = DetectionRecipe(
       name: "mini", detector: DetectorConfiguration.maskRCNN.miniature(classCount: 80),
-      epochs: 24, milestones: [18, 22], dropPathRate: 0.05)
+      epochs: 48, milestones: [36, 44], dropPathRate: 0.05)
     recipe.learningRate = 1e-3
     recipe.passesPerUpdate = 1
     recipe.warmupUpdates = 50

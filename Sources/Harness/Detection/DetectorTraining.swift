@@ -89,7 +89,11 @@ struct DetectorTraining {
       loss += share.item
       for (index, term) in losses.terms.enumerated() {
         let value = term.value.item / Float(recipe.passesPerUpdate)
-        if index < sums.count { sums[index].value += value } else { sums.append((term.name, value)) }
+        if index < sums.count {
+          sums[index].value += value
+        } else {
+          sums.append((term.name, value))
+        }
       }
     }
     // A pass without objects leaves the mask head without a gradient; its weights decay still.

@@ -46,12 +46,21 @@ extension Detector {
       let found = boxes(proposals, features: features, size: size, scale: scale)
       let grids = maskGrids(found, features: features, scale: scale)
       let side = MaskHead.outputSize
-      return found.enumerated().map { index, candidate in
-        Detection(
-          box: candidate.box, label: candidate.label, score: candidate.score,
-          mask: MaskPasting.paste(
-            grids.pointer + index * side * side, size: side, box: candidate.box,
-            height: original.height, width: original.width))
+      var masks = [MaskRuns?](repeating: nil, count: found.count)
+      masks.withUnsafeMutableBufferPointer { masks in
+        // Every piece writes to a place of its own.
+        nonisolated(unsafe) let masks = masks
+        nonisolated(unsafe) let grids = grids.pointer
+        ThreadPool.shared.forEach(found.count) { index in
+          masks[index] = MaskPasting.paste(
+            grids + index * side * side, size: side, box: found[index].box,
+            height: original.height, width: original.width)
+        }
+      }
+      return zip(found, masks).compactMap { candidate, mask in
+        mask.map {
+          Detection(box: candidate.box, label: candidate.label, score: candidate.score, mask: $0)
+        }
       }
     }
   }

@@ -128,7 +128,8 @@ public enum DetectorFile {
       depths.append(depth)
       heads.append(table[1])
     }
-    guard depths.count == 4, patch[0] > 0, heads.enumerated().allSatisfy({ (patch[0] << $0) % $1 == 0 })
+    guard depths.count == 4, patch[0] > 0,
+      heads.enumerated().allSatisfy({ (patch[0] << $0) % $1 == 0 })
     else { return nil }
     var configuration = base
     configuration.backbone = SwinConfiguration(

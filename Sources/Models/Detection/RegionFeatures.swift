@@ -19,7 +19,9 @@ struct RegionFeatures {
     let channels = maps[0].shape[3]
     guard !regions.isEmpty else { return Tensor(zeros: [0, size, size, channels]) }
     var members = maps.map { _ in [Int]() }
-    for (index, region) in regions.enumerated() { members[levels.level(of: region.box)].append(index) }
+    for (index, region) in regions.enumerated() {
+      members[levels.level(of: region.box)].append(index)
+    }
     var parts: [Tensor] = []
     var order = [Int](repeating: 0, count: regions.count)
     var filled = 0

@@ -21,7 +21,7 @@ public struct DetectionDataset: Sendable {
   /// Where the images are.
   public let folder: String
   /// Indices of the taken images in the file's order.
-  public let images: [Int]
+  public private(set) var images: [Int]
   /// The place of each category among the ascending ids: the class of a detector.
   private let labels: [Int]
 
@@ -65,6 +65,13 @@ public struct DetectionDataset: Sendable {
   /// The names of the classes.
   public var classNames: [String] {
     annotations.categoriesByLabel.map { annotations.categories[$0].name }
+  }
+
+  /// The same data with the first images only.
+  public func first(_ count: Int) -> DetectionDataset {
+    var part = self
+    part.images = Array(images.prefix(count))
+    return part
   }
 
   /// The path of an image's file.
@@ -112,8 +119,8 @@ public struct DetectionDataset: Sendable {
     guard !annotation.isCrowd, max(width, 0) * max(height, 0) > 0, annotation.area > 0,
       box.width >= 1, box.height >= 1
     else { return nil }
-    return CornerBox(
-      Float(box.x), Float(box.y), Float(box.x + box.width), Float(box.y + box.height))
+    let (right, bottom) = (box.x + box.width, box.y + box.height)
+    return CornerBox(Float(box.x), Float(box.y), Float(right), Float(bottom))
   }
 
   private func mask(

@@ -33,7 +33,8 @@ public struct ProposalSelection: Sendable, Hashable {
     public init(
       logits: UnsafeBufferPointer<Float>, deltas: UnsafePointer<Float>, anchors: [CornerBox]
     ) {
-      precondition(logits.count == anchors.count, "\(logits.count) logits, \(anchors.count) anchors")
+      precondition(
+        logits.count == anchors.count, "\(logits.count) logits, \(anchors.count) anchors")
       self.logits = logits
       self.deltas = deltas
       self.anchors = anchors

@@ -32,7 +32,11 @@ public struct RandomSampler: Sendable, Hashable {
     var positives: [Int] = []
     var negatives: [Int] = []
     for (index, assignment) in assignments.enumerated() {
-      if assignment > 0 { positives.append(index) } else if assignment == 0 { negatives.append(index) }
+      if assignment > 0 {
+        positives.append(index)
+      } else if assignment == 0 {
+        negatives.append(index)
+      }
     }
     positives = Self.subset(positives, min(count, positiveLimit), &stream)
     negatives = Self.subset(negatives, count - positives.count, &stream)

@@ -41,36 +41,53 @@ public enum MaskPasting {
     }
     let rows = window(box.y1, box.y2, height)
     let columns = window(box.x1, box.x2, width)
-    let down = rows.map { position($0, box.y1, box.y2, size) }
-    let across = columns.map { position($0, box.x1, box.x2, size) }
+    let down = rows.map { place($0, box.y1, box.y2, size) }
+    let across = columns.map { place($0, box.x1, box.x2, size) }
+    let padded = surrounded(grid, size)
+    let stride = size + 3
     var runs = RunBuilder()
-    for (column, x) in zip(columns, across) {
-      for (row, y) in zip(rows, down) where sample(grid, size, x, y) >= threshold {
-        runs.addInside(column * height + row)
+    padded.withUnsafeBufferPointer { padded in
+      down.withUnsafeBufferPointer { down in
+        for (column, x) in across.enumerated() {
+          let base = (column + columns.lowerBound) * height + rows.lowerBound
+          for row in 0..<down.count {
+            let y = down[row]
+            let at = y.index * stride + x.index
+            let value =
+              padded[at] * ((1 - x.share) * (1 - y.share))
+              + padded[at + 1] * (x.share * (1 - y.share))
+              + padded[at + stride] * ((1 - x.share) * y.share)
+              + padded[at + stride + 1] * (x.share * y.share)
+            if value >= threshold { runs.addInside(base + row) }
+          }
+        }
       }
     }
     return MaskRuns(height: height, width: width, counts: runs.finished(height * width))
   }
 
-  /// Where a pixel centre falls on the grid.
-  private static func position(_ pixel: Int, _ low: Float, _ high: Float, _ size: Int) -> Float {
-    let normalized = (Float(pixel) + 0.5 - low) / (high - low) * 2 - 1
-    return ((normalized + 1) * Float(size) - 1) / 2
+  /// The grid with zeros around it, one before and two behind in both directions.
+  private static func surrounded(_ grid: UnsafePointer<Float>, _ size: Int) -> [Float] {
+    let stride = size + 3
+    var padded = [Float](repeating: 0, count: stride * stride)
+    for row in 0..<size {
+      for column in 0..<size {
+        padded[(row + 1) * stride + column + 1] = grid[row * size + column]
+      }
+    }
+    return padded
   }
 
-  @inline(__always)
-  private static func sample(
-    _ grid: UnsafePointer<Float>, _ size: Int, _ x: Float, _ y: Float
-  ) -> Float {
-    let (left, top) = (floor(x), floor(y))
-    let (lx, ly) = (x - left, y - top)
-    guard left > -2, top > -2, left < Float(size), top < Float(size) else { return 0 }
-    let (column, row) = (Int(left), Int(top))
-    func value(_ row: Int, _ column: Int) -> Float {
-      row >= 0 && row < size && column >= 0 && column < size ? grid[row * size + column] : 0
-    }
-    return value(row, column) * ((1 - lx) * (1 - ly)) + value(row, column + 1) * (lx * (1 - ly))
-      + value(row + 1, column) * ((1 - lx) * ly) + value(row + 1, column + 1) * (lx * ly)
+  /// Where a pixel centre falls on the surrounded grid: the cell before it, and how far behind.
+  private static func place(
+    _ pixel: Int, _ low: Float, _ high: Float, _ size: Int
+  ) -> (index: Int, share: Float) {
+    let normalized = (Float(pixel) + 0.5 - low) / (high - low) * 2 - 1
+    let position = ((normalized + 1) * Float(size) - 1) / 2
+    let cell = floor(position)
+    // Further out everything is 0: the last two cells are.
+    guard cell >= -1, cell <= Float(size) else { return (size + 1, 0) }
+    return (Int(cell) + 1, position - cell)
   }
 
   /// Collects ascending positions into run lengths.
