@@ -43,7 +43,7 @@ struct DetectorTrainingTests {
       var losses: [Float] = []
       try DetectorTraining(
         recipe: recipe, detector: detector, dataset: dataset, seed: 2,
-        statePath: folder.file(name + ".safetensors"), key: "k", saveInterval: -1, label: "test"
+        state: TrainingState(path: folder.file(name + ".safetensors"), key: "k"), saveInterval: -1, label: "test"
       ).run { event in
         if event.update == stopAt { throw Stop() }
         losses.append(event.loss)
@@ -71,7 +71,7 @@ struct DetectorTrainingTests {
     func train(_ key: String) throws {
       try DetectorTraining(
         recipe: recipe, detector: detector, dataset: dataset, seed: 2,
-        statePath: folder.file("state.safetensors"), key: key, saveInterval: -1, label: "test"
+        state: TrainingState(path: folder.file("state.safetensors"), key: key), saveInterval: -1, label: "test"
       ).run { _ in }
     }
     try train("a")

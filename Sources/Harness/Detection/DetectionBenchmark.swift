@@ -213,11 +213,11 @@ public struct DetectionBenchmark {
       return
     }
     let started = Date()
-    let state = run.path + "/state.safetensors"
+    let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     let logged = try run.rows("events.jsonl").last?["update"]?.intValue ?? -1
     try DetectorTraining(
       recipe: recipe, detector: detector, dataset: training, seed: UInt64(options.seed),
-      statePath: state, key: key, label: "\(title): training"
+      state: state, label: "\(title): training"
     ).run { event in
       // Updates after the last saved state are made again, to the same numbers.
       guard event.update > logged else { return }
@@ -233,7 +233,7 @@ public struct DetectionBenchmark {
       detector,
       metadata: [("recipe", recipe.name), ("classes", training.classNames.joined(separator: ","))],
       to: path)
-    unlink(state)
+    state.remove()
     try run.write(
       .object(["training seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10)]
       ),

@@ -10,8 +10,8 @@ struct DetectorTraining {
   let detector: Detector
   let dataset: DetectionDataset
   let seed: UInt64
-  /// Where the state is kept, and the hash of everything that decides the run.
-  let statePath, key: String
+  /// Where the state is kept.
+  let state: TrainingState
   /// Seconds between two saved states.
   var saveInterval = 300.0
   let label: String
@@ -38,7 +38,7 @@ struct DetectorTraining {
     let schedule = recipe.schedule(updatesPerEpoch: updatesPerEpoch)
     let optimizer = AdamW(recipe.optimizedParameters(detector), learningRate: 0)
     let total = recipe.epochs * updatesPerEpoch
-    var update = try restore(optimizer) ?? 0
+    var update = try state.restore(detector, optimizer) { detector.restoreBuffers($0) } ?? 0
     let progress = ProgressReporter(
       label, total: total * recipe.batchSize, unit: "images",
       resumedAt: update * recipe.batchSize)
@@ -58,7 +58,7 @@ struct DetectorTraining {
         try log(event)
         progress.advance(by: recipe.batchSize, extra: String(format: "loss %.3f", event.loss))
         if Interruption.isRequested || Date().timeIntervalSince(lastSave) > saveInterval {
-          try save(optimizer, update)
+          try state.save(detector, optimizer, updates: update)
           lastSave = Date()
           try Interruption.check()
         }
@@ -104,47 +104,5 @@ struct DetectorTraining {
     optimizer.step()
     optimizer.clearGradients()
     return Event(update: update, loss: loss, terms: sums, learningRate: rate)
-  }
-
-  // MARK: State
-
-  private func save(_ optimizer: AdamW, _ update: Int) throws(FileError) {
-    var tensors = StateDictionary(detector).entries.map {
-      (key: "model." + $0.key, shape: $0.shape, values: $0.values)
-    }
-    tensors += optimizer.state.map {
-      (key: "optimizer." + $0.key, shape: $0.tensor.shape, values: $0.tensor.values)
-    }
-    try CheckpointWriter.write(
-      tensors, metadata: [("key", key), ("update", String(update))], to: statePath)
-  }
-
-  /// Takes over a saved state of the same run.
-  ///
-  /// - Returns: Updates made, or nil when there is nothing to go on from.
-  private func restore(_ optimizer: AdamW) throws -> Int? {
-    guard FileManager.default.fileExists(atPath: statePath) else { return nil }
-    let file = try CheckpointFile(path: statePath)
-    func fault(_ problem: String) -> FileError {
-      FileError(
-        path: statePath, problem: problem, remedy: "use --restart to begin again",
-        exitCode: .badData)
-    }
-    guard file.metadata["key"] == key, let update = file.metadata["update"].flatMap(Int.init) else {
-      throw fault("is the state of another run or of an older version")
-    }
-    let stored = Dictionary(
-      file.entries.map { ($0.key, $0.tensor) }, uniquingKeysWith: { first, _ in first })
-    let wanted =
-      (detector.parameters + detector.buffers).map { ("model." + $0.key, $0.tensor) }
-      + optimizer.state.map { ("optimizer." + $0.key, $0.tensor) }
-    for (name, tensor) in wanted {
-      guard let values = stored[name], values.shape == tensor.shape else {
-        throw fault("lacks '\(name)'")
-      }
-      for (index, value) in values.floats().enumerated() { tensor.pointer[index] = value }
-    }
-    optimizer.stepCount = update
-    return update
   }
 }

@@ -109,31 +109,12 @@ public enum DetectorFile {
     let head = isCascade ? "roi_head.bbox_head.0." : "roi_head.bbox_head."
     guard let classifier = shape(head + "fc_cls.weight", 2), classifier[0] > 1,
       let lateral = shape("neck.lateral_convs.0.conv.weight", 4),
-      let patch = shape("backbone.patch_embed.proj.weight", 4),
       tensors[head + "shared_convs.0.conv.weight"] != nil
         || base.boxHead == .twoLinear
     else { return nil }
-    var depths: [Int] = []
-    var heads: [Int] = []
-    var window = 0
-    while let table = shape(
-      "backbone.layers.\(depths.count).blocks.0.attn.relative_position_bias_table", 2)
-    {
-      let stage = "backbone.layers.\(depths.count).blocks."
-      var depth = 1
-      while tensors["\(stage)\(depth).attn.relative_position_bias_table"] != nil { depth += 1 }
-      let side = Int(Double(table[0]).squareRoot().rounded())
-      guard side * side == table[0], table[1] > 0 else { return nil }
-      window = (side + 1) / 2
-      depths.append(depth)
-      heads.append(table[1])
-    }
-    guard depths.count == 4, patch[0] > 0,
-      heads.enumerated().allSatisfy({ (patch[0] << $0) % $1 == 0 })
-    else { return nil }
+    guard let backbone = SwinConfiguration(dense: tensors, prefix: "backbone.") else { return nil }
     var configuration = base
-    configuration.backbone = SwinConfiguration(
-      embeddingSize: patch[0], depths: depths, headCounts: heads, windowSize: window)
+    configuration.backbone = backbone
     if configuration.backbone == .mini {
       configuration = base.miniature(classCount: classifier[0] - 1)
     }
