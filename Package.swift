@@ -23,10 +23,10 @@ func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: optimized)
 }
 
-func benchmark(_ name: String, folder: String) -> Target {
+func benchmark(_ name: String, folder: String, scripts: [String] = []) -> Target {
   .executableTarget(
     name: name, dependencies: ["Harness"], path: "Benchmarks/\(folder)",
-    exclude: ["README.md"], swiftSettings: optimized)
+    exclude: ["README.md"] + scripts, swiftSettings: optimized)
 }
 
 func tests(_ library: String, uses dependencies: [Target.Dependency] = []) -> Target {
@@ -63,7 +63,8 @@ let package = Package(
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-data", folder: "Data"),
-    benchmark("bench-coco", folder: "Coco"),
+    benchmark(
+      "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
@@ -71,8 +72,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("Masks"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
-    tests("VisionData"),
-    tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
+    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
+    tests("Masks", uses: ["Reporting"]), tests("VisionData"),
+    tests("Evaluation", uses: ["VisionData", "CounterRandom"]),
+    tests("Models"), tests("Reporting"), tests("Harness"),
   ],
   swiftLanguageModes: [.v6])
