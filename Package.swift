@@ -65,7 +65,8 @@ let package = Package(
     benchmark("bench-pretrain", folder: "Pretrain", scripts: ["compare_methods.sh"]),
     benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),
-    benchmark("bench-coco", folder: "Coco"),
+    benchmark(
+      "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
@@ -73,8 +74,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("Masks"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
-    tests("VisionData"),
-    tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
+    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
+    tests("Masks", uses: ["Reporting"]), tests("VisionData"),
+    tests("Evaluation", uses: ["VisionData", "CounterRandom"]),
+    tests("Models"), tests("Reporting"), tests("Harness"),
   ],
   swiftLanguageModes: [.v6])

@@ -1,5 +1,5 @@
 /// Average precision and recall of detections, and the twelve numbers that COCO reports.
-public struct CocoScores: Sendable, Equatable {
+public struct CocoScores: Sendable {
   /// What was compared.
   public let overlapType: OverlapType
   /// The parameters of the matching.

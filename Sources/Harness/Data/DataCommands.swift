@@ -17,6 +17,18 @@ public enum DataCommands {
         Subcommand("show", "Write a contact sheet of images as a network sees them.") { arguments in
           Command.run(ShowDataOptions.self, arguments: arguments) { try show($0.options) }
         },
+        Subcommand("check-annotations", "Count what a COCO file holds and list its faults.") {
+          arguments in
+          Command.run(CheckAnnotationsOptions.self, arguments: arguments) {
+            try CheckAnnotationsCommand(options: $0.options).run()
+          }
+        },
+        Subcommand("make-annotations", "Write random COCO annotations and detections of any size.") {
+          arguments in
+          Command.run(MakeAnnotationsOptions.self, arguments: arguments) {
+            try MakeAnnotationsCommand($0.options).run()
+          }
+        },
       ],
       examples: [
         "swift run bench-data make", "swift run bench-data check --data imagenet --depth full",
