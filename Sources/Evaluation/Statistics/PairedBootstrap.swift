@@ -67,7 +67,7 @@ public struct PairedBootstrap: Sendable, Equatable {
   }
 
   /// Linear between the neighbouring ones of the sorted values.
-  private static func percentile(_ fraction: Double, of sorted: [Double]) -> Double {
+  static func percentile(_ fraction: Double, of sorted: [Double]) -> Double {
     let position = fraction * Double(sorted.count - 1)
     let below = min(Int(position), sorted.count - 1)
     let above = min(below + 1, sorted.count - 1)
