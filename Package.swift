@@ -61,6 +61,7 @@ let package = Package(
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-pretrain", folder: "Pretrain"),
+    benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",

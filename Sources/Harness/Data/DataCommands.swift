@@ -44,6 +44,7 @@ public enum DataCommands {
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
     if options.quiet { ProgressReporter.silence() }
     let root = try root(options.data)
+    if SegmentationFolder.isLayout(root) { return try checkSegmentation(root, options) }
     let headClasses =
       try options.backbone.isEmpty
       ? nil : BackboneLoader.load(path: options.backbone, allowsPartial: true).head?.classCount
@@ -61,6 +62,29 @@ public enum DataCommands {
       report.findings.append(finding)
       report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     }
+    return try deliver(report, options)
+  }
+
+  private static func checkSegmentation(
+    _ root: String, _ options: CheckDataOptions
+  ) throws -> ExitCode {
+    guard options.backbone.isEmpty else {
+      throw UsageError.conflict(
+        "--backbone compares the classes of a classification data set; \(root) holds label maps.")
+    }
+    let check = SegmentationCheck(
+      root: root, classes: options.classes, labels: options.labels, depth: options.depth)
+    let lines = CheckProgress()
+    let report = try check.run(
+      cachedIn: options.cache + "/checks", threadCount: ThreadPool.shared.threadCount
+    ) { done, total in lines.update(done: done, total: total) }
+    lines.finish()
+    return try deliver(report, options)
+  }
+
+  private static func deliver(
+    _ report: DataCheckReport, _ options: CheckDataOptions
+  ) throws -> ExitCode {
     if !options.report.isEmpty { try AtomicFile.write(text: report.json, to: options.report) }
     Console.output(options.json ? report.json : report.text)
     guard report.worst == .error else { return .success }
@@ -111,20 +135,4 @@ public enum DataCommands {
     guard data.isEmpty else { return data }
     return try SampleSet().generate(at: "datasets/sample").classificationPath
   }
-}
-
-/// Shows the progress of a check once it turns out to be needed.
-private final class CheckProgress: @unchecked Sendable {
-  // Guarded by the lock.
-  private var reporter: ProgressReporter?
-  private let lock = NSLock()
-
-  func update(done: Int, total: Int) {
-    lock.lock()
-    defer { lock.unlock() }
-    if reporter == nil { reporter = ProgressReporter("checking", total: total, unit: "images") }
-    reporter?.advance(to: done)
-  }
-
-  func finish() { reporter?.finish() }
 }

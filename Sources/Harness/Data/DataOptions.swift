@@ -45,6 +45,8 @@ struct CheckDataOptions: CommandOptions {
   var data = ""
   var backbone = ""
   var inputSize = 224
+  var classes = ""
+  var labels: LabelEncoding.Kind?
   var depth = DataCheck.Depth.full
   var report = ""
   var cache = "reports/cache"
@@ -56,11 +58,14 @@ struct CheckDataOptions: CommandOptions {
       name: "bench-data check", summary: "Look through a data set for what would spoil a run.",
       usage: "[--data <folder>] [options]",
       examples: [
-        "swift run bench-data check --data imagenet",
+        "swift run bench-data check --data imagenet", "swift run bench-data check --data ade20k",
         "swift run bench-data check --data imagenet --depth quick --json",
       ]
     )
-    .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
+    .option(
+      "data", \.data, value: "folder", .input,
+      "Folder with train and val, or with images and annotations. The sample set."
+    )
     .option(
       "backbone", \.backbone, value: "file", .input,
       "Also compares the classifier of this checkpoint: its classes and their order."
@@ -68,6 +73,11 @@ struct CheckDataOptions: CommandOptions {
     .option(
       "input-size", \.inputSize, value: "px", .input, "Side of the images for that classifier."
     )
+    .option(
+      "classes", \.classes, value: "table", .input,
+      "Class table of label maps: ade20k, cityscapes or a JSON file. The data set's own."
+    )
+    .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
     .option("depth", \.depth, value: "name", .protocolSettings, "How much is looked at.")
     .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")
     .option("cache", \.cache, value: "folder", .output, "Where findings are kept.")

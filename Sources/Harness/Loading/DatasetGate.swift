@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import VisionData
 
 /// Looks through a data set before hours are spent on it.
 enum DatasetGate {
@@ -13,6 +14,32 @@ enum DatasetGate {
       cachedIn: cache + "/checks", threadCount: ThreadPool.shared.threadCount)
     for finding in report.findings where finding.severity > .note {
       if finding.severity == .error, finding.rule.hasPrefix("layout/") {
+        throw DatasetError(
+          path: root + "/" + finding.path, problem: finding.problem, remedy: finding.remedy)
+      }
+      Console.error(
+        "\(finding.severity.rawValue): \(finding.path): \(finding.problem); \(finding.remedy)")
+    }
+  }
+
+  /// The same for label maps: their layout, formats, sizes and values must be right before the first
+  /// step.
+  ///
+  /// - Parameters:
+  ///   - classes: As for `SegmentationClasses.find`.
+  ///   - labels: How maps store classes; nil for what the class table says.
+  /// - Throws: `DatasetError` for the first such fault.
+  static func segmentationCheck(
+    root: String, classes: String = "", labels: LabelEncoding.Kind? = nil, cache: String
+  ) throws {
+    let check = SegmentationCheck(root: root, classes: classes, labels: labels, depth: .quick)
+    let lines = CheckProgress()
+    let report = try check.run(
+      cachedIn: cache + "/checks", threadCount: ThreadPool.shared.threadCount
+    ) { done, total in lines.update(done: done, total: total) }
+    lines.finish()
+    for finding in report.findings where finding.severity > .note {
+      if finding.severity == .error, !finding.rule.hasPrefix("image/") {
         throw DatasetError(
           path: root + "/" + finding.path, problem: finding.problem, remedy: finding.remedy)
       }

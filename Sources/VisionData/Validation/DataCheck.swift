@@ -97,9 +97,10 @@ public struct DataCheck: Sendable {
   }
 
   /// What one image gave: findings and, in a full check, the hash of its bytes.
-  private struct Outcome {
+  struct Outcome: Sendable {
     var findings: [DataFinding] = []
     var hash: String?
+    var header: ImageHeader?
   }
 
   private final class Results: Sendable {
@@ -151,7 +152,7 @@ public struct DataCheck: Sendable {
     if isFull { compareContents(splits, outcomes, into: &report) }
   }
 
-  private static func examine(path: String, relative: String, isFull: Bool) -> Outcome {
+  static func examine(path: String, relative: String, isFull: Bool) -> Outcome {
     var outcome = Outcome()
     func find(_ rule: String, _ severity: FindingSeverity, _ problem: String, _ remedy: String) {
       outcome.findings.append(
@@ -172,6 +173,7 @@ public struct DataCheck: Sendable {
     if isFull { outcome.hash = bytes.withUnsafeBytes { SHA256.digest($0) } }
     do throws(ImageError) {
       let header = try ImageFile.inspect(bytes: bytes, name: relative)
+      outcome.header = header
       let ending = (path as NSString).pathExtension.lowercased()
       let fits = header.format == .png ? ending == "png" : ["jpg", "jpeg"].contains(ending)
       if !fits {

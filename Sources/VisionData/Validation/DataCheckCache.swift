@@ -12,15 +12,9 @@ extension DataCheck {
     cachedIn folder: String, threadCount: Int, headClassCount: Int? = nil,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(FileError) -> DataCheckReport {
-    let path = "\(folder)/check-\(fingerprint(headClassCount).prefix(24)).json"
-    if let bytes = try? FileBytes.read(path),
-      let known = try? JSONDecoder().decode(DataCheckReport.self, from: Data(bytes))
-    {
-      return known
+    try DataCheckReport.cached(in: folder, under: fingerprint(headClassCount)) {
+      run(threadCount: threadCount, headClassCount: headClassCount, progress: progress)
     }
-    let report = run(threadCount: threadCount, headClassCount: headClassCount, progress: progress)
-    try AtomicFile.write(text: report.json, to: path)
-    return report
   }
 
   private func fingerprint(_ headClassCount: Int?) -> String {
@@ -45,6 +39,21 @@ extension DataCheck {
 }
 
 extension DataCheckReport {
+  /// The report kept under a fingerprint, or else a new one, which is kept.
+  static func cached(
+    in folder: String, under fingerprint: String, make: () -> DataCheckReport
+  ) throws(FileError) -> DataCheckReport {
+    let path = "\(folder)/check-\(fingerprint.prefix(24)).json"
+    if let bytes = try? FileBytes.read(path),
+      let known = try? JSONDecoder().decode(DataCheckReport.self, from: Data(bytes))
+    {
+      return known
+    }
+    let report = make()
+    try AtomicFile.write(text: report.json, to: path)
+    return report
+  }
+
   /// The report as JSON with sorted keys.
   public var json: String {
     let encoder = JSONEncoder()

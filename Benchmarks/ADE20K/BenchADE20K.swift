@@ -1,0 +1,10 @@
+import Foundation
+import Harness
+
+/// Measures backbones by semantic segmentation, and scores predictions made elsewhere.
+@main
+struct BenchADE20K {
+  static func main() {
+    SegmentationCommands.run(Array(CommandLine.arguments.dropFirst()))
+  }
+}

@@ -1,0 +1,117 @@
+/// How classes without pixels enter the means.
+public enum SegmentationConvention: String, Sendable, CaseIterable {
+  /// A class that is neither labelled nor predicted leaves the means; one that is predicted but never
+  /// labelled has IoU 0, which counts, and no accuracy, which does not. Published numbers are these.
+  case mmseg
+  /// Every class counts, absent ones as 0; the headline is the mean of pixel accuracy and mIoU.
+  case devKit = "dev-kit"
+}
+
+/// Pixel counts of many images; two scores of disjoint images merge into the score of both.
+///
+/// Counts are summed over the data set before anything is divided; images are never averaged.
+///
+/// Source: mmsegmentation, `mean_iou`; CSAILVision/sceneparsing for the other convention.
+public struct SegmentationScore: Sendable, Equatable {
+  /// How many classes there are.
+  public let classCount: Int
+  /// Images seen.
+  public private(set) var imageCount = 0
+  /// Pixels of each class: labelled and predicted so, predicted so, labelled so.
+  public private(set) var intersections: [Int], predicted: [Int], labelled: [Int]
+
+  /// A score of no images.
+  public init(classCount: Int) {
+    self.classCount = classCount
+    intersections = [Int](repeating: 0, count: classCount)
+    predicted = intersections
+    labelled = intersections
+  }
+
+  /// Adds an image.
+  ///
+  /// - Precondition: its classes are classes of this score.
+  public mutating func add(_ record: SegmentationRecord) { add(record, weight: 1) }
+
+  /// Adds an image several times, as resampling does.
+  mutating func add(_ record: SegmentationRecord, weight: Int) {
+    precondition(
+      (record.classes.last ?? 0) < classCount,
+      "class \(record.classes.last ?? 0) of \(classCount)")
+    imageCount += weight
+    for (at, index) in record.classes.enumerated() {
+      intersections[index] += weight * record.intersections[at]
+      predicted[index] += weight * record.predicted[at]
+      labelled[index] += weight * record.labelled[at]
+    }
+  }
+
+  /// Adds the images of another score.
+  ///
+  /// - Precondition: both have the same classes.
+  public mutating func merge(_ other: SegmentationScore) {
+    precondition(
+      classCount == other.classCount, "scores of \(classCount) and \(other.classCount) classes")
+    imageCount += other.imageCount
+    for index in 0..<classCount {
+      intersections[index] += other.intersections[index]
+      predicted[index] += other.predicted[index]
+      labelled[index] += other.labelled[index]
+    }
+  }
+
+  // MARK: Numbers
+
+  /// aAcc: the part of all labelled pixels that is right; NaN without any.
+  public var pixelAccuracy: Double {
+    Self.ratio(intersections.reduce(0, +), labelled.reduce(0, +))
+  }
+
+  /// Intersection over union of each class; NaN where it is neither labelled nor predicted.
+  public var classIoU: [Double] {
+    (0..<classCount).map {
+      Self.ratio(intersections[$0], predicted[$0] + labelled[$0] - intersections[$0])
+    }
+  }
+
+  /// The part of each class' labelled pixels that is right; NaN where there is none.
+  public var classAccuracy: [Double] {
+    (0..<classCount).map { Self.ratio(intersections[$0], labelled[$0]) }
+  }
+
+  /// Twice the intersection over the sum of both areas, of each class; NaN like IoU.
+  public var classDice: [Double] {
+    (0..<classCount).map { Self.ratio(2 * intersections[$0], predicted[$0] + labelled[$0]) }
+  }
+
+  /// mIoU: the mean of the classes' IoU.
+  public func meanIoU(_ convention: SegmentationConvention = .mmseg) -> Double {
+    mean(classIoU, convention)
+  }
+
+  /// mAcc: the mean of the classes' accuracies.
+  public func meanAccuracy(_ convention: SegmentationConvention = .mmseg) -> Double {
+    mean(classAccuracy, convention)
+  }
+
+  /// mDice: the mean of the classes' Dice coefficients.
+  public func meanDice(_ convention: SegmentationConvention = .mmseg) -> Double {
+    mean(classDice, convention)
+  }
+
+  /// The development kit's headline: the mean of pixel accuracy and its mIoU.
+  public var devKitScore: Double { (pixelAccuracy + meanIoU(.devKit)) / 2 }
+
+  /// Classes that are in the mean of mmseg's mIoU.
+  public var presentClassCount: Int { classIoU.count { !$0.isNaN } }
+
+  private static func ratio(_ part: Int, _ whole: Int) -> Double {
+    whole == 0 ? .nan : Double(part) / Double(whole)
+  }
+
+  private func mean(_ values: [Double], _ convention: SegmentationConvention) -> Double {
+    let present = values.filter { !$0.isNaN }
+    let count = convention == .devKit ? classCount : present.count
+    return count == 0 ? .nan : present.reduce(0, +) / Double(count)
+  }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import VisionData
+
+/// Label maps in a folder, by their names without extension.
+struct LabelMapFolder {
+  let root: String
+  /// Names in byte order.
+  let names: [String]
+  private let files: [String: String]
+
+  /// Lists a folder, or the validation maps of a data set's folder.
+  ///
+  /// - Throws: `DatasetError` when it does not exist or holds no PNG.
+  init(_ path: String) throws(DatasetError) {
+    let choices = ["annotations/validation", "annotations/val"].map { path + "/" + $0 }
+    root = choices.first { FileManager.default.fileExists(atPath: $0) } ?? path
+    guard let entries = try? FileManager.default.subpathsOfDirectory(atPath: root) else {
+      throw DatasetError(
+        path: root, problem: "is no folder that can be read", remedy: "check the path",
+        exitCode: .missingFile)
+    }
+    var files: [String: String] = [:]
+    for entry in entries where (entry as NSString).pathExtension.lowercased() == "png" {
+      guard !(entry as NSString).lastPathComponent.hasPrefix(".") else { continue }
+      files[(entry as NSString).deletingPathExtension] = entry
+    }
+    guard !files.isEmpty else {
+      throw DatasetError(
+        path: root, problem: "holds no PNG", remedy: "give the folder of the label maps")
+    }
+    self.files = files
+    names = files.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// The path of a map, or nil.
+  func path(_ name: String) -> String? { files[name].map { root + "/" + $0 } }
+
+  /// The class table that belongs to maps here: named, or beside the data set they are part of.
+  ///
+  /// - Throws: `DatasetError` when there is none, or it cannot be read.
+  func classes(
+    _ choice: String, labels: LabelEncoding.Kind?
+  ) throws(DatasetError) -> SegmentationClasses {
+    let url = URL(fileURLWithPath: root)
+    let dataset = url.deletingLastPathComponent().deletingLastPathComponent()
+    let table = try SegmentationClasses.find(choice, roots: [root, dataset.path])
+    return if let labels { try table.stored(as: labels) } else { table }
+  }
+}

@@ -1,0 +1,139 @@
+import Evaluation
+import Foundation
+import Models
+import Reporting
+import VisionData
+
+/// The commands of `bench-ade20k`.
+public enum SegmentationCommands {
+  /// Runs the command that the first argument names.
+  public static func run(_ arguments: [String]) -> Never {
+    Command.run(
+      "bench-ade20k", summary: "Semantic segmentation with UPerNet on ADE20K.",
+      commands: [
+        Subcommand("evaluate", "Score label maps that were predicted elsewhere.") { arguments in
+          Command.run(EvaluateSegmentationOptions.self, arguments: arguments) {
+            try evaluate($0.options)
+          }
+        },
+        Subcommand("show", "Draw classes over images.") { arguments in
+          Command.run(ShowSegmentationOptions.self, arguments: arguments) { try show($0.options) }
+        },
+      ],
+      examples: [
+        "swift run bench-ade20k evaluate --ground-truth ade --predictions out --per-class"
+      ], arguments: arguments)
+  }
+
+  // MARK: Evaluate
+
+  private static func evaluate(_ options: EvaluateSegmentationOptions) throws -> ExitCode {
+    if options.quiet { ProgressReporter.silence() }
+    guard (1...2).contains(options.predictions.count) else {
+      throw UsageError.conflict("--predictions takes one folder, or two to compare.")
+    }
+    guard options.resamples == 0 || options.resamples >= 2 else {
+      throw UsageError.conflict("--resamples must be 0 or at least 2.")
+    }
+    let truth = try LabelMapFolder(options.groundTruth)
+    let classes = try truth.classes(options.classes, labels: options.labels)
+    let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
+    let scored = try options.predictions.map { try score($0, against: truth, scorer) }
+    if !options.records.isEmpty {
+      for (number, folder) in scored.enumerated() {
+        let path = options.records + (scored.count > 1 ? ".\(number + 1)" : "")
+        let lines = zip(truth.names, folder.records).map {
+          SegmentationRecordFile.line($1, name: $0)
+        }
+        try AtomicFile.write(text: lines.joined(), to: path)
+      }
+    }
+    let tables = SegmentationTables(
+      classes: classes, scored: scored, convention: options.convention,
+      resampleCount: options.resamples, seed: UInt64(max(0, options.seed)))
+    if !options.output.isEmpty {
+      try AtomicFile.write(text: tables.json.text(isPretty: true) + "\n", to: options.output)
+    }
+    if options.json {
+      Console.output(tables.json.text(isPretty: true))
+    } else {
+      Console.output(
+        ([tables.means] + (options.perClass ? [tables.perClass] : [])).map(\.markdown)
+          .joined(separator: "\n"))
+    }
+    for note in scored.filter(\.isShifted).flatMap(\.notes) { Console.error("warning: \(note)") }
+    return scored.contains(where: \.isShifted) ? .gateFailed : .success
+  }
+
+  private static func score(
+    _ folder: String, against truth: LabelMapFolder, _ scorer: PredictionScorer
+  ) throws -> ScoredPredictions {
+    let predictions = try LabelMapFolder(folder)
+    let known = Set(truth.names)
+    let paths = truth.names.compactMap(predictions.path)
+    guard paths.count == truth.names.count else {
+      let missing = truth.names.filter { predictions.path($0) == nil }
+      throw DatasetError(
+        path: folder,
+        problem: "lacks \(missing[0]).png"
+          + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
+          + " of \(truth.names.count) predictions",
+        remedy: "predict every image, or give only the label maps that are to be scored",
+        exitCode: .missingFile)
+    }
+    let extra = predictions.names.filter { !known.contains($0) }
+    if let first = extra.first {
+      Console.error(
+        "warning: \(folder): \(first).png"
+          + (extra.count > 1 ? " and \(extra.count - 1) more have" : " has")
+          + " no ground truth; not scored")
+    }
+    let progress = ProgressReporter("scoring", total: paths.count, unit: "images")
+    let names = truth.names
+    @Sendable func one(_ index: Int) -> Result<PredictionScorer.Outcome, any Error> {
+      Result {
+        try Interruption.check()
+        return try scorer.score(
+          index: index, truth: truth.path(names[index]) ?? "", prediction: paths[index])
+      }
+    }
+    let outcomes = survey(
+      paths.count, threadCount: ThreadPool.shared.threadCount,
+      progress: { done, _ in progress.advance(to: done) }, { one($0) })
+    progress.finish()
+    return ScoredPredictions(
+      folder: folder, outcomes: try outcomes.map { try $0.get() },
+      classCount: scorer.classes.count)
+  }
+
+  // MARK: Show
+
+  private static func show(_ options: ShowSegmentationOptions) throws -> ExitCode {
+    if options.quiet { ProgressReporter.silence() }
+    guard options.opacity >= 0, options.opacity <= 1, options.count >= 0 else {
+      throw UsageError.conflict("--opacity must be in 0...1 and --count at least 0.")
+    }
+    let maps = try LabelMapFolder(options.labels)
+    let predictions =
+      options.predictions.isEmpty ? nil : try LabelMapFolder(options.predictions)
+    let classes = try maps.classes(options.classes, labels: options.encoding)
+    let overlay = SegmentationOverlay(classes: classes, opacity: options.opacity)
+    let pictures = try SegmentationPictures(
+      images: options.images, maps: maps, predictions: predictions, classes: classes,
+      values: options.predictionValues)
+    let all = pictures.names
+    let wanted = options.count == 0 ? all.count : min(options.count, all.count)
+    let progress = ProgressReporter("drawing", total: wanted, unit: "images")
+    for number in 0..<wanted {
+      try Interruption.check()
+      let name = all[number * all.count / wanted]
+      let (image, labels) = try pictures.load(name)
+      let panel = overlay.panel(image, caption: (name as NSString).lastPathComponent, maps: labels)
+      try AtomicFile.write(try ImageFile.png(panel), to: "\(options.output)/\(name).png")
+      progress.advance()
+    }
+    progress.finish()
+    Console.output("\(options.output): \(wanted) of \(all.count) images")
+    return .success
+  }
+}

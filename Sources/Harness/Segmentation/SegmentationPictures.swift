@@ -1,0 +1,75 @@
+import Foundation
+import VisionData
+
+/// Images with their label maps, and perhaps predictions, as they are shown.
+struct SegmentationPictures {
+  /// Images that have a label map, in byte order.
+  let names: [String]
+  private let images: [String: String]
+  private let maps: LabelMapFolder
+  private let predictions: LabelMapFolder?
+  private let encoding: LabelEncoding
+  private let predictionEncoding: LabelEncoding
+
+  /// Lists the folder of images.
+  ///
+  /// - Throws: `DatasetError` when it cannot be read, or no image has a label map.
+  init(
+    images root: String, maps: LabelMapFolder, predictions: LabelMapFolder?,
+    classes: SegmentationClasses, values: PredictionValues
+  ) throws(DatasetError) {
+    guard let entries = try? FileManager.default.subpathsOfDirectory(atPath: root) else {
+      throw DatasetError(
+        path: root, problem: "is no folder that can be read", remedy: "check the path",
+        exitCode: .missingFile)
+    }
+    var images: [String: String] = [:]
+    for entry in entries {
+      guard ["jpg", "jpeg", "png"].contains((entry as NSString).pathExtension.lowercased()) else {
+        continue
+      }
+      images[(entry as NSString).deletingPathExtension] = root + "/" + entry
+    }
+    names = maps.names.filter { images[$0] != nil }
+    guard !names.isEmpty else {
+      throw DatasetError(
+        path: root, problem: "holds no image that has a label map in \(maps.root)",
+        remedy: "give the folders of one split; names must be equal up to the extension")
+    }
+    self.images = images
+    self.maps = maps
+    self.predictions = predictions
+    encoding = classes.encoding
+    predictionEncoding =
+      values == .ids ? classes.encoding : LabelEncoding(.direct, classCount: classes.count)
+  }
+
+  /// An image with its maps and their captions.
+  ///
+  /// - Throws: `ImageError` when a file cannot be read; `DatasetError` when sizes differ, values
+  ///   stand for no class or a prediction is missing.
+  func load(
+    _ name: String
+  ) throws -> (image: RGBImage, maps: [(caption: String, labels: LabelMap)]) {
+    let image = try ImageFile.decode(path: images[name] ?? name)
+    func map(_ folder: LabelMapFolder, _ encoding: LabelEncoding) throws -> LabelMap {
+      guard let path = folder.path(name) else {
+        throw DatasetError(
+          path: folder.root, problem: "lacks \(name).png", remedy: "predict every image",
+          exitCode: .missingFile)
+      }
+      let stored = try ImageFile.decodeLabels(path: path)
+      guard stored.width == image.width, stored.height == image.height else {
+        throw DatasetError(
+          path: path,
+          problem: "is \(stored.width)x\(stored.height), its image "
+            + "\(image.width)x\(image.height)",
+          remedy: "use the label map of this image, at the image's size")
+      }
+      return try encoding.decode(stored, path: path)
+    }
+    var result = [("labels", try map(maps, encoding))]
+    if let predictions { result.append(("prediction", try map(predictions, predictionEncoding))) }
+    return (image, result)
+  }
+}

@@ -1,0 +1,162 @@
+import Evaluation
+import Reporting
+
+/// Scores of prediction folders as tables and as a document.
+struct SegmentationTables {
+  let classes: SegmentationClasses
+  let scored: [ScoredPredictions]
+  let convention: SegmentationConvention
+  let resampleCount: Int
+  let seed: UInt64
+  /// Intervals of mIoU of each folder, and of the first's minus the second's.
+  private let intervals: [SegmentationBootstrap]
+  private let difference: SegmentationBootstrap?
+
+  init(
+    classes: SegmentationClasses, scored: [ScoredPredictions], convention: SegmentationConvention,
+    resampleCount: Int, seed: UInt64
+  ) {
+    self.classes = classes
+    self.scored = scored
+    self.convention = convention
+    self.resampleCount = resampleCount
+    self.seed = seed
+    guard resampleCount >= 2, convention == .mmseg else {
+      (intervals, difference) = ([], nil)
+      return
+    }
+    intervals = scored.map {
+      SegmentationBootstrap(
+        $0.records, classCount: classes.count, resampleCount: resampleCount, seed: seed)
+    }
+    difference =
+      scored.count < 2
+      ? nil
+      : SegmentationBootstrap(
+        first: scored[0].records, second: scored[1].records, classCount: classes.count,
+        resampleCount: resampleCount, seed: seed)
+  }
+
+  /// The means, one row a folder.
+  var means: Table {
+    let first = scored[0].score
+    var table = Table(
+      caption: "Segmentation, \(first.imageCount) images, \(classes.count) classes; %",
+      columns: [
+        .init("predictions", isNumeric: false), .init("mIoU"), .init("95 %"), .init("mAcc"),
+        .init("aAcc"), .init("classes in mIoU"),
+      ] + (convention == .devKit ? [.init("score")] : []))
+    for (number, folder) in scored.enumerated() {
+      let score = folder.score
+      table.add(
+        [
+          folder.folder, twoDecimals(score.meanIoU(convention)),
+          number < intervals.count ? text(intervals[number].interval) : "-",
+          twoDecimals(score.meanAccuracy(convention)), twoDecimals(score.pixelAccuracy),
+          "\(convention == .devKit ? classes.count : score.presentClassCount)",
+        ] + (convention == .devKit ? [twoDecimals(score.devKitScore)] : []))
+    }
+    table.notes = notes
+    return table
+  }
+
+  private var notes: [String] {
+    var notes = scored.flatMap(\.notes)
+    let first = scored[0].score
+    notes.append(
+      "labels: \(classes.encoding.kind.rawValue), \(first.labelled.reduce(0, +)) pixels count; "
+        + (convention == .mmseg
+          ? "classes without pixels leave the means (mmsegmentation)"
+          : "classes without pixels count as 0 (development kit); score = (aAcc + mIoU) / 2"))
+    let unlabelled = (0..<classes.count).filter { first.labelled[$0] == 0 }
+    if !unlabelled.isEmpty {
+      let names = unlabelled.prefix(6).map { classes.names[$0] }.joined(separator: ", ")
+      notes.append(
+        "\(unlabelled.count) classes have no labelled pixel in these images (\(names)"
+          + (unlabelled.count > 6 ? ", …" : "")
+          + "): accuracy NaN; IoU NaN, or 0 where they are predicted")
+    }
+    if let difference {
+      notes.append(
+        "mIoU of the first minus the second: \(twoDecimals(difference.estimate)) "
+          + "\(text(difference.interval)), images resampled \(resampleCount) times together")
+    }
+    return notes
+  }
+
+  private func text(_ interval: Interval) -> String {
+    "[\(twoDecimals(interval.low)), \(twoDecimals(interval.high))]"
+  }
+
+  /// Every class, one row each.
+  var perClass: Table {
+    var table = Table(
+      caption: "IoU and accuracy of each class; %",
+      columns: [.init("id"), .init("class", isNumeric: false), .init("labelled px")]
+        + scored.indices.flatMap { number in
+          let mark = scored.count > 1 ? " \(number + 1)" : ""
+          return [Table.Column("IoU\(mark)"), Table.Column("Acc\(mark)")]
+        })
+    for index in 0..<classes.count {
+      table.add(
+        [
+          "\(classes.encoding.storedValue(of: UInt8(index)))", classes.names[index],
+          "\(scored[0].score.labelled[index])",
+        ]
+          + scored.flatMap {
+            [twoDecimals($0.score.classIoU[index]), twoDecimals($0.score.classAccuracy[index])]
+          })
+    }
+    if scored.count > 1 {
+      table.notes = scored.enumerated().map { "\($0.offset + 1): \($0.element.folder)" }
+    }
+    return table
+  }
+
+  /// Everything, unrounded; NaN is null.
+  var json: JSONValue {
+    func interval(_ bootstrap: SegmentationBootstrap) -> JSONValue {
+      .object([
+        "value": .number(bootstrap.estimate), "low": .number(bootstrap.interval.low),
+        "high": .number(bootstrap.interval.high),
+        "standardError": .number(bootstrap.standardError),
+      ])
+    }
+    let folders = scored.enumerated().map { number, folder -> JSONValue in
+      let score = folder.score
+      var members: [String: JSONValue] = [
+        "predictions": .string(folder.folder), "images": .integer(score.imageCount),
+        "aAcc": .number(score.pixelAccuracy), "mIoU": .number(score.meanIoU(convention)),
+        "mAcc": .number(score.meanAccuracy(convention)),
+        "mDice": .number(score.meanDice(convention)),
+        "presentClasses": .integer(score.presentClassCount),
+        "notes": .array(folder.notes.map { .string($0) }),
+        "classes": .array(
+          (0..<classes.count).map { index in
+            .object([
+              "id": .integer(Int(classes.encoding.storedValue(of: UInt8(index)))),
+              "name": .string(classes.names[index]), "IoU": .number(score.classIoU[index]),
+              "Acc": .number(score.classAccuracy[index]),
+              "intersection": .integer(score.intersections[index]),
+              "predicted": .integer(score.predicted[index]),
+              "labelled": .integer(score.labelled[index]),
+            ])
+          }),
+      ]
+      if convention == .devKit { members["score"] = .number(score.devKitScore) }
+      if number < intervals.count { members["mIoUInterval"] = interval(intervals[number]) }
+      return .object(members)
+    }
+    var members: [String: JSONValue] = [
+      "schema": .integer(1), "task": .string("segmentation"),
+      "convention": .string(convention.rawValue),
+      "labels": .string(classes.encoding.kind.rawValue), "results": .array(folders),
+    ]
+    if !intervals.isEmpty {
+      members["resamples"] = .integer(resampleCount)
+      members["seed"] = .integer(Int(seed))
+    }
+    if let difference { members["mIoUDifference"] = interval(difference) }
+    return .object(members)
+  }
+}

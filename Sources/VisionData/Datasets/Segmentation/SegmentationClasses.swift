@@ -1,0 +1,187 @@
+import Foundation
+
+/// The names and colours of a data set's classes, in the order of their indices.
+public struct SegmentationClasses: Sendable, Equatable {
+  /// One class.
+  public struct Entry: Sendable, Equatable {
+    /// What it is called.
+    public let name: String
+    /// Red, green and blue of its colour in pictures.
+    public let color: SIMD3<UInt8>
+  }
+
+  /// The classes.
+  public let entries: [Entry]
+  /// How label maps store them, as far as the table says.
+  public let encoding: LabelEncoding
+
+  /// How many there are.
+  public var count: Int { entries.count }
+  /// Their names.
+  public var names: [String] { entries.map(\.name) }
+
+  /// A table of names; colours that are missing are made.
+  ///
+  /// - Precondition: there are 1...254 names.
+  public init(
+    names: [String], colors: [SIMD3<UInt8>?] = [], labels kind: LabelEncoding.Kind = .reduceZero
+  ) {
+    entries = names.enumerated().map { index, name in
+      Entry(
+        name: name.trimmingCharacters(in: .whitespaces),
+        color: (index < colors.count ? colors[index] : nil) ?? Self.distinctColor(index + 1))
+    }
+    encoding = LabelEncoding(kind, classCount: names.count)
+  }
+
+  /// The same classes, stored in another way.
+  ///
+  /// - Throws: `DatasetError` when Cityscapes' ids are asked for with another number of classes.
+  public func stored(as kind: LabelEncoding.Kind) throws(DatasetError) -> SegmentationClasses {
+    let changed = SegmentationClasses(names: names, colors: entries.map(\.color), labels: kind)
+    guard changed.encoding.classCount == count else {
+      throw DatasetError(
+        path: "--labels \(kind.rawValue)",
+        problem: "stands for \(changed.encoding.classCount) classes, the class table has \(count)",
+        remedy: "give Cityscapes' class table with --classes cityscapes")
+    }
+    return changed
+  }
+
+  /// A colour that differs from its neighbours': the bits of the number, lowest first, are dealt to
+  /// the highest bits of red, green and blue.
+  ///
+  /// Source: the colour map of the PASCAL VOC development kit.
+  public static func distinctColor(_ number: Int) -> SIMD3<UInt8> {
+    var color = SIMD3<UInt8>(repeating: 0)
+    for bit in 0..<8 {
+      for channel in 0..<3 where number >> (3 * bit + channel) & 1 == 1 {
+        color[channel] |= 1 << UInt8(7 - bit)
+      }
+    }
+    return color
+  }
+}
+
+// MARK: Files
+
+extension SegmentationClasses {
+  private struct Row: Decodable {
+    let id: Int
+    let name: String
+    let color: [UInt8]?
+  }
+
+  private enum Document: Decodable {
+    case rows([Row])
+    case names([String])
+    case map([String: String])
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let rows = try? container.decode([Row].self) {
+        self = .rows(rows)
+      } else if let names = try? container.decode([String].self) {
+        self = .names(names)
+      } else {
+        self = .map(try container.decode([String: String].self))
+      }
+    }
+  }
+
+  /// Reads a table: `[{"id": 1, "name": "wall", "color": [120, 120, 120]}, …]` with colours optional,
+  /// `{"1": "wall", …}`, or `["wall", …]` in the order of the indices.
+  ///
+  /// Ids from 1, or from 0 where 0 is called other, unlabelled, void or ignored, make an encoding in
+  /// which 0 does not count; other ids from 0 are class indices themselves.
+  ///
+  /// - Throws: `DatasetError` when the file is missing, no such table, or its ids have gaps.
+  public init(path: String) throws(DatasetError) {
+    func fault(_ problem: String) -> DatasetError {
+      DatasetError(
+        path: path, problem: problem,
+        remedy: "write a list of rows like {\"id\": 1, \"name\": \"wall\"}, with ids 1, 2, …")
+    }
+    let bytes: [UInt8]
+    do {
+      bytes = try FileBytes.read(path)
+    } catch {
+      throw DatasetError(
+        path: path, problem: error.problem, remedy: error.remedy, exitCode: error.exitCode)
+    }
+    guard let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)) else {
+      throw fault("is no table of classes")
+    }
+    var rows: [Row]
+    switch document {
+    case .rows(let found): rows = found
+    case .names(let names):
+      rows = names.enumerated().map { Row(id: $0.offset + 1, name: $0.element, color: nil) }
+    case .map(let map):
+      rows = []
+      for (key, name) in map {
+        guard let id = Int(key) else { throw fault("has the key '\(key)', which is no id") }
+        rows.append(Row(id: id, name: name, color: nil))
+      }
+    }
+    rows.sort { $0.id < $1.id }
+    let uncounted = ["other", "unlabel", "void", "ignore"]
+    if let first = rows.first, first.id == 0,
+      uncounted.contains(where: { first.name.lowercased().hasPrefix($0) })
+    {
+      rows.removeFirst()
+    }
+    guard let first = rows.first?.id, rows.count <= LabelEncoding.classLimit else {
+      throw fault("has \(rows.count) classes where 1...\(LabelEncoding.classLimit) are possible")
+    }
+    guard first == 0 || first == 1 else { throw fault("starts with id \(first), not 0 or 1") }
+    for (row, next) in zip(rows, rows.dropFirst()) where next.id != row.id + 1 {
+      throw fault("goes from id \(row.id) to id \(next.id)")
+    }
+    for row in rows where row.color.map({ $0.count != 3 }) ?? false {
+      throw fault("gives '\(row.name)' a colour that is not three numbers")
+    }
+    self.init(
+      names: rows.map(\.name),
+      colors: rows.map { $0.color.map { SIMD3($0[0], $0[1], $0[2]) } },
+      labels: first == 0 ? .direct : .reduceZero)
+  }
+
+  /// The table of a data set: its `classes.json`, or ADE20K's where the folder is one.
+  ///
+  /// - Parameters:
+  ///   - choice: `ade20k`, `cityscapes` or the path of a table; empty looks in the folders.
+  ///   - roots: Folders that may be the data set's, the likeliest first.
+  /// - Throws: `DatasetError` when there is none, or it cannot be read.
+  public static func find(
+    _ choice: String = "", roots: [String]
+  ) throws(DatasetError) -> SegmentationClasses {
+    switch choice {
+    case "ade20k": return .ade20k
+    case "cityscapes": return .cityscapes
+    case "": break
+    default: return try SegmentationClasses(path: choice)
+    }
+    let marks = ["objectInfo150.txt", "objectInfo150.csv", "sceneCategories.txt"]
+    for root in roots {
+      let path = root + "/classes.json"
+      if FileManager.default.fileExists(atPath: path) { return try SegmentationClasses(path: path) }
+      if marks.contains(where: { FileManager.default.fileExists(atPath: "\(root)/\($0)") }) {
+        return .ade20k
+      }
+    }
+    throw DatasetError(
+      path: (roots.first ?? ".") + "/classes.json", problem: "does not exist",
+      remedy: "put a class table there, or name one with --classes (ade20k, cityscapes or a file)",
+      exitCode: .missingFile)
+  }
+
+  /// As above with one folder.
+  ///
+  /// - Throws: `DatasetError` when there is no table, or it cannot be read.
+  public static func find(
+    _ choice: String = "", root: String
+  ) throws(DatasetError) -> SegmentationClasses {
+    try find(choice, roots: [root])
+  }
+}

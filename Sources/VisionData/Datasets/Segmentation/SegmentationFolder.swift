@@ -1,0 +1,203 @@
+import Foundation
+
+/// One split of an ADE20K-style data set: pictures, and a label map of the same name for each.
+///
+///     images/<split>/<name>.jpg        annotations/<split>/<name>.png
+///
+/// Files are in byte order of their names. Folders inside a split are walked, too.
+public struct SegmentationFolder: Sendable, Equatable {
+  /// The two splits and the folder names they may have.
+  public enum Split: String, Sendable, CaseIterable {
+    case training, validation
+
+    var folders: [String] { self == .training ? ["training", "train"] : ["validation", "val"] }
+  }
+
+  /// The data set's folder.
+  public let root: String
+  /// Folders of the pictures and of the label maps, relative to the data set.
+  public let imageFolder, labelFolder: String
+  /// Relative paths inside these folders, with extension, in the order of the images.
+  private let imageFiles, labelFiles: [String]
+
+  /// How many images there are.
+  public var count: Int { imageFiles.count }
+  /// The name of an image: its path inside the split without extension.
+  public func name(_ index: Int) -> String { (imageFiles[index] as NSString).deletingPathExtension }
+  /// The picture's path relative to the data set.
+  public func relativeImagePath(_ index: Int) -> String { imageFolder + "/" + imageFiles[index] }
+  /// The label map's path relative to the data set.
+  public func relativeLabelPath(_ index: Int) -> String { labelFolder + "/" + labelFiles[index] }
+  /// The picture's path.
+  public func imagePath(_ index: Int) -> String { root + "/" + relativeImagePath(index) }
+  /// The label map's path.
+  public func labelPath(_ index: Int) -> String { root + "/" + relativeLabelPath(index) }
+
+  /// Lists a split.
+  ///
+  /// - Throws: `DatasetError` when a folder is missing or empty, or an image has no label map.
+  public init(root: String, split: Split) throws(DatasetError) {
+    let listing = try SegmentationListing(root: root, split: split)
+    if let first = listing.unlabelled.first {
+      let count = listing.unlabelled.count
+      throw DatasetError(
+        path: "\(root)/\(listing.folder.imageFolder)/\(first)",
+        problem: "has no label map in \(listing.folder.labelFolder)"
+          + (count > 1 ? " (and \(count - 1) more)" : ""),
+        remedy: "add \((first as NSString).deletingPathExtension).png there or remove the image")
+    }
+    self = listing.folder
+  }
+
+  fileprivate init(
+    root: String, imageFolder: String, labelFolder: String, imageFiles: [String],
+    labelFiles: [String]
+  ) {
+    self.root = root
+    self.imageFolder = imageFolder
+    self.labelFolder = labelFolder
+    self.imageFiles = imageFiles
+    self.labelFiles = labelFiles
+  }
+
+  /// Whether a folder looks like such a data set.
+  public static func isLayout(_ root: String) -> Bool {
+    Split.allCases.contains { split in
+      ["images", "annotations"].allSatisfy { top in
+        split.folders.contains { isFolder("\(root)/\(top)/\($0)") }
+      }
+    }
+  }
+
+  /// Reads an image and the class indices of its pixels (255 ignored).
+  ///
+  /// - Throws: `ImageError` when one of the files cannot be read; `DatasetError` when their sizes
+  ///   differ or the map holds values that are no labels.
+  public func load(
+    _ index: Int, _ encoding: LabelEncoding
+  ) throws -> (image: RGBImage, labels: LabelMap) {
+    let image = try ImageFile.decode(path: imagePath(index))
+    let map = try ImageFile.decodeLabels(path: labelPath(index))
+    guard image.width == map.width, image.height == map.height else {
+      throw DatasetError(
+        path: labelPath(index),
+        problem: "is \(map.width)x\(map.height), its image \(image.width)x\(image.height)",
+        remedy: "use the label map of this image, at the image's size")
+    }
+    return (image, try encoding.decode(map, path: labelPath(index)))
+  }
+
+  /// A hash of every image's and map's relative path and size in bytes: the same files, the same
+  /// hash, wherever they lie and whenever they were unpacked.
+  public func manifestHash() -> String {
+    var hash = SHA256()
+    for index in 0..<count {
+      for relative in [relativeImagePath(index), relativeLabelPath(index)] {
+        var info = stat()
+        let size = stat(root + "/" + relative, &info) == 0 ? Int(info.st_size) : -1
+        hash.update("\(relative)\t\(size)\n")
+      }
+    }
+    return hash.finish()
+  }
+
+  static func isFolder(_ path: String) -> Bool {
+    var info = stat()
+    return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+  }
+}
+
+/// What lies in the folders of a split, paired and unpaired.
+struct SegmentationListing {
+  /// Images that have a label map.
+  let folder: SegmentationFolder
+  /// Images without a map and maps without an image; paths inside the split's folders.
+  let unlabelled, unused: [String]
+  /// Files that are no images by their extension.
+  let ignoredFileCount: Int
+
+  /// - Throws: `DatasetError` when a folder is missing or has no image.
+  init(root: String, split: SegmentationFolder.Split) throws(DatasetError) {
+    let images = try Self.folder("images", root: root, split: split)
+    let labels = try Self.folder("annotations", root: root, split: split)
+    let imageFiles = try Self.files(root + "/" + images)
+    let labelFiles = try Self.files(root + "/" + labels)
+    func stem(_ file: String) -> String { (file as NSString).deletingPathExtension }
+    let pictures = imageFiles.filter(ImageFolder.isImage)
+    let maps = labelFiles.filter(ImageFolder.isImage)
+    guard !pictures.isEmpty else {
+      throw DatasetError(
+        path: root + "/" + images, problem: "holds no image",
+        remedy: "check that the archive was unpacked whole")
+    }
+    var mapOf: [String: String] = [:]
+    for map in maps { mapOf[stem(map)] = map }
+    var pictureOf: [String: String] = [:]
+    for picture in pictures {
+      if let other = pictureOf.updateValue(picture, forKey: stem(picture)) {
+        throw DatasetError(
+          path: "\(root)/\(images)/\(picture)",
+          problem: "has the same name as \(other), so both would have one label map",
+          remedy: "rename or remove one of them")
+      }
+    }
+    let paired = pictures.filter { mapOf[stem($0)] != nil }
+    folder = SegmentationFolder(
+      root: root, imageFolder: images, labelFolder: labels, imageFiles: paired,
+      labelFiles: paired.compactMap { mapOf[stem($0)] })
+    unlabelled = pictures.filter { mapOf[stem($0)] == nil }
+    unused = maps.filter { pictureOf[stem($0)] == nil }
+    ignoredFileCount = imageFiles.count - pictures.count + labelFiles.count - maps.count
+  }
+
+  private static func folder(
+    _ top: String, root: String, split: SegmentationFolder.Split
+  ) throws(DatasetError) -> String {
+    let choices = split.folders.map { "\(top)/\($0)" }
+    if let found = choices.first(where: { SegmentationFolder.isFolder(root + "/" + $0) }) {
+      return found
+    }
+    throw DatasetError(
+      path: root + "/" + choices[0], problem: "does not exist",
+      remedy: "give the folder that holds images/{training,validation} and "
+        + "annotations/{training,validation}", exitCode: .missingFile)
+  }
+
+  /// Relative paths of all files below a folder, in byte order.
+  static func files(_ path: String) throws(DatasetError) -> [String] {
+    guard let entries = try? FileManager.default.subpathsOfDirectory(atPath: path) else {
+      throw DatasetError(
+        path: path, problem: "may not be read by this user", remedy: "change its permissions",
+        exitCode: .missingFile)
+    }
+    return entries.filter { file in
+      !file.split(separator: "/").contains { $0.hasPrefix(".") }
+        && !SegmentationFolder.isFolder(path + "/" + file)
+    }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+}
+
+/// A whole ADE20K-style data set: both splits and the class table.
+public struct SegmentationData: Sendable {
+  /// Where the network learns.
+  public let training: SegmentationFolder
+  /// Where it is scored.
+  public let validation: SegmentationFolder
+  /// The classes, and how the maps store them.
+  public let classes: SegmentationClasses
+
+  /// Lists both splits.
+  ///
+  /// - Parameters:
+  ///   - classes: As for `SegmentationClasses.find`.
+  ///   - labels: How maps store classes; nil for what the table says.
+  /// - Throws: `DatasetError` naming the folder or file and the remedy.
+  public init(
+    root: String, classes choice: String = "", labels kind: LabelEncoding.Kind? = nil
+  ) throws(DatasetError) {
+    training = try SegmentationFolder(root: root, split: .training)
+    validation = try SegmentationFolder(root: root, split: .validation)
+    let table = try SegmentationClasses.find(choice, root: root)
+    classes = try kind.map { kind throws(DatasetError) in try table.stored(as: kind) } ?? table
+  }
+}

@@ -1,0 +1,159 @@
+import Foundation
+
+/// Looks through an ADE20K-style data set for what would spoil a run.
+public struct SegmentationCheck: Sendable {
+  private let root: String
+  private let classes: String
+  private let labels: LabelEncoding.Kind?
+  private let depth: DataCheck.Depth
+
+  /// A check of the folder that holds `images` and `annotations`.
+  ///
+  /// - Parameters:
+  ///   - classes: The class table, as for `SegmentationClasses.find`.
+  ///   - labels: How maps store classes; nil for what the table says.
+  ///   - depth: Every map is read and the header of every image; the full check also decodes the
+  ///     images and compares their bytes.
+  public init(
+    root: String, classes: String = "", labels: LabelEncoding.Kind? = nil, depth: DataCheck.Depth
+  ) {
+    self.root = root
+    self.classes = classes
+    self.labels = labels
+    self.depth = depth
+  }
+
+  /// Runs the check.
+  ///
+  /// - Parameters:
+  ///   - threadCount: Threads that open files.
+  ///   - progress: Called from any thread with the images done and their number.
+  /// - Returns: What was found; faults of the layout are findings too.
+  public func run(
+    threadCount: Int,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) -> DataCheckReport {
+    var report = DataCheckReport()
+    var table: SegmentationClasses?
+    do {
+      let found = try SegmentationClasses.find(classes, root: root)
+      table = try labels.map { kind throws(DatasetError) in try found.stored(as: kind) } ?? found
+      report.classCount = table?.count ?? 0
+    } catch {
+      report.findings.append(finding(error, rule: "layout/classes"))
+    }
+    var pairs: [SegmentationPair] = []
+    for split in SegmentationFolder.Split.allCases {
+      do {
+        let listing = try SegmentationListing(root: root, split: split)
+        report.imageCount += listing.folder.count + listing.unlabelled.count
+        report.findings += findings(of: listing)
+        pairs += (0..<listing.folder.count).map {
+          SegmentationPair(folder: listing.folder, index: $0, split: split)
+        }
+      } catch {
+        report.findings.append(finding(error, rule: "layout/missing"))
+      }
+    }
+    report.openedCount = pairs.count
+    let isFull = depth == .full
+    let encoding = table?.encoding
+    let sample = pairs
+    let outcomes = survey(pairs.count, threadCount: threadCount, progress: progress) { index in
+      sample[index].examine(encoding, isFull: isFull)
+    }
+    for outcome in outcomes { report.findings += outcome.findings }
+    if let table {
+      report.findings += SegmentationStatistics(pairs, outcomes, table).findings()
+    }
+    if isFull { report.findings += duplicates(pairs, outcomes) }
+    report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
+    return report
+  }
+
+  /// Runs the check, or takes the report of an earlier one of the same files.
+  ///
+  /// - Parameter folder: Where reports are kept.
+  /// - Throws: `FileError` when a report cannot be written.
+  public func run(
+    cachedIn folder: String, threadCount: Int,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(FileError) -> DataCheckReport {
+    try DataCheckReport.cached(in: folder, under: fingerprint()) {
+      run(threadCount: threadCount, progress: progress)
+    }
+  }
+
+  private func fingerprint() -> String {
+    var hash = SHA256()
+    hash.update("segmentation 2 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
+    for top in ["images", "annotations"] {
+      for file in (try? SegmentationListing.files(root + "/" + top)) ?? [] {
+        hash.update("\(top)/\(file) \(Self.stamp("\(root)/\(top)/\(file)"))\n")
+      }
+    }
+    for table in [classes, root + "/classes.json"] { hash.update("\(Self.stamp(table))\n") }
+    return hash.finish()
+  }
+
+  private static func stamp(_ path: String) -> String {
+    var info = stat()
+    guard stat(path, &info) == 0 else { return "none" }
+    return "\(info.st_size) \(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec)"
+  }
+
+  private func finding(_ error: DatasetError, rule: String) -> DataFinding {
+    let relative =
+      error.path.hasPrefix(root + "/") ? String(error.path.dropFirst(root.count + 1)) : error.path
+    return DataFinding(
+      path: relative, rule: rule, severity: .error, problem: error.problem, remedy: error.remedy)
+  }
+
+  private func findings(of listing: SegmentationListing) -> [DataFinding] {
+    var findings = listing.unlabelled.map { file in
+      DataFinding(
+        path: listing.folder.imageFolder + "/" + file, rule: "layout/unlabelled", severity: .error,
+        problem: "has no label map in \(listing.folder.labelFolder)",
+        remedy: "add a PNG of the same name there or remove the image")
+    }
+    findings += listing.unused.map { file in
+      DataFinding(
+        path: listing.folder.labelFolder + "/" + file, rule: "layout/unused-map",
+        severity: .warning, problem: "has no image in \(listing.folder.imageFolder)",
+        remedy: "add the image or remove the map")
+    }
+    if listing.ignoredFileCount > 0 {
+      findings.append(
+        DataFinding(
+          path: listing.folder.imageFolder, rule: "layout/other-files", severity: .note,
+          problem: "and its maps' folder hold \(listing.ignoredFileCount) files that are no images "
+            + "by their extension", remedy: "nothing needs to be done"))
+    }
+    return findings
+  }
+
+  private func duplicates(
+    _ pairs: [SegmentationPair], _ outcomes: [SegmentationPair.Outcome]
+  ) -> [DataFinding] {
+    var first: [String: SegmentationPair] = [:]
+    var findings: [DataFinding] = []
+    for (pair, outcome) in zip(pairs, outcomes) {
+      guard let hash = outcome.hash else { continue }
+      guard let known = first[hash] else {
+        first[hash] = pair
+        continue
+      }
+      let overlaps = known.split != pair.split
+      findings.append(
+        DataFinding(
+          path: pair.folder.relativeImagePath(pair.index),
+          rule: overlaps ? "content/overlap" : "content/duplicate",
+          severity: overlaps ? .error : .warning,
+          problem: "has the same bytes as \(known.folder.relativeImagePath(known.index))",
+          remedy: overlaps
+            ? "remove it from one split; scores on seen images mean nothing"
+            : "remove one of the two"))
+    }
+    return findings
+  }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import TestSupport
+import Testing
+import VisionData
+
+@testable import Harness
+
+private func message(_ body: () throws -> Void) -> String {
+  do {
+    try body()
+    return ""
+  } catch { return "\(error)" }
+}
+
+@Suite("Scoring predictions of others", .timeLimit(.minutes(1)))
+struct SegmentationEvaluationTests {
+  private let classes = SegmentationClasses(names: ["a", "b", "c", "d"])
+
+  private func write(_ labels: [UInt8], width: Int = 4, to path: String) throws {
+    let map = LabelMap(width: width, height: labels.count / width, labels: labels)
+    try AtomicFile.write(try ImageFile.png(map), to: path)
+  }
+
+  private func scorer(_ values: PredictionValues = .ids) -> PredictionScorer {
+    PredictionScorer(classes: classes, values: values)
+  }
+
+  @Test("Ids and indices of the same prediction score the same")
+  func values() throws {
+    let folder = try TemporaryDirectory()
+    let (truth, ids, indices) = (folder.file("t.png"), folder.file("p.png"), folder.file("i.png"))
+    try write([0, 1, 2, 3, 4, 4, 1, 1], to: truth)
+    // Whatever is predicted where nothing is labelled does not count.
+    try write([200, 1, 2, 3, 4, 1, 1, 2], to: ids)
+    try write([200, 0, 1, 2, 3, 0, 0, 1], to: indices)
+    let first = try scorer().score(index: 0, truth: truth, prediction: ids)
+    let second = try scorer(.indices).score(index: 0, truth: truth, prediction: indices)
+    #expect(first.record == second.record)
+    #expect(first.record.intersections == [2, 1, 1, 1])
+    #expect(first.record.labelled == [3, 1, 1, 2])
+    #expect(first.agreement[0] == 5)
+  }
+
+  @Test("Sizes, values and files that do not fit are told with the remedy")
+  func faults() throws {
+    let folder = try TemporaryDirectory()
+    let (truth, prediction) = (folder.file("t.png"), folder.file("p.png"))
+    try write([0, 1, 2, 3, 4, 4, 1, 1], to: truth)
+    func fault(_ labels: [UInt8], width: Int = 4, _ values: PredictionValues = .ids) throws
+      -> String
+    {
+      try write(labels, width: width, to: prediction)
+      return message {
+        _ = try scorer(values).score(index: 0, truth: truth, prediction: prediction)
+      }
+    }
+    #expect(try fault([0, 1, 2, 3, 4, 4, 1, 1], width: 2).contains("is 2x4, its ground truth 4x2"))
+    let zero = try fault([0, 0, 1, 2, 3, 3, 0, 0])
+    #expect(zero.contains("predicts 0 on 3 counted pixels"), "\(zero)")
+    #expect(zero.contains("add --prediction-values indices"))
+    let high = try fault([4, 1, 2, 3, 4, 4, 1, 1], .indices)
+    #expect(high.contains("predicts 4 on 2 counted pixels"), "\(high)")
+    #expect(high.contains("use --prediction-values ids"))
+    #expect(try fault([1, 1, 2, 3, 7, 8, 1, 1]).contains("predicts 7, 8 on 2 counted"))
+    #expect(
+      message { _ = try scorer().score(index: 0, truth: truth, prediction: folder.file("no.png")) }
+        .contains("does not exist"))
+  }
+
+  @Test("Predictions that are all shifted by one are suspect; others are not")
+  func shift() throws {
+    let folder = try TemporaryDirectory()
+    let truth = folder.file("t.png")
+    try write([1, 1, 2, 2, 3, 3, 1, 2], to: truth)
+    func scored(_ labels: [UInt8]) throws -> ScoredPredictions {
+      try write(labels, to: folder.file("p.png"))
+      let outcome = try scorer().score(index: 0, truth: truth, prediction: folder.file("p.png"))
+      return ScoredPredictions(folder: "p", outcomes: [outcome], classCount: 4)
+    }
+    let shifted = try scored([2, 2, 3, 3, 4, 4, 2, 3])
+    #expect(shifted.isShifted)
+    #expect(shifted.notes[0].contains("100.00 % of the pixels agree after subtracting 1, 0.00 %"))
+    let low = try scored([1, 1, 1, 1, 2, 2, 1, 1])
+    #expect(!low.isShifted)
+    #expect(!(try scored([1, 1, 2, 2, 3, 3, 1, 1])).isShifted)
+    #expect(!(try scored([4, 4, 4, 4, 4, 4, 4, 4])).isShifted)
+  }
+
+  @Test("Folders are read by name, and the class table is found beside the data set")
+  func folders() throws {
+    let folder = try TemporaryDirectory()
+    #expect(message { _ = try LabelMapFolder(folder.path) }.contains("holds no PNG"))
+    try write([1, 2, 2, 2], to: folder.file("annotations/validation/town/b.png"))
+    try write([1, 2, 2, 2], to: folder.file("annotations/validation/a.png"))
+    try AtomicFile.write(text: #"["x", "y"]"#, to: folder.file("classes.json"))
+    for path in [folder.path, folder.file("annotations/validation")] {
+      let maps = try LabelMapFolder(path)
+      #expect(maps.names == ["a", "town/b"])
+      #expect(maps.path("town/b")?.hasSuffix("validation/town/b.png") == true)
+      #expect(maps.path("c") == nil)
+      #expect(try maps.classes("", labels: nil).names == ["x", "y"])
+      #expect(try maps.classes("", labels: .direct).encoding.kind == .direct)
+      #expect(try maps.classes("ade20k", labels: nil).count == 150)
+    }
+  }
+
+  @Test("Records survive a file, a torn last line is left out and damage is an error")
+  func records() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("records.jsonl")
+    let first = SegmentationRecord(
+      index: 0, classes: [0, 3], intersections: [5, 0], predicted: [6, 2], labelled: [7, 1])
+    let second = SegmentationRecord(
+      index: 1, classes: [2], intersections: [9], predicted: [9], labelled: [9])
+    let lines = [
+      SegmentationRecordFile.line(first, name: "ADE_val_00000001"),
+      SegmentationRecordFile.line(second, name: "ADE_val_00000002"),
+    ]
+    try AtomicFile.write(text: lines.joined(), to: path)
+    let whole = try SegmentationRecordFile.read(path, classCount: 4)
+    #expect(whole.records.map(\.record) == [first, second])
+    #expect(whole.records.map(\.name) == ["ADE_val_00000001", "ADE_val_00000002"])
+    #expect(whole.length == lines.joined().utf8.count)
+    try AtomicFile.write(text: lines[0] + lines[1].dropLast(9), to: path)
+    let torn = try SegmentationRecordFile.read(path, classCount: 4)
+    #expect(torn.records.map(\.record) == [first])
+    #expect(torn.length == lines[0].utf8.count)
+    #expect(message { _ = try SegmentationRecordFile.read(path, classCount: 3) }.contains("line 1"))
+    try AtomicFile.write(text: lines[0].replacing("5", with: "6") + lines[1], to: path)
+    #expect(
+      message { _ = try SegmentationRecordFile.read(path, classCount: 4) }.contains("damaged"))
+    #expect(try SegmentationRecordFile.read(folder.file("none"), classCount: 4).records.isEmpty)
+  }
+
+  @Test("Tables give both conventions, absent classes and the difference of two folders")
+  func tables() throws {
+    func scored(_ name: String, _ right: Int) -> ScoredPredictions {
+      let outcomes = (0..<3).map { index in
+        PredictionScorer.Outcome(
+          record: SegmentationRecord(
+            index: index, classes: [0, 1], intersections: [right, 0],
+            predicted: [right, 10 - right], labelled: [10, 0]), agreement: [right, 0, 0])
+      }
+      return ScoredPredictions(folder: name, outcomes: outcomes, classCount: 4)
+    }
+    func tables(_ convention: SegmentationConvention) -> SegmentationTables {
+      SegmentationTables(
+        classes: classes, scored: [scored("one", 8), scored("two", 6)], convention: convention,
+        resampleCount: 20, seed: 1)
+    }
+    let published = tables(.mmseg).means
+    #expect(
+      published.rows[0] == ["one", "40.00", "[40.00, 40.00]", "80.00", "80.00", "2"])
+    #expect(published.notes.contains { $0.contains("10.00 [10.00, 10.00]") })
+    #expect(published.notes.contains { $0.hasPrefix("3 classes have no labelled pixel") })
+    let kit = tables(.devKit).means
+    #expect(kit.rows[0] == ["one", "20.00", "-", "20.00", "80.00", "4", "50.00"])
+    let perClass = tables(.mmseg).perClass
+    #expect(perClass.rows[0] == ["1", "a", "30", "80.00", "80.00", "60.00", "60.00"])
+    #expect(perClass.rows[1] == ["2", "b", "0", "0.00", "-", "0.00", "-"])
+    #expect(perClass.rows[2] == ["3", "c", "0", "-", "-", "-", "-"])
+    let json = tables(.mmseg).json
+    #expect(json["results"]?.arrayValue?[1]["mIoU"]?.doubleValue == 0.3)
+    #expect(json["mIoUDifference"]?["value"]?.doubleValue.map { abs($0 - 0.1) < 1e-12 } == true)
+    let absent = json["results"]?.arrayValue?[0]["classes"]?.arrayValue?[2]
+    #expect(absent?["IoU"]?.text() == "null")
+  }
+
+  @Test("Percentages have two decimals")
+  func rounding() {
+    #expect(twoDecimals(0.445_07) == "44.51")
+    #expect(twoDecimals(1) == "100.00")
+    #expect(twoDecimals(0.000_04) == "0.00")
+    #expect(twoDecimals(-0.031) == "-3.10")
+    #expect(twoDecimals(.nan) == "-")
+    #expect(twoDecimals(0.031_25 / 100) == "0.03")
+  }
+}
