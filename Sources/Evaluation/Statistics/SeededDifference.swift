@@ -44,12 +44,15 @@ public struct SeededDifference: Sendable, Equatable {
         Double(source.values.count - 1)
       )
     }
-    let parts = [part(a, b), part(b, a), (sampleVariance, Double(imageCount - 1))]
+    let seeds = [part(a, b), part(b, a)]
     estimate = a.mean - b.mean
     self.sampleVariance = sampleVariance
-    seedVariance = parts[0].variance + parts[1].variance
+    seedVariance = seeds[0].variance + seeds[1].variance
     let total = sampleVariance + seedVariance
-    let spread = parts.reduce(0) { $0 + $1.0 * $1.0 / $1.1 }
+    let spread =
+      seeds.reduce(sampleVariance * sampleVariance / Double(imageCount - 1)) {
+        $0 + $1.variance * $1.variance / $1.freedom
+      }
     freedom = spread > 0 ? max(1, Int(total * total / spread)) : imageCount - 1
   }
 

@@ -6,9 +6,12 @@ import Foundation
 ///     protocol.json   every resolved setting
 ///     manifest.json   hashes of weights, data and engine
 ///     records.jsonl   one checksummed line an image, append-only
+///     knn.jsonl       the same for nearest neighbours, where there are any
+///     images.json     where the images lie, for galleries
+///     gallery/        pictures of single images, `<index>.png`, where a task draws them
 ///     events.jsonl    one line a point of a learning curve
 ///     result.json     the outcome; its bytes depend on the protocol alone
-///     timing.json     what may differ from run to run
+///     timing.json     what may differ from run to run: seconds, command line
 public final class RunDirectory {
   /// The folder.
   public let path: String
