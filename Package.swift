@@ -63,6 +63,7 @@ let package = Package(
     benchmark("bench-pretrain", folder: "Pretrain"),
     benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),
+    benchmark("bench-report", folder: "Report"),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),

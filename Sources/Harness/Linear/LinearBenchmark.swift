@@ -226,7 +226,7 @@ public struct LinearBenchmark {
       paths: validationOrder.map { data.validation.relativePath($0) }
     ).write(to: run.path)
     for name in ["records.jsonl", "knn.jsonl", "events.jsonl"] {
-      result.files[name] = SHA256.digest(try FileBytes(path: run.path + "/" + name).bytes)
+      result.files[name] = try SHA256.digest(file: run.path + "/" + name)
     }
     try run.write(result.json, to: "result.json")
     try run.write(

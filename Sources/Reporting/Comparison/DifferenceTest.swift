@@ -119,9 +119,14 @@ struct DifferenceTest {
     if let cache {
       var parts = ["resampling 1", String(resampleCount), String(seed)]
       for run in row.runs + base.runs {
-        let file = try? FileBytes(path: run.path + "/records.jsonl")
-        parts.append(
-          run.result.files["records.jsonl"] ?? file.map { SHA256.digest($0.bytes) } ?? "")
+        let records = run.path + "/records.jsonl"
+        guard FileManager.default.fileExists(atPath: records) else { return nil }
+        let known = run.result.files["records.jsonl"]
+        if let known {
+          parts.append(known)
+        } else {
+          parts.append(try SHA256.digest(file: records))
+        }
       }
       parts.append(String(row.runs.count))
       path = cache + "/" + SHA256.digest(parts.joined(separator: "\n")).prefix(24) + ".json"

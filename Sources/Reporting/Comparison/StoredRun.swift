@@ -21,10 +21,10 @@ public struct StoredRun: Sendable {
     path = folder
     result = try RunResult(path: folder + "/result.json")
     for (name, digest) in result.files.sorted(by: { $0.key < $1.key }) {
-      let file = try FileBytes(path: folder + "/" + name)
-      guard SHA256.digest(file.bytes) == digest else {
+      let file = folder + "/" + name
+      guard try SHA256.digest(file: file) == digest else {
         throw FileError(
-          path: file.path, problem: "is not the file that the result was made from",
+          path: file, problem: "is not the file that the result was made from",
           remedy: "run the benchmark again", exitCode: .badData)
       }
     }
