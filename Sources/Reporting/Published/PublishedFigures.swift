@@ -138,7 +138,9 @@ public struct PublishedFigures: Sendable, Equatable {
       ])
     for figure in figures {
       table.add([
-        figure.method, figure.architecture, figure.epochs.map(String.init) ?? "-", figure.metric,
+        figure.method,
+        [figure.architecture, figure.configuration].compactMap { $0 }.joined(separator: ", "),
+        figure.epochs.map(String.init) ?? "-", figure.metric,
         figure.cell, figure.source,
       ])
     }
