@@ -23,10 +23,10 @@ func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: optimized)
 }
 
-func benchmark(_ name: String, folder: String) -> Target {
+func benchmark(_ name: String, folder: String, scripts: [String] = []) -> Target {
   .executableTarget(
     name: name, dependencies: ["Harness"], path: "Benchmarks/\(folder)",
-    exclude: ["README.md"], swiftSettings: optimized)
+    exclude: ["README.md"] + scripts, swiftSettings: optimized)
 }
 
 func tests(_ library: String, uses dependencies: [Target.Dependency] = []) -> Target {
@@ -49,20 +49,23 @@ let package = Package(
       ]),
     // MARK: Libraries, lowest first
     library("CounterRandom", uses: []),
+    library("Threads", uses: []),
+    library("Masks", uses: []),
     library("VectorMath", uses: ["CVector"]),
-    library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom"]),
+    library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom", "Threads"]),
     library("Layers", uses: ["TensorCore", "CounterRandom"]),
     library("FileSupport", uses: ["CFormats"]),
-    library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport"]),
-    library("Models", uses: ["Layers", "FileSupport"]),
-    library("Evaluation", uses: ["CounterRandom"]),
+    library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport", "Masks", "Threads"]),
+    library("Models", uses: ["Layers", "FileSupport", "VisionData"]),
+    library("Evaluation", uses: ["CounterRandom", "VisionData"]),
     library("Reporting", uses: ["Evaluation", "FileSupport"]),
-    library("Harness", uses: ["Models", "VisionData", "Reporting"]),
+    library("Harness", uses: ["Models", "VisionData", "Masks", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
-    benchmark("bench-pretrain", folder: "Pretrain"),
+    benchmark("bench-pretrain", folder: "Pretrain", scripts: ["compare_methods.sh"]),
     benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),
+    benchmark("bench-coco", folder: "Coco"),
     benchmark("bench-report", folder: "Report"),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
@@ -71,7 +74,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
+    tests("CounterRandom"), tests("Masks"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
     tests("VisionData"),
     tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
   ],

@@ -1,7 +1,7 @@
 import Foundation
 import Models
 
-/// Measures the engine: matrix products, and Swin-T inference and training throughput.
+/// Measures the engine: matrix products, dense operations, Swin-T inference and training.
 ///
 /// Prints one JSON object a line. `Benchmarks/compare.sh` runs it beside PyTorch.
 @main
@@ -13,17 +13,23 @@ struct BenchKernels {
     }
     let arguments = Array(CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
-    guard ["all", "sgemm", "inference", "training"].contains(wanted) else {
+    let parts = ["sgemm", "dense", "inference", "training", "moby", "all"]
+    guard parts.contains(wanted) else {
+      let choices = parts.joined(separator: ", ")
       FileHandle.standardError.write(
-        Data("Error: unknown part '\(wanted)'; use sgemm, inference, training or all\n".utf8))
+        Data("Error: unknown part '\(wanted)'; use one of: \(choices)\n".utf8))
       exit(64)
     }
     if wanted == "all" || wanted == "sgemm" { matrixProducts() }
+    if wanted == "all" || wanted == "dense" { DenseOperations.measure() }
     if wanted == "all" || wanted == "inference" {
       for batch in [1, 8, 32] { inference(batch: batch) }
     }
     if wanted == "all" || wanted == "training" {
       for batch in [8, 16] { training(batch: batch) }
+    }
+    if wanted == "all" || wanted == "moby" {
+      for batch in [8, 16] { pretraining(batch: batch) }
     }
   }
 
@@ -69,13 +75,32 @@ struct BenchKernels {
     report(["part": "training", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
   }
 
-  /// The shortest of several runs after one to warm up; at least three, for about six seconds.
-  static func best(_ body: () -> Void) -> Double {
+  /// A whole step of MoBY: four forward passes, two backward, target, queues, clipping, AdamW.
+  static func pretraining(batch: Int) {
+    var recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
+    recipe.batchSize = batch
+    let engine = PretrainingEngine(
+      recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
+      seed: 0)
+    let views = PretrainingBatch(
+      views: [1, 2].map {
+        Initializer(seed: $0).normal([batch, 3, 224, 224], key: "images")
+      })
+    var step = 0
+    let seconds = best {
+      _ = engine.step(views, step: step, epoch: 0)
+      step += 1
+    }
+    report(["part": "moby", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
+  }
+
+  /// The shortest of several runs after one to warm up; at least three, for about `seconds`.
+  static func best(seconds budget: Double = 6, _ body: () -> Void) -> Double {
     body()
     var shortest = Double.infinity
     var total = 0.0
     var runs = 0
-    while runs < 3 || total < 6 {
+    while runs < 3 || total < budget {
       let start = DispatchTime.now().uptimeNanoseconds
       body()
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9

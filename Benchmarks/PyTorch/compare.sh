@@ -18,7 +18,8 @@ for core in SkylakeX Haswell Zen; do
   OPENBLAS_CORETYPE="$core" SWINBENCH_THREADS="$threads" \
     "$root/.build/release/bench-kernels" sgemm > "$out/sgemm-$core.jsonl"
 done
-for part in inference training; do
+for part in inference training moby; do
   "$venv/bin/python" "$here/swin_throughput.py" --threads "$threads" --part "$part" >> "$out/theirs.jsonl"
 done
+"$venv/bin/python" "$here/dense_operations.py" --threads "$threads" >> "$out/theirs.jsonl"
 "$venv/bin/python" "$here/ratios.py" "$out"

@@ -10,11 +10,19 @@ def lines(path):
 
 folder = pathlib.Path(sys.argv[1])
 ours = lines(folder / "ours.jsonl")
-theirs = {(row["part"], row["batch"]): row for row in lines(folder / "theirs.jsonl")}
+theirs = {(row["part"], row.get("batch"), row.get("name"), row.get("pass")): row
+          for row in lines(folder / "theirs.jsonl")}
+
+
+def peer_of(row):
+    return theirs.get((row["part"], row.get("batch"), row.get("name"), row.get("pass")))
+
+
+
 print(f"{'':22} {'ours':>9} {'PyTorch':>9} {'ratio':>6}   peak memory MiB")
 for row in ours:
-    peer = theirs.get((row["part"], row.get("batch")))
-    if peer:
+    peer = peer_of(row)
+    if peer and row["part"] != "dense":
         name = f"{row['part']} batch {row['batch']}"
         ratio = row["imagesPerSecond"] / peer["imagesPerSecond"]
         print(f"{name:22} {row['imagesPerSecond']:9.2f} {peer['imagesPerSecond']:9.2f} {ratio:6.2f}"
@@ -29,3 +37,16 @@ for row in ours:
     if row["part"] == "sgemm":
         top, core = max(manual[row["shape"]])
         print(f"{row['shape']:16} {row['gflops']:15.0f} {top:12.0f} {core:8} {row['gflops'] / top:5.2f}")
+print()
+print(f"{'dense operations':26} {'forward ms: ours':>16} {'PyTorch':>9} {'ratio':>6} "
+      f"{'and backward: ours':>18} {'PyTorch':>9} {'ratio':>6}")
+for row in ours:
+    if row["part"] == "dense" and row["pass"] == "forward" and peer_of(row):
+        both = next((other for other in ours if other.get("name") == row["name"]
+                     and other["pass"] != "forward"), None)
+        text = f"{row['name']:26}"
+        for one, width in ((row, 17), (both, 19)):
+            if one:
+                a, b = one["milliseconds"], peer_of(one)["milliseconds"]
+                text += f"{a:{width}.2f} {b:9.2f} {b / a:6.2f}"
+        print(text)

@@ -7,6 +7,8 @@ import time
 import timm
 import torch
 
+import moby
+
 
 def best(body):
     """The shortest of several runs after one to warm up; at least three, for about six seconds."""
@@ -29,7 +31,7 @@ def report(part, batch, seconds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--part", choices=["inference", "training"], required=True)
+    parser.add_argument("--part", choices=["inference", "training", "moby"], required=True)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     name = "swin_tiny_patch4_window7_224"
@@ -39,6 +41,11 @@ def main():
             images = torch.randn(batch, 3, 224, 224)
             with torch.no_grad():
                 report("inference", batch, best(lambda: model(images)))
+        return
+    if options.part == "moby":
+        for batch in (8, 16):
+            step = moby.make_step(name, batch)
+            report("moby", batch, best(step))
         return
     model = timm.create_model(name).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)

@@ -40,6 +40,17 @@ public final class FileBytes: @unchecked Sendable {
   /// The bytes; valid while this object lives.
   public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
+  /// Lets go of the memory behind bytes that are not needed any more; reading them again is
+  /// possible and goes back to the file.
+  public func discard(_ range: Range<Int>) {
+    guard let base else { return }
+    let page = Int(getpagesize())
+    let start = (range.lowerBound + page - 1) / page * page
+    let end = range.upperBound / page * page
+    guard start < end else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base) + start, end - start, MADV_DONTNEED)
+  }
+
   /// The whole file in memory of its own: for small files that are read once.
   ///
   /// - Throws: `FileError` when it is missing, unreadable or a folder.

@@ -1,5 +1,6 @@
-@testable import Harness
 import Testing
+
+@testable import Harness
 
 @Suite("Class order against a classifier")
 struct HeadOrderTests {

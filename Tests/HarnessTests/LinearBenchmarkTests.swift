@@ -7,39 +7,11 @@ import Testing
 /// Runs the program as a child process, as a user would.
 @Suite("bench-linear", .serialized)
 struct LinearBenchmarkTests {
-  private struct Outcome {
-    let status: Int32
-    let output, errors: String
-  }
-
-  private func program(_ name: String) -> String {
-    // The programs lie beside the test bundle.
-    SourceTree.root.path + "/.build/debug/" + name
-  }
-
   private func run(
     _ arguments: [String], in folder: TemporaryDirectory, killAfter seconds: Double? = nil,
     name: String = "bench-linear"
-  ) throws -> Outcome {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program(name))
-    process.arguments = arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-    let out = folder.file("stdout-\(UUID().uuidString)")
-    let errors = folder.file("stderr-\(UUID().uuidString)")
-    for path in [out, errors] { try AtomicFile.write(text: "", to: path) }
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-    try process.run()
-    if let seconds {
-      Thread.sleep(forTimeInterval: seconds)
-      kill(process.processIdentifier, SIGKILL)
-    }
-    process.waitUntilExit()
-    return Outcome(
-      status: process.terminationStatus,
-      output: String(decoding: try FileBytes.read(out), as: UTF8.self),
-      errors: String(decoding: try FileBytes.read(errors), as: UTF8.self))
+  ) throws -> ChildProgram.Outcome {
+    try ChildProgram.run(name, arguments, in: folder.path, killAfter: seconds)
   }
 
   /// A small data set and the options of a run of a second.
@@ -60,18 +32,8 @@ struct LinearBenchmarkTests {
     "--input-size", "32", "--batch-size", "16",
   ]
 
-  /// Every file of the runs but the times.
-  private func runFiles(_ folder: TemporaryDirectory, _ output: String) throws -> [String: [UInt8]]
-  {
-    var files: [String: [UInt8]] = [:]
-    let root = folder.file(output)
-    for path in try FileManager.default.subpathsOfDirectory(atPath: root)
-    where !path.hasSuffix("timing.json") && !path.hasSuffix(".lock") {
-      var isFolder: ObjCBool = false
-      _ = FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder)
-      if !isFolder.boolValue { files[path] = try FileBytes.read(root + "/" + path) }
-    }
-    return files
+  private func runFiles(_ folder: TemporaryDirectory, _ output: String) throws -> [String: Data] {
+    try ChildProgram.files(under: folder.file(output))
   }
 
   @Test("The same seed gives the same bytes, on one thread and on two")

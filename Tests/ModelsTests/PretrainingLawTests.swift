@@ -179,6 +179,29 @@ struct PretrainingLawTests {
         == 4_598_882_304 - 384_000)
   }
 
+  @Test("Positions of local crops and their gradients are DINO's")
+  func positions() throws {
+    struct Reference: Decodable { let rows, gradient: [Double] }
+    let url = URL(fileURLWithPath: SourceTree.fixture("Models/positions.json"))
+    let reference = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: url))
+    let table = DeterministicFill.tensor("positions", [196, 4])
+    table.requiresGradient = true
+    let weights = Tensor(
+      BicubicMaps.matrix(from: 14, to: 6, scale: 6.1 / 14), shape: [36, 196])
+    let resized = matmul(weights, table)
+    expectClose(resized.values, reference.rows, relative: 1e-5, absolute: 1e-6, "rows")
+    resized.backward(DeterministicFill.tensor("cotangent", [36, 4]))
+    let gradient = try #require(table.gradient)
+    expectClose(gradient.values, reference.gradient, relative: 1e-5, absolute: 1e-6, "gradient")
+    // The network takes both sizes, and its own positions have a gradient from the small one.
+    let configuration = VisionTransformerConfiguration(
+      patchSize: 4, embeddingSize: 64, depth: 1, headCount: 1)
+    let network = VisionTransformer(configuration, inputSize: 16, initializer: Initializer(seed: 1))
+    sum(network.features(DeterministicFill.tensor("x", [2, 3, 8, 8]))).backward()
+    let embedding = try #require(network.parameters.first { $0.key == "pos_embed" }).tensor
+    #expect(embedding.gradient != nil)
+  }
+
   @Test("The gradient of a weight normalisation matches differences")
   func weightNormalization() {
     let v = DeterministicFill.tensor("v", [4, 6])

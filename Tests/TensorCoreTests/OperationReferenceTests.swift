@@ -2,7 +2,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// One operation held against `Tests/References/engine.py`.
+/// One operation held against `Tests/References/engine.py` (or `dense_operations.py`).
 ///
 /// The inputs are made from their names; the reference holds the output for them and the gradient
 /// of each for a fixed cotangent, computed in double precision.
@@ -10,9 +10,9 @@ struct OperationReference {
   let name: String
   let fixture: SafetensorsFixture
 
-  init(_ name: String) throws {
+  init(_ name: String, in file: String = "operations") throws {
     self.name = name
-    fixture = try SafetensorsFixture("TensorCore/operations.safetensors")
+    fixture = try SafetensorsFixture("TensorCore/\(file).safetensors")
   }
 
   /// An input that has a gradient in the reference.

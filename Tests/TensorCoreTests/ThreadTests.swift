@@ -107,6 +107,46 @@ struct ThreadTests {
     },
   ]
 
+  /// Convolutions with several blocks of tiles and rounds of channels, and the other operations
+  /// on maps.
+  static let denseJobs: [Job] = [
+    Job(testDescription: "convolution of many tiles", shapes: [[1, 95, 98, 32], [32, 32, 3, 3]]) {
+      convolution3x3($0[0], weight: $0[1], bias: nil)
+    },
+    Job(
+      testDescription: "convolution of many channels",
+      shapes: [[3, 9, 10, 288], [64, 288, 3, 3], [64]]
+    ) { convolution3x3($0[0], weight: $0[1], bias: $0[2], rectified: true) },
+    Job(
+      testDescription: "convolutionTransposed2x2", shapes: [[9, 7, 7, 48], [48, 40, 2, 2], [40]]
+    ) { convolutionTransposed2x2($0[0], weight: $0[1], bias: $0[2]) },
+    Job(testDescription: "bilinearResized", shapes: [[2, 9, 11, 40]]) {
+      bilinearResized($0[0], height: 31, width: 40)
+    },
+    Job(testDescription: "nearestResized", shapes: [[2, 9, 11, 40]]) {
+      nearestResized($0[0], height: 31, width: 40)
+    },
+    Job(testDescription: "adaptiveAveragePooled", shapes: [[2, 16, 22, 40]]) {
+      adaptiveAveragePooled($0[0], height: 6, width: 6)
+    },
+    Job(testDescription: "regionAligned", shapes: [[2, 20, 20, 96]]) {
+      let regions = (0..<40).map { index in
+        let at = Float(index)
+        return Region(image: index % 2, x1: at, y1: 2, x2: 40 + at, y2: 30 + at)
+      }
+      return regionAligned($0[0], regions: regions, height: 7, width: 7, spatialScale: 0.25)
+    },
+    Job(testDescription: "concatenatedChannels", shapes: [[900, 30], [900, 50]]) {
+      concatenatedChannels($0)
+    },
+    Job(testDescription: "pixel cross-entropy", shapes: [[1200, 150]]) {
+      crossEntropy($0[0], targets: (0..<1200).map { $0 % 151 }, ignoring: 150, normalizer: 1200)
+    },
+    Job(testDescription: "smoothL1Loss", shapes: [[40_000]]) {
+      smoothL1Loss($0[0], targets: Tensor(zeros: [40_000]), beta: 0.1, normalizer: 3)
+    },
+  ]
+
   private static func attentionWeights(
     _ inputs: [Tensor], epsilon: Float, heads: Int
   ) -> AttentionWeights {
@@ -118,7 +158,7 @@ struct ThreadTests {
       headCount: heads)
   }
 
-  @Test("One thread and two give the same bits, forward and backward", arguments: jobs)
+  @Test("One thread and two give the same bits, forward and backward", arguments: jobs + denseJobs)
   func sameBits(job: Job) {
     let inputs = job.shapes.enumerated().map { index, shape in
       DeterministicFill.tensor("threads.\(job.testDescription).\(index)", shape)

@@ -3,3 +3,4 @@
 
 #include "hash.h"
 #include "images.h"
+#include "json.h"

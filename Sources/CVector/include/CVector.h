@@ -28,3 +28,5 @@ CV_INLINE float cv_reduce_add(cv_float16 a) {
     for (int i = 0; i < w; i++) v[i] += v[i + w];
   return v[0];
 }
+
+#include "CVectorProduct.h"

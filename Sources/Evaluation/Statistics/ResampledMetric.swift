@@ -90,21 +90,18 @@ public struct PairedResampling: Sendable, Equatable {
     precondition(resampleCount >= 2, "a bootstrap needs 2 resamples, got \(resampleCount)")
     precondition(
       confidence > 0 && confidence < 1, "the confidence is a fraction in 0...1, got \(confidence)")
-    func differences(_ weights: [Int32]) -> [Double] {
+    @Sendable func differences(_ weights: [Int32]) -> [Double] {
       zip(first.values(weights: weights), second.values(weights: weights)).map { $0 - $1 }
     }
     let estimates = differences([Int32](repeating: 1, count: count))
-    var drawn = [[Double]](repeating: [], count: estimates.count)
-    var weights = [Int32](repeating: 0, count: count)
-    for number in 0..<resampleCount {
-      for at in 0..<count { weights[at] = 0 }
+    let resamples = threadMap(resampleCount) { number in
+      var weights = [Int32](repeating: 0, count: count)
       var stream = RandomStream(seed: seed, purpose: .bootstrap, sample: number)
       for _ in 0..<count { weights[stream.below(count)] += 1 }
-      // A resample without any labelled object has no number; it says nothing and is left out.
-      for (at, value) in differences(weights).enumerated() where value.isFinite {
-        drawn[at].append(value)
-      }
+      return differences(weights)
     }
+    // A resample without any labelled object has no number; it says nothing and is left out.
+    let drawn = estimates.indices.map { at in resamples.map { $0[at] }.filter(\.isFinite) }
     outcomes = zip(estimates, drawn).map { estimate, drawn in
       estimate.isFinite && drawn.count >= 2
         ? Self.outcome(estimate, drawn.sorted(), confidence) : nil

@@ -10,7 +10,8 @@ struct Forecast: Sendable {
   /// Numbers that are trained.
   let parameterCount: Int
   /// Bytes of memory at the peak, bytes that are free now, and bytes that each image adds.
-  let memory, availableMemory: Int
+  let memory: Int
+  var availableMemory: Int
   let memoryPerImage: Double
   /// Bytes that the run's files take.
   let disk: Int
@@ -31,6 +32,7 @@ struct Forecast: Sendable {
     let affordable = Int(1.5e12 / plan.cost.operationsPerImage)
     let large = min(chunk, max(4, min(64, affordable)))
     let small = max(2, large / 2)
+    try refuseHopeless(plan, imageCount: large)
     var measured: [(count: Int, seconds: Double, memory: Int)] = []
     var parameterCount = 0
     var stateBytes = 0
@@ -104,6 +106,20 @@ struct Forecast: Sendable {
       disk: 2 * stateBytes + 2 * exportedBytes, seconds: Double(steps) * secondsPerStep,
       batchSize: recipe.batchSize, chunkSize: chunk,
       queueSize: recipe.usesQueue ? recipe.queueSize : 0)
+  }
+
+  /// Refuses a network whose activations of the very measurement would not fit.
+  ///
+  /// - Throws: `UsageError`.
+  private static func refuseHopeless(_ plan: PretrainingPlan, imageCount: Int) throws(UsageError) {
+    let views = plan.recipe.method == .supervised || plan.recipe.method == .mocoV2 ? 1 : 2
+    let bytes = plan.architecture.activationBytes(inputSize: plan.inputSize) * imageCount * views
+    let available = SystemMemory.availableBytes
+    guard bytes > available else { return }
+    throw .conflict(
+      "\(plan.architecture.name) at \(plan.inputSize) pixels does not fit: \(imageCount) images "
+        + "alone need about \(bytes >> 30) GiB of memory, \(available >> 30) GiB are free; use a "
+        + "smaller --input-size.")
   }
 
   private static func makeNoise(

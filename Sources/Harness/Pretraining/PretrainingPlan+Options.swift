@@ -76,22 +76,25 @@ extension PretrainingRecipe {
       if localViewCount > 0 { localViewCount = isSmoke ? 2 : 4 }
     }
     // Small networks at small batches learn at a higher rate for the same batch.
-    baseLearningRate = 4e-3
-    warmupStart = 4e-6
-    minimumRate = 2e-5
+    baseLearningRate = method == .supervised ? 4e-3 : 2e-3
+    warmupStart = baseLearningRate * 1e-3
+    minimumRate = baseLearningRate * 5e-3
     scalesMinimum = true
     isEpochwise = false
     dropPathRate = min(dropPathRate, 0.05)
     repeats = 1
+    // A short training of a small network does not need what keeps a long one from overfitting.
+    (usesRandAugment, mixup, cutmix, erasing) = (false, 0, 0, 0)
     if globalScale.lowerBound < 0.2 { globalScale = 0.2...1 }
   }
 
-  /// Keeps warm-ups at the part of the run that they had; at least one epoch.
+  /// Keeps warm-ups at the part of the run that they had, but at least a tenth: epochs of a small
+  /// data set have few steps, and a rate that rises within a dozen steps ruins the start.
   mutating func scaleEpochs(from published: Int) {
     func scaled(_ count: Int) -> Int {
-      count == 0 ? 0 : max(1, (count * epochs + published / 2) / max(1, published))
+      max((epochs + 5) / 10, (count * epochs + published / 2) / max(1, published))
     }
     warmupEpochs = scaled(warmupEpochs)
-    teacherWarmupEpochs = scaled(teacherWarmupEpochs)
+    if teacherWarmupEpochs > 0 { teacherWarmupEpochs = scaled(teacherWarmupEpochs) }
   }
 }

@@ -59,8 +59,7 @@ public struct PretrainingPlan: Sendable, Equatable {
         ? "none" : recipe.oddities.joined(separator: "; "),
     ]
     if recipe.method == .supervised {
-      list["targets"] =
-        "smoothing \(recipe.labelSmoothing), mixup \(recipe.mixup), cutmix \(recipe.cutmix)"
+      list["targets"] = mixing.summary
       if recipe.repeats > 1 { list["repeats"] = String(recipe.repeats) }
       return list
     }
@@ -93,7 +92,12 @@ public struct PretrainingPlan: Sendable, Equatable {
   var views: [any ImageTransform] {
     switch recipe.method {
     case .moby: pair { .moby(size: inputSize, isSecond: $0) }
-    case .byol: pair { .moby(size: inputSize, isSecond: $0) }
+    case .byol:
+      [false, true].map { isSecond in
+        var view = BYOLView(size: inputSize, isSecond: isSecond)
+        view.crop = RandomResizedCrop(scale: recipe.globalScale)
+        return view
+      }
     case .mocoV2: pair { _ in .mocoV2(size: inputSize) }
     case .mocoV3: pair { .mocoV3(size: inputSize, isSecond: $0) }
     case .dino, .dinoMultiCrop:
@@ -117,7 +121,18 @@ public struct PretrainingPlan: Sendable, Equatable {
   }
 
   private var supervisedView: any ImageTransform {
-    CropFlipTransform(
-      size: inputSize, crop: RandomResizedCrop(scale: recipe.globalScale), filter: .bicubic)
+    SupervisedTransform(
+      size: inputSize, crop: RandomResizedCrop(scale: recipe.globalScale),
+      randAugment: recipe.usesRandAugment ? RandAugment() : nil,
+      erasing: recipe.erasing > 0 ? RandomErasing(probability: recipe.erasing) : nil)
+  }
+
+  /// How supervised batches are mixed and labelled.
+  var mixing: MixupCutmix {
+    var mixing = MixupCutmix()
+    mixing.mixupAlpha = recipe.mixup
+    mixing.cutmixAlpha = recipe.cutmix
+    mixing.labelSmoothing = recipe.labelSmoothing
+    return mixing
   }
 }

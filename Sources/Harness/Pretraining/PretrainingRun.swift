@@ -172,11 +172,13 @@ public final class PretrainingRun {
     while progress.epoch < recipe.epochs {
       let epoch = progress.epoch
       let epochOrder = self.epochOrder(epoch)
+      let skippedBefore = progress.skippedImages
       let loader = BatchLoader(
         folder: data.train, order: epochOrder, startBatch: progress.batch, transforms: plan.views,
         batchSize: batchSize, seed: UInt64(plan.seed), epoch: epoch, policy: plan.onBadImage)
       while let (views, labels, _) = try loader.nextViews() {
         progress.batch += 1
+        progress.skippedImages = skippedBefore + loader.skipped.count
         // A batch that lost an image would not divide the queue and shift the norm's statistics.
         if labels.count == batchSize {
           let batch = makeBatch(views, labels, step: progress.step)
@@ -196,7 +198,6 @@ public final class PretrainingRun {
           reporter.advance(by: batchSize, extra: curves.line(outcome, epoch: epoch))
         }
         if Interruption.isRequested {
-          progress.skippedImages += loader.skipped.count
           try save()
           throw InterruptedError()
         }
@@ -204,7 +205,7 @@ public final class PretrainingRun {
           try save()
         }
       }
-      progress.skippedImages += loader.skipped.count
+      progress.skippedImages = skippedBefore + loader.skipped.count
       if let probe {
         let top1 = try probe.top1(engine.method.publishedEncoder)
         curves.recordProbe(top1, epoch: epoch, step: progress.step)
@@ -223,22 +224,26 @@ public final class PretrainingRun {
   private func epochOrder(_ epoch: Int) -> [Int] {
     var stream = RandomStream(seed: UInt64(plan.seed), purpose: .shuffle, epoch: epoch)
     let shuffled = stream.permutation(order.count).map { order[$0] }
-    let repeated =
-      plan.recipe.repeats > 1
-      ? Array(
-        shuffled.flatMap { [Int](repeating: $0, count: plan.recipe.repeats) }
-          .prefix(shuffled.count)) : shuffled
+    let repeated = RepeatedAugmentation(
+      repeats: plan.recipe.repeats, rounding: plan.recipe.batchSize
+    ).order(shuffled)
     return Array(repeated.prefix(stepsPerEpoch * plan.recipe.batchSize))
   }
 
   private func makeBatch(_ views: [Tensor], _ labels: [Int], step: Int) -> PretrainingBatch {
     guard plan.recipe.method == .supervised else { return PretrainingBatch(views: views) }
     let classes = data.train.classNames.count
-    let smoothing = Float(plan.recipe.labelSmoothing)
-    let targets = Tensor(repeating: smoothing / Float(classes), shape: [labels.count, classes])
-    for (row, label) in labels.enumerated() {
-      targets.pointer[row * classes + label] += 1 - smoothing
-    }
+    let mixing = plan.mixing
+    let view = views[0]
+    let (height, width) = (view.shape[2], view.shape[3])
+    var stream = RandomStream(seed: UInt64(plan.seed), purpose: .mixing, epoch: step)
+    let mix = mixing.draw(width: width, height: height, stream: &stream)
+    MixupCutmix.apply(
+      mix, to: view.pointer, count: labels.count, height: height, width: width)
+    let targets = Tensor(
+      mixing.targets(
+        labels, classCount: classes, share: mix.share(width: width, height: height)),
+      shape: [labels.count, classes])
     return PretrainingBatch(views: views, targets: targets)
   }
 

@@ -32,7 +32,7 @@ public enum ReportCommands {
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
     }
-    Console.output(options.json ? comparison.json.text(isPretty: true) : comparison.markdown)
+    Console.output(options.json ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
     if !options.quiet {
       let seconds = String(format: "%.2f", Date().timeIntervalSince(started))
       Console.error(

@@ -6,11 +6,22 @@ import VisionData
 
 /// The commands of `bench-ade20k`.
 public enum SegmentationCommands {
-  /// Runs the command that the first argument names.
+  /// Runs the command that the first argument names; without one, the benchmark itself.
   public static func run(_ arguments: [String]) -> Never {
+    if arguments.first?.hasPrefix("-") ?? true {
+      Command.run(SegmentationBenchmarkOptions.self, arguments: arguments) {
+        try SegmentationBenchmark.run($0)
+      }
+    }
     Command.run(
       "bench-ade20k", summary: "Semantic segmentation with UPerNet on ADE20K.",
       commands: [
+        Subcommand("run", "Fine-tune UPerNet on backbones and score it; the default.") {
+          arguments in
+          Command.run(SegmentationBenchmarkOptions.self, arguments: arguments) {
+            try SegmentationBenchmark.run($0)
+          }
+        },
         Subcommand("evaluate", "Score label maps that were predicted elsewhere.") { arguments in
           Command.run(EvaluateSegmentationOptions.self, arguments: arguments) {
             try evaluate($0.options)

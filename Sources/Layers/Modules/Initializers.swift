@@ -52,6 +52,17 @@ public struct Initializer: Sendable {
     fill(shape, key) { Float($0.normal() * deviation) }
   }
 
+  /// Uniform in ±√(6 / (fanIn + fanOut)), Xavier's rule.
+  public func xavierUniform(_ shape: [Int], key: String, fanIn: Int, fanOut: Int) -> Tensor {
+    let bound = (6 / Double(fanIn + fanOut)).squareRoot()
+    return fill(shape, key) { Float($0.uniform(-bound, bound)) }
+  }
+
+  /// Normal of deviation √(2 / fanOut), He's rule for layers before a ReLU.
+  public func heNormal(_ shape: [Int], key: String, fanOut: Int) -> Tensor {
+    normal(shape, key: key, deviation: (2 / Double(fanOut)).squareRoot())
+  }
+
   private func fill(
     _ shape: [Int], _ key: String, _ draw: (inout RandomStream) -> Float
   ) -> Tensor {

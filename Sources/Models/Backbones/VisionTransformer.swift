@@ -93,7 +93,8 @@ final class TransformerBlock: Module {
 
 /// A vision transformer (ViT, DeiT): one sequence of patches with a class token in front.
 ///
-/// - in: `[B, 3, H, W]`, H and W multiples of the patch size
+/// - in: `[B, 3, S, S]`, S a multiple of the patch size; other sizes than the network was built
+///   for have interpolated positions
 /// - out: `features` `[B, C]`, the class token after the final norm
 ///
 /// State keys: `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`, `norm.*`
@@ -198,7 +199,9 @@ public final class VisionTransformer: Backbone {
     let patches = patchEmbedding(images, weight: patchWeight, bias: patchBias)
     let leading = ([classToken] + (distillationToken.map { [$0] } ?? []))
       .map { $0.reshaped(to: [1, channels]) }
-    var x = withLeadingTokens(patches, tokens: concatenated(leading), positions: positions)
+    let grid = images.shape[2] / configuration.patchSize
+    var x = withLeadingTokens(
+      patches, tokens: concatenated(leading), positions: positions(grid: grid))
     for (index, block) in blocks.enumerated() {
       func factors(_ branch: Int) -> [Float]? {
         dropPath?.factors(
@@ -208,6 +211,27 @@ public final class VisionTransformer: Backbone {
     }
     // Only the class token is used, and the norm works token by token.
     return norm(selectedToken(x, at: 0))
+  }
+
+  /// The positions for a square map of another size than the network was built for.
+  ///
+  /// Bicubic with DINO's sampling positions, which are scaled by (grid + 0.1) / built grid; the
+  /// gradient goes back through it.
+  ///
+  /// Source: Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021.
+  private func positions(grid: Int) -> Tensor {
+    let leading = configuration.hasDistillationToken ? 2 : 1
+    let count = positions.shape[1] - leading
+    let built = Int(Double(count).squareRoot().rounded())
+    guard grid != built else { return positions }
+    let channels = configuration.embeddingSize
+    let table = positions.reshaped(to: [leading + count, channels])
+    let weights = Tensor(
+      BicubicMaps.matrix(from: built, to: grid, scale: (Double(grid) + 0.1) / Double(built)),
+      shape: [grid * grid, count])
+    let resized = matmul(weights, rows(table, leading..<leading + count))
+    return concatenated([rows(table, 0..<leading), resized])
+      .reshaped(to: [1, leading + grid * grid, channels])
   }
 
   public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {

@@ -29,8 +29,30 @@ public enum BicubicMaps {
     return result
   }
 
-  private static func taps(_ position: Int, from: Int, to: Int) -> [(Int, Double)] {
-    let source = (Double(position) + 0.5) * Double(from) / Double(to) - 0.5
+  /// The interpolation of a square map as a matrix, `[to², from²]`.
+  ///
+  /// - Parameter scale: Output over input size for the sampling positions; DINO passes
+  ///   (to + 0.1) / from, which shifts them a little.
+  public static func matrix(from: Int, to: Int, scale: Double) -> [Float] {
+    let rows = (0..<to).map { taps($0, from: from, to: to, scale: scale) }
+    var result = [Float](repeating: 0, count: to * to * from * from)
+    for y in 0..<to {
+      for x in 0..<to {
+        for (row, weightY) in rows[y] {
+          for (column, weightX) in rows[x] {
+            result[(y * to + x) * from * from + row * from + column] += Float(weightY * weightX)
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  private static func taps(
+    _ position: Int, from: Int, to: Int, scale: Double? = nil
+  ) -> [(Int, Double)] {
+    let ratio = scale.map { 1 / $0 } ?? Double(from) / Double(to)
+    let source = (Double(position) + 0.5) * ratio - 0.5
     let base = source.rounded(.down)
     let t = source - base
     let a = -0.75

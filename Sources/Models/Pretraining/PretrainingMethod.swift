@@ -38,6 +38,12 @@ public struct StepObservation {
   public let queries: Tensor
   /// Unit-length outputs that they should agree with, row by row; nil without pairs.
   public let keys: Tensor?
+
+  /// Outputs, and what they should agree with.
+  public init(queries: Tensor, keys: Tensor?) {
+    self.queries = queries
+    self.keys = keys
+  }
 }
 
 /// A way of training a backbone: networks, loss, and what happens around an update.

@@ -34,6 +34,26 @@ extension Architecture {
   }
 }
 
+extension Architecture {
+  /// A rough lower bound of the bytes that an image's forward pass keeps for its gradients: input
+  /// and output of both halves of each block.
+  public func activationBytes(inputSize: Int) -> Int {
+    switch self {
+    case .swin(let configuration):
+      var side = (inputSize + configuration.patchSize - 1) / configuration.patchSize
+      var numbers = 0
+      for (stage, depth) in configuration.depths.enumerated() {
+        numbers += side * side * configuration.channels(stage) * (2 * depth + 1)
+        side = (side + 1) / 2
+      }
+      return 4 * numbers
+    case .visionTransformer(let configuration):
+      let grid = inputSize / configuration.patchSize
+      return 4 * (grid * grid + 1) * configuration.embeddingSize * (2 * configuration.depth + 1)
+    }
+  }
+}
+
 /// Floating-point operations of a training step, two for a multiply-add.
 public struct TrainingCost: Sendable, Equatable {
   /// Operations an image, all of its views forwards and (online) backwards.

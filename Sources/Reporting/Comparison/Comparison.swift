@@ -53,6 +53,8 @@ public struct ChangedImage: Sendable, Equatable {
   public let index: Int, path: String?
   /// What it shows, and what the baseline and the row made of it.
   public let truth: String, baseline: String, outcome: String
+  /// What changed, in a few words.
+  public let change: String
   /// How much better the row did: ranks that the true class gained, or IoU.
   public let gain: Double
   /// The image as PNG, when the report was made where it lies.
@@ -93,10 +95,13 @@ public struct ComparisonSection: Sendable {
   /// The rows that others are compared with.
   public var baselines: [ComparisonRow] { rows.filter(\.isBaseline) }
 
+  /// Images that the numbers are of, as the run noted it.
+  public var imageCount: String? { data["validation images"] ?? data["test images"] }
+
   /// What the data are, in a line.
   public var dataSummary: String {
     let name = data["name"] ?? "?"
-    let count = data["validation images"].map { ", \($0) validation images" } ?? ""
+    let count = imageCount.map { ", \($0) images" } ?? ""
     let classes = data["classes"].map { ", \($0) classes" } ?? ""
     return name + count + classes
   }

@@ -119,13 +119,14 @@ struct DifferenceTest {
     if let cache {
       var parts = ["resampling 1", String(resampleCount), String(seed)]
       for run in row.runs + base.runs {
-        let records = run.path + "/records.jsonl"
-        guard FileManager.default.fileExists(atPath: records) else { return nil }
-        let known = run.result.files["records.jsonl"]
-        if let known {
-          parts.append(known)
-        } else {
-          parts.append(try SHA256.digest(file: records))
+        let files = RunOutcomes.files(run)
+        guard !files.isEmpty else { return nil }
+        for file in files {
+          if let known = run.result.files[(file as NSString).lastPathComponent] {
+            parts.append(known)
+          } else {
+            parts.append(try SHA256.digest(file: file))
+          }
         }
       }
       parts.append(String(row.runs.count))

@@ -85,8 +85,8 @@ public struct ReferenceCheck: Sendable {
 
 extension CheckScope {
   func covers(_ section: ComparisonSection) -> Bool {
-    task == section.task.key && section.data["validation images"] == String(imageCount)
-      && (dataHash == nil || dataHash == section.data["validation"])
+    task == section.task.key && section.imageCount == String(imageCount)
+      && (dataHash == nil || dataHash == section.data["validation"] ?? section.data["test"])
   }
 }
 

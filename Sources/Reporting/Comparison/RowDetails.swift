@@ -68,7 +68,7 @@ struct RowDetails {
           ChangedImage(
             index: own.images[at], path: byIndex?[own.images[at]], truth: name(own.labels[at]),
             baseline: name(other.predictions[at]), outcome: name(own.predictions[at]),
-            gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
+            change: "true class from place \(other.ranks[at] + 1) to \(own.ranks[at] + 1)", gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
         })
     }
     guard run.result.task == "ade20k", base.result.task == "ade20k" else { return [] }
@@ -82,7 +82,8 @@ struct RowDetails {
         guard value.isFinite, old.isFinite else { return nil }
         return ChangedImage(
           index: own.images[at], path: byIndex?[own.images[at]], truth: "mIoU of this image",
-          baseline: percentage(old), outcome: percentage(value), gain: value - old, picture: nil)
+          baseline: percentage(old), outcome: percentage(value),
+          change: points(value - old) + " points", gain: value - old, picture: nil)
       })
   }
 }

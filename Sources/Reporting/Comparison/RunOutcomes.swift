@@ -30,6 +30,7 @@ public struct ClassifiedImages: Sendable, Equatable {
 public final class RunOutcomes {
   private var classifications: [String: ClassificationColumns] = [:]
   private var neighbours: [String: [[Int]]] = [:]
+  private var detections: [String: ResampledDetection] = [:]
   private var segmentations: [String: ResampledSegmentation] = [:]
 
   /// Nothing read yet.
@@ -114,12 +115,32 @@ public final class RunOutcomes {
   /// - Returns: nil when the run kept no such records.
   /// - Throws: `FileError` when a file of records is damaged.
   public func resampled(_ run: StoredRun) throws(FileError) -> (any ResampledMetric)? {
-    let path = run.path + "/records.jsonl"
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
-    return switch run.result.task {
-    case "ade20k": try segmentation(path)
-    default: nil
+    let files = Self.files(run)
+    guard !files.isEmpty else { return nil }
+    switch run.result.task {
+    case "ade20k": return try segmentation(files[0])
+    case "coco":
+      if let known = detections[run.path] { return known }
+      var records: [MatchRecords] = []
+      for file in files { records.append(try MatchRecords(path: file)) }
+      guard records.allSatisfy({ $0.imageIDs == records[0].imageIDs }) else { return nil }
+      let outcomes = ResampledDetection(records)
+      detections[run.path] = outcomes
+      return outcomes
+    default: return nil
     }
+  }
+
+  /// Files with the outcomes of single images that a run of a resampled task has.
+  static func files(_ run: StoredRun) -> [String] {
+    let names =
+      switch run.result.task {
+      case "coco": ["bbox.matches", "segm.matches"]
+      case "ade20k": ["records.jsonl"]
+      default: [String]()
+      }
+    return names.map { run.path + "/" + $0 }
+      .filter { FileManager.default.fileExists(atPath: $0) }
   }
 
   /// Pixel counts of every image, as `SegmentationRecord` writes them.

@@ -1,6 +1,12 @@
 extension Comparison {
   /// The report as Markdown.
-  public var markdown: String {
+  public var markdown: String { markdown(showsPublished: true) }
+
+  /// The report as Markdown.
+  ///
+  /// - Parameter showsPublished: Whether published figures follow; a terminal has other things to
+  ///   show.
+  public func markdown(showsPublished: Bool) -> String {
     var parts = ["# Comparison", summary.map { "- " + $0 }.joined(separator: "\n")]
     for section in sections {
       let tables = SectionTables(section: section, testCount: testCount)
@@ -10,7 +16,7 @@ extension Comparison {
       for detail in section.details where !detail.classes.isEmpty {
         parts.append(classTable(detail, section).markdown)
       }
-      parts += tables.published.map(\.markdown)
+      if showsPublished { parts += tables.published.map(\.markdown) }
     }
     if !leftOut.isEmpty {
       parts.append("## Left out")

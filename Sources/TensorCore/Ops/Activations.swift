@@ -1,3 +1,5 @@
+import VectorMath
+
 /// The Gaussian error linear unit x·Φ(x), with the exact error function.
 public func gelu(_ x: Tensor) -> Tensor {
   let out = Tensor(uninitialized: x.shape)
@@ -19,10 +21,39 @@ public func gelu(_ x: Tensor) -> Tensor {
 /// max(x, 0).
 public func relu(_ x: Tensor) -> Tensor {
   let out = Tensor(uninitialized: x.shape)
-  for i in 0..<x.elementCount { out.pointer[i] = max(x.pointer[i], 0) }
-  return record(out, inputs: [x]) { gradient in
-    let dx = Tensor(uninitialized: x.shape)
-    for i in 0..<dx.elementCount { dx.pointer[i] = x.pointer[i] > 0 ? gradient.pointer[i] : 0 }
+  RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
+    for i in range { out.pointer[i] = max(x.pointer[i], 0) }
+  }
+  return record(out, inputs: [x]) { [rectifierGradient($0, output: x)] }
+}
+
+/// The gradient before a rectifier: that after it where the output is positive, else 0.
+func rectifierGradient(_ gradient: Tensor, output: Tensor) -> Tensor {
+  let dx = Tensor(uninitialized: output.shape)
+  RowBlocks.forEach(rows: dx.elementCount, columns: 1) { range in
+    for i in range { dx.pointer[i] = output.pointer[i] > 0 ? gradient.pointer[i] : 0 }
+  }
+  return dx
+}
+
+/// 1 / (1 + e⁻ˣ).
+public func sigmoid(_ x: Tensor) -> Tensor {
+  let out = Tensor(uninitialized: x.shape)
+  RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
+    var i = range.lowerBound
+    while i < range.upperBound {
+      let count = min(16, range.upperBound - i)
+      let v = count == 16 ? cv_load(x.pointer + i) : loadTail(x.pointer + i, count)
+      let p = splat(1) / (splat(1) + exponential(-v))
+      if count == 16 { cv_store(out.pointer + i, p) } else { storeTail(out.pointer + i, p, count) }
+      i += 16
+    }
+  }
+  return record(out, inputs: [x]) { [p = out.detached()] gradient in
+    let dx = Tensor(uninitialized: p.shape)
+    for i in 0..<dx.elementCount {
+      dx.pointer[i] = gradient.pointer[i] * p.pointer[i] * (1 - p.pointer[i])
+    }
     return [dx]
   }
 }

@@ -73,6 +73,9 @@ public final class Tensor {
   /// The same elements, cut off from the operations that made them.
   public func detached() -> Tensor { Tensor(shape: shape, storage: storage) }
 
+  /// The same elements under another shape, outside of any recording.
+  func viewed(as newShape: [Int]) -> Tensor { Tensor(shape: newShape, storage: storage) }
+
   /// A copy in memory of its own, cut off from the operations that made it.
   public func copied() -> Tensor {
     let copy = Tensor(uninitialized: shape)

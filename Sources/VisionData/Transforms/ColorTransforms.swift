@@ -145,8 +145,8 @@ extension RGBImage {
   }
 
   /// Inverts every value of `threshold` and above.
-  public func solarized(threshold: UInt8 = 128) -> RGBImage {
-    mapped((0...255).map { $0 < threshold ? $0 : 255 - $0 })
+  public func solarized(threshold: Int = 128) -> RGBImage {
+    mapped((0...255).map { UInt8($0 < threshold ? $0 : 255 - $0) })
   }
 
   /// Mirrored left to right.

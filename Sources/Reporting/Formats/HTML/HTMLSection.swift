@@ -184,6 +184,7 @@ struct HTMLSection {
         return "<figure class=\"shot \(image.gain > 0 ? "better" : "worse")\">\(picture)<figcaption>"
           + "<b>\(text(image.truth))</b><small>\(text(detail.baseline)): \(text(image.baseline))</small>"
           + "<small>\(text(detail.name)): \(text(image.outcome))</small>"
+          + "<small>\(text(image.change))</small>"
           + "<small class=\"path\">\(text(name))</small></figcaption></figure>"
       }
       return "<h3>\(text(detail.name)): images whose outcome changed most against "

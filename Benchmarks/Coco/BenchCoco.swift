@@ -1,0 +1,10 @@
+import Foundation
+import Harness
+
+/// Object detection and instance segmentation on COCO.
+@main
+struct BenchCoco {
+  static func main() {
+    CocoCommands.run(Array(CommandLine.arguments.dropFirst()))
+  }
+}

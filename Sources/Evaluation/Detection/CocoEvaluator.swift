@@ -1,0 +1,65 @@
+import Synchronization
+import Threads
+import VisionData
+
+/// COCO's evaluation of detections: matching once, then any number of scores.
+///
+/// The numbers equal those of the reference evaluator up to the order of additions (1e-15).
+///
+/// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/cocoeval.py`.
+/// Differs from the source: ids that occur twice are two objects; an empty list of detections
+/// scores 0. The rest of its habits are kept: see `CocoProtocol`.
+public enum CocoEvaluator {
+  // Images of one piece of the loop; the pieces do not depend on the number of threads.
+  private static let imagesPerPiece = 16
+
+  /// Matches all detections to the objects of the ground truth.
+  ///
+  /// - Parameters:
+  ///   - overlapType: Boxes or masks; a detection without a mask has its box as one.
+  ///   - progress: Called from any thread with the number of images done.
+  /// - Returns: Records of all images, the same for any number of threads.
+  /// - Precondition: there are 1...16 overlap thresholds and at least one area range.
+  public static func match(
+    _ detections: CocoDetections, to groundTruth: CocoAnnotations, overlapType: OverlapType,
+    settings: CocoProtocol = .standard, progress: (Int) -> Void = { _ in }
+  ) -> MatchRecords {
+    precondition(
+      (1...16).contains(settings.overlapThresholds.count) && !settings.areaRanges.isEmpty,
+      "\(settings.overlapThresholds.count) thresholds and \(settings.areaRanges.count) ranges")
+    let images = uniqueImages(groundTruth)
+    let (labels, categoryIDs) = labels(groundTruth)
+    let pieceCount = (images.count + imagesPerPiece - 1) / imagesPerPiece
+    let parts = Mutex([MatchedImages](repeating: MatchedImages(), count: pieceCount))
+    let done = Atomic<Int>(0)
+    ThreadPool.shared.forEach(pieceCount) { piece in
+      var matcher = DetectionMatcher(
+        groundTruth: groundTruth, detections: detections, overlapType: overlapType,
+        settings: settings, labels: labels, labelCount: categoryIDs.count)
+      let places = piece * imagesPerPiece..<min((piece + 1) * imagesPerPiece, images.count)
+      for place in places { matcher.add(image: images[place], place: place) }
+      let output = matcher.output
+      parts.withLock { $0[piece] = output }
+      progress(done.add(places.count, ordering: .relaxed).newValue)
+    }
+    return MatchRecords(
+      parts.withLock { $0 }, overlapType: overlapType, settings: settings,
+      imageIDs: images.map { groundTruth.images[$0].id },
+      categoryIDs: settings.usesCategories ? categoryIDs : [-1])
+  }
+
+  /// Images by ascending id; of equal ids the first has all objects.
+  static func uniqueImages(_ groundTruth: CocoAnnotations) -> [Int] {
+    groundTruth.images.indices
+      .filter { groundTruth.imageIndex(id: groundTruth.images[$0].id) == $0 }
+      .sorted { groundTruth.images[$0].id < groundTruth.images[$1].id }
+  }
+
+  /// The label of every category, and the ids by label.
+  static func labels(_ groundTruth: CocoAnnotations) -> (labels: [Int32], ids: [Int]) {
+    let ids = Set(groundTruth.categories.map(\.id)).sorted()
+    var labelsByID: [Int: Int32] = [:]
+    for (label, id) in ids.enumerated() { labelsByID[id] = Int32(label) }
+    return (groundTruth.categories.map { labelsByID[$0.id] ?? 0 }, ids)
+  }
+}

@@ -1,0 +1,76 @@
+import Foundation
+
+/// One of the numbers of COCO's summary.
+public struct CocoMetric: Sendable, Equatable {
+  /// Its usual name: AP, AP50, APs, AR100, …
+  public let name: String
+  /// Its value, or −1 where there is no object of its kind.
+  public let value: Double
+  /// The line that the reference evaluator prints.
+  public let line: String
+}
+
+extension CocoScores {
+  /// COCO's twelve numbers in their usual order, of all categories or one.
+  ///
+  /// All precision is that of the last limit of detections.
+  /// Differs from the source: there the first number is that of 100 detections, and −1 when 100 is
+  /// no limit. With at most 100 detections an image and the usual limits both are the same.
+  ///
+  /// - Parameter category: One category by its place; nil takes all.
+  public func metrics(category: Int? = nil) -> [CocoMetric] {
+    let last = settings.maxDetections.last ?? 0
+    var metrics = [
+      metric("AP", nil, range: 0, limit: last, averagePrecision(category: category))
+    ]
+    for threshold in [0.5, 0.75] {
+      metrics.append(
+        metric(
+          "AP\(Int(threshold * 100))", threshold, range: 0, limit: last,
+          averagePrecision(threshold: threshold, category: category)))
+    }
+    for range in settings.areaRanges.indices.dropFirst() {
+      metrics.append(
+        metric(
+          "AP" + shortName(range), nil, range: range, limit: last,
+          averagePrecision(areaRange: range, category: category)))
+    }
+    for (place, limit) in settings.maxDetections.enumerated() {
+      metrics.append(
+        metric(
+          "AR\(limit)", nil, range: 0, limit: limit, isRecall: true,
+          averageRecall(limit: place, category: category)))
+    }
+    for range in settings.areaRanges.indices.dropFirst() {
+      metrics.append(
+        metric(
+          "AR" + shortName(range), nil, range: range, limit: last, isRecall: true,
+          averageRecall(areaRange: range, category: category)))
+    }
+    return metrics
+  }
+
+  /// The summary as the reference evaluator prints it, a line a number.
+  public var summary: String { metrics().map(\.line).joined(separator: "\n") }
+
+  /// s, m or l.
+  private func shortName(_ range: Int) -> String { String(settings.areaRanges[range].name.prefix(1)) }
+
+  private func metric(
+    _ name: String, _ threshold: Double?, range: Int, limit: Int, isRecall: Bool = false,
+    _ value: Double
+  ) -> CocoMetric {
+    let thresholds = settings.overlapThresholds
+    let overlap =
+      threshold.map { String(format: "%.2f", $0) }
+      ?? String(format: "%.2f:%.2f", thresholds.first ?? 0, thresholds.last ?? 0)
+    let area = settings.areaRanges[range].name
+    let line =
+      " Average \(isRecall ? "Recall   " : "Precision") \(isRecall ? " (AR)" : " (AP)") @[ IoU="
+      + overlap.padding(toLength: 9, withPad: " ", startingAt: 0)
+      + " | area=" + String(repeating: " ", count: max(0, 6 - area.count)) + area
+      + " | maxDets=" + String(repeating: " ", count: max(0, 3 - "\(limit)".count)) + "\(limit)"
+      + " ] = " + String(format: "%.3f", value)
+    return CocoMetric(name: name, value: value, line: line)
+  }
+}

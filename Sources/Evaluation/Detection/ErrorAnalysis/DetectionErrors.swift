@@ -1,0 +1,138 @@
+import Threads
+import VisionData
+
+/// The ways in which a detector errs.
+public enum DetectionErrorKind: String, Sendable, CaseIterable {
+  /// The right place and the wrong class.
+  case classification
+  /// The right class and a place that is off.
+  case localization
+  /// Wrong in class and in place.
+  case both
+  /// A second detection of an object that has one.
+  case duplicate
+  /// Nothing is there.
+  case background
+  /// An object that no detection comes near.
+  case missed
+}
+
+/// What average precision a detector loses by each kind of error.
+///
+/// Every detection that is not right gets one kind, and every object that no other error accounts
+/// for is missed. The loss of a kind is what average precision gains when only its errors are put
+/// right: a detection takes the class or the place of its object if it is the best of those that
+/// could, and else goes away; missed objects go away. The losses do not add up to 1 − AP, since
+/// errors hide each other.
+///
+/// Ground truth given as detections has no error of any kind.
+///
+/// Source: Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors, 2020, and
+/// its tool tidecv 1.0.1.
+/// Differs from the source: detections of equal score keep their order in every corrected curve;
+/// the tool puts wrong ones first there.
+public struct DetectionErrors: Sendable, Equatable {
+  /// What was compared.
+  public let overlapType: OverlapType
+  /// From this overlap on a detection is right, and up to the other it is background.
+  public let foregroundThreshold, backgroundThreshold: Double
+  /// Average precision at the foreground threshold: the mean over classes that have objects or
+  /// detections.
+  public let averagePrecision: Double
+  /// How many errors of each kind there are.
+  public let counts: [DetectionErrorKind: Int]
+  /// What putting each kind right would add to average precision.
+  public let losses: [DetectionErrorKind: Double]
+  /// What perfect precision at the same recall would add: all false positives ranked last.
+  public let falsePositiveLoss: Double
+  /// What perfect recall at the same precision would add: no object left without a match.
+  public let falseNegativeLoss: Double
+
+  /// Looks through all detections.
+  ///
+  /// - Parameters:
+  ///   - limit: How many detections of an image count, of all classes together.
+  /// - Precondition: `0 < backgroundThreshold ≤ foregroundThreshold`.
+  public init(
+    _ detections: CocoDetections, groundTruth: CocoAnnotations, overlapType: OverlapType,
+    foregroundThreshold: Double = 0.5, backgroundThreshold: Double = 0.1, limit: Int = 100
+  ) {
+    precondition(
+      backgroundThreshold > 0 && backgroundThreshold <= foregroundThreshold,
+      "background up to \(backgroundThreshold), foreground from \(foregroundThreshold)")
+    let (labels, ids) = CocoEvaluator.labels(groundTruth)
+    // The tool goes through the images in the file's order, which decides between equal scores.
+    let images = groundTruth.images.indices
+      .filter { groundTruth.imageIndex(id: groundTruth.images[$0].id) == $0 }
+    let perPiece = 16
+    let parts = threadMap((images.count + perPiece - 1) / perPiece) { piece in
+      var classifier = ErrorClassifier(
+        groundTruth: groundTruth, detections: detections, overlapType: overlapType, labels: labels,
+        labelCount: ids.count, foreground: foregroundThreshold, background: backgroundThreshold,
+        limit: limit)
+      for place in piece * perPiece..<min((piece + 1) * perPiece, images.count) {
+        classifier.add(image: images[place])
+      }
+      return classifier.output
+    }
+    let outcome = ErrorOutcome(joining: parts, labelCount: ids.count)
+    let curves = ErrorCurves(outcome)
+    self.overlapType = overlapType
+    self.foregroundThreshold = foregroundThreshold
+    self.backgroundThreshold = backgroundThreshold
+    let base = curves.averagePrecision(.asDetected)
+    averagePrecision = base
+    var (counts, losses): ([DetectionErrorKind: Int], [DetectionErrorKind: Double]) = ([:], [:])
+    for kind in DetectionErrorKind.allCases {
+      counts[kind] =
+        kind == .missed
+        ? outcome.missed.reduce(0, +) : outcome.points.count { $0.outcome == .error(kind) }
+      losses[kind] = max(0, curves.averagePrecision(.correcting(kind)) - base)
+    }
+    self.counts = counts
+    self.losses = losses
+    falsePositiveLoss = curves.averagePrecision(.withoutFalsePositives) - base
+    falseNegativeLoss = curves.averagePrecision(.withoutFalseNegatives) - base
+  }
+}
+
+/// What became of the detections and objects of some images.
+struct ErrorOutcome: Sendable {
+  enum Outcome: Sendable, Equatable {
+    case right
+    case error(DetectionErrorKind)
+  }
+
+  struct Point: Sendable {
+    let score: Double
+    let label: Int32
+    let outcome: Outcome
+    /// Lies on a crowd: it is no false positive, but its error can be put right.
+    let isIgnored: Bool
+    /// The class that it is right for once its error is corrected; −1 when it goes away.
+    var correctedLabel: Int32
+  }
+
+  var points: [Point] = []
+  /// For each class: objects to be found, those that no error accounts for, and all unmatched.
+  var objects: [Int], missed: [Int], unmatched: [Int]
+
+  init(labelCount: Int) {
+    objects = [Int](repeating: 0, count: labelCount)
+    missed = objects
+    unmatched = objects
+  }
+
+  init(joining parts: [ErrorOutcome], labelCount: Int) {
+    self.init(labelCount: labelCount)
+    points.reserveCapacity(parts.reduce(0) { $0 + $1.points.count })
+    for part in parts {
+      points += part.points
+      for label in 0..<labelCount {
+        objects[label] += part.objects[label]
+        missed[label] += part.missed[label]
+        unmatched[label] += part.unmatched[label]
+      }
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import VisionData
+
+/// Finds the kind of error of every detection of one image after another.
+///
+/// Source: tidecv 1.0.1, `quantify.py`, `TIDEExample` and `TIDERun`.
+struct ErrorClassifier {
+  private let groundTruth: CocoAnnotations
+  private let detections: CocoDetections
+  private let overlapType: OverlapType
+  private let labels: [Int32]
+  private let foreground, background: Double
+  private let limit: Int
+  private let intervals = MaskIntervals()
+  private(set) var output: ErrorOutcome
+
+  init(
+    groundTruth: CocoAnnotations, detections: CocoDetections, overlapType: OverlapType,
+    labels: [Int32], labelCount: Int, foreground: Double, background: Double, limit: Int
+  ) {
+    self.groundTruth = groundTruth
+    self.detections = detections
+    self.overlapType = overlapType
+    self.labels = labels
+    self.foreground = foreground
+    self.background = background
+    self.limit = limit
+    output = ErrorOutcome(labelCount: labelCount)
+  }
+
+  /// An object to be found.
+  private struct Sought {
+    let label: Int32
+    var isMatched = false
+    /// The best detection that would match it if one error were put right.
+    var bestPoint: Int?
+  }
+
+  mutating func add(image: Int) {
+    let members = groundTruth.annotationIndices(ofImage: image).map { Int($0) }
+    let objects = members.filter { !groundTruth.annotations[$0].isCrowd }
+    let crowds = members.filter { groundTruth.annotations[$0].isCrowd }
+    var sought = objects.map { Sought(label: label(ofObject: $0)) }
+    for object in sought { output.objects[Int(object.label)] += 1 }
+    let found = ranked(detections.indices(ofImage: image).map { Int($0) })
+    let (overlaps, crowdOverlaps) = overlaps(found, objects, crowds, image: image)
+    let isMatched = match(found, &sought, overlaps)
+    for (row, index) in found.enumerated() {
+      let own = label(ofDetection: index)
+      let isOnCrowd =
+        !isMatched[row]
+        && crowds.indices.contains { column in
+          label(ofObject: crowds[column]) == own
+            && crowdOverlaps[row * crowds.count + column] > foreground
+        }
+      addPoint(
+        index, own, overlaps[row * objects.count..<(row + 1) * objects.count], &sought,
+        isMatched: isMatched[row], isIgnored: isOnCrowd)
+    }
+    for object in sought where !object.isMatched {
+      output.unmatched[Int(object.label)] += 1
+      if let best = object.bestPoint {
+        output.points[best].correctedLabel = object.label
+      } else {
+        output.missed[Int(object.label)] += 1
+      }
+    }
+  }
+
+  private func label(ofObject index: Int) -> Int32 {
+    labels[groundTruth.annotations[index].category]
+  }
+
+  private func label(ofDetection index: Int) -> Int32 {
+    labels[detections.detections[index].category]
+  }
+
+  /// The best detections of all classes, equal scores in the file's order.
+  private func ranked(_ all: [Int]) -> [Int] {
+    all.sorted { a, b in
+      let (first, second) = (detections.detections[a].score, detections.detections[b].score)
+      return first > second || (first == second && a < b)
+    }.prefix(limit).map { $0 }
+  }
+
+  /// Gives every detection in turn the free object of its class that it overlaps most.
+  private func match(
+    _ found: [Int], _ sought: inout [Sought], _ overlaps: [Double]
+  ) -> [Bool] {
+    found.enumerated().map { row, index in
+      let own = label(ofDetection: index)
+      var (best, column) = (0.0, -1)
+      for candidate in sought.indices
+      where !sought[candidate].isMatched && sought[candidate].label == own {
+        let overlap = overlaps[row * sought.count + candidate]
+        if overlap > best { (best, column) = (overlap, candidate) }
+      }
+      guard column >= 0, best >= foreground else { return false }
+      sought[column].isMatched = true
+      return true
+    }
+  }
+
+  private mutating func addPoint(
+    _ index: Int, _ own: Int32, _ overlaps: ArraySlice<Double>, _ sought: inout [Sought],
+    isMatched: Bool, isIgnored: Bool
+  ) {
+    var outcome = ErrorOutcome.Outcome.right
+    if !isMatched {
+      let (kind, object) = kind(own, overlaps, sought)
+      outcome = .error(kind)
+      // Detections come by descending score: the first that reaches for an object is the best.
+      if let object, !sought[object].isMatched, sought[object].bestPoint == nil {
+        sought[object].bestPoint = output.points.count
+      }
+    }
+    output.points.append(
+      ErrorOutcome.Point(
+        score: detections.detections[index].score, label: own, outcome: outcome,
+        isIgnored: isIgnored, correctedLabel: -1))
+  }
+
+  /// The kind of an error, and the object that correcting it would match.
+  private func kind(
+    _ own: Int32, _ overlaps: ArraySlice<Double>, _ sought: [Sought]
+  ) -> (kind: DetectionErrorKind, object: Int?) {
+    func largest(where isWanted: (Sought) -> Bool) -> (overlap: Double, object: Int) {
+      var (best, object) = (0.0, 0)
+      for candidate in sought.indices where isWanted(sought[candidate]) {
+        let overlap = overlaps[overlaps.startIndex + candidate]
+        if overlap > best { (best, object) = (overlap, candidate) }
+      }
+      return (best, object)
+    }
+    guard !sought.isEmpty else { return (.background, nil) }
+    let sameClass = largest { $0.label == own }
+    if sameClass.overlap >= background, sameClass.overlap <= foreground {
+      return (.localization, sameClass.object)
+    }
+    let otherClass = largest { $0.label != own }
+    if otherClass.overlap >= foreground { return (.classification, otherClass.object) }
+    if largest(where: { $0.label == own && $0.isMatched }).overlap >= foreground {
+      return (.duplicate, nil)
+    }
+    return (max(sameClass.overlap, otherClass.overlap) <= background ? .background : .both, nil)
+  }
+
+  // MARK: Overlaps
+
+  /// Overlaps of all detections with objects and with crowds; what is sure to lie below the
+  /// background threshold is 0.
+  private func overlaps(
+    _ found: [Int], _ objects: [Int], _ crowds: [Int], image: Int
+  ) -> (objects: [Double], crowds: [Double]) {
+    guard overlapType == .segm else {
+      func boxes(_ others: [Int], isCrowd: Bool) -> [Double] {
+        found.flatMap { index in
+          others.map {
+            boxOverlap(
+              detections.detections[index].box, groundTruth.annotations[$0].box, isCrowd: isCrowd)
+          }
+        }
+      }
+      return (boxes(objects, isCrowd: false), boxes(crowds, isCrowd: true))
+    }
+    intervals.removeAll()
+    let (height, width) = (groundTruth.images[image].height, groundTruth.images[image].width)
+    let drawn = (objects + crowds).map {
+      groundTruth.segmentations.draw($0, into: intervals, height: height, width: width)
+    }
+    var result = (objects: [Double](), crowds: [Double]())
+    for index in found {
+      let own = detections.drawMask(index, into: intervals, height: height, width: width)
+      for (column, other) in drawn.enumerated() {
+        let isCrowd = column >= objects.count
+        let overlap =
+          own.height == other.height && own.width == other.width
+          ? intervals.overlap(own.slot, other.slot, isCrowd: isCrowd, atLeast: background) : 0
+        if isCrowd { result.crowds.append(overlap) } else { result.objects.append(overlap) }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,235 @@
+import Threads
+
+/// Precision over recall of every category, prepared so that images can be weighed anew at once.
+///
+/// A resample of the images gives each a whole number of copies; with these as weights the curves
+/// are those of the resampled set, exactly. Only detections that are matched at some threshold have
+/// to be looked at there: false positives between them come from one running sum of weights.
+///
+/// Copies of a detection stay together in the order of scores, in which equal ones follow image by
+/// image, as in the source.
+///
+/// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/cocoeval.py`, `accumulate`.
+public struct PrecisionRecall: Sendable {
+  /// A detection that at one threshold is not what its size alone makes of it.
+  private struct Event: Sendable {
+    /// Its place in the order of scores.
+    let place: Int32
+    let image: Int32
+    /// 1 for a true positive.
+    let truePositive: Int8
+    /// What it adds to the false positives that its size alone would give.
+    let falsePositive: Int8
+  }
+
+  /// One category.
+  private struct Category: Sendable {
+    /// The image of every detection by descending score.
+    var images: [Int32] = []
+    /// Bit a is set when the detection, unmatched, is a false positive in area range a.
+    var countsWhenUnmatched: [UInt8] = []
+    /// Events of all area ranges and thresholds one after the other, and where each list ends.
+    var events: [Event] = []
+    var eventEnds: [Int] = []
+    /// The image of every cell, and its objects in each area range.
+    var cellImages: ArraySlice<Int32> = []
+    var objectCounts: ArraySlice<Int32> = []
+  }
+
+  /// The parameters of the matching.
+  public let settings: CocoProtocol
+  /// How many images and categories there are.
+  public let imageCount, categoryCount: Int
+  private let categories: [Category]
+  private let rangeCount: Int
+
+  /// Orders the detections of every category.
+  ///
+  /// - Parameter areaRangeCount: How many of the area ranges are wanted, from the first on; nil is
+  ///   all.
+  /// - Complexity: O(n log n) for n detections, O(matched · thresholds · ranges) memory.
+  public init(_ records: MatchRecords, areaRangeCount: Int? = nil) {
+    settings = records.settings
+    imageCount = records.imageIDs.count
+    categoryCount = records.categoryIDs.count
+    let wanted = min(
+      areaRangeCount ?? records.settings.areaRanges.count, records.settings.areaRanges.count)
+    precondition(wanted <= 8, "at most 8 area ranges, got \(wanted)")
+    rangeCount = wanted
+    categories = threadMap(categoryCount) { Self.category($0, records, wanted) }
+  }
+
+  private static func category(
+    _ index: Int, _ records: MatchRecords, _ rangeCount: Int
+  ) -> Category {
+    var result = Category()
+    let cells = records.categoryStarts[index]..<records.categoryStarts[index + 1]
+    let allRanges = records.settings.areaRanges.count
+    result.cellImages = records.cellImages[cells]
+    result.objectCounts =
+      records.objectCounts[cells.lowerBound * allRanges..<cells.upperBound * allRanges]
+    var detections: [(score: Double, index: Int, image: Int32)] = []
+    for cell in cells {
+      for detection in records.detections(ofCell: cell) {
+        detections.append((records.scores[detection], detection, records.cellImages[cell]))
+      }
+    }
+    // The index breaks ties, which makes the order that of a stable sort.
+    detections.sort { $0.score > $1.score || ($0.score == $1.score && $0.index < $1.index) }
+    let thresholdCount = records.settings.overlapThresholds.count
+    let all = UInt16(truncatingIfNeeded: (1 << thresholdCount) - 1)
+    result.images = detections.map(\.image)
+    result.countsWhenUnmatched = detections.map { detection in
+      var bits: UInt8 = 0
+      for range in 0..<rangeCount {
+        let at = detection.index * allRanges + range
+        let unmatched = ~records.matched[at] & all
+        if unmatched & ~records.ignored[at] != 0 { bits |= 1 << UInt8(range) }
+      }
+      return bits
+    }
+    for range in 0..<rangeCount {
+      for threshold in 0..<thresholdCount {
+        let bit = UInt16(1) << UInt16(threshold)
+        for (place, detection) in detections.enumerated() {
+          let at = detection.index * allRanges + range
+          let isMatched = records.matched[at] & bit != 0
+          let isIgnored = records.ignored[at] & bit != 0
+          let counts: Int8 = result.countsWhenUnmatched[place] >> UInt8(range) & 1 == 1 ? 1 : 0
+          let falsePositive: Int8 = !isMatched && !isIgnored ? 1 : 0
+          guard isMatched || falsePositive != counts else { continue }
+          result.events.append(
+            Event(
+              place: Int32(place), image: detection.image,
+              truePositive: isMatched && !isIgnored ? 1 : 0,
+              falsePositive: falsePositive - counts))
+        }
+        result.eventEnds.append(result.events.count)
+      }
+    }
+    return result
+  }
+
+  // MARK: Curves
+
+  /// Scratch memory of one thread.
+  struct Scratch {
+    fileprivate var falsePositives: [Int32] = []
+    fileprivate var points: [(recall: Double, precision: Double)] = []
+    fileprivate(set) var precisions: [Double] = []
+    /// The last recall reached.
+    fileprivate(set) var recall = 0.0
+
+    init() {}
+  }
+
+  /// Objects of a category to be found in the weighed images.
+  func objectCount(category: Int, areaRange: Int, weights: UnsafePointer<Int32>?) -> Int {
+    let entry = categories[category]
+    let ranges = settings.areaRanges.count
+    var total = 0
+    for (offset, image) in entry.cellImages.enumerated() {
+      let count = Int(entry.objectCounts[entry.objectCounts.startIndex + offset * ranges + areaRange])
+      total += count * Int(weights?[Int(image)] ?? 1)
+    }
+    return total
+  }
+
+  /// Sums the weights of what counts as a false positive when unmatched, up to every detection.
+  ///
+  /// One call serves all thresholds of a category and area range.
+  func prepare(
+    category: Int, areaRange: Int, weights: UnsafePointer<Int32>?, _ scratch: inout Scratch
+  ) {
+    let entry = categories[category]
+    let count = entry.images.count
+    if scratch.falsePositives.count < count {
+      scratch.falsePositives = [Int32](repeating: 0, count: 2 * count)
+    }
+    let bit = UInt8(areaRange)
+    entry.images.withUnsafeBufferPointer { images in
+      entry.countsWhenUnmatched.withUnsafeBufferPointer { counts in
+        scratch.falsePositives.withUnsafeMutableBufferPointer { sums in
+          var sum: Int32 = 0
+          if let weights {
+            for at in 0..<count {
+              sum &+= weights[Int(images[at])] &* Int32(counts[at] &>> bit & 1)
+              sums[at] = sum
+            }
+          } else {
+            for at in 0..<count {
+              sum &+= Int32(counts[at] &>> bit & 1)
+              sums[at] = sum
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Computes the precision at every recall threshold into `scratch.precisions`, and the last
+  /// recall; `prepare` comes first.
+  ///
+  /// - Precondition: `objectCount` is that of the category, area range and weights, not 0.
+  func curve(
+    category: Int, areaRange: Int, threshold: Int, objectCount: Int,
+    weights: UnsafePointer<Int32>?, _ scratch: inout Scratch
+  ) {
+    let entry = categories[category]
+    let list = areaRange * settings.overlapThresholds.count + threshold
+    let events = (list == 0 ? 0 : entry.eventEnds[list - 1])..<entry.eventEnds[list]
+    var (truePositives, correction) = (0, 0)
+    scratch.points.removeAll(keepingCapacity: true)
+    entry.events.withUnsafeBufferPointer { list in
+      for at in events {
+        let event = list[at]
+        let weight = Int(weights?[Int(event.image)] ?? 1)
+        guard weight > 0 else { continue }
+        correction += weight * Int(event.falsePositive)
+        guard event.truePositive == 1 else { continue }
+        truePositives += weight
+        let falsePositives = Int(scratch.falsePositives[Int(event.place)]) + correction
+        scratch.points.append(
+          (
+            recall: Double(truePositives) / Double(objectCount),
+            // The last term is the distance from 1 to the next double, as in the source.
+            precision: Double(truePositives)
+              / (Double(falsePositives) + Double(truePositives) + 0x1p-52)
+          ))
+      }
+    }
+    let recalls = settings.recallThresholds
+    if scratch.precisions.count != recalls.count {
+      scratch.precisions = [Double](repeating: 0, count: recalls.count)
+    }
+    scratch.recall = scratch.points.last?.recall ?? 0
+    // From the last point back: each threshold reads the best precision at its recall or a larger.
+    var next = recalls.count - 1
+    while next >= 0, scratch.points.isEmpty || recalls[next] > scratch.recall {
+      scratch.precisions[next] = 0
+      next -= 1
+    }
+    var best = 0.0
+    for at in stride(from: scratch.points.count - 1, through: 0, by: -1) {
+      best = max(best, scratch.points[at].precision)
+      let before = at > 0 ? scratch.points[at - 1].recall : -1
+      while next >= 0, recalls[next] > before {
+        scratch.precisions[next] = best
+        next -= 1
+      }
+      if next < 0 { break }
+    }
+  }
+}
+
+/// Computes a value for every index, by all threads; the order of the results is that of indices.
+func threadMap<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+  guard count > 0 else { return [] }
+  return [Value](unsafeUninitializedCapacity: count) { buffer, filled in
+    nonisolated(unsafe) let base = buffer.baseAddress
+    ThreadPool.shared.forEach(count) { index in
+      base.map { ($0 + index).initialize(to: body(index)) }
+    }
+    filled = count
+  }
+}

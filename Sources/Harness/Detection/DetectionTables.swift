@@ -1,0 +1,84 @@
+import Evaluation
+
+/// The comparison of detectors: their scores, and how far each two differ.
+struct DetectionTables {
+  let outcomes: [DetectionBenchmark.Outcome]
+  let recipe: DetectionRecipe
+  let dataName: String
+  let resampleCount: Int
+  let seed: UInt64
+
+  /// The scores, and the paired differences when there is something to compare.
+  var all: [Table] { outcomes.count > 1 ? [scores, differences] : [scores] }
+
+  private static let columns = [
+    ("box AP", "bbox/AP"), ("AP50", "bbox/AP50"), ("AP75", "bbox/AP75"), ("mask AP", "segm/AP"),
+    ("AP50", "segm/AP50"), ("AP75", "segm/AP75"),
+  ]
+
+  private var scores: Table {
+    let data = outcomes.first?.result.data ?? [:]
+    var table = Table(
+      caption: "Detection, \(outcomes.first?.result.settings["detector"] ?? ""), \(dataName), "
+        + "\(data["test images"] ?? "?") images of \(data["test split"] ?? "?"); % with 95 % "
+        + "intervals over images",
+      columns: [.init("backbone", isNumeric: false), .init("network", isNumeric: false)]
+        + Self.columns.map { .init($0.0) })
+    for outcome in outcomes {
+      let metrics = outcome.result.metrics
+      table.add(
+        [outcome.result.backbone["name"] ?? "?", outcome.result.backbone["architecture"] ?? "?"]
+          + Self.columns.map { column in
+            guard let metric = metrics[column.1], metric.value >= 0 else { return "-" }
+            return percentage(metric.value, metric.interval)
+          })
+    }
+    table.notes = notes
+    return table
+  }
+
+  private var differences: Table {
+    var table = Table(
+      caption: "Differences of AP on the same images, percentage points with paired 95 % intervals",
+      columns: [
+        .init("first", isNumeric: false), .init("second", isNumeric: false), .init("box AP"),
+        .init("mask AP"),
+      ])
+    for first in outcomes.indices {
+      for second in outcomes.indices where second > first {
+        let (a, b) = (outcomes[second], outcomes[first])
+        table.add([
+          a.result.backbone["name"] ?? "?", b.result.backbone["name"] ?? "?",
+          difference(a.boxes, b.boxes), difference(a.masks, b.masks),
+        ])
+      }
+    }
+    table.notes = [
+      "\(resampleCount) resamples of the images, the same for both; an interval that holds 0 does "
+        + "not tell the two apart"
+    ]
+    return table
+  }
+
+  private func difference(_ first: MatchRecords, _ second: MatchRecords) -> String {
+    let bootstrap = DetectionBootstrap(
+      first: first, second: second, resampleCount: resampleCount, seed: seed)
+    return percentage(bootstrap.estimate, bootstrap.interval)
+  }
+
+  private var notes: [String] {
+    var lines = [
+      "trained with \(recipe.name): \(recipe.epochs) epochs of batch \(recipe.batchSize), "
+        + "tested at short side \(recipe.testSize.short)"
+    ]
+    if outcomes.first?.result.settings["epochs"] == nil {
+      lines = ["not trained here; tested at short side \(recipe.testSize.short)"]
+    }
+    for outcome in outcomes {
+      for note in outcome.result.notes {
+        lines.append("\(outcome.result.backbone["name"] ?? "?"): \(note)")
+      }
+    }
+    return lines
+  }
+}

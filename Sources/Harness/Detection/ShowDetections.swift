@@ -1,0 +1,88 @@
+import Foundation
+import Masks
+import Models
+
+/// The settings of `bench-coco show`.
+struct ShowDetectionsOptions: CommandOptions {
+  var detector = ""
+  var data = ""
+  var split = "val2017"
+  var count = 6
+  var score = 0.3
+  var recipe = ""
+  var imageScale = 1.0
+  var output = "detections.png"
+  var quiet = false
+
+  static var table: OptionTable<ShowDetectionsOptions> {
+    OptionTable(
+      name: "bench-coco show", summary: "Draw what a detector finds: masks, boxes and names.",
+      usage: "--detector <file> [options]",
+      examples: ["swift run bench-coco show --detector reports/runs/…/detector.pth"]
+    )
+    .option(
+      "detector", \.detector, value: "file", .input, "A detector checkpoint.", isRequired: true
+    )
+    .option("data", \.data, value: "folder", .input, "COCO-style folder; else the sample set.")
+    .option("split", \.split, value: "name", .input, "Which images.")
+    .option("count", \.count, value: "n", .run, "How many images.")
+    .option("score", \.score, value: "x", .run, "Draw detections from this score on.")
+    .option(
+      "recipe", \.recipe, value: "name", .protocolSettings, "Whose test size images are brought to."
+    )
+    .option(
+      "image-scale", \.imageScale, value: "x", .protocolSettings, "Factor of that size."
+    )
+    .option("output", \.output, value: "file", .output, "The PNG to write.")
+    .flag("quiet", \.quiet, .output, "No progress.")
+  }
+}
+
+enum ShowDetections {
+  /// Draws the first images of a split with their detections on one sheet.
+  static func run(_ options: ShowDetectionsOptions) throws -> ExitCode {
+    if options.quiet { ProgressReporter.silence() }
+    guard options.count > 0 else { throw UsageError.conflict("--count must be at least 1.") }
+    var settings = DetectionOptions()
+    (settings.data, settings.recipe) = (options.data, options.recipe)
+    settings.imageScale = options.imageScale
+    try settings.validate()
+    let root =
+      options.data.isEmpty
+      ? try SampleSet().generate(at: "datasets/sample") { _, _ in }.instancesPath : options.data
+    let dataset = try DetectionDataset(root: root, split: options.split, use: .testing)
+      .first(options.count)
+    let loaded = try DetectorFile.load(path: options.detector)
+    let names = dataset.classNames
+    guard loaded.detector.configuration.classCount == names.count else {
+      throw CheckpointError(
+        path: options.detector,
+        problem: "tells \(loaded.detector.configuration.classCount) classes apart where "
+          + "\(dataset.annotations.path) has \(names.count)",
+        remedy: "name the data that the detector was trained for")
+    }
+    let inference = DetectionInference(
+      detector: loaded.detector, dataset: dataset, testSize: settings.resolvedRecipe().testSize,
+      label: "detecting")
+    var sheet = ContactSheet(columnCount: min(3, options.count), cellSize: 480)
+    for image in dataset.images {
+      try Interruption.check()
+      let found = try inference.detections(image).filter { Double($0.score) >= options.score }
+      let items = try found.reversed().map { detection in
+        let mask = try RunLengthMask(
+          height: detection.mask.height, width: detection.mask.width, counts: detection.mask.counts)
+        return DetectionOverlay.Item(
+          box: detection.box,
+          mask: LabelMap(width: mask.width, height: mask.height, labels: mask.pixels),
+          caption: names[detection.label] + String(format: " %.2f", detection.score),
+          label: detection.label)
+      }
+      sheet.add(
+        DetectionOverlay().image(try dataset.pixels(image), items: items),
+        caption: "\(dataset.annotations.images[image].fileName): \(found.count)")
+    }
+    try AtomicFile.write(try ImageFile.png(sheet.image()), to: options.output)
+    Console.output("\(dataset.images.count) images in \(options.output)")
+    return .success
+  }
+}

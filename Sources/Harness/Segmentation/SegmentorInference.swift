@@ -1,0 +1,104 @@
+import Evaluation
+import Foundation
+import Models
+
+/// How test images are shown to a segmentor.
+public enum SegmentationMode: String, OptionChoice, Sendable {
+  /// Each image whole, once.
+  case whole
+  /// In windows of the training crop's size, at two thirds of it.
+  case slide
+  /// Six scales, each also mirrored; probabilities are averaged.
+  case multiScale = "ms-flip"
+}
+
+/// Predicts a class for every pixel, image by image, and keeps a record of each as it is made.
+struct SegmentorInference {
+  let segmentor: Segmentor
+  let testing: SegmentationTesting
+  let mode: SegmentationMode
+  /// Side of the windows of `slide`.
+  let windowSize: Int
+
+  /// The class of every pixel of an image.
+  func classes(_ image: RGBImage) -> LabelMap {
+    let passes = testing.passes.map { pass -> SegmentationPass in
+      let seen = testing(image, pass)
+      let input = Tensor(uninitialized: [1, 3, seen.height, seen.width])
+      ByteNormalization.imageNet.write(seen, to: input.pointer)
+      let logits = withoutGradients {
+        mode == .slide ? slid(input) : segmentor.logits(input)
+      }
+      return SegmentationPass(
+        logits: logits, height: seen.height, width: seen.width, isFlipped: pass.isFlipped)
+    }
+    return LabelMap(
+      width: image.width, height: image.height,
+      labels: ClassMap.classes(passes, height: image.height, width: image.width))
+  }
+
+  /// The mean logits of overlapping windows at the input's own size.
+  private func slid(_ input: Tensor) -> Tensor {
+    let (height, width) = (input.shape[2], input.shape[3])
+    let classCount = segmentor.configuration.classCount
+    let sums = Tensor(zeros: [1, height, width, classCount])
+    var counts = [Float](repeating: 0, count: height * width)
+    let windows = SlidingWindows(size: windowSize, stride: windowSize * 2 / 3)
+      .windows(width: width, height: height)
+    for box in windows {
+      let part = Tensor(uninitialized: [1, 3, box.height, box.width])
+      for channel in 0..<3 {
+        for row in 0..<box.height {
+          (part.pointer + (channel * box.height + row) * box.width).update(
+            from: input.pointer + (channel * height + box.top + row) * width + box.left,
+            count: box.width)
+        }
+      }
+      let logits = bilinearResized(
+        segmentor.logits(part), height: box.height, width: box.width)
+      for row in 0..<box.height {
+        let at = (box.top + row) * width + box.left
+        let source = logits.pointer + row * box.width * classCount
+        let target = sums.pointer + at * classCount
+        for i in 0..<box.width * classCount { target[i] += source[i] }
+        for column in 0..<box.width { counts[at + column] += 1 }
+      }
+    }
+    for (pixel, count) in counts.enumerated() where count > 1 {
+      let target = sums.pointer + pixel * classCount
+      for c in 0..<classCount { target[c] /= count }
+    }
+    return sums
+  }
+
+  /// Scores the first images of a folder; images with a record are not done again.
+  ///
+  /// - Returns: The records in the folder's order.
+  func records(
+    _ folder: SegmentationFolder, encoding: LabelEncoding, count: Int, in run: RunDirectory,
+    label: String
+  ) throws -> [SegmentationRecord] {
+    let name = "records.jsonl"
+    var known: [Int: SegmentationRecord] = [:]
+    for row in try run.rows(name) {
+      guard let record = SegmentationRecord(row, classCount: encoding.classCount) else { continue }
+      known[record.index] = record
+    }
+    let progress = ProgressReporter(
+      label, total: count, unit: "images", resumedAt: known.keys.count { $0 < count })
+    for index in 0..<count where known[index] == nil {
+      try Interruption.check()
+      let (image, labels) = try folder.load(index, encoding)
+      let predicted = classes(image)
+      let record = try SegmentationRecord(
+        index: index, pairs: LabelPairs(labels: labels.labels, predictions: predicted.labels),
+        classCount: encoding.classCount)
+      known[index] = record
+      try run.append([record.json(name: folder.name(index))], to: name)
+      progress.advance()
+    }
+    try run.synchronize(name)
+    progress.finish()
+    return (0..<count).compactMap { known[$0] }
+  }
+}

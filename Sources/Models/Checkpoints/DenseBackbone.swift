@@ -1,0 +1,54 @@
+extension SwinTransformer {
+  /// Takes over the weights of a backbone for classification; the output norms stay as they are.
+  ///
+  /// Bias tables of another window size are resized. Other keys must agree.
+  ///
+  /// - Returns: The keys that found no counterpart.
+  /// - Throws: `CheckpointError` when the backbone is another network.
+  @discardableResult
+  public func takeWeights(of loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
+    let source = Dictionary(
+      loaded.backbone.parameters.map { ($0.key, $0.tensor) },
+      uniquingKeysWith: { first, _ in first })
+    var missing: [String] = []
+    for (key, tensor) in parameters {
+      guard let values = source[key] else {
+        missing.append(key)
+        continue
+      }
+      if values.shape == tensor.shape {
+        tensor.pointer.update(from: values.pointer, count: tensor.elementCount)
+        continue
+      }
+      let (from, to) = (side(values.shape[0]), side(tensor.shape[0]))
+      guard key.hasSuffix("relative_position_bias_table"), values.shape.count == 2,
+        values.shape[1] == tensor.shape[1], from * from == values.shape[0],
+        to * to == tensor.shape[0]
+      else {
+        throw CheckpointError(
+          path: loaded.report.path,
+          problem: "has '\(key)' of shape \(values.shape) where \(configuration.name) needs "
+            + "\(tensor.shape)",
+          remedy: "give a backbone of that network")
+      }
+      let resized = BicubicMaps.resized(
+        values.values, rows: from, columns: from, channels: tensor.shape[1], toRows: to,
+        toColumns: to)
+      for (index, value) in resized.enumerated() { tensor.pointer[index] = value }
+    }
+    return missing
+  }
+
+  private func side(_ count: Int) -> Int { Int(Double(count).squareRoot().rounded()) }
+}
+
+extension Detector {
+  /// Takes over the weights of a backbone for classification; the output norms stay as they are.
+  ///
+  /// - Returns: The keys that found no counterpart.
+  /// - Throws: `CheckpointError` when the backbone is another network.
+  @discardableResult
+  public func takeBackbone(_ loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
+    try backbone.takeWeights(of: loaded)
+  }
+}

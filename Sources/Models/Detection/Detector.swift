@@ -1,0 +1,78 @@
+/// A two-stage detector with masks: backbone, feature pyramid, region proposals, box and mask heads.
+///
+/// One stage of heads makes Mask R-CNN; several, each fed with the boxes of the one before, make
+/// Cascade Mask R-CNN.
+///
+/// State keys: `backbone.*`, `neck.*`, `rpn_head.*`, `roi_head.bbox_head.*` and
+/// `roi_head.mask_head.*`, with a stage's number after the head's name in a cascade.
+///
+/// Source: He et al., Mask R-CNN, 2017; Cai and Vasconcelos, Cascade R-CNN, 2018.
+public final class Detector: Module {
+  /// The numbers of this detector.
+  public let configuration: DetectorConfiguration
+  /// The backbone, in its dense form.
+  public let backbone: SwinTransformer
+  let pyramid: FeaturePyramid
+  let proposalHead: RegionProposalHead
+  let boxHeads: [BoxHead]
+  let maskHeads: [MaskHead]
+
+  /// Builds a detector with fresh weights.
+  public init(_ configuration: DetectorConfiguration, initializer: Initializer) {
+    self.configuration = configuration
+    backbone = SwinTransformer(configuration.backbone, form: .dense, initializer: initializer)
+    let stageCount = configuration.backbone.depths.count
+    pyramid = FeaturePyramid(
+      inputChannels: (0..<stageCount).map { configuration.backbone.channels($0) },
+      channels: configuration.channels, key: "neck.", initializer: initializer)
+    proposalHead = RegionProposalHead(
+      configuration, key: "rpn_head.", initializer: initializer)
+    let suffixes = configuration.headSuffixes
+    boxHeads = suffixes.map {
+      BoxHead(configuration, key: "roi_head.bbox_head." + $0, initializer: initializer)
+    }
+    maskHeads = suffixes.map {
+      MaskHead(configuration, key: "roi_head.mask_head." + $0, initializer: initializer)
+    }
+  }
+
+  /// The pyramid of a batch, five maps `[B, Hᵢ, Wᵢ, C]`.
+  func pyramidMaps(_ images: Tensor) -> [Tensor] {
+    pyramid(
+      backbone.stageOutputs(images).map { output in
+        output.tokens.reshaped(
+          to: [output.tokens.shape[0], output.height, output.width, output.tokens.shape[2]])
+      })
+  }
+
+  /// Batch statistics in training, running ones at test.
+  func setTraining(_ isTraining: Bool) {
+    for head in boxHeads { head.setTraining(isTraining) }
+  }
+
+  public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    backbone.visitParameters(prefix + "backbone.", visit)
+    pyramid.visitParameters(prefix + "neck.", visit)
+    proposalHead.visitParameters(prefix + "rpn_head.", visit)
+    for (suffix, head) in zip(configuration.headSuffixes, boxHeads) {
+      head.visitParameters(prefix + "roi_head.bbox_head." + suffix, visit)
+    }
+    for (suffix, head) in zip(configuration.headSuffixes, maskHeads) {
+      head.visitParameters(prefix + "roi_head.mask_head." + suffix, visit)
+    }
+  }
+
+  public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    backbone.visitBuffers(prefix + "backbone.", visit)
+    for (suffix, head) in zip(configuration.headSuffixes, boxHeads) {
+      head.visitBuffers(prefix + "roi_head.bbox_head." + suffix, visit)
+    }
+  }
+}
+
+extension DetectorConfiguration {
+  /// What stands between a head's name and its keys: nothing, or the stage's number in a cascade.
+  var headSuffixes: [String] {
+    isCascade ? stages.indices.map { "\($0)." } : [""]
+  }
+}

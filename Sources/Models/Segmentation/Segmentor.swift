@@ -1,0 +1,105 @@
+/// A semantic segmentor: backbone, UPerNet's decode head, and an auxiliary head for training.
+///
+/// Shapes: images `[B, 3, H, W]`; logits `[B, ⌈H/4⌉, ⌈W/4⌉, K]`.
+///
+/// State keys: `backbone.*`, `decode_head.*`, `auxiliary_head.*`.
+///
+/// Source: Xiao et al., Unified Perceptual Parsing for Scene Understanding, 2018; Liu et al., Swin
+/// Transformer, 2021.
+public final class Segmentor: Module {
+  /// The numbers of this segmentor.
+  public let configuration: SegmentorConfiguration
+  /// The backbone, in its dense form.
+  public let backbone: SwinTransformer
+  private let decodeHead: UPerHead
+  private let auxiliaryHead: AuxiliaryHead
+
+  /// Builds a segmentor with fresh weights.
+  public init(_ configuration: SegmentorConfiguration, initializer: Initializer) {
+    self.configuration = configuration
+    backbone = SwinTransformer(configuration.backbone, form: .dense, initializer: initializer)
+    let channels = configuration.backbone.depths.indices.map { configuration.backbone.channels($0) }
+    decodeHead = UPerHead(
+      configuration, stageChannels: channels, key: "decode_head.", initializer: initializer)
+    auxiliaryHead = AuxiliaryHead(
+      configuration, inputs: channels[channels.count - 2], key: "auxiliary_head.",
+      initializer: initializer)
+  }
+
+  /// Batch statistics in training, running ones at test.
+  public func setTraining(_ isTraining: Bool) {
+    decodeHead.setTraining(isTraining)
+    auxiliaryHead.setTraining(isTraining)
+    if !isTraining { backbone.dropPath = nil }
+  }
+
+  private func stages(_ images: Tensor) -> [Tensor] {
+    backbone.stageOutputs(images).map { output in
+      output.tokens.reshaped(
+        to: [output.tokens.shape[0], output.height, output.width, output.tokens.shape[2]])
+    }
+  }
+
+  /// The decode head's logits at a quarter of the size.
+  ///
+  /// - Precondition: `setTraining(false)` was called.
+  public func logits(_ images: Tensor) -> Tensor { decodeHead(stages(images)) { $0 } }
+
+  /// The losses of one batch.
+  public struct Losses {
+    /// What is minimised.
+    public let total: Tensor
+    /// Cross-entropy of the decode head and of the auxiliary head, without its weight.
+    public let decode, auxiliary: Float
+  }
+
+  /// Cross-entropy of both heads at the labels' size.
+  ///
+  /// The mean is over all pixels, ignored ones included, as the reference has it: an image that
+  /// is half ignored weighs half.
+  ///
+  /// - Parameters:
+  ///   - images: `[B, 3, S, S]`.
+  ///   - labels: `[B, S, S]` class indices; 255 is ignored.
+  ///   - seed: Seed of the dropped channels, with the step.
+  /// - Precondition: `setTraining(true)` was called.
+  public func losses(_ images: Tensor, labels: [UInt8], seed: UInt64, step: Int) -> Losses {
+    let (height, width) = (images.shape[2], images.shape[3])
+    let targets = labels.map(Int.init)
+    func dropout(_ head: Int) -> (Tensor) -> Tensor {
+      { [rate = configuration.dropoutRate] x in
+        var stream = RandomStream(seed: seed, purpose: .dropout, epoch: step, sample: head)
+        return channelDropout(x, rate: rate, stream: &stream)
+      }
+    }
+    func loss(_ logits: Tensor) -> Tensor {
+      crossEntropy(
+        bilinearResized(logits, height: height, width: width), targets: targets, ignoring: 255,
+        normalizer: Float(targets.count))
+    }
+    let maps = stages(images)
+    let decode = loss(decodeHead(maps, dropout: dropout(0)))
+    let auxiliary = loss(auxiliaryHead(maps[maps.count - 2], dropout: dropout(1)))
+    return Losses(
+      total: add(decode, scaled(auxiliary, by: configuration.auxiliaryWeight)),
+      decode: decode.item, auxiliary: auxiliary.item)
+  }
+
+  public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    backbone.visitParameters(prefix + "backbone.", visit)
+    decodeHead.visitParameters(prefix + "decode_head.", visit)
+    auxiliaryHead.visitParameters(prefix + "auxiliary_head.", visit)
+  }
+
+  public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    backbone.visitBuffers(prefix + "backbone.", visit)
+    decodeHead.visitBuffers(prefix + "decode_head.", visit)
+    auxiliaryHead.visitBuffers(prefix + "auxiliary_head.", visit)
+  }
+
+  /// Takes over stored running statistics.
+  public func restoreBuffers(_ stored: (String) -> [Float]?) {
+    decodeHead.restoreBuffers("decode_head.", stored)
+    auxiliaryHead.restoreBuffers("auxiliary_head.", stored)
+  }
+}

@@ -1,0 +1,2 @@
+import Masks
+import Testing

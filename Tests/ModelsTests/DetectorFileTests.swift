@@ -1,0 +1,71 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Models
+
+@Suite("Detector files")
+struct DetectorFileTests {
+  @Test(
+    "A written detector is read back to the bit, with its form told by its shapes",
+    arguments: [DetectorConfiguration.maskRCNN, .cascadeMaskRCNN])
+  func roundTrip(base: DetectorConfiguration) throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("detector.pth")
+    let configuration = base.miniature(classCount: 7)
+    let detector = Detector(configuration, initializer: Initializer(seed: 11))
+    try DetectorFile.write(detector, metadata: [("recipe", "mini")], to: path)
+    let loaded = try DetectorFile.load(path: path)
+    #expect(loaded.report.isComplete && loaded.metadata["recipe"] == "mini")
+    let found = loaded.detector.configuration
+    #expect(found.classCount == 7 && found.stages.count == base.stages.count)
+    #expect(found.backbone == .mini && found.channels == 32 && found.anchors.scale == 4)
+    for (a, b) in zip(
+      detector.parameters + detector.buffers, loaded.detector.parameters + loaded.detector.buffers)
+    {
+      #expect(a.key == b.key && a.tensor.values == b.tensor.values)
+    }
+  }
+
+  @Test("Weights under a runner's module prefix load, and a missing key is refused by name")
+  func prefixAndMissing() throws {
+    let folder = try TemporaryDirectory()
+    let detector = Detector(
+      DetectorConfiguration.maskRCNN.miniature(classCount: 3), initializer: Initializer(seed: 1))
+    var entries = StateDictionary(detector).entries.map {
+      (key: "module." + $0.key, shape: $0.shape, values: $0.values)
+    }
+    let whole = folder.file("whole.pth")
+    try CheckpointWriter.write(entries, group: "state_dict", to: whole)
+    #expect(try DetectorFile.load(path: whole).report.isComplete)
+    entries.removeAll { $0.key.hasSuffix("rpn_cls.bias") }
+    let partial = folder.file("partial.pth")
+    try CheckpointWriter.write(entries, group: "state_dict", to: partial)
+    let error = try #require(throws: CheckpointError.self) {
+      try DetectorFile.load(path: partial)
+    }
+    #expect(error.description.contains("rpn_head.rpn_cls.bias"))
+    #expect(try DetectorFile.load(path: partial, allowsPartial: true).report.missing.count == 1)
+  }
+
+  @Test("A backbone alone is no detector, and says so")
+  func backbone() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("backbone.pth")
+    let network = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(StateDictionary(network).entries, to: path)
+    let error = try #require(throws: CheckpointError.self) { try DetectorFile.load(path: path) }
+    #expect(error.description.contains("--backbone"))
+    let detector = Detector(
+      DetectorConfiguration.maskRCNN.miniature(classCount: 3), initializer: Initializer(seed: 2))
+    let missing = try detector.takeBackbone(try BackboneLoader.load(path: path, inputSize: 64))
+    #expect(missing.sorted() == (0..<4).flatMap { ["norm\($0).bias", "norm\($0).weight"] })
+    let taken = Dictionary(
+      detector.backbone.parameters.map { ($0.key, $0.tensor.values) },
+      uniquingKeysWith: { a, _ in a })
+    for (key, tensor) in network.parameters where !key.hasPrefix("norm.") {
+      let values = try #require(taken[key])
+      if values.count == tensor.elementCount { #expect(values == tensor.values, "\(key)") }
+    }
+  }
+}

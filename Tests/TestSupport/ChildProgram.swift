@@ -1,0 +1,53 @@
+import Foundation
+
+/// Runs the package's programs as child processes, as a user would.
+public enum ChildProgram {
+  /// How a program ended and what it said.
+  public struct Outcome {
+    public let status: Int32
+    public let output, errors: String
+  }
+
+  /// Runs a program to its end, or kills it.
+  ///
+  /// - Parameters:
+  ///   - name: The program; it lies beside the test bundle.
+  ///   - folder: The working folder; the program's text is kept there, too.
+  ///   - seconds: When to send SIGKILL; nil lets the program finish.
+  public static func run(
+    _ name: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil
+  ) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: SourceTree.root.path + "/.build/debug/" + name)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let paths = ["stdout", "stderr"].map { "\(folder)/\($0)-\(UUID().uuidString)" }
+    for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
+    try process.run()
+    if let seconds {
+      Thread.sleep(forTimeInterval: seconds)
+      kill(process.processIdentifier, SIGKILL)
+    }
+    process.waitUntilExit()
+    let texts = try paths.map {
+      String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self)
+    }
+    return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+  }
+
+  /// The bytes of every file under a folder, but for what may differ from run to run.
+  public static func files(under root: String) throws -> [String: Data] {
+    var files: [String: Data] = [:]
+    for path in try FileManager.default.subpathsOfDirectory(atPath: root)
+    where !path.hasSuffix("timing.json") && !path.hasSuffix(".lock") {
+      var isFolder: ObjCBool = false
+      _ = FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder)
+      if !isFolder.boolValue {
+        files[path] = try Data(contentsOf: URL(fileURLWithPath: root + "/" + path))
+      }
+    }
+    return files
+  }
+}
