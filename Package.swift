@@ -66,7 +66,7 @@ let package = Package(
     benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),
     benchmark("bench-coco", folder: "Coco"),
-    benchmark("bench-report", folder: "Report"),
+    benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
@@ -74,7 +74,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("Masks"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
+    tests("CounterRandom"), tests("Masks"), tests("FileSupport"), tests("TensorCore"),
+    tests("Layers"),
     tests("VisionData"),
     tests("Models"), tests("Evaluation"), tests("Reporting"), tests("Harness"),
   ],

@@ -148,7 +148,8 @@ struct ReportFormatTests {
     let facts = try #require(
       JSONValue(parsing: Array(page[start.upperBound..<end.lowerBound].utf8)))
     #expect(facts["coco/moby/bbox/AP"]?.arrayValue?.isEmpty == false)
-    for part in ["class=\"sort\"", "<svg", "what errors cost", "cat → dog", "prefers-color-scheme"] {
+    for part in ["class=\"sort\"", "<svg", "what errors cost", "cat → dog", "prefers-color-scheme"]
+    {
       #expect(page.contains(part), "no \(part)")
     }
   }

@@ -291,7 +291,8 @@ public struct DetectionBenchmark {
     }
     let scores = CocoScores(boxes)
     let names = Dictionary(
-      testing.annotations.categories.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+      testing.annotations.categories.map { ($0.id, $0.name) },
+      uniquingKeysWith: { first, _ in first })
     for (place, id) in boxes.categoryIDs.enumerated() {
       let value = scores.averagePrecision(category: place)
       guard value >= 0, let name = names[id] else { continue }

@@ -32,7 +32,9 @@ public enum ReportCommands {
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
     }
-    Console.output(options.json ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
+    Console.output(
+      options.json
+        ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
     if !options.quiet {
       let seconds = String(format: "%.2f", Date().timeIntervalSince(started))
       Console.error(
@@ -59,7 +61,8 @@ public enum ReportCommands {
         for section in comparison.sections {
           for row in section.rows {
             for (number, run) in row.runs.enumerated() {
-              let folder = "\(section.id)-\(row.slug)" + (row.runs.count > 1 ? "-\(number + 1)" : "")
+              let folder =
+                "\(section.id)-\(row.slug)" + (row.runs.count > 1 ? "-\(number + 1)" : "")
               try AtomicFile.write(
                 run.eventFile.bytes, to: "\(path)/\(folder)/events.out.tfevents.0.swinbench")
             }

@@ -91,7 +91,8 @@ struct ExplainOptions: CommandOptions {
       examples: ["swift run bench-report explain linear/moby/top1"]
     )
     .argument(
-      "cell", \.cell, .input, "The number's name: task/method/metric. 'all' lists them.")
+      "cell", \.cell, .input, "The number's name: task/method/metric. 'all' lists them."
+    )
     .option("runs", \.report.runs, value: "folders", .input, "Runs, or folders that hold them.")
     .option("baseline", \.report.baseline, value: "name", .input, "Row to compare with.")
     .option("resamples", \.report.resamples, value: "n", .protocolSettings, "Of the bootstrap.")
@@ -135,7 +136,9 @@ struct CheckReportOptions: CommandOptions {
       examples: ["swift run bench-report check --references reports/reference"]
     )
     .option("runs", \.runs, value: "folders", .input, "Runs, or folders that hold them.")
-    .option("references", \.references, value: "folder", .input, "Files of figures with their room.")
+    .option(
+      "references", \.references, value: "folder", .input, "Files of figures with their room."
+    )
     .flag("json", \.json, .output, "Print the findings as JSON.")
   }
 }

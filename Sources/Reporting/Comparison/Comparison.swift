@@ -108,8 +108,9 @@ public struct ComparisonSection: Sendable {
 
   /// For each tested number the difference that its least precise comparison finds four times out of
   /// five: alone, and as one of the report's tests.
-  public func detectable(testCount: Int) -> [(metric: MetricDescription, alone: Double, all: Double)]
-  {
+  public func detectable(testCount: Int) -> [(
+    metric: MetricDescription, alone: Double, all: Double
+  )] {
     metrics.compactMap { metric in
       let errors = rows.compactMap { $0.cells[metric.key]?.delta?.standardError }
       guard let largest = errors.max(), largest > 0 else { return nil }
@@ -137,7 +138,12 @@ public struct Comparison: Sendable {
   public var runs: [StoredRun] { sections.flatMap { $0.rows.flatMap(\.runs) } }
 
   /// Every cell with its place, in the order of the tables.
-  public var cells: [(section: ComparisonSection, row: ComparisonRow, metric: MetricDescription, cell: ComparisonCell)] {
+  public var cells:
+    [(
+      section: ComparisonSection, row: ComparisonRow, metric: MetricDescription,
+      cell: ComparisonCell
+    )]
+  {
     sections.flatMap { section in
       section.rows.flatMap { row in
         section.metrics.compactMap { metric in

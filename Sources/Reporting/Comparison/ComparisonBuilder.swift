@@ -153,7 +153,8 @@ public struct ComparisonBuilder {
     }
     let metrics = Self.columns(task, rows)
     if baselineIndices.isEmpty {
-      notes.append("no supervised run among these, so nothing is compared; name one with --baseline")
+      notes.append(
+        "no supervised run among these, so nothing is compared; name one with --baseline")
     }
     let bases = rows.filter(\.isBaseline)
     for at in rows.indices {
@@ -164,13 +165,16 @@ public struct ComparisonBuilder {
     }
     let first = metrics.first?.key ?? ""
     func value(_ row: ComparisonRow) -> Double { row.cells[first]?.value ?? -1 }
-    rows = rows.filter(\.isBaseline) + rows.filter { !$0.isBaseline }.sorted { value($0) > value($1) }
+    rows =
+      rows.filter(\.isBaseline) + rows.filter { !$0.isBaseline }.sorted { value($0) > value($1) }
     var confusions: [String: [Confusion]] = [:]
     var details: [RowDetail] = []
     let rowDetails = RowDetails(records: records)
     for row in rows {
       confusions[row.slug] = try rowDetails.confusions(row.run)
-      guard let base = Self.baseline(of: row, among: bases), row.deviations.isEmpty else { continue }
+      guard let base = Self.baseline(of: row, among: bases), row.deviations.isEmpty else {
+        continue
+      }
       details.append(
         try rowDetails.detail(row, base: base, galleryCount: galleryCount, picture: picture))
     }

@@ -16,7 +16,8 @@ public struct Provenance: Sendable, Equatable {
   /// The facts as lines of text.
   public var text: String {
     let width = facts.map(\.name.count).max() ?? 0
-    return ([id + ": " + number]
+    return
+      ([id + ": " + number]
       + facts.map { fact in
         let space = String(repeating: " ", count: width - fact.name.count)
         return "  \(fact.name)\(space)  \(fact.text)"
@@ -43,7 +44,9 @@ extension Comparison {
     add("what", "\(metric.title) of \(row.name), \(section.task.title.lowercased()), measured here")
     add("n", "\(cell.count) images")
     if let interval = cell.interval {
-      add("interval", "[\(percentage(interval.low)), \(percentage(interval.high))] %, 95 %, over images")
+      add(
+        "interval",
+        "[\(percentage(interval.low)), \(percentage(interval.high))] %, 95 %, over images")
     }
     if let seeds = cell.seeds {
       add("seeds", seedSummary(seeds))

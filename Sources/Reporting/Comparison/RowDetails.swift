@@ -27,7 +27,8 @@ struct RowDetails {
     picture: (StoredRun, Int) -> [UInt8]?
   ) throws(FileError) -> RowDetail {
     let known = Dictionary(
-      base.run.result.classes.map { ($0.name, $0.measurement) }, uniquingKeysWith: { first, _ in first })
+      base.run.result.classes.map { ($0.name, $0.measurement) },
+      uniquingKeysWith: { first, _ in first })
     let classes = row.run.result.classes.compactMap { entry -> ClassDifference? in
       guard let other = known[entry.name], entry.measurement.value.isFinite, other.value.isFinite
       else { return nil }
@@ -62,18 +63,23 @@ struct RowDetails {
       own.images == other.images
     {
       let names = run.result.classes.map(\.name)
-      func name(_ label: Int) -> String { names.indices.contains(label) ? names[label] : "\(label)" }
+      func name(_ label: Int) -> String {
+        names.indices.contains(label) ? names[label] : "\(label)"
+      }
       return sorted(
         own.images.indices.filter { (own.ranks[$0] == 0) != (other.ranks[$0] == 0) }.map { at in
           ChangedImage(
             index: own.images[at], path: byIndex?[own.images[at]], truth: name(own.labels[at]),
             baseline: name(other.predictions[at]), outcome: name(own.predictions[at]),
-            change: "true class from place \(other.ranks[at] + 1) to \(own.ranks[at] + 1)", gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
+            change: "true class from place \(other.ranks[at] + 1) to \(own.ranks[at] + 1)",
+            gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
         })
     }
     guard run.result.task == "ade20k", base.result.task == "ade20k" else { return [] }
     let (path, other) = (run.path + "/records.jsonl", base.path + "/records.jsonl")
-    guard [path, other].allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else { return [] }
+    guard [path, other].allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else {
+      return []
+    }
     let (own, before) = (try records.segmentation(path), try records.segmentation(other))
     guard own.images == before.images else { return [] }
     return sorted(

@@ -70,7 +70,8 @@ public final class RunOutcomes {
       }
       guard !read[2].contains(IntegerColumns.absent) else { return nil }
       return outcomes(
-        images: read[0], seeds: read[0].map { _ in 0 }, right: zip(read[1], read[2]).map { $0 == $1 })
+        images: read[0], seeds: read[0].map { _ in 0 },
+        right: zip(read[1], read[2]).map { $0 == $1 })
     }
     let path = run.path + "/records.jsonl"
     guard FileManager.default.fileExists(atPath: path) else { return nil }

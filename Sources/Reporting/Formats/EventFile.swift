@@ -24,12 +24,12 @@ public struct EventFile: Sendable, Equatable {
   /// Adds a point of a curve.
   public mutating func add(tag: String, value: Double, step: Int) {
     // Summary.Value { tag: 1 (string), simple_value: 2 (float) }; Summary { value: 1 }
-    var value_: [UInt8] = []
-    Self.append(field: 1, text: tag, to: &value_)
-    value_.append(2 << 3 | 5)
-    withUnsafeBytes(of: Float(value).bitPattern.littleEndian) { value_ += $0 }
+    var scalar: [UInt8] = []
+    Self.append(field: 1, text: tag, to: &scalar)
+    scalar.append(2 << 3 | 5)
+    withUnsafeBytes(of: Float(value).bitPattern.littleEndian) { scalar += $0 }
     var summary: [UInt8] = []
-    Self.append(field: 1, bytes: value_, to: &summary)
+    Self.append(field: 1, bytes: scalar, to: &summary)
     var event = Self.header(step: step)
     Self.append(field: 5, bytes: summary, to: &event)
     append(event)

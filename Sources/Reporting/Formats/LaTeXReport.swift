@@ -59,12 +59,14 @@ extension Comparison {
         "    "
           + row([
             escaped(figure.method),
-            escaped([figure.architecture, figure.configuration].compactMap { $0 }.joined(separator: ", ")),
+            escaped(
+              [figure.architecture, figure.configuration].compactMap { $0 }.joined(separator: ", ")),
             escaped(figure.metric), figure.shown + (figure.isVerified ? "" : "$^*$"),
             escaped(figure.source),
           ]))
     }
-    return (lines + ["    \\bottomrule", "  \\end{tabular}", "\\end{table}"]).joined(separator: "\n")
+    return (lines + ["    \\bottomrule", "  \\end{tabular}", "\\end{table}"]).joined(
+      separator: "\n")
   }
 
   private func row(_ cells: [String]) -> String { cells.joined(separator: " & ") + " \\\\" }
@@ -79,7 +81,8 @@ extension Comparison {
       "$" + points(value).replacing("−", with: "-") + "$"
     }
     let p = probability(delta.adjustedPValue)
-    return "\(signed(delta.estimate)) [\(signed(delta.interval.low)), \(signed(delta.interval.high))], "
+    return
+      "\(signed(delta.estimate)) [\(signed(delta.interval.low)), \(signed(delta.interval.high))], "
       + "$p\(p.hasPrefix("<") ? p : "=" + p)$, \(delta.verdict.rawValue)"
   }
 

@@ -98,7 +98,8 @@ public struct PublishedFigures: Sendable, Equatable {
       guard let task = check["task"]?.stringValue, let count = check["images"]?.intValue,
         let tolerance = check["tolerance"]?.doubleValue, (0...1).contains(tolerance)
       else {
-        throw fault("has a 'check' without task, images or a tolerance that is a fraction", "correct it")
+        throw fault(
+          "has a 'check' without task, images or a tolerance that is a fraction", "correct it")
       }
       scope = CheckScope(
         task: task, imageCount: count, dataHash: check["validation"]?.stringValue,

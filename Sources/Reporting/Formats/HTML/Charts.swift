@@ -35,8 +35,8 @@ enum Charts {
     let isThin: Bool
   }
 
-  /// Values over epochs.
-  static func curves(_ curves: [Curve], label: String) -> String {
+  /// Values over epochs or updates, whichever `unit` says.
+  static func curves(_ curves: [Curve], label: String, unit: String) -> String {
     let (left, right, top, bottom) = (40.0, width - 8, 10.0, 180.0)
     let axis = ChartAxis(curves.flatMap(\.values))
     let longest = curves.map(\.values.count).max() ?? 1
@@ -47,7 +47,9 @@ enum Charts {
     var out = ""
     for tick in axis.ticks {
       let y = axis.position(tick, from: bottom, to: top)
-      out += line(left, y, right, y, "rule") + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
+      out +=
+        line(left, y, right, y, "rule")
+        + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
     }
     for tick in epochs.ticks where tick >= 1 && tick <= Double(longest) {
       out += text(x(Int(tick) - 1), bottom + 15, epochs.label(tick), "tick", anchor: "middle")
@@ -60,7 +62,8 @@ enum Charts {
           isDrawing = false
           continue
         }
-        path += (isDrawing ? "L" : "M") + place(x(epoch)) + " "
+        path +=
+          (isDrawing ? "L" : "M") + place(x(epoch)) + " "
           + place(axis.position(value, from: bottom, to: top))
         isDrawing = true
       }
@@ -68,7 +71,7 @@ enum Charts {
         "<path d=\"\(path)\" class=\"curve s\(curve.color)\(curve.isThin ? " thin" : "")\"><title>"
         + html(curve.name) + "</title></path>"
     }
-    out += text(right, bottom + 29, "epoch", "tick", anchor: "end")
+    out += text(right, bottom + 29, unit, "tick", anchor: "end")
     return svg(height: bottom + 34, label: label, out)
   }
 
@@ -93,7 +96,8 @@ enum Charts {
       let y = top + rowHeight * Double(number)
       let word = entry.delta.verdict.rawValue
       out += text(left, y + 13, entry.name, "label")
-      out += text(right, y + 13, "\(points(entry.delta.estimate))  \(word)", "label \(word)", anchor: "end")
+      out += text(
+        right, y + 13, "\(points(entry.delta.estimate))  \(word)", "label \(word)", anchor: "end")
       let (low, high) = (x(entry.delta.interval.low * 100), x(entry.delta.interval.high * 100))
       out += line(low, y + 26, high, y + 26, "whisker \(word)")
       out += line(low, y + 22, low, y + 30, "whisker \(word)")

@@ -53,7 +53,8 @@ struct HTMLReport {
     let runs = comparison.runs.count
     let skipped = comparison.leftOut.count
     return "\(runs) run\(runs == 1 ? "" : "s"), \(comparison.testCount) tests"
-      + (skipped > 0 ? ", \(skipped) left out" : "") + ". Everything below was measured here unless "
+      + (skipped > 0 ? ", \(skipped) left out" : "")
+      + ". Everything below was measured here unless "
       + "it is marked published."
   }
 

@@ -40,7 +40,8 @@ struct HTMLSection {
         + "<td data-v=\"\(text(row.architecture))\">\(text(row.architecture))</td>"
         + section.metrics.map { cell(row.cells[$0.key]) }.joined() + "</tr>"
     }
-    return "<div class=\"scroll\"><table class=\"sort\"><thead>\(head)</thead><tbody>\(body.joined())"
+    return
+      "<div class=\"scroll\"><table class=\"sort\"><thead>\(head)</thead><tbody>\(body.joined())"
       + "</tbody></table></div>"
   }
 
@@ -48,7 +49,8 @@ struct HTMLSection {
     guard let cell else { return "<td class=\"n\" data-v=\"-1\">–</td>" }
     var lines = "<b>\(text(percentage(cell.value)))</b>"
     if let seeds = cell.seeds {
-      lines += "<small>± \(text(fixed(seeds.deviation * 100, 2))), \(seeds.values.count) seeds</small>"
+      lines +=
+        "<small>± \(text(fixed(seeds.deviation * 100, 2))), \(seeds.values.count) seeds</small>"
     } else if let interval = cell.interval {
       lines += "<small>[\(percentage(interval.low)), \(percentage(interval.high))]</small>"
     }
@@ -74,8 +76,9 @@ struct HTMLSection {
         if !note.hasPrefix("deviates from") { lines.append(line) }
       }
     }
-    if let note = section.rows.first?.run.result.notes.first(where: { $0.hasPrefix("deviates from") })
-    {
+    if let note = section.rows.first?.run.result.notes.first(where: {
+      $0.hasPrefix("deviates from")
+    }) {
       lines.append("protocol " + note)
     }
     return lines.isEmpty
@@ -91,7 +94,8 @@ struct HTMLSection {
       }
       guard !entries.isEmpty else { return "" }
       return figure(
-        "\(metric.title) against \(entries[0].delta.baseline)", "95 % intervals", Charts.forest(entries))
+        "\(metric.title) against \(entries[0].delta.baseline)", "95 % intervals",
+        Charts.forest(entries))
     }.joined()
   }
 
@@ -111,8 +115,10 @@ struct HTMLSection {
         }
       }
     }
+    let unit = ["coco", "ade20k"].contains(section.task.key) ? "update" : "epoch"
     return charts.sorted { $0.key < $1.key }.map { name, curves in
-      figure(Self.title(name), "", Charts.curves(curves, label: Self.title(name)) + legend)
+      figure(
+        Self.title(name), "", Charts.curves(curves, label: Self.title(name), unit: unit) + legend)
     }.joined()
   }
 
@@ -181,7 +187,8 @@ struct HTMLSection {
           image.picture.map {
             "<img alt=\"\(text(name))\" loading=\"lazy\" src=\"data:image/png;base64,\(base64($0))\">"
           } ?? "<div class=\"blank\">not at hand</div>"
-        return "<figure class=\"shot \(image.gain > 0 ? "better" : "worse")\">\(picture)<figcaption>"
+        return
+          "<figure class=\"shot \(image.gain > 0 ? "better" : "worse")\">\(picture)<figcaption>"
           + "<b>\(text(image.truth))</b><small>\(text(detail.baseline)): \(text(image.baseline))</small>"
           + "<small>\(text(detail.name)): \(text(image.outcome))</small>"
           + "<small>\(text(image.change))</small>"
