@@ -53,7 +53,7 @@ def counts(name, bonus):
     part = 0.6 + bonus + 0.3 * fill(name + ".part", (120, 4))
     both = np.floor(truth * np.clip(part, 0, 1))
     extra = np.floor(20 + 19 * fill(name + ".extra", (120, 4)))
-    return both, both + extra, truth
+    return both.astype(float), (both + extra).astype(float), truth.astype(float)
 
 
 def mean_iou(numbers, rows):

@@ -41,7 +41,7 @@ struct HTMLReport {
       \(reading)
       </main>
       <dialog id="source"><form method="dialog"><button aria-label="Close">×</button></form><div></div></dialog>
-      <script type="application/json" id="facts">\(data.text().replacing("</", with: "<\\/"))</script>
+      <script type="application/json" id="facts">\(data.text().replacing("<", with: "\\u003c"))</script>
       <script>\(HTMLScript.text)</script>
       </body>
       </html>
