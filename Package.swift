@@ -67,6 +67,7 @@ let package = Package(
     benchmark("bench-data", folder: "Data"),
     benchmark(
       "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
+    benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),

@@ -38,6 +38,14 @@ public struct SHA256: ~Copyable {
     return hash.finish()
   }
 
+  /// The digest of a file's bytes.
+  ///
+  /// - Throws: `FileError` when it is missing or unreadable.
+  public static func digest(file path: String) throws(FileError) -> String {
+    let file = try FileBytes(path: path)
+    return withExtendedLifetime(file) { digest(file.bytes) }
+  }
+
   /// The digest of a string's UTF-8 bytes.
   public static func digest(_ text: String) -> String {
     Array(text.utf8).withUnsafeBytes { digest($0) }

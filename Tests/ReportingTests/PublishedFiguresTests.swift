@@ -25,6 +25,43 @@ struct PublishedFiguresTests {
     #expect(values("DINO with multi-crop, boosted", "ViT-S/16", 300, "knn") == [0.733])
   }
 
+  @Test("The figures of detection and segmentation are those of the spec's tables of record")
+  func transfer() throws {
+    func read(_ name: String) throws -> PublishedFigures {
+      try PublishedFigures(
+        path: SourceTree.root.appendingPathComponent("reports/reference/\(name).json").path)
+    }
+    let coco = try read("coco")
+    func pair(_ configuration: String, _ metric: String) -> [Double] {
+      ["Supervised", "MoBY"].flatMap { method in
+        coco.figures.filter {
+          $0.method == method && $0.configuration == configuration && $0.metric == metric
+            && $0.isVerified
+        }.map(\.value)
+      }
+    }
+    #expect(pair("Mask R-CNN 1x", "bbox/AP") == [0.437, 0.436])
+    #expect(pair("Mask R-CNN 1x", "segm/AP") == [0.398, 0.396])
+    #expect(pair("Mask R-CNN 3x", "bbox/AP") == [0.46, 0.46])
+    #expect(pair("Mask R-CNN 3x", "segm/AP") == [0.416, 0.417])
+    #expect(pair("Cascade Mask R-CNN 1x", "bbox/AP") == [0.481, 0.481])
+    #expect(pair("Cascade Mask R-CNN 1x", "segm/AP") == [0.417, 0.415])
+    #expect(pair("Cascade Mask R-CNN 3x", "bbox/AP") == [0.504, 0.502])
+    #expect(pair("Cascade Mask R-CNN 3x", "segm/AP") == [0.437, 0.435])
+    let ade = try read("ade20k")
+    let single = ade.figures.filter { $0.metric == "mIoU" && $0.isVerified }
+    #expect(single.first { $0.method == "Supervised" }?.cell == "44.51 *published*")
+    #expect(single.first { $0.method == "MoBY" }?.cell == "44.06 *published*")
+    let multi = ade.figures(metric: "mIoU_ms", architectures: ["Swin-T"], verifiedOnly: true)
+    #expect(multi.prefix(2).map(\.value) == [0.4581, 0.4558])
+    for file in [coco, ade, try read("imagenet_reruns")] {
+      #expect(file.origin == .published)
+      for figure in file.figures where !figure.isVerified {
+        #expect(figure.note == "recalled, unverified")
+      }
+    }
+  }
+
   @Test("No figure stands twice, and each from memory says so")
   func consistency() throws {
     let figures = try shipped().figures

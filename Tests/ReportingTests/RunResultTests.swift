@@ -58,6 +58,34 @@ struct RunResultTests {
     }
   }
 
+  @Test("An edited file is refused, and one without a digest is read and says so")
+  func seal() throws {
+    let text = sample().json.text()
+    let (folder, path) = try write(text.replacing("\"short training\"", with: "\"long training\""))
+    let error = #expect(throws: FileError.self) { try RunResult(path: path) }
+    #expect(error?.problem == "was edited after it was written")
+    let (other, old) = try write(sample().contents.text())
+    let read = try RunResult(path: old)
+    #expect(!read.isSealed && read == sample())
+    let (third, sealed) = try write(text)
+    #expect(try RunResult(path: sealed).isSealed)
+    withExtendedLifetime((folder, other, third)) {}
+  }
+
+  @Test("Costs of errors, confusions and files come back")
+  func furtherParts() throws {
+    var result = sample()
+    result.task = "coco"
+    result.errorCosts = ["Cls": 0.031]
+    result.confusions = [Confusion(label: "swan", prediction: "goose", count: 3)]
+    result.files = ["records.jsonl": "ab"]
+    let (folder, path) = try write(result.json.text(isPretty: true))
+    let read = try RunResult(path: path)
+    #expect(read == result && read.confusions == result.confusions && read.files == result.files)
+    #expect(read.errorCosts == result.errorCosts && read.classes[0].name == "swan")
+    withExtendedLifetime(folder) {}
+  }
+
   @Test("A newer schema, another document and an unreadable part are told apart")
   func refusals() throws {
     let text = sample().json.text()

@@ -7,6 +7,25 @@ public enum Command {
   /// The version that `--version` prints.
   public static let version = "0.1.0"
 
+  /// The command line of this process as one can type it again.
+  public static var line: String {
+    let words = CommandLine.arguments
+    let program = (words.first.map { $0 as NSString })?.lastPathComponent ?? ""
+    return ([program] + words.dropFirst().map(quoted)).joined(separator: " ")
+  }
+
+  private static func quoted(_ word: String) -> String {
+    let isPlain =
+      !word.isEmpty
+      && word.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "-_./=,:+@%".utf8.contains(byte)
+        }
+      }
+    return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+
   /// Parses the arguments, runs `body` and ends the process with its status.
   ///
   /// - Parameters:

@@ -158,7 +158,7 @@ public struct DetectionBenchmark {
     }
     var result = RunResult(
       task: "coco", backbone: identity, data: dataIdentity, settings: settings)
-    let key = SHA256.digest(result.json.text())
+    let key = SHA256.digest(result.contents.text())
     let slug = String(candidate.title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
     let run = try RunDirectory(path: "\(options.output)/coco-\(slug)-\(key.prefix(12))")
     if options.restarts { try clear(run) }
@@ -179,7 +179,9 @@ public struct DetectionBenchmark {
     let (boxes, masks) = try match(found, in: run)
     result.notes = notes
     summarize(boxes, masks, into: &result)
+    try describe(found, boxes, masks, run, into: &result)
     try run.write(result.json, to: "result.json")
+    try run.noteCommand()
     return Outcome(result: result, boxes: boxes, masks: masks)
   }
 
@@ -275,6 +277,35 @@ public struct DetectionBenchmark {
       result.metrics["\(name)/AP"]?.interval =
         DetectionBootstrap(records, resampleCount: options.resamples, seed: UInt64(options.seed))
         .interval
+    }
+  }
+
+  /// What a report needs beside the numbers: matches to resample, classes, and what errors cost.
+  private func describe(
+    _ found: [CocoResult], _ boxes: MatchRecords, _ masks: MatchRecords, _ run: RunDirectory,
+    into result: inout RunResult
+  ) throws {
+    for (name, records) in [("bbox.matches", boxes), ("segm.matches", masks)] {
+      try records.write(to: run.path + "/" + name)
+      result.files[name] = try SHA256.digest(file: run.path + "/" + name)
+    }
+    let scores = CocoScores(boxes)
+    let names = Dictionary(
+      testing.annotations.categories.map { ($0.id, $0.name) },
+      uniquingKeysWith: { first, _ in first })
+    for (place, id) in boxes.categoryIDs.enumerated() {
+      let value = scores.averagePrecision(category: place)
+      guard value >= 0, let name = names[id] else { continue }
+      result.classes.append((name, MetricValue(value, count: testImages.count)))
+    }
+    let truth = testing.annotations
+    let errors = DetectionErrors(
+      try CocoDetections(found, name: "boxes", groundTruth: truth), groundTruth: truth,
+      overlapType: .bbox)
+    for (kind, loss) in errors.losses { result.errorCosts[kind.rawValue] = loss }
+    if let rows = try? run.rows("events.jsonl") {
+      let losses = rows.compactMap { $0["loss"]?.doubleValue }
+      if !losses.isEmpty { result.curves["loss"] = losses }
     }
   }
 

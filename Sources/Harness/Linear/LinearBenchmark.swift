@@ -163,7 +163,7 @@ public struct LinearBenchmark {
     ]
     var result = RunResult(
       task: "linear", backbone: identity, data: information, settings: settings)
-    let key = SHA256.digest(result.json.text())
+    let key = SHA256.digest(result.contents.text())
     let slug = candidate.title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
     let run = try RunDirectory(
       path: "\(options.output)/linear-\(String(slug))-\(key.prefix(12))")
@@ -194,10 +194,11 @@ public struct LinearBenchmark {
       data.validation, order: validationOrder, manifest: validationManifest, transform: transform,
       label: "\(candidate.title): val features")
     let classCount = data.train.classNames.count
-    for (k, score) in NearestNeighbourProbe(classCount: classCount)
-      .scores(train: train, validation: validation)
-    {
-      result.metrics["knn_\(k)"] = MetricValue(successes: score.top1Count, of: score.count)
+    let neighbours = NearestNeighbourProbe(classCount: classCount)
+      .outcomes(train: train, validation: validation)
+    for outcome in neighbours {
+      result.metrics["knn_\(outcome.k)"] = MetricValue(
+        successes: outcome.score.top1Count, of: outcome.score.count)
     }
     var outcomes: [LinearOutcome] = []
     for seed in options.seeds {
@@ -219,10 +220,20 @@ public struct LinearBenchmark {
     }
     if let note = candidate.note { result.notes.append(note) }
     try record(outcomes, in: run)
+    try record(neighbours, in: run)
+    try RunImages(
+      root: data.validation.root, indices: validationOrder,
+      paths: validationOrder.map { data.validation.relativePath($0) }
+    ).write(to: run.path)
+    for name in ["records.jsonl", "knn.jsonl", "events.jsonl"] {
+      result.files[name] = try SHA256.digest(file: run.path + "/" + name)
+    }
     try run.write(result.json, to: "result.json")
     try run.write(
-      .object(["seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10)]),
-      to: "timing.json")
+      .object([
+        "seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10),
+        "command": .string(Command.line),
+      ]), to: "timing.json")
     return result
   }
 
@@ -314,6 +325,23 @@ public struct LinearBenchmark {
     }
     try run.synchronize("records.jsonl")
     try run.synchronize("events.jsonl")
+  }
+
+  /// What the neighbours said of each image: `{"index":0,"label":3,"knn_10":3,"knn_20":5}`.
+  private func record(_ outcomes: [NearestNeighbourProbe.Outcome], in run: RunDirectory) throws {
+    try run.restart("knn.jsonl")
+    guard let first = outcomes.first else { return }
+    try run.append(
+      first.records.indices.map { row in
+        var members: [String: JSONValue] = [
+          "index": .integer(first.records[row].index), "label": .integer(first.records[row].label),
+        ]
+        for outcome in outcomes {
+          members["knn_\(outcome.k)"] = .integer(outcome.records[row].predictions.first ?? -1)
+        }
+        return .object(members)
+      }, to: "knn.jsonl")
+    try run.synchronize("knn.jsonl")
   }
 
   // MARK: The table

@@ -13,10 +13,16 @@ struct NearestNeighbourProbe {
 
   let classCount: Int
 
-  /// The score for each number of neighbours that there are training rows for.
-  func scores(train: FeatureMatrix, validation: FeatureMatrix) -> [(
-    k: Int, score: ClassificationScore
-  )] {
+  /// What one number of neighbours gives.
+  struct Outcome {
+    let k: Int
+    let score: ClassificationScore
+    /// One record a validation image, in their order.
+    let records: [ClassificationRecord]
+  }
+
+  /// The outcome for each number of neighbours that there are training rows for.
+  func outcomes(train: FeatureMatrix, validation: FeatureMatrix) -> [Outcome] {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
     let width = train.featureCount
@@ -60,7 +66,7 @@ struct NearestNeighbourProbe {
     return limits.enumerated().map { position, k in
       var score = ClassificationScore(classCount: classCount)
       for row in records { score.add(row[position]) }
-      return (k, score)
+      return Outcome(k: k, score: score, records: records.map { $0[position] })
     }
   }
 

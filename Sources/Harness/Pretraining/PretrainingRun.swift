@@ -144,6 +144,7 @@ public final class PretrainingRun {
         "seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10),
         "steps": .integer(progress.step - resumedAt),
         "threads": .integer(ThreadPool.shared.threadCount), "blas core": .string(BLAS.coreName),
+        "command": .string(Command.line),
       ]), to: "timing.json")
     try? FileManager.default.removeItem(atPath: run.path + "/" + PretrainingState.name)
     return Outcome(path: path, result: result)

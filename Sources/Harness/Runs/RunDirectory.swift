@@ -6,9 +6,13 @@ import Foundation
 ///     protocol.json   every resolved setting
 ///     manifest.json   hashes of weights, data and engine
 ///     records.jsonl   one checksummed line an image, append-only
+///     knn.jsonl       the same for nearest neighbours, where there are any
+///     bbox.matches    what detections were matched to, for resampling; the same for segm
+///     images.json     where the images lie, for galleries
+///     gallery/        pictures of single images, `<index>.png`, where a task draws them
 ///     events.jsonl    one line a point of a learning curve
 ///     result.json     the outcome; its bytes depend on the protocol alone
-///     timing.json     what may differ from run to run
+///     timing.json     what may differ from run to run: seconds, command line
 public final class RunDirectory {
   /// The folder.
   public let path: String
@@ -36,6 +40,17 @@ public final class RunDirectory {
   /// - Throws: `FileError` when the disk is full.
   public func write(_ value: JSONValue, to name: String) throws(FileError) {
     try AtomicFile.write(text: value.text(isPretty: true) + "\n", to: path + "/" + name)
+  }
+
+  /// Notes this process's command line in `timing.json`, unless an earlier one made the run.
+  ///
+  /// - Throws: `FileError` when the disk is full.
+  public func noteCommand() throws(FileError) {
+    var members: [String: JSONValue] = [:]
+    if case .object(let known)? = read("timing.json") { members = known }
+    guard members["command"] == nil else { return }
+    members["command"] = .string(Command.line)
+    try write(.object(members), to: "timing.json")
   }
 
   /// Reads a JSON document of the run; nil when it is missing or damaged.

@@ -154,7 +154,7 @@ public struct SegmentationBenchmark {
     settings["test"] = "\(options.mode.rawValue), \(testing.summary)"
     var result = RunResult(
       task: "ade20k", backbone: identity, data: dataIdentity, settings: settings)
-    let key = SHA256.digest(result.json.text())
+    let key = SHA256.digest(result.contents.text())
     let slug = String(candidate.title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
     let run = try RunDirectory(path: "\(options.output)/ade20k-\(slug)-\(key.prefix(12))")
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
@@ -185,7 +185,14 @@ public struct SegmentationBenchmark {
     for record in records { score.add(record) }
     summarize(score, records, run, into: &result)
     result.notes += notes
+    result.files["records.jsonl"] = try SHA256.digest(file: run.path + "/records.jsonl")
+    let indices = Array(0..<testCount)
+    try RunImages(
+      root: testFolder.root, indices: indices,
+      paths: indices.map { testFolder.relativeImagePath($0) }
+    ).write(to: run.path)
     try run.write(result.json, to: "result.json")
+    try run.noteCommand()
     return Outcome(result: result, records: records, score: score)
   }
 
@@ -235,6 +242,7 @@ public struct SegmentationBenchmark {
     result.metrics["aAcc"] = MetricValue(score.pixelAccuracy, count: testCount)
     for (index, name) in data.classes.names.enumerated() where !score.classIoU[index].isNaN {
       result.metrics["IoU/\(name)"] = MetricValue(score.classIoU[index], count: testCount)
+      result.classes.append((name, MetricValue(score.classIoU[index], count: testCount)))
     }
     if let rows = try? run.rows("events.jsonl") {
       let losses = rows.compactMap { $0["loss"]?.doubleValue }

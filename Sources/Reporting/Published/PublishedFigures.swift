@@ -20,11 +20,37 @@ public struct PublishedFigure: Sendable, Equatable {
   public let note: String?
   /// Whether it was read in its source; otherwise it is from memory.
   public let isVerified: Bool
+  /// Detector or head and its schedule: `Mask R-CNN 1x`; nil where the task has none.
+  public let configuration: String?
+  /// Parameters, and multiply-adds of one image; nil where the source does not say.
+  public let parameters: Int?, multiplyAccumulates: Int?
+  /// The room around the value for `bench-report check`; nil for the file's.
+  public let tolerance: Double?
+  /// Whether a run of this suite measures the same; not so for networks trained end to end.
+  public let isComparable: Bool
 
   /// The number for a table, always marked: `75.3 *published*`.
   public var cell: String {
-    FigureOrigin.published.marked(percentage(value)) + (isVerified ? "" : " (unverified)")
+    FigureOrigin.published.marked(shown) + (isVerified ? "" : " (unverified)")
   }
+}
+
+extension PublishedFigure {
+  /// The number in percent with the decimals that its source prints: one, or two for mIoU.
+  public var shown: String {
+    let hundredths = (value * 10_000).rounded()
+    return hundredths.remainder(dividingBy: 10) == 0 ? percentage(value) : fixed(value * 100, 2)
+  }
+}
+
+/// Which runs the figures of a file may be held against.
+public struct CheckScope: Sendable, Equatable {
+  /// The task, and the number of validation images that the figures are of.
+  public let task: String, imageCount: Int
+  /// The validation data's hash; nil where the source does not have one.
+  public let dataHash: String?
+  /// The room around each figure, as a fraction.
+  public let tolerance: Double
 }
 
 /// Whether a number was measured here or published by others.
@@ -44,6 +70,10 @@ public struct PublishedFigures: Sendable, Equatable {
   public let title: String
   /// The numbers in the file's order.
   public let figures: [PublishedFigure]
+  /// What `bench-report check` may hold against them; nil for none.
+  public let scope: CheckScope?
+  /// Whether others published the numbers, or this suite measured them before.
+  public let origin: FigureOrigin
 
   /// Reads a file of `reports/reference`.
   ///
@@ -63,6 +93,20 @@ public struct PublishedFigures: Sendable, Equatable {
         "has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
     }
     self.title = title
+    origin = json["origin"]?.stringValue.flatMap(FigureOrigin.init) ?? .published
+    if let check = json["check"] {
+      guard let task = check["task"]?.stringValue, let count = check["images"]?.intValue,
+        let tolerance = check["tolerance"]?.doubleValue, (0...1).contains(tolerance)
+      else {
+        throw fault(
+          "has a 'check' without task, images or a tolerance that is a fraction", "correct it")
+      }
+      scope = CheckScope(
+        task: task, imageCount: count, dataHash: check["validation"]?.stringValue,
+        tolerance: tolerance)
+    } else {
+      scope = nil
+    }
     var figures: [PublishedFigure] = []
     for (number, entry) in entries.enumerated() {
       guard let figure = PublishedFigure(entry) else {
@@ -95,7 +139,9 @@ public struct PublishedFigures: Sendable, Equatable {
       ])
     for figure in figures {
       table.add([
-        figure.method, figure.architecture, figure.epochs.map(String.init) ?? "-", figure.metric,
+        figure.method,
+        [figure.architecture, figure.configuration].compactMap { $0 }.joined(separator: ", "),
+        figure.epochs.map(String.init) ?? "-", figure.metric,
         figure.cell, figure.source,
       ])
     }
@@ -114,6 +160,9 @@ extension PublishedFigure {
     self.init(
       method: method, architecture: architecture, epochs: json["epochs"]?.intValue, metric: metric,
       value: value, source: source, protocolSummary: summary, note: json["note"]?.stringValue,
-      isVerified: isVerified)
+      isVerified: isVerified, configuration: json["configuration"]?.stringValue,
+      parameters: json["parameters"]?.intValue,
+      multiplyAccumulates: json["multiplyAccumulates"]?.intValue,
+      tolerance: json["tolerance"]?.doubleValue, isComparable: json["comparable"] != .bool(false))
   }
 }

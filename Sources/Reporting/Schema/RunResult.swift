@@ -42,14 +42,30 @@ public struct MetricValue: Sendable, Equatable {
   }
 }
 
+/// A class and the one it was taken for.
+public struct Confusion: Sendable, Equatable {
+  /// The true class and the predicted one.
+  public let label, prediction: String
+  /// How often: images, objects or pixels.
+  public let count: Int
+
+  /// Names a confusion.
+  public init(label: String, prediction: String, count: Int) {
+    self.label = label
+    self.prediction = prediction
+    self.count = count
+  }
+}
+
 /// What a run found, in the form that reports read.
 ///
-/// Its bytes depend on the protocol alone.
+/// Its bytes depend on the protocol alone. The file carries the digest of its own contents, so an
+/// edited one is noticed; files from before the digest are read, and say so by `isSealed`.
 public struct RunResult: Sendable, Equatable {
   /// Raised when the form changes.
   public static let schemaVersion = 1
 
-  /// The task: `linear`.
+  /// The task: `linear`, `coco`, `ade20k` or `pretraining`.
   public var task: String
   /// The backbone: its name in tables, architecture, SHA-256 of its weights, layout.
   public var backbone: [String: String]
@@ -61,10 +77,18 @@ public struct RunResult: Sendable, Equatable {
   public var metrics: [String: MetricValue]
   /// Values over epochs by name.
   public var curves: [String: [Double]]
-  /// Accuracy of each class by its name.
+  /// Accuracy, AP or IoU of each class by its name.
   public var classes: [(name: String, measurement: MetricValue)]
   /// What a reader must know: deviations from the published protocol, short training.
   public var notes: [String]
+  /// What each type of detection error costs, by its name, as AP that it takes away (TIDE).
+  public var errorCosts: [String: Double]
+  /// The most frequent mistakes, where the records do not tell them.
+  public var confusions: [Confusion]
+  /// SHA-256 of the files beside the result that its numbers come from, by name.
+  public var files: [String: String]
+  /// Whether the file that this was read from carried the digest of its contents.
+  public private(set) var isSealed = true
 
   /// A result without numbers.
   public init(
@@ -78,6 +102,9 @@ public struct RunResult: Sendable, Equatable {
     curves = [:]
     classes = []
     notes = []
+    errorCosts = [:]
+    confusions = []
+    files = [:]
   }
 
   /// Whether two results write the same text.
@@ -85,23 +112,47 @@ public struct RunResult: Sendable, Equatable {
   /// Not by their values: 1.0 is read back as the whole number 1, and NaN as no number at all.
   public static func == (a: RunResult, b: RunResult) -> Bool { a.json.text() == b.json.text() }
 
-  /// The result as a document.
+  /// The result as a document with the digest of its contents.
   public var json: JSONValue {
+    guard case .object(var members) = contents else { return contents }
+    members["digest"] = .string(Self.digest(contents))
+    return .object(members)
+  }
+
+  private static func digest(_ contents: JSONValue) -> String { SHA256.digest(contents.text()) }
+
+  /// The result as a document without its digest: what identifies a run before it has numbers.
+  public var contents: JSONValue {
     func strings(_ map: [String: String]) -> JSONValue { .object(map.mapValues { .string($0) }) }
-    return .object([
+    // The first task's files say top1 where the later ones say value.
+    let key = task == "linear" ? "top1" : "value"
+    var members: [String: JSONValue] = [
       "schema": .integer(Self.schemaVersion), "task": .string(task),
       "backbone": strings(backbone), "data": strings(data), "settings": strings(settings),
       "metrics": .object(metrics.mapValues(\.json)),
       "curves": .object(curves.mapValues { .array($0.map { .number($0) }) }),
       "classes": .array(
-        classes.map { .object(["name": .string($0.name), "top1": $0.measurement.json]) }),
+        classes.map { .object(["name": .string($0.name), key: $0.measurement.json]) }),
       "notes": .array(notes.map { .string($0) }),
-    ])
+    ]
+    if !errorCosts.isEmpty { members["errors"] = .object(errorCosts.mapValues { .number($0) }) }
+    if !files.isEmpty { members["files"] = strings(files) }
+    if !confusions.isEmpty {
+      members["confusions"] = .array(
+        confusions.map {
+          .object([
+            "label": .string($0.label), "prediction": .string($0.prediction),
+            "count": .integer($0.count),
+          ])
+        })
+    }
+    return .object(members)
   }
 
   /// Reads a result file.
   ///
-  /// - Throws: `FileError` when it is missing, cut off, of a newer schema or otherwise no result.
+  /// - Throws: `FileError` when it is missing, cut off, edited, of a newer schema or otherwise no
+  ///   result.
   public init(path: String) throws(FileError) {
     func fault(_ problem: String, _ remedy: String) -> FileError {
       FileError(path: path, problem: problem, remedy: remedy, exitCode: .badData)
@@ -142,10 +193,27 @@ public struct RunResult: Sendable, Equatable {
     curves = try members("curves") { $0.arrayValue?.map { $0.doubleValue ?? .nan } }
     classes = try items("classes") { entry in
       guard let name = entry["name"]?.stringValue,
-        let top1 = entry["top1"].flatMap(MetricValue.init)
+        let measurement = (entry["top1"] ?? entry["value"]).flatMap(MetricValue.init)
       else { return nil }
-      return (name, top1)
+      return (name, measurement)
     }
     notes = try items("notes", \.stringValue)
+    if json["errors"] != nil { errorCosts = try members("errors", \.doubleValue) }
+    if json["files"] != nil { files = try members("files", \.stringValue) }
+    if json["confusions"] != nil {
+      confusions = try items("confusions") { entry in
+        guard let label = entry["label"]?.stringValue,
+          let prediction = entry["prediction"]?.stringValue, let count = entry["count"]?.intValue
+        else { return nil }
+        return Confusion(label: label, prediction: prediction, count: count)
+      }
+    }
+    guard case .object(var sealed) = json, let digest = sealed.removeValue(forKey: "digest") else {
+      isSealed = false
+      return
+    }
+    guard digest.stringValue == Self.digest(.object(sealed)) else {
+      throw fault("was edited after it was written", "run the benchmark again")
+    }
   }
 }

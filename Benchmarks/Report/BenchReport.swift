@@ -1,0 +1,10 @@
+import Foundation
+import Harness
+
+/// Compares finished runs in one report.
+@main
+struct BenchReport {
+  static func main() {
+    ReportCommands.run(Array(CommandLine.arguments.dropFirst()))
+  }
+}

@@ -1,0 +1,58 @@
+/// Average precision of boxes and masks that comes again for any multiset of the images.
+///
+/// Every value orders and accumulates the kept matches anew, exactly; boxes and masks that were
+/// matched before are not looked at again.
+public struct ResampledDetection: ResampledMetric {
+  public let images: [Int]
+  /// `bbox/AP`, `bbox/AP50`, `bbox/AP75`, and the same for `segm`, of the types there are.
+  public let metricNames: [String]
+  private let curves: [PrecisionRecall]
+
+  /// Prepares records.
+  ///
+  /// - Parameter records: One a type of overlap.
+  /// - Precondition: there is one, and all are of the same images.
+  public init(_ records: [MatchRecords]) {
+    precondition(
+      records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
+    images = records[0].imageIDs
+    metricNames = records.flatMap { record in
+      ["AP", "AP50", "AP75"].map { record.overlapType.rawValue + "/" + $0 }
+    }
+    curves = records.map { PrecisionRecall($0, areaRangeCount: 1) }
+  }
+
+  public func values(weights: [Int32]) -> [Double] {
+    precondition(weights.count == images.count, "\(weights.count) weights, \(images.count) images")
+    return weights.withUnsafeBufferPointer { weights in
+      guard let base = weights.baseAddress else { return metricNames.map { _ in .nan } }
+      return curves.flatMap { $0.headlines(weights: base) }
+    }
+  }
+}
+
+extension PrecisionRecall {
+  /// AP over all thresholds, at 0.5 and at 0.75; NaN without objects.
+  fileprivate func headlines(weights: UnsafePointer<Int32>) -> [Double] {
+    var scratch = Scratch()
+    var sums = [0.0, 0.0, 0.0]
+    var counts = [0, 0, 0]
+    for category in 0..<categoryCount {
+      let objects = objectCount(category: category, areaRange: 0, weights: weights)
+      guard objects > 0 else { continue }
+      prepare(category: category, areaRange: 0, weights: weights, &scratch)
+      for (step, threshold) in settings.overlapThresholds.enumerated() {
+        curve(
+          category: category, areaRange: 0, threshold: step, objectCount: objects,
+          weights: weights, &scratch)
+        let sum = scratch.precisions.reduce(0, +)
+        for (place, wanted) in [nil, 0.5, 0.75].enumerated()
+        where wanted == nil || wanted == threshold {
+          sums[place] += sum
+          counts[place] += scratch.precisions.count
+        }
+      }
+    }
+    return zip(sums, counts).map { $1 == 0 ? .nan : $0 / Double($1) }
+  }
+}

@@ -1,0 +1,101 @@
+/// Pixel counts of the classes of many images, from which mIoU, mAcc and aAcc come again for any
+/// multiset of the images.
+///
+/// Counts are summed over images before anything is divided. A class that is neither labelled nor
+/// predicted leaves the means; one that is predicted but never labelled has IoU 0 and no accuracy.
+public struct ResampledSegmentation: ResampledMetric {
+  public private(set) var images: [Int] = []
+  /// `mIoU`, `mAcc`, `aAcc`.
+  public var metricNames: [String] { ["mIoU", "mAcc", "aAcc"] }
+  /// How many classes there are.
+  public private(set) var classCount = 0
+  // One flat list for all images: a thousand passes over them are what this type is for.
+  private var starts: [Int] = [0]
+  private var classes: [Int32] = []
+  private var intersections: [Int64] = []
+  private var predicted: [Int64] = []
+  private var labelled: [Int64] = []
+
+  /// Counts of no images.
+  public init() {}
+
+  /// Adds an image.
+  ///
+  /// - Parameters:
+  ///   - classes: Classes that are labelled or predicted somewhere.
+  ///   - intersections: Pixels that are labelled and predicted so, one count a class.
+  ///   - predicted: Labelled pixels that are predicted so.
+  ///   - labelled: Pixels that are labelled so.
+  /// - Returns: Whether the counts could be those of an image; otherwise nothing was added.
+  public mutating func add(
+    image: Int, classes: [Int], intersections: [Int], predicted: [Int], labelled: [Int]
+  ) -> Bool {
+    let count = classes.count
+    guard intersections.count == count, predicted.count == count, labelled.count == count,
+      classes.allSatisfy({ 0 <= $0 && $0 < 1 << 16 }), Set(classes).count == count,
+      (0..<count).allSatisfy({
+        intersections[$0] >= 0 && intersections[$0] <= min(predicted[$0], labelled[$0])
+      })
+    else { return false }
+    images.append(image)
+    self.classes += classes.map(Int32.init)
+    self.intersections += intersections.map(Int64.init)
+    self.predicted += predicted.map(Int64.init)
+    self.labelled += labelled.map(Int64.init)
+    starts.append(self.classes.count)
+    classCount = max(classCount, (classes.max() ?? -1) + 1)
+    return true
+  }
+
+  public func values(weights: [Int32]) -> [Double] {
+    let sums = sums(weights)
+    var (iouSum, accuracySum, iouCount, accuracyCount) = (0.0, 0.0, 0, 0)
+    var (right, all) = (Int64(0), Int64(0))
+    for index in 0..<classCount {
+      let (both, guess, label) = (sums[3 * index], sums[3 * index + 1], sums[3 * index + 2])
+      let union = guess + label - both
+      if union > 0 {
+        iouSum += Double(both) / Double(union)
+        iouCount += 1
+      }
+      if label > 0 {
+        accuracySum += Double(both) / Double(label)
+        accuracyCount += 1
+      }
+      right += both
+      all += label
+    }
+    func ratio(_ sum: Double, _ count: Int) -> Double { count == 0 ? .nan : sum / Double(count) }
+    return [
+      ratio(iouSum, iouCount), ratio(accuracySum, accuracyCount), ratio(Double(right), Int(all)),
+    ]
+  }
+
+  /// The intersection over union of one image alone; NaN without labelled pixels.
+  public func meanIoU(at position: Int) -> Double {
+    let range = starts[position]..<starts[position + 1]
+    let values = range.compactMap { at -> Double? in
+      let union = predicted[at] + labelled[at] - intersections[at]
+      return union > 0 ? Double(intersections[at]) / Double(union) : nil
+    }
+    return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
+  }
+
+  /// Intersection, predicted and labelled pixels of each class, interleaved.
+  private func sums(_ weights: [Int32]) -> [Int64] {
+    precondition(weights.count == images.count, "\(weights.count) weights, \(images.count) images")
+    var sums = [Int64](repeating: 0, count: 3 * classCount)
+    sums.withUnsafeMutableBufferPointer { sums in
+      for image in 0..<weights.count where weights[image] != 0 {
+        let weight = Int64(weights[image])
+        for at in starts[image]..<starts[image + 1] {
+          let index = 3 * Int(classes[at])
+          sums[index] &+= weight &* intersections[at]
+          sums[index + 1] &+= weight &* predicted[at]
+          sums[index + 2] &+= weight &* labelled[at]
+        }
+      }
+    }
+    return sums
+  }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Reporting
+
+/// The commands of `bench-report`.
+public enum ReportCommands {
+  /// Runs the command that the first argument names; without one the report is built.
+  public static func run(_ arguments: [String]) -> Never {
+    let rest = Array(arguments.dropFirst())
+    switch arguments.first {
+    case "explain":
+      Command.run(ExplainOptions.self, arguments: rest) { try explain($0.options) }
+    case "diff": Command.run(DiffOptions.self, arguments: rest) { try difference($0.options) }
+    case "check": Command.run(CheckReportOptions.self, arguments: rest) { try check($0.options) }
+    case let word? where !word.hasPrefix("-"):
+      Command.fail(
+        .unknownCommand(word, known: ["explain", "diff", "check"]), name: "bench-report",
+        usage: BuildReportOptions.table.usage)
+    default:
+      Command.run(BuildReportOptions.self, arguments: arguments) { try build($0.options) }
+    }
+  }
+
+  // MARK: Build
+
+  private static func build(_ options: BuildReportOptions) throws -> ExitCode {
+    let started = Date()
+    var builder = try options.builder()
+    builder.picture = { GalleryPicture.png(of: $1, in: $0) }
+    let catalogue = try RunCatalogue(paths: options.runs)
+    let comparison = try builder.comparison(catalogue)
+    let names = try write(comparison, options)
+    for entry in comparison.leftOut {
+      Console.error("left out: \(entry.path): \(entry.reason)")
+    }
+    Console.output(
+      options.json
+        ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
+    if !options.quiet {
+      let seconds = String(format: "%.2f", Date().timeIntervalSince(started))
+      Console.error(
+        "\(comparison.runs.count) runs in \(seconds) s: "
+          + names.map { "\(options.output)/\($0)" }.joined(separator: ", "))
+    }
+    return comparison.runs.isEmpty ? .missingFile : .success
+  }
+
+  private static func write(
+    _ comparison: Comparison, _ options: BuildReportOptions
+  ) throws(FileError) -> [String] {
+    var names: [String] = []
+    for format in options.formats {
+      let name = format == .events ? "events" : "report.\(format.rawValue)"
+      let path = options.output + "/" + name
+      switch format {
+      case .html: try AtomicFile.write(text: comparison.html, to: path)
+      case .md: try AtomicFile.write(text: comparison.markdown, to: path)
+      case .csv: try AtomicFile.write(text: comparison.csv, to: path)
+      case .json: try AtomicFile.write(text: comparison.json.text(isPretty: true) + "\n", to: path)
+      case .tex: try AtomicFile.write(text: comparison.latex, to: path)
+      case .events:
+        for section in comparison.sections {
+          for row in section.rows {
+            for (number, run) in row.runs.enumerated() {
+              let folder =
+                "\(section.id)-\(row.slug)" + (row.runs.count > 1 ? "-\(number + 1)" : "")
+              try AtomicFile.write(
+                run.eventFile.bytes, to: "\(path)/\(folder)/events.out.tfevents.0.swinbench")
+            }
+          }
+        }
+      }
+      names.append(name)
+    }
+    return names
+  }
+
+  // MARK: Explain, diff, check
+
+  private static func explain(_ options: ExplainOptions) throws -> ExitCode {
+    var builder = try options.report.builder()
+    builder.galleryCount = 0
+    builder.references = nil
+    let comparison = try builder.comparison(try RunCatalogue(paths: options.report.runs))
+    let names = comparison.cells.map(\.cell.id)
+    if options.cell == "all" {
+      Console.output(names.joined(separator: "\n"))
+      return .success
+    }
+    guard let source = comparison.provenance(of: options.cell) else {
+      let nearest = nearestName(to: options.cell, among: names).map { " Did you mean '\($0)'?" }
+      throw UsageError.conflict(
+        "'\(options.cell)' is no number of this report." + (nearest ?? " 'all' lists them."))
+    }
+    Console.output(source.text)
+    return .success
+  }
+
+  private static func difference(_ options: DiffOptions) throws -> ExitCode {
+    guard options.resamples >= 100 else {
+      throw UsageError.conflict("--resamples must be at least 100, or the intervals are noise.")
+    }
+    var builder = ComparisonBuilder()
+    builder.resampleCount = options.resamples
+    builder.cache = options.cache + "/tests"
+    let runs = try [options.first, options.second].map { try StoredRun(folder: $0) }
+    guard runs[0].path != runs[1].path else {
+      throw UsageError.conflict("'\(options.first)' is named twice; name two runs.")
+    }
+    Console.output(try RunComparison(runs[0], runs[1], builder: builder).markdown)
+    return .success
+  }
+
+  private static func check(_ options: CheckReportOptions) throws -> ExitCode {
+    let catalogue = try RunCatalogue(paths: options.runs)
+    var builder = ComparisonBuilder()
+    builder.galleryCount = 0
+    let comparison = try builder.comparison(catalogue)
+    let check = try ReferenceCheck(comparison, folder: options.references)
+    for entry in comparison.leftOut {
+      Console.error("left out: \(entry.path): \(entry.reason)")
+    }
+    Console.output(options.json ? check.table.json.text(isPretty: true) : check.table.markdown)
+    return check.passes && comparison.leftOut.isEmpty ? .success : .gateFailed
+  }
+}

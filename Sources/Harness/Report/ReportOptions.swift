@@ -1,0 +1,144 @@
+import Reporting
+
+/// A form that a report is written in.
+public enum ReportFormat: String, OptionChoice, Sendable {
+  case html, md, csv, json, tex, events
+}
+
+/// The settings of `bench-report`.
+struct BuildReportOptions: CommandOptions {
+  var runs = ["reports/runs"]
+  var baseline = ""
+  var references = "reports/reference"
+  var resamples = 1000
+  var seed = 0
+  var gallery = 6
+  var formats = ReportFormat.allCases
+  var output = "reports/comparison"
+  var cache = "reports/cache"
+  var config = ""
+  var json = false
+  var quiet = false
+
+  static var table: OptionTable<BuildReportOptions> {
+    OptionTable(
+      name: "bench-report", summary: "Compare finished runs in one report, with a verdict.",
+      usage: "[--runs <folders>] [options]  |  explain, diff, check",
+      examples: [
+        "swift run bench-report",
+        "swift run bench-report --runs reports/runs,elsewhere/runs --output comparison",
+        "swift run bench-report explain linear/moby/top1",
+        "swift run bench-report diff reports/runs/a reports/runs/b",
+        "swift run bench-report check",
+      ]
+    )
+    .option(
+      "runs", \.runs, value: "folders", .input,
+      "Runs, or folders that hold them, with commas."
+    )
+    .option(
+      "baseline", \.baseline, value: "name", .input,
+      "Row that the others are compared with. Without it the supervised one of each network."
+    )
+    .option(
+      "references", \.references, value: "folder", .input, "Published figures, shown beside ours."
+    )
+    .option(
+      "resamples", \.resamples, value: "n", .protocolSettings, "Of the paired bootstrap."
+    )
+    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the resamples.")
+    .option(
+      "gallery", \.gallery, value: "n", .output, "Images a row, so many gains and so many losses."
+    )
+    .option("formats", \.formats, value: "list", .output, "What to write.")
+    .option("output", \.output, value: "folder", .output, "Where the report goes.")
+    .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
+    .option("config", \.config, value: "file", .run, "JSON object of settings by name.")
+    .flag("json", \.json, .output, "Print the report as JSON.")
+    .flag("quiet", \.quiet, .output, "Print nothing but the report.")
+  }
+
+  /// The builder that these settings ask for.
+  ///
+  /// - Throws: `UsageError` for settings that make no sense.
+  func builder() throws(UsageError) -> ComparisonBuilder {
+    guard resamples >= 100 else {
+      throw .conflict("--resamples must be at least 100, or the intervals are noise.")
+    }
+    guard gallery >= 0, seed >= 0 else {
+      throw .conflict("--gallery and --seed must not be negative.")
+    }
+    var builder = ComparisonBuilder()
+    builder.baseline = baseline.isEmpty ? nil : baseline
+    builder.resampleCount = resamples
+    builder.seed = UInt64(seed)
+    builder.cache = cache + "/tests"
+    builder.references = references
+    builder.galleryCount = gallery
+    return builder
+  }
+}
+
+/// The settings of `bench-report explain`.
+struct ExplainOptions: CommandOptions {
+  var report = BuildReportOptions()
+  var cell = ""
+
+  static var table: OptionTable<ExplainOptions> {
+    OptionTable(
+      name: "bench-report explain", summary: "Say where a number of the report comes from.",
+      usage: "<cell> [--runs <folders>] [options]",
+      examples: ["swift run bench-report explain linear/moby/top1"]
+    )
+    .argument(
+      "cell", \.cell, .input, "The number's name: task/method/metric. 'all' lists them."
+    )
+    .option("runs", \.report.runs, value: "folders", .input, "Runs, or folders that hold them.")
+    .option("baseline", \.report.baseline, value: "name", .input, "Row to compare with.")
+    .option("resamples", \.report.resamples, value: "n", .protocolSettings, "Of the bootstrap.")
+    .option("seed", \.report.seed, value: "n", .protocolSettings, "Seed of the resamples.")
+    .option("cache", \.report.cache, value: "folder", .output, "Where tests are kept.")
+  }
+}
+
+/// The settings of `bench-report diff`.
+struct DiffOptions: CommandOptions {
+  var first = ""
+  var second = ""
+  var resamples = 1000
+  var cache = "reports/cache"
+
+  static var table: OptionTable<DiffOptions> {
+    OptionTable(
+      name: "bench-report diff",
+      summary: "Two runs side by side: what was done differently, then the numbers.",
+      usage: "<first> <second> [options]",
+      examples: ["swift run bench-report diff reports/runs/a reports/runs/b"]
+    )
+    .argument("first", \.first, .input, "Folder of the run that is taken as the baseline.")
+    .argument("second", \.second, .input, "Folder of the other run.")
+    .option("resamples", \.resamples, value: "n", .protocolSettings, "Of the bootstrap.")
+    .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
+  }
+}
+
+/// The settings of `bench-report check`.
+struct CheckReportOptions: CommandOptions {
+  var runs = ["reports/runs"]
+  var references = "reports/reference"
+  var json = false
+
+  static var table: OptionTable<CheckReportOptions> {
+    OptionTable(
+      name: "bench-report check",
+      summary: "Hold runs against known figures; the status is 1 when one lies outside.",
+      usage: "[--runs <folders>] [--references <folder>]",
+      examples: ["swift run bench-report check --references reports/reference"]
+    )
+    .option("runs", \.runs, value: "folders", .input, "Runs, or folders that hold them.")
+    .option(
+      "references", \.references, value: "folder", .input, "Files of figures with their room."
+    )
+    .flag("json", \.json, .output, "Print the findings as JSON.")
+  }
+}

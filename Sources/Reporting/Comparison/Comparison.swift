@@ -1,0 +1,155 @@
+/// One number of one row.
+public struct ComparisonCell: Sendable {
+  /// What `bench-report explain` takes: `linear/moby/top1`.
+  public let id: String
+  /// The number: a fraction, the mean over seeds.
+  public let value: Double
+  /// Its 95 % interval over images; nil where there is none.
+  public let interval: Interval?
+  /// Images it was measured on.
+  public let count: Int
+  /// The number of every seed, when there are several.
+  public let seeds: Spread?
+  /// The difference to the baseline; nil for the baseline itself and where there is no test.
+  public internal(set) var delta: Delta?
+  /// Why there is no difference although there is a baseline.
+  public let untested: String?
+}
+
+/// One method and backbone: a run, or several that differ in their seeds alone.
+public struct ComparisonRow: Sendable {
+  /// The part of the cells' names that is the row's.
+  public let slug: String
+  /// The runs, at least one.
+  public let runs: [StoredRun]
+  /// Whether the others are compared with this row.
+  public let isBaseline: Bool
+  /// How the protocol differs from that of the table, one setting an entry; empty where it does not.
+  public let deviations: [String]
+  /// Cells by the metric's key.
+  public internal(set) var cells: [String: ComparisonCell]
+
+  /// The first run, which stands for the row where one is needed.
+  public var run: StoredRun { runs[0] }
+  /// The backbone's name in tables.
+  public var name: String { run.name }
+  /// The name with the mark of a deviating protocol.
+  public var markedName: String { deviations.isEmpty ? name : name + " †" }
+}
+
+/// A class's number in a row and in the baseline.
+public struct ClassDifference: Sendable, Equatable {
+  /// The class.
+  public let name: String
+  /// The baseline's number and the row's, as fractions.
+  public let baseline: Double, value: Double
+  /// Images of the class; 0 where the task does not say.
+  public let count: Int
+}
+
+/// An image whose outcome differs much between a row and the baseline.
+public struct ChangedImage: Sendable, Equatable {
+  /// Position in the data set, and path below the data's folder if the run noted it.
+  public let index: Int, path: String?
+  /// What it shows, and what the baseline and the row made of it.
+  public let truth: String, baseline: String, outcome: String
+  /// What changed, in a few words.
+  public let change: String
+  /// How much better the row did: ranks that the true class gained, or IoU.
+  public let gain: Double
+  /// The image as PNG, when the report was made where it lies.
+  public internal(set) var picture: [UInt8]?
+}
+
+/// How a row differs from the baseline in classes and images.
+public struct RowDetail: Sendable {
+  /// The row's slug and name, and the baseline's name.
+  public let slug: String, name: String, baseline: String
+  /// Classes by difference, the greatest gain first.
+  public let classes: [ClassDifference]
+  /// The images that gained and lost most.
+  public internal(set) var images: [ChangedImage]
+}
+
+/// Runs of one task on the same data: one table.
+public struct ComparisonSection: Sendable {
+  /// The part of the cells' names that is the section's.
+  public let id: String
+  /// What was measured.
+  public let task: TaskDescription
+  /// The data's name, hashes and counts.
+  public let data: [String: String]
+  /// The columns: numbers that a row has.
+  public let metrics: [MetricDescription]
+  /// The rows in order of the first number, the best first; the baseline stands at the top.
+  public internal(set) var rows: [ComparisonRow]
+  /// Classes and images that differ from the baseline, a detail a compared row.
+  public internal(set) var details: [RowDetail]
+  /// The most frequent mistakes of each row, by its slug.
+  public let confusions: [String: [Confusion]]
+  /// Published figures of the task.
+  public let published: [PublishedFigures]
+  /// Files of records that could not be used, and other things to know.
+  public internal(set) var notes: [String]
+
+  /// The rows that others are compared with.
+  public var baselines: [ComparisonRow] { rows.filter(\.isBaseline) }
+
+  /// Images that the numbers are of, as the run noted it.
+  public var imageCount: String? { data["validation images"] ?? data["test images"] }
+
+  /// What the data are, in a line.
+  public var dataSummary: String {
+    let name = data["name"] ?? "?"
+    let count = imageCount.map { ", \($0) images" } ?? ""
+    let classes = data["classes"].map { ", \($0) classes" } ?? ""
+    return name + count + classes
+  }
+
+  /// For each tested number the difference that its least precise comparison finds four times out of
+  /// five: alone, and as one of the report's tests.
+  public func detectable(testCount: Int) -> [(
+    metric: MetricDescription, alone: Double, all: Double
+  )] {
+    metrics.compactMap { metric in
+      let errors = rows.compactMap { $0.cells[metric.key]?.delta?.standardError }
+      guard let largest = errors.max(), largest > 0 else { return nil }
+      return (
+        metric, DetectableDifference.smallest(standardError: largest),
+        DetectableDifference.smallest(
+          standardError: largest, significance: Delta.significance / Double(max(1, testCount)))
+      )
+    }
+  }
+}
+
+/// Everything a report says, before it has a form.
+public struct Comparison: Sendable {
+  /// One table a task and data set.
+  public internal(set) var sections: [ComparisonSection]
+  /// Folders that are no part of it, with the reason.
+  public let leftOut: [RunCatalogue.LeftOut]
+  /// What a reader must know of the whole.
+  public let remarks: [String]
+  /// Tests that Holm's correction is over.
+  public let testCount: Int
+
+  /// The runs of every row.
+  public var runs: [StoredRun] { sections.flatMap { $0.rows.flatMap(\.runs) } }
+
+  /// Every cell with its place, in the order of the tables.
+  public var cells:
+    [(
+      section: ComparisonSection, row: ComparisonRow, metric: MetricDescription,
+      cell: ComparisonCell
+    )]
+  {
+    sections.flatMap { section in
+      section.rows.flatMap { row in
+        section.metrics.compactMap { metric in
+          row.cells[metric.key].map { (section, row, metric, $0) }
+        }
+      }
+    }
+  }
+}

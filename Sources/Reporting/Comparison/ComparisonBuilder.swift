@@ -1,0 +1,278 @@
+import Foundation
+
+/// Makes a comparison of stored runs: what belongs in one table, against what it is tested, and how.
+///
+/// Nothing is computed but statistics: no model and, but for the gallery, no data set is touched.
+public struct ComparisonBuilder {
+  /// Name of the row that others are compared with; nil for the supervised ones.
+  public var baseline: String?
+  /// Resamples of the paired bootstrap.
+  public var resampleCount = 1000
+  /// Seed of the resamples.
+  public var seed: UInt64 = 0
+  /// Where outcomes of the bootstrap are kept; nil to keep none.
+  public var cache: String?
+  /// Folder with the published figures; nil to show none.
+  public var references: String?
+  /// Images of the gallery of each row: so many gains and so many losses.
+  public var galleryCount = 6
+  /// Loads an image of a run as PNG; nil where it is not at hand.
+  public var picture: (StoredRun, Int) -> [UInt8]? = { _, _ in nil }
+
+  /// The run that others are compared with, by its folder: when two runs are compared.
+  var baselinePath: String?
+  /// Whether runs of another protocol are tested, too: when the reader asked for just that.
+  var toleratesDeviations = false
+  private let records = RunOutcomes()
+
+  /// The usual comparison, with the supervised baseline.
+  public init() {}
+
+  /// Compares the runs of a catalogue.
+  ///
+  /// - Throws: `FileError` when a published figure or a file of records cannot be read, or no run
+  ///   has the name of the baseline.
+  public func comparison(_ catalogue: RunCatalogue) throws(FileError) -> Comparison {
+    var remarks = catalogue.remarks
+    if let baseline, !catalogue.runs.contains(where: { Self.matches($0, baseline) }) {
+      throw FileError(
+        path: baseline, problem: "is the name of no run",
+        remedy: "give --baseline one of "
+          + Set(catalogue.runs.map(\.name)).sorted().joined(separator: ", "), exitCode: .usage)
+    }
+    var sections: [ComparisonSection] = []
+    for task in Self.tasks(catalogue.runs) {
+      let runs = catalogue.runs.filter { $0.result.task == task.key }
+      let sets = Self.grouped(runs, by: \.dataIdentity)
+      if sets.count > 1 {
+        remarks.append(
+          "\(task.title): \(sets.count) tables, because the runs saw different data or numbers of "
+            + "images; such numbers do not go into one column")
+      }
+      let published = try publishedFigures(task)
+      for (number, set) in sets.enumerated() {
+        let id = number == 0 ? task.key : "\(task.key)-\(number + 1)"
+        sections.append(try section(id: id, task: task, runs: set, published: published))
+      }
+    }
+    let count = Self.correct(&sections)
+    return Comparison(
+      sections: sections, leftOut: catalogue.leftOut, remarks: remarks, testCount: count)
+  }
+
+  private static func tasks(_ runs: [StoredRun]) -> [TaskDescription] {
+    let known = TaskDescription.all.filter { task in runs.contains { $0.result.task == task.key } }
+    let others = grouped(runs.filter { run in !known.contains { $0.key == run.result.task } }) {
+      $0.result.task
+    }
+    return known + others.map { TaskDescription.of($0[0].result) }
+  }
+
+  /// Lists of elements with the same key, in the order of their first.
+  private static func grouped<Key: Hashable>(
+    _ runs: [StoredRun], by key: (StoredRun) -> Key
+  ) -> [[StoredRun]] {
+    var order: [Key] = []
+    var groups: [Key: [StoredRun]] = [:]
+    for run in runs {
+      let own = key(run)
+      if groups[own] == nil { order.append(own) }
+      groups[own, default: []].append(run)
+    }
+    return order.compactMap { groups[$0] }
+  }
+
+  private func publishedFigures(_ task: TaskDescription) throws(FileError) -> [PublishedFigures] {
+    guard let references else { return [] }
+    var all: [PublishedFigures] = []
+    for name in task.references {
+      let path = references + "/" + name
+      guard FileManager.default.fileExists(atPath: path) else { continue }
+      all.append(try PublishedFigures(path: path))
+    }
+    return all
+  }
+
+  // MARK: Rows
+
+  private static func matches(_ run: StoredRun, _ name: String) -> Bool {
+    run.name.lowercased() == name.lowercased()
+  }
+
+  private func isBaseline(_ run: StoredRun) -> Bool {
+    if let baselinePath { return run.path == baselinePath }
+    if let baseline { return Self.matches(run, baseline) }
+    let name = run.name.lowercased()
+    return name.contains("supervised") && !name.contains("self-supervised")
+      && !name.contains("unsupervised") && !name.contains("semi-supervised")
+  }
+
+  private struct RowKey: Hashable {
+    let backbone: [String: String], settings: [String: String]
+    /// Keeps two runs apart that are to be compared with each other.
+    let path: String
+  }
+
+  private func section(
+    id: String, task: TaskDescription, runs: [StoredRun], published: [PublishedFigures]
+  ) throws(FileError) -> ComparisonSection {
+    var notes: [String] = []
+    var groups = Self.grouped(runs) {
+      RowKey(
+        backbone: $0.result.backbone, settings: $0.protocolSettings,
+        path: baselinePath == nil ? "" : $0.path)
+    }
+    for at in groups.indices {
+      // The same run found under two folders is one seed, not two.
+      var kept: [StoredRun] = []
+      for run in groups[at] {
+        if let twin = kept.first(where: { $0.result == run.result }) {
+          notes.append("\(run.path) holds the same result as \(twin.path) and was left out")
+        } else {
+          kept.append(run)
+        }
+      }
+      groups[at] = kept
+    }
+    // One baseline a network; a protocol of its own is told by the rows that differ from it.
+    var networks: Set<String> = []
+    let baselineIndices = groups.indices.filter {
+      isBaseline(groups[$0][0]) && networks.insert(groups[$0][0].architecture).inserted
+    }
+    let shared =
+      baselineIndices.first.map { groups[$0][0].protocolSettings }
+      ?? Self.mostFrequent(groups.map { $0[0].protocolSettings })
+    var slugs: Set<String> = []
+    var rows = groups.indices.map { at in
+      let run = groups[at][0]
+      return ComparisonRow(
+        slug: Self.slug(run.name, among: &slugs), runs: groups[at],
+        isBaseline: baselineIndices.contains(at),
+        deviations: ProtocolDifference.between(shared, run.protocolSettings).map(\.sentence),
+        cells: [:])
+    }
+    let metrics = Self.columns(task, rows)
+    if baselineIndices.isEmpty {
+      notes.append(
+        "no supervised run among these, so nothing is compared; name one with --baseline")
+    }
+    let bases = rows.filter(\.isBaseline)
+    for at in rows.indices {
+      let base = Self.baseline(of: rows[at], among: bases)
+      for metric in metrics {
+        rows[at].cells[metric.key] = try cell(metric, id, rows[at], base)
+      }
+    }
+    let first = metrics.first?.key ?? ""
+    func value(_ row: ComparisonRow) -> Double { row.cells[first]?.value ?? -1 }
+    rows =
+      rows.filter(\.isBaseline) + rows.filter { !$0.isBaseline }.sorted { value($0) > value($1) }
+    var confusions: [String: [Confusion]] = [:]
+    var details: [RowDetail] = []
+    let rowDetails = RowDetails(records: records)
+    for row in rows {
+      confusions[row.slug] = try rowDetails.confusions(row.run)
+      guard let base = Self.baseline(of: row, among: bases), row.deviations.isEmpty else {
+        continue
+      }
+      details.append(
+        try rowDetails.detail(row, base: base, galleryCount: galleryCount, picture: picture))
+    }
+    return ComparisonSection(
+      id: id, task: task, data: runs[0].result.data, metrics: metrics, rows: rows,
+      details: details, confusions: confusions, published: published, notes: notes)
+  }
+
+  /// The baseline of the same network, else the first; nil for a baseline.
+  private static func baseline(
+    of row: ComparisonRow, among bases: [ComparisonRow]
+  ) -> ComparisonRow? {
+    row.isBaseline
+      ? nil : bases.first { $0.run.architecture == row.run.architecture } ?? bases.first
+  }
+
+  private static func mostFrequent(_ settings: [[String: String]]) -> [String: String] {
+    let counts = settings.map { one in settings.count { $0 == one } }
+    let best = counts.indices.max { (counts[$0], -$0) < (counts[$1], -$1) }
+    return best.map { settings[$0] } ?? [:]
+  }
+
+  private static func slug(_ name: String, among taken: inout Set<String>) -> String {
+    let words = name.lowercased().split { !$0.isLetter && !$0.isNumber }
+    let plain = words.isEmpty ? "run" : words.joined(separator: "-")
+    var slug = plain
+    var number = 2
+    while !taken.insert(slug).inserted {
+      slug = "\(plain)-\(number)"
+      number += 1
+    }
+    return slug
+  }
+
+  /// The task's numbers that a row has; of kNN one k, so that the report has no more tests than
+  /// questions.
+  private static func columns(
+    _ task: TaskDescription, _ rows: [ComparisonRow]
+  ) -> [MetricDescription] {
+    let present = task.metrics.filter { metric in
+      rows.contains { $0.run.result.metrics[metric.key] != nil }
+    }
+    let neighbours = present.filter { $0.key.hasPrefix("knn_") && $0.test == .paired }
+    let shown = neighbours.first { $0.key == "knn_20" } ?? neighbours.first
+    return present.filter { !neighbours.contains($0) || $0 == shown }
+  }
+
+  // MARK: Cells
+
+  private func cell(
+    _ metric: MetricDescription, _ section: String, _ row: ComparisonRow, _ base: ComparisonRow?
+  ) throws(FileError) -> ComparisonCell? {
+    guard let first = row.run.result.metrics[metric.key] else { return nil }
+    let tester = DifferenceTest(
+      metric: metric, resampleCount: resampleCount, seed: seed, cache: cache, records: records)
+    let values = try tester.seedValues(row)
+    let mean = values.isEmpty ? first.value : Spread(values).mean
+    var interval = first.interval
+    if row.runs.count > 1 {
+      interval =
+        metric.test == .paired
+        ? Proportions.wilson(
+          successes: Int((mean * Double(first.count)).rounded()), of: first.count) : nil
+    }
+    var delta: Delta?
+    var untested: String?
+    if let base {
+      if !row.deviations.isEmpty, !toleratesDeviations {
+        untested = "another protocol"
+      } else if metric.test == .none {
+        untested = "no outcomes of single images"
+      } else {
+        delta = try tester.delta(row, base)
+        if delta == nil { untested = "not the same images, or no records of them" }
+      }
+    }
+    return ComparisonCell(
+      id: "\(section)/\(row.slug)/\(metric.key)", value: mean, interval: interval,
+      count: first.count, seeds: values.count > 1 ? Spread(values) : nil, delta: delta,
+      untested: untested)
+  }
+
+  /// Holm's correction over every test of the report; returns their number.
+  private static func correct(_ sections: inout [ComparisonSection]) -> Int {
+    var places: [(section: Int, row: Int, metric: String)] = []
+    var values: [Double] = []
+    for section in sections.indices {
+      for row in sections[section].rows.indices {
+        for metric in sections[section].metrics {
+          guard let delta = sections[section].rows[row].cells[metric.key]?.delta else { continue }
+          places.append((section, row, metric.key))
+          values.append(delta.pValue)
+        }
+      }
+    }
+    for (place, adjusted) in zip(places, Proportions.holm(values)) {
+      sections[place.section].rows[place.row].cells[place.metric]?.delta?.adjustedPValue = adjusted
+    }
+    return values.count
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+
+/// A finished run on disk: its result and what is known of how it came about.
+public struct StoredRun: Sendable {
+  /// The run's folder.
+  public let path: String
+  /// What it found.
+  public let result: RunResult
+  /// The command line; nil when the run did not note it.
+  public let command: String?
+  /// Seconds that it took; nil when the run did not note them.
+  public let seconds: Double?
+  /// Version and kernels of the engine, by name.
+  public let engine: [String: String]
+
+  /// Reads a run's folder.
+  ///
+  /// - Throws: `FileError` when there is no result, or it is cut off, edited or newer than this
+  ///   program, or a file that the result was made from has changed.
+  public init(folder: String) throws(FileError) {
+    path = folder
+    result = try RunResult(path: folder + "/result.json")
+    for (name, digest) in result.files.sorted(by: { $0.key < $1.key }) {
+      let file = folder + "/" + name
+      guard try SHA256.digest(file: file) == digest else {
+        throw FileError(
+          path: file, problem: "is not the file that the result was made from",
+          remedy: "run the benchmark again", exitCode: .badData)
+      }
+    }
+    let timing = (try? FileBytes.read(folder + "/timing.json")).flatMap { JSONValue(parsing: $0) }
+    command = timing?["command"]?.stringValue
+    seconds = timing?["seconds"]?.doubleValue
+    let manifest = (try? FileBytes.read(folder + "/manifest.json"))
+      .flatMap { JSONValue(parsing: $0) }
+    if case .object(let members)? = manifest?["engine"] {
+      engine = members.compactMapValues(\.stringValue)
+    } else {
+      engine = [:]
+    }
+  }
+
+  /// The backbone's name in tables.
+  public var name: String { result.backbone["name"] ?? "?" }
+  /// The network.
+  public var architecture: String { result.backbone["architecture"] ?? "?" }
+
+  /// Settings that decide the numbers, without the seeds: those are repetitions, not protocol.
+  public var protocolSettings: [String: String] {
+    result.settings.filter { !["seed", "seeds"].contains($0.key) }
+  }
+
+  /// What tells the data apart: name, hashes and counts.
+  public var dataIdentity: [String: String] { result.data }
+}
+
+/// The runs that a report is made of, and those that it leaves out.
+public struct RunCatalogue: Sendable {
+  /// A folder that is no part of the report.
+  public struct LeftOut: Sendable, Equatable {
+    /// The folder or file.
+    public let path: String
+    /// Why, as a sentence.
+    public let reason: String
+  }
+
+  /// Readable runs by path.
+  public private(set) var runs: [StoredRun] = []
+  /// What could not be used, by path.
+  public private(set) var leftOut: [LeftOut] = []
+  /// What a reader must know of runs that were used.
+  public private(set) var remarks: [String] = []
+
+  /// Gathers runs.
+  ///
+  /// - Parameter paths: Folders of runs, folders that hold such, or `result.json` files.
+  /// - Throws: `FileError` when a path does not exist.
+  public init(paths: [String]) throws(FileError) {
+    for path in paths {
+      for folder in try Self.folders(path) { add(folder) }
+    }
+  }
+
+  /// A catalogue of runs that were read before.
+  init(runs: [StoredRun]) { self.runs = runs }
+
+  private mutating func add(_ folder: String) {
+    guard !runs.contains(where: { $0.path == folder }) else { return }
+    do throws(FileError) {
+      let run = try StoredRun(folder: folder)
+      runs.append(run)
+      if !run.result.isSealed {
+        remarks.append(
+          "\(folder): written before results carried a digest, so an edit would go unnoticed")
+      }
+    } catch {
+      leftOut.append(LeftOut(path: error.path, reason: error.problem + "; " + error.remedy))
+    }
+  }
+
+  private static func folders(_ path: String) throws(FileError) -> [String] {
+    let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let manager = FileManager.default
+    var isFolder: ObjCBool = false
+    guard manager.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw FileError(
+        path: path, problem: "does not exist", remedy: "run a benchmark first or check the path",
+        exitCode: .missingFile)
+    }
+    guard isFolder.boolValue else { return [(path as NSString).deletingLastPathComponent] }
+    func isRun(_ folder: String) -> Bool {
+      ["result.json", "protocol.json"].contains { manager.fileExists(atPath: folder + "/" + $0) }
+    }
+    if isRun(path) { return [path] }
+    let names = (try? manager.contentsOfDirectory(atPath: path)) ?? []
+    return names.sorted().map { path + "/" + $0 }.filter(isRun)
+  }
+}

@@ -1,0 +1,45 @@
+extension Comparison {
+  /// Every number on a line of its own: measured ones with their tests, then published ones.
+  ///
+  /// Values are fractions with all their digits.
+  public var csv: String {
+    var table = Table(
+      caption: "",
+      columns: [
+        "cell", "origin", "task", "data", "method", "network", "configuration", "metric", "value",
+        "low", "high", "n", "seed_values", "seed_deviation", "baseline", "difference",
+        "difference_low", "difference_high", "standard_error", "p", "p_holm", "verdict",
+        "detectable", "deviations", "weights_sha256", "source",
+      ].map { Table.Column($0, isNumeric: false) })
+    func number(_ value: Double?) -> String {
+      value.map { $0.isFinite ? "\($0)" : "" } ?? ""
+    }
+    for (section, row, metric, cell) in cells {
+      let delta = cell.delta
+      table.add([
+        cell.id, FigureOrigin.measured.rawValue, section.task.key, section.data["name"] ?? "",
+        row.name, row.architecture, "", metric.key, number(cell.value),
+        number(cell.interval?.low), number(cell.interval?.high), String(cell.count),
+        cell.seeds?.values.map { "\($0)" }.joined(separator: " ") ?? "",
+        number(cell.seeds?.deviation), delta?.baseline ?? "", number(delta?.estimate),
+        number(delta?.interval.low), number(delta?.interval.high), number(delta?.standardError),
+        number(delta?.pValue), number(delta?.adjustedPValue), delta?.verdict.rawValue ?? "",
+        number(delta?.detectable), row.deviations.joined(separator: "; "),
+        row.run.result.backbone["sha256"] ?? "", row.run.command ?? "",
+      ])
+    }
+    for section in sections {
+      for file in section.published where file.origin == .published {
+        for figure in file.figures {
+          table.add(
+            [
+              "", FigureOrigin.published.rawValue + (figure.isVerified ? "" : " (unverified)"),
+              section.task.key, file.title, figure.method, figure.architecture,
+              figure.configuration ?? "", figure.metric, number(figure.value),
+            ] + [String](repeating: "", count: 16) + [figure.source])
+        }
+      }
+    }
+    return table.csv
+  }
+}

@@ -1,0 +1,92 @@
+extension Comparison {
+  /// Raised when the form changes.
+  public static let schemaVersion = 1
+
+  /// The report as a document: what the other formats show, with all digits.
+  public var json: JSONValue {
+    .object([
+      "schema": .integer(Self.schemaVersion), "tests": .integer(testCount),
+      "remarks": .array(remarks.map { .string($0) }),
+      "left_out": .array(
+        leftOut.map { .object(["path": .string($0.path), "reason": .string($0.reason)]) }),
+      "sections": .array(sections.map(json)),
+    ])
+  }
+
+  private func json(_ section: ComparisonSection) -> JSONValue {
+    .object([
+      "id": .string(section.id), "task": .string(section.task.key),
+      "data": .object(section.data.mapValues { .string($0) }),
+      "notes": .array(section.notes.map { .string($0) }),
+      "rows": .array(section.rows.map { json($0, section) }),
+      "detectable": .object(
+        Dictionary(
+          section.detectable(testCount: testCount).map {
+            (
+              $0.metric.key,
+              JSONValue.object(["alone": .number($0.alone), "all": .number($0.all)])
+            )
+          }, uniquingKeysWith: { first, _ in first })),
+      "published": .array(
+        section.published.filter { $0.origin == .published }.flatMap(\.figures).map(json)),
+    ])
+  }
+
+  private func json(_ row: ComparisonRow, _ section: ComparisonSection) -> JSONValue {
+    let numbers = section.metrics.compactMap { metric in
+      row.cells[metric.key].map { (metric.key, json($0)) }
+    }
+    return .object([
+      "method": .string(row.name), "network": .string(row.architecture),
+      "baseline": .bool(row.isBaseline),
+      "deviations": .array(row.deviations.map { .string($0) }),
+      "runs": .array(row.runs.map { .string($0.path) }),
+      "numbers": .object(Dictionary(numbers, uniquingKeysWith: { first, _ in first })),
+    ])
+  }
+
+  private func json(_ cell: ComparisonCell) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "cell": .string(cell.id), "origin": .string(FigureOrigin.measured.rawValue),
+      "value": .number(cell.value), "n": .integer(cell.count),
+    ]
+    if let interval = cell.interval { members["interval"] = json(interval) }
+    if let seeds = cell.seeds {
+      members["seeds"] = .object([
+        "mean": .number(seeds.mean), "deviation": .number(seeds.deviation),
+        "values": .array(seeds.values.map { .number($0) }),
+      ])
+    }
+    if let untested = cell.untested { members["untested"] = .string(untested) }
+    if let delta = cell.delta {
+      var difference: [String: JSONValue] = [
+        "baseline": .string(delta.baseline), "estimate": .number(delta.estimate),
+        "interval": json(delta.interval), "standard_error": .number(delta.standardError),
+        "p": .number(delta.pValue), "p_holm": .number(delta.adjustedPValue),
+        "verdict": .string(delta.verdict.rawValue), "method": .string(delta.explanation),
+        "detectable": .number(delta.detectable),
+      ]
+      if case .seeds(let sample, let seed, _, _) = delta.method {
+        difference["variance"] = .object(["sample": .number(sample), "seed": .number(seed)])
+      }
+      members["difference"] = .object(difference)
+    }
+    return .object(members)
+  }
+
+  private func json(_ interval: Interval) -> JSONValue {
+    .array([.number(interval.low), .number(interval.high)])
+  }
+
+  private func json(_ figure: PublishedFigure) -> JSONValue {
+    .object([
+      "origin": .string(FigureOrigin.published.rawValue), "method": .string(figure.method),
+      "network": .string(figure.architecture), "metric": .string(figure.metric),
+      "epochs": figure.epochs.map { .integer($0) } ?? .null,
+      "configuration": figure.configuration.map { .string($0) } ?? .null,
+      "value": .number(figure.value), "source": .string(figure.source),
+      "protocol": .string(figure.protocolSummary), "verified": .bool(figure.isVerified),
+      "note": figure.note.map { .string($0) } ?? .null,
+    ])
+  }
+}

@@ -1,0 +1,105 @@
+extension Comparison {
+  /// The tables for a paper, with the rules of the booktabs package; `\input` takes the file.
+  public var latex: String {
+    var parts = ["% Needs \\usepackage{booktabs}. Measured unless a line says published."]
+    for section in sections { parts.append(latex(section)) }
+    return parts.joined(separator: "\n\n") + "\n"
+  }
+
+  private func latex(_ section: ComparisonSection) -> String {
+    let metrics = section.metrics
+    var lines = [
+      "\\begin{table}[t]", "  \\centering",
+      "  \\caption{\(escaped(section.task.title)) on \(escaped(section.dataSummary)), \\%. Below each "
+        + "number its 95\\,\\% interval, or its deviation over seeds; then the difference to the "
+        + "supervised baseline in points with interval, Holm's $p$ over \(testCount) tests and verdict.}",
+      "  \\label{tab:\(section.id)}",
+      "  \\begin{tabular}{ll\(String(repeating: "r", count: metrics.count))}", "    \\toprule",
+      "    " + row(["method", "network"] + metrics.map { escaped($0.title) }), "    \\midrule",
+    ]
+    for entry in section.rows {
+      let cells = metrics.map { entry.cells[$0.key] }
+      let mark = entry.deviations.isEmpty ? "" : "$^\\dagger$"
+      lines.append(
+        "    "
+          + row(
+            [escaped(entry.name) + mark, escaped(entry.architecture)]
+              + cells.map { $0.map { percentage($0.value) } ?? "--" }))
+      lines.append("    " + row(["", ""] + cells.map { $0.map(spread) ?? "" }))
+      if cells.contains(where: { $0?.delta != nil }) {
+        lines.append("    " + row(["", ""] + cells.map { $0?.delta.map(difference) ?? "" }))
+      }
+    }
+    lines += ["    \\bottomrule", "  \\end{tabular}"]
+    for entry in section.rows where !entry.deviations.isEmpty {
+      lines.append(
+        "  \\par\\footnotesize $^\\dagger$ another protocol: "
+          + escaped(entry.deviations.joined(separator: "; ")))
+    }
+    for entry in section.detectable(testCount: testCount) {
+      lines.append(
+        "  \\par\\footnotesize \(escaped(entry.metric.title)): a difference of "
+          + "\(fixed(entry.alone * 100, 2)) points is found with a power of 80\\,\\%.")
+    }
+    lines.append("\\end{table}")
+    return lines.joined(separator: "\n") + published(section)
+  }
+
+  private func published(_ section: ComparisonSection) -> String {
+    let files = section.published.filter { $0.origin == .published }
+    guard !files.isEmpty else { return "" }
+    var lines = [
+      "", "", "\\begin{table}[t]", "  \\centering",
+      "  \\caption{Published figures, not measured here; \\%. $^*$ unverified.}",
+      "  \\label{tab:\(section.id)-published}", "  \\begin{tabular}{lllrl}", "    \\toprule",
+      "    " + row(["method", "network", "metric", "value", "source"]), "    \\midrule",
+    ]
+    for figure in files.flatMap(\.figures) {
+      lines.append(
+        "    "
+          + row([
+            escaped(figure.method),
+            escaped(
+              [figure.architecture, figure.configuration].compactMap { $0 }.joined(separator: ", ")),
+            escaped(figure.metric), figure.shown + (figure.isVerified ? "" : "$^*$"),
+            escaped(figure.source),
+          ]))
+    }
+    return (lines + ["    \\bottomrule", "  \\end{tabular}", "\\end{table}"]).joined(
+      separator: "\n")
+  }
+
+  private func row(_ cells: [String]) -> String { cells.joined(separator: " & ") + " \\\\" }
+
+  private func spread(_ cell: ComparisonCell) -> String {
+    if let seeds = cell.seeds { return "$\\pm$ \(fixed(seeds.deviation * 100, 2))" }
+    return cell.interval.map { "[\(percentage($0.low)), \(percentage($0.high))]" } ?? ""
+  }
+
+  private func difference(_ delta: Delta) -> String {
+    func signed(_ value: Double) -> String {
+      "$" + points(value).replacing("−", with: "-") + "$"
+    }
+    let p = probability(delta.adjustedPValue)
+    return
+      "\(signed(delta.estimate)) [\(signed(delta.interval.low)), \(signed(delta.interval.high))], "
+      + "$p\(p.hasPrefix("<") ? p : "=" + p)$, \(delta.verdict.rawValue)"
+  }
+
+  private func escaped(_ text: String) -> String {
+    var out = ""
+    for character in text {
+      switch character {
+      case "&", "%", "$", "#", "_", "{", "}": out += "\\" + String(character)
+      case "~": out += "\\textasciitilde{}"
+      case "^": out += "\\textasciicircum{}"
+      case "\\": out += "\\textbackslash{}"
+      case "±": out += "$\\pm$"
+      case "†": out += "$^\\dagger$"
+      case "−": out += "$-$"
+      default: out.append(character)
+      }
+    }
+    return out
+  }
+}

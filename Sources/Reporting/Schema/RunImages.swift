@@ -1,0 +1,48 @@
+/// Where the images of a run lie, so that a report can show them: `images.json`.
+///
+/// The images themselves stay where they are; a report made elsewhere names them only.
+public struct RunImages: Sendable, Equatable {
+  /// The folder of the images, as the run was told.
+  public let root: String
+  /// The images' positions in the data set, and their paths below the folder.
+  public let indices: [Int], paths: [String]
+
+  private static let name = "images.json"
+
+  /// Names images.
+  ///
+  /// - Precondition: there is one path an image.
+  public init(root: String, indices: [Int], paths: [String]) {
+    precondition(indices.count == paths.count, "\(indices.count) images, \(paths.count) paths")
+    self.root = root
+    self.indices = indices
+    self.paths = paths
+  }
+
+  /// Writes the list into the folder of a run.
+  ///
+  /// - Throws: `FileError` when the disk is full.
+  public func write(to folder: String) throws(FileError) {
+    let json = JSONValue.object([
+      "root": .string(root), "indices": .array(indices.map { .integer($0) }),
+      "paths": .array(paths.map { .string($0) }),
+    ])
+    try AtomicFile.write(text: json.text() + "\n", to: folder + "/" + Self.name)
+  }
+
+  /// Reads the list of a run; nil when it has none.
+  public init?(folder: String) {
+    guard let bytes = try? FileBytes.read(folder + "/" + Self.name),
+      let json = JSONValue(parsing: bytes), let root = json["root"]?.stringValue,
+      let indices = json["indices"]?.arrayValue?.compactMap(\.intValue),
+      let paths = json["paths"]?.arrayValue?.compactMap(\.stringValue),
+      indices.count == paths.count
+    else { return nil }
+    self.init(root: root, indices: indices, paths: paths)
+  }
+
+  /// The path of an image below the folder; nil for one that is not of this run.
+  public func path(of index: Int) -> String? {
+    indices.firstIndex(of: index).map { paths[$0] }
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import Harness
+import TestSupport
+import Testing
+
+/// Runs the program as a child process on small runs, as a user would.
+@Suite("bench-report", .timeLimit(.minutes(1)))
+struct ReportCommandTests {
+  private func run(
+    _ arguments: [String], in folder: TemporaryDirectory
+  ) throws -> (status: Int32, output: String, errors: String) {
+    let process = Process()
+    process.executableURL = URL(
+      fileURLWithPath: SourceTree.root.path + "/.build/debug/bench-report")
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    let (out, errors) = (folder.file("stdout"), folder.file("stderr"))
+    for path in [out, errors] { try AtomicFile.write(text: "", to: path) }
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
+    try process.run()
+    process.waitUntilExit()
+    return (
+      process.terminationStatus, String(decoding: try FileBytes.read(out), as: UTF8.self),
+      String(decoding: try FileBytes.read(errors), as: UTF8.self)
+    )
+  }
+
+  /// Two runs that differ in 40 of 200 images.
+  private func prepare() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    for (name, count) in [("Supervised", 160), ("MoBY", 120)] {
+      let path = folder.file("reports/runs/linear-\(name)")
+      var result = RunResult(
+        task: "linear", backbone: ["name": name, "architecture": "Swin-T", "sha256": "abc"],
+        data: ["name": "sample", "validation": "v", "validation images": "200"],
+        settings: ["epochs": "100", "seeds": "0"])
+      result.metrics["top1"] = MetricValue(successes: count, of: 200)
+      let lines = (0..<200).map { image in
+        RecordLines.line(
+          .object([
+            "index": .integer(image), "label": .integer(0), "seed": .integer(0),
+            "rank": .integer(image < count ? 0 : 3), "top5": .array([.integer(1)]),
+          ]))
+      }
+      try AtomicFile.write(text: lines.joined(), to: path + "/records.jsonl")
+      try AtomicFile.write(text: result.json.text(), to: path + "/result.json")
+    }
+    return folder
+  }
+
+  @Test("Without arguments it compares reports/runs and writes every format")
+  func build() throws {
+    let folder = try prepare()
+    let result = try run([], in: folder)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("MoBY is worse than Supervised, −20.00 points"))
+    for name in ["html", "md", "csv", "json", "tex"] {
+      let path = folder.file("reports/comparison/report.\(name)")
+      #expect(FileManager.default.fileExists(atPath: path), "no \(path)")
+    }
+    #expect(
+      FileManager.default.fileExists(
+        atPath: folder.file(
+          "reports/comparison/events/linear-moby/events.out.tfevents.0.swinbench")))
+    let again = try run(["--json", "--quiet", "--formats", "md"], in: folder)
+    #expect(JSONValue(parsing: Array(again.output.utf8)) != nil && again.errors.isEmpty)
+  }
+
+  @Test("explain gives the source of a cell, and a near name for a wrong one")
+  func explain() throws {
+    let folder = try prepare()
+    let result = try run(["explain", "linear/moby/top1"], in: folder)
+    #expect(result.status == 0 && result.output.contains("exact McNemar test on 200 images"))
+    #expect(result.output.contains("weights") && result.output.contains("abc"))
+    let wrong = try run(["explain", "linear/moby/top2"], in: folder)
+    #expect(wrong.status == 64 && wrong.errors.contains("Did you mean 'linear/moby/top1'?"))
+    #expect(try run(["explain", "all"], in: folder).output.split(separator: "\n").count == 2)
+  }
+
+  @Test("diff names what differs and then tests; the same folder twice is refused")
+  func difference() throws {
+    let folder = try prepare()
+    let runs = ["reports/runs/linear-Supervised", "reports/runs/linear-MoBY"]
+    let result = try run(["diff"] + runs, in: folder)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("| backbone | name"))
+    #expect(result.output.contains("−20.00") && result.output.contains("worse"))
+    #expect(try run(["diff", runs[0], runs[0]], in: folder).status == 64)
+    #expect(try run(["diff", runs[0], "none"], in: folder).status == 66)
+  }
+
+  @Test("check ends with 1 outside the room or when nothing matches, with 0 inside")
+  func check() throws {
+    let folder = try prepare()
+    for (value, images, status) in [(0.61, 200, 0), (0.75, 200, 1), (0.61, 300, 1)] {
+      try AtomicFile.write(
+        text: """
+          {"schema": 1, "title": "t", "check": {"task": "linear", "images": \(images),
+          "tolerance": 0.02}, "figures": [{"method": "MoBY", "architecture": "Swin-T",
+          "epochs": null, "metric": "top1", "value": \(value), "source": "s", "protocol": "p",
+          "verified": true}]}
+          """, to: folder.file("reports/reference/f.json"))
+      #expect(try run(["check"], in: folder).status == Int32(status))
+    }
+  }
+
+  @Test("A folder without runs and an unknown word are answered in a sentence")
+  func mistakes() throws {
+    let folder = try TemporaryDirectory()
+    let missing = try run([], in: folder)
+    #expect(missing.status == 66 && missing.errors.contains("reports/runs: does not exist"))
+    let word = try run(["dif"], in: folder)
+    #expect(word.status == 64 && word.errors.contains("Did you mean 'diff'?"))
+    let few = try run(["--resamples", "3"], in: folder)
+    #expect(few.status == 64 && few.errors.contains("--resamples must be at least 100"))
+  }
+}
