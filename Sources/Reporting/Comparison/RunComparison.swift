@@ -56,8 +56,13 @@ public struct RunComparison: Sendable {
           delta?.verdict.rawValue ?? other?.untested ?? "-",
         ])
       }
-      if let delta = section.rows.compactMap({ $0.cells.values.compactMap(\.delta).first }).first {
-        numbers.notes.append(delta.explanation)
+      for metric in section.metrics {
+        guard let delta = section.rows.compactMap({ $0.cells[metric.key]?.delta }).first else {
+          continue
+        }
+        numbers.notes.append("\(metric.title): \(delta.explanation)")
+      }
+      if comparison.testCount > 0 {
         numbers.notes.append("p after Holm's correction over \(comparison.testCount) tests")
       }
     } else {
