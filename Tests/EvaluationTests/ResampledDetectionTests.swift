@@ -84,6 +84,6 @@ struct ResampledDetectionTests {
     let records = try records(truth(), noise: 6, seed: 1)
     let own = ResampledDetection([records])
     let none = own.values(weights: [Int32](repeating: 0, count: own.images.count))
-    #expect(none.allSatisfy(\.isNaN))
+    #expect(none.allSatisfy { $0.isNaN })
   }
 }
