@@ -15,9 +15,15 @@ enum { CV_PRODUCT_ROWS = 4, CV_PRODUCT_VECTORS = 1 };
 // a[r * row_stride + (k / depth) * a_stride + (k % depth) * step_stride], row k of b at
 // b[(k / depth) * b_stride + (k % depth) * 32]; c is dense. Sums run over k in order, one rounding
 // a step.
+//
+// `next_a` and `next_c` are what the next tile reads and writes: asking for them now nearly doubles
+// the rate when operands come from the shared cache. Step k asks for next_a[(k % depth) *
+// fetch_stride] of its panel.
 CV_INLINE void cv_product_8x32(const float *a, long row_stride, long step_stride, long a_stride,
                                const float *b, long b_stride, long depth, long panels, float *c,
-                               int accumulate) {
+                               int accumulate, const float *next_a, long fetch_stride,
+                               const float *next_c) {
+  for (int line = 0; line < 16; line++) __builtin_prefetch(next_c + 16 * line, 1, 3);
 #pragma clang loop unroll(full)
   for (int row = 0; row < 8; row += CV_PRODUCT_ROWS) {
 #pragma clang loop unroll(full)
@@ -31,6 +37,7 @@ CV_INLINE void cv_product_8x32(const float *a, long row_stride, long step_stride
       for (long panel = 0; panel < panels; panel++) {
         const float *ak = a + row * row_stride + panel * a_stride;
         const float *bk = b + panel * b_stride + column;
+        const float *fetched = next_a + panel * a_stride;
 #pragma clang loop unroll_count(4)
         for (long k = 0; k < depth; k++) {
           cv_float16 bv[CV_PRODUCT_VECTORS];
@@ -43,6 +50,8 @@ CV_INLINE void cv_product_8x32(const float *a, long row_stride, long step_stride
             for (int v = 0; v < CV_PRODUCT_VECTORS; v++)
               sums[r][v] = cv_fma(av, bv[v], sums[r][v]);
           }
+          __builtin_prefetch(fetched, 0, 2);
+          fetched += fetch_stride;
           ak += step_stride;
           bk += 32;
         }

@@ -140,9 +140,11 @@ struct WinogradConvolution {
     into sums: UnsafeMutablePointer<Float>, sumStride: Int, groups: Int, accumulates: Bool
   ) {
     for group in 0..<groups {
+      let next = group + 1 < groups ? group + 1 : 0
       cv_product_8x32(
         points + group * groupStride, 32, 1, 256, weights, 1024, 32, depth / 32,
-        sums + group * sumStride, accumulates ? 1 : 0)
+        sums + group * sumStride, accumulates ? 1 : 0, points + next * groupStride, 8,
+        sums + next * sumStride)
     }
   }
 
@@ -195,9 +197,11 @@ struct WinogradConvolution {
     groups: Int, accumulates: Bool
   ) {
     for output in stride(from: 0, to: outputs, by: 8) {
+      let next = output + 8 < outputs ? output + 8 : 0
       cv_product_8x32(
         gradients + output / 32 * 256 + output % 32, 1, 32, gradientStride, points, pointStride,
-        8, groups, sums + output * 32, accumulates ? 1 : 0)
+        8, groups, sums + output * 32, accumulates ? 1 : 0,
+        gradients + next / 32 * 256 + next % 32, 32, sums + next * 32)
     }
   }
 
