@@ -133,7 +133,9 @@ struct MaskTests {
   @Test("Corners that are no numbers or far away draw nothing, and no polygon an empty mask")
   func strangePolygons() throws {
     let empty = try RunLengthMask(height: 4, width: 4, counts: [16])
-    for polygon in [[], [1.0, 1], [Double.nan, 0, 3, 0, 3, 3], [0, .infinity, 3, 0, 3, 3], [9e9, 0, 1, 1, 0, 1]] {
+    for polygon in [
+      [], [1.0, 1], [Double.nan, 0, 3, 0, 3, 3], [0, .infinity, 3, 0, 3, 3], [9e9, 0, 1, 1, 0, 1],
+    ] {
       #expect(try RunLengthMask(height: 4, width: 4, polygons: [polygon]) == empty)
     }
     // An odd number at the end belongs to no corner.

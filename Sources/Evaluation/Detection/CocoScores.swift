@@ -36,7 +36,8 @@ public struct CocoScores: Sendable {
     let (ranges, thresholds, recalls) = (
       settings.areaRanges.count, settings.overlapThresholds.count, settings.recallThresholds.count
     )
-    let rows = threadMap(ranges * categoryIDs.count) { index -> (precision: [Double], recall: [Double]) in
+    let rows = threadMap(ranges * categoryIDs.count) {
+      index -> (precision: [Double], recall: [Double]) in
       let (range, category) = (index / records.categoryIDs.count, index % records.categoryIDs.count)
       return Self.withPointer(weights) { weights in
         var scratch = PrecisionRecall.Scratch()

@@ -54,7 +54,9 @@ extension CocoScores {
   public var summary: String { metrics().map(\.line).joined(separator: "\n") }
 
   /// s, m or l.
-  private func shortName(_ range: Int) -> String { String(settings.areaRanges[range].name.prefix(1)) }
+  private func shortName(_ range: Int) -> String {
+    String(settings.areaRanges[range].name.prefix(1))
+  }
 
   private func metric(
     _ name: String, _ threshold: Double?, range: Int, limit: Int, isRecall: Bool = false,

@@ -162,7 +162,8 @@ private struct RecordReader {
     guard let limitCount = number(UInt32.self), limitCount > 0,
       Int(limitCount) <= (bytes.count - at) / 8
     else { return nil }
-    let limits = (0..<limitCount).compactMap { _ in number(UInt64.self).flatMap(Int.init(exactly:)) }
+    let limits = (0..<limitCount).compactMap { _ in number(UInt64.self).flatMap(Int.init(exactly:))
+    }
     guard limits.count == limitCount, limits.allSatisfy({ $0 > 0 }),
       let usesCategories = number(UInt8.self), let missesZeroID = number(UInt8.self),
       let takesMaskArea = number(UInt8.self)

@@ -129,7 +129,8 @@ public struct PrecisionRecall: Sendable {
     let ranges = settings.areaRanges.count
     var total = 0
     for (offset, image) in entry.cellImages.enumerated() {
-      let count = Int(entry.objectCounts[entry.objectCounts.startIndex + offset * ranges + areaRange])
+      let count = Int(
+        entry.objectCounts[entry.objectCounts.startIndex + offset * ranges + areaRange])
       total += count * Int(weights?[Int(image)] ?? 1)
     }
     return total
