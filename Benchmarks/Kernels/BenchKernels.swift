@@ -1,7 +1,8 @@
 import Foundation
 import Models
 
-/// Measures the engine: matrix products, dense operations, Swin-T inference and training.
+/// Measures the engine: matrix products, dense operations, Swin-T inference and training, and the
+/// networks of detection and segmentation.
 ///
 /// Prints one JSON object a line. `Benchmarks/compare.sh` runs it beside PyTorch.
 @main
@@ -13,7 +14,9 @@ struct BenchKernels {
     }
     let arguments = Array(CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
-    let parts = ["sgemm", "dense", "inference", "training", "moby", "all"]
+    let parts = [
+      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "all",
+    ]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")
       FileHandle.standardError.write(
@@ -31,6 +34,8 @@ struct BenchKernels {
     if wanted == "all" || wanted == "moby" {
       for batch in [8, 16] { pretraining(batch: batch) }
     }
+    if wanted == "all" || wanted == "detector" { WholeModels.detector() }
+    if wanted == "all" || wanted == "segmentor" { WholeModels.segmentor() }
   }
 
   static func matrixProducts() {

@@ -28,7 +28,7 @@ fi
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
 train() {
-  "$bin/bench-pretrain" --method "$1" --preset mini --gflop "$gflop" --threads 1 --no-forecast \
+  "$bin/bench-pretrain" --method "$1" --preset mini --gflop "$gflop" --threads 1 --no-forecast --probe-limit 250 \
     --output "$output" "${data[@]}" >"$logs/$1.path" 2>"$logs/$1.log" ||
     { echo "Error: $1 failed:" >&2; tail -3 "$logs/$1.log" >&2; exit 1; }
   echo "$1 finished: $(tail -1 "$logs/$1.log")" >&2

@@ -21,5 +21,8 @@ done
 for part in inference training moby; do
   "$venv/bin/python" "$here/swin_throughput.py" --threads "$threads" --part "$part" >> "$out/theirs.jsonl"
 done
+for part in detector segmentor; do
+  "$venv/bin/python" "$here/whole_models.py" --threads "$threads" --part "$part" >> "$out/theirs.jsonl"
+done
 "$venv/bin/python" "$here/dense_operations.py" --threads "$threads" >> "$out/theirs.jsonl"
 "$venv/bin/python" "$here/ratios.py" "$out"

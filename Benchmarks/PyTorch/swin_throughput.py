@@ -61,4 +61,5 @@ def main():
         report("training", batch, best(step))
 
 
-main()
+if __name__ == "__main__":
+    main()

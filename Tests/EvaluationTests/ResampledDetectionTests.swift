@@ -86,4 +86,16 @@ struct ResampledDetectionTests {
     let none = own.values(weights: [Int32](repeating: 0, count: own.images.count))
     #expect(none.allSatisfy { $0.isNaN })
   }
+
+  @Test("The AP of an image alone is COCO's on a set of that image")
+  func singleImages() throws {
+    let records = try records(truth(), noise: 12, seed: 5)
+    let own = records.imagePrecisions()
+    #expect(own.count == 40 && Set(own).count > 3)
+    for image in own.indices {
+      let copies = own.indices.map { $0 == image ? 1 : 0 }
+      let official = CocoScores(records, copies: copies).averagePrecision()
+      #expect(abs(own[image] - official) < 1e-12)
+    }
+  }
 }

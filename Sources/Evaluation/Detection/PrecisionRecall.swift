@@ -190,32 +190,61 @@ public struct PrecisionRecall: Sendable {
         guard event.truePositive == 1 else { continue }
         truePositives += weight
         let falsePositives = Int(scratch.falsePositives[Int(event.place)]) + correction
-        scratch.points.append(
-          (
-            recall: Double(truePositives) / Double(objectCount),
-            // The last term is the distance from 1 to the next double, as in the source.
-            precision: Double(truePositives)
-              / (Double(falsePositives) + Double(truePositives) + 0x1p-52)
-          ))
+        scratch.addPoint(
+          truePositives: truePositives, falsePositives: falsePositives, objectCount: objectCount)
       }
     }
-    let recalls = settings.recallThresholds
-    if scratch.precisions.count != recalls.count {
-      scratch.precisions = [Double](repeating: 0, count: recalls.count)
+    scratch.interpolate(at: settings.recallThresholds)
+  }
+}
+
+extension PrecisionRecall.Scratch {
+  /// The AP of a few detections in order of their scores, of which `positives` says what each is at
+  /// one threshold: right, wrong, or nil for neither.
+  ///
+  /// - Precondition: `objectCount` is not 0.
+  mutating func averagePrecision(
+    _ positives: some Sequence<Bool?>, objectCount: Int, recalls: [Double]
+  ) -> Double {
+    var (right, wrong) = (0, 0)
+    points.removeAll(keepingCapacity: true)
+    for isRight in positives {
+      guard let isRight else { continue }
+      if isRight { right += 1 } else { wrong += 1 }
+      if isRight { addPoint(truePositives: right, falsePositives: wrong, objectCount: objectCount) }
     }
-    scratch.recall = scratch.points.last?.recall ?? 0
-    // From the last point back: each threshold reads the best precision at its recall or a larger.
+    interpolate(at: recalls)
+    return precisions.reduce(0, +) / Double(recalls.count)
+  }
+
+  fileprivate mutating func addPoint(truePositives: Int, falsePositives: Int, objectCount: Int) {
+    points.append(
+      (
+        recall: Double(truePositives) / Double(objectCount),
+        // The last term is the distance from 1 to the next double, as in the source.
+        precision: Double(truePositives)
+          / (Double(falsePositives) + Double(truePositives) + 0x1p-52)
+      ))
+  }
+
+  /// Reads the precision at every recall threshold off the points: from the last point back, each
+  /// threshold takes the best precision at its recall or a larger.
+  fileprivate mutating func interpolate(at recalls: [Double]) {
+    if precisions.count != recalls.count {
+      precisions = [Double](repeating: 0, count: recalls.count)
+    }
+    recall = points.last?.recall ?? 0
     var next = recalls.count - 1
-    while next >= 0, scratch.points.isEmpty || recalls[next] > scratch.recall {
-      scratch.precisions[next] = 0
+    while next >= 0, points.isEmpty || recalls[next] > recall {
+      precisions[next] = 0
       next -= 1
     }
     var best = 0.0
-    for at in stride(from: scratch.points.count - 1, through: 0, by: -1) {
-      best = max(best, scratch.points[at].precision)
-      let before = at > 0 ? scratch.points[at - 1].recall : -1
+    for at in stride(from: points.count - 1, through: 0, by: -1) {
+      best = max(best, points[at].precision)
+      let before = at > 0 ? points[at - 1].recall : -1
       while next >= 0, recalls[next] > before {
-        scratch.precisions[next] = best
+        precisions[next] = best
         next -= 1
       }
       if next < 0 { break }

@@ -46,6 +46,10 @@ public struct DetectionBenchmark {
     }
     if options.quiet { ProgressReporter.silence() }
     if options.threads > 0 { ThreadPool.shared.threadCount = options.threads }
+    if !options.quiet {
+      Console.error(
+        "OpenBLAS core \(BLAS.coreName), \(ThreadPool.shared.threadCount) threads")
+    }
     let benchmark = try DetectionBenchmark(options)
     let outcomes = try benchmark.candidates().map { try benchmark.outcome(of: $0) }
     try benchmark.report(outcomes)
@@ -167,7 +171,9 @@ public struct DetectionBenchmark {
       .object([
         "backbone": .object(identity.mapValues { .string($0) }),
         "data": .object(dataIdentity.mapValues { .string($0) }),
-        "engine": .object(["version": .string(Command.version)]),
+        "engine": .object([
+          "version": .string(Command.version), "blas core": .string(BLAS.coreName),
+        ]),
       ]), to: "manifest.json")
     if let training, case .backbone = candidate {
       try train(detector, training, in: run, key: String(key), title: candidate.title)
@@ -180,6 +186,10 @@ public struct DetectionBenchmark {
     result.notes = notes
     summarize(boxes, masks, into: &result)
     try describe(found, boxes, masks, run, into: &result)
+    try RunImages(
+      root: testing.folder, indices: testImages.map { testing.annotations.images[$0].id },
+      paths: testImages.map { testing.annotations.images[$0].fileName }
+    ).write(to: run.path)
     try run.write(result.json, to: "result.json")
     try run.noteCommand()
     return Outcome(result: result, boxes: boxes, masks: masks)
@@ -210,16 +220,17 @@ public struct DetectionBenchmark {
     title: String
   ) throws {
     let path = run.path + "/detector.pth"
+    let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     if FileManager.default.fileExists(atPath: path) {
       detector.copyParameters(from: try DetectorFile.load(path: path).detector)
+      state.remove()
       return
     }
     let started = Date()
-    let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     let logged = try run.rows("events.jsonl").last?["update"]?.intValue ?? -1
     try DetectorTraining(
       recipe: recipe, detector: detector, dataset: training, seed: UInt64(options.seed),
-      state: state, label: "\(title): training"
+      state: state, saveInterval: options.saveMinutes * 60, label: "\(title): training"
     ).run { event in
       // Updates after the last saved state are made again, to the same numbers.
       guard event.update > logged else { return }

@@ -20,6 +20,7 @@ public struct DetectionOptions: CommandOptions {
   var seed = 0
   var resamples = 1000
   var threads = 0
+  var saveMinutes = 5.0
   var restarts = false
   var isDryRun = false
   var output = "reports/runs"
@@ -85,6 +86,9 @@ public struct DetectionOptions: CommandOptions {
     .option("seed", \.seed, value: "n", .run, "Of weights, order and augmentation.")
     .option("resamples", \.resamples, value: "n", .run, "Of the intervals.")
     .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
+    .option(
+      "save-minutes", \.saveMinutes, value: "x", .run, "Time between states to go on from."
+    )
     .flag("restart", \.restarts, .run, "Begin again even when a run is there.")
     .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
     .option("output", \.output, value: "folder", .output, "Where runs are kept.")
@@ -114,6 +118,7 @@ public struct DetectionOptions: CommandOptions {
     try require((0.05...4).contains(imageScale), "--image-scale must lie in 0.05...4.")
     try require(trainLimit >= 0 && limit >= 0, "limits must not be negative.")
     try require(threads >= 0, "--threads must not be negative.")
+    try require(saveMinutes >= 0, "--save-minutes must not be negative.")
     try require(seed >= 0, "--seed must not be negative.")
     try require(resamples >= 2, "--resamples must be at least 2.")
   }

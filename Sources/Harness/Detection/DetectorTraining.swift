@@ -13,7 +13,7 @@ struct DetectorTraining {
   /// Where the state is kept.
   let state: TrainingState
   /// Seconds between two saved states.
-  var saveInterval = 300.0
+  let saveInterval: Double
   let label: String
 
   /// What one update cost and gave, for the run's log.

@@ -209,13 +209,15 @@ public struct SegmentationBenchmark {
   ) throws -> Segmentor {
     let path = run.path + "/segmentor.pth"
     if FileManager.default.fileExists(atPath: path) {
+      state.remove()
       return try SegmentorFile.load(path: path).segmentor
     }
     let started = Date()
     try SegmentorTraining(
       recipe: recipe, segmentor: segmentor, folder: data.training,
       encoding: data.classes.encoding, limit: options.trainLimit, seed: UInt64(options.seed),
-      state: state, run: run, label: "\(title): training")()
+      state: state, run: run, saveInterval: options.saveMinutes * 60,
+      label: "\(title): training")()
     try SegmentorFile.write(
       segmentor,
       metadata: [

@@ -7,7 +7,7 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
   var data = ""
   var classes = ""
   var labels: LabelEncoding.Kind?
-  var recipe = ""
+  var preset = ""
   var evaluatesOnly = false
   var iterations = 0
   var batchSize = 0
@@ -23,6 +23,7 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
   var seed = 0
   var resamples = 1000
   var threads = 0
+  var saveMinutes = 5.0
   var perClass = false
   var checks = true
   var restarts = false
@@ -68,14 +69,14 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
     .flag("allow-partial", \.allowsPartial, .input, "Accept a checkpoint that misses keys.")
     .flag("eval-only", \.evaluatesOnly, .run, "Score --segmentor without training.")
     .option(
-      "recipe", \.recipe, value: "name", .protocolSettings,
-      SegmentationRecipe.all.map(\.name).joined(separator: " or ") + "."
+      "preset", \.preset, value: "name", .protocolSettings,
+      "\(SegmentationRecipe.names): a schedule with its network and sizes."
     )
-    .option("iterations", \.iterations, value: "n", .protocolSettings, "Instead of the recipe's.")
-    .option("batch-size", \.batchSize, value: "n", .protocolSettings, "Instead of the recipe's.")
-    .option("crop-size", \.cropSize, value: "px", .protocolSettings, "Instead of the recipe's.")
+    .option("iterations", \.iterations, value: "n", .protocolSettings, "Instead of the preset's.")
+    .option("batch-size", \.batchSize, value: "n", .protocolSettings, "Instead of the preset's.")
+    .option("crop-size", \.cropSize, value: "px", .protocolSettings, "Instead of the preset's.")
     .option(
-      "learning-rate", \.learningRate, value: "x", .protocolSettings, "Instead of the recipe's."
+      "learning-rate", \.learningRate, value: "x", .protocolSettings, "Instead of the preset's."
     )
     .flag("augment", \.augments, .protocolSettings, "Resize, flip and colour training images.")
     .option("mode", \.mode, value: "name", .protocolSettings, "How test images are shown.")
@@ -89,6 +90,9 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
     .option("resamples", \.resamples, value: "n", .run, "Of the intervals.")
     .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
     .flag("check", \.checks, .run, "Look through the label maps first.")
+    .option(
+      "save-minutes", \.saveMinutes, value: "x", .run, "Time between states to go on from."
+    )
     .flag("restart", \.restarts, .run, "Begin again even when a run is there.")
     .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
     .flag("per-class", \.perClass, .output, "Print the IoU of every class, too.")
@@ -106,8 +110,8 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
       if !holds { throw .conflict(sentence) }
     }
     try require(
-      recipe.isEmpty || SegmentationRecipe.all.contains { $0.name == recipe },
-      "--recipe must be \(SegmentationRecipe.all.map(\.name).joined(separator: " or ")).")
+      preset.isEmpty || SegmentationRecipe.all.contains { $0.name == preset },
+      "--preset must be \(SegmentationRecipe.names).")
     try require(
       evaluatesOnly == !segmentors.isEmpty, "--segmentor and --eval-only belong together.")
     try require(
@@ -122,6 +126,7 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
     try require(learningRate >= 0, "--learning-rate must be above 0.")
     try require(trainLimit >= 0 && limit >= 0, "limits must not be negative.")
     try require(threads >= 0, "--threads must not be negative.")
+    try require(saveMinutes >= 0, "--save-minutes must not be negative.")
     try require(seed >= 0, "--seed must not be negative.")
     try require(resamples >= 2, "--resamples must be at least 2.")
   }
@@ -129,9 +134,9 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
   /// The recipe with what the options change.
   func resolvedRecipe() -> SegmentationRecipe {
     var result: SegmentationRecipe =
-      recipe.isEmpty
+      preset.isEmpty
       ? data.isEmpty ? .mini : .full
-      : SegmentationRecipe.all.first { $0.name == recipe } ?? .mini
+      : SegmentationRecipe.all.first { $0.name == preset } ?? .mini
     if iterations > 0 {
       result.warmupIterations = result.warmupIterations * iterations / result.iterations
       result.iterations = iterations

@@ -28,6 +28,19 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// ADE20K's published recipe.
   public static let full = SegmentationRecipe(name: "160k", iterations: 160_000)
 
+  /// The published recipe with half of the updates.
+  public static let half = shortened("80k", iterations: 80_000)
+
+  /// The published recipe with a quarter of the updates.
+  public static let quarter = shortened("40k", iterations: 40_000)
+
+  private static func shortened(_ name: String, iterations: Int) -> SegmentationRecipe {
+    var recipe = full
+    recipe.name = name
+    recipe.iterations = iterations
+    return recipe
+  }
+
   /// For the sample set: a small segmentor, small images, a short schedule.
   public static let mini: SegmentationRecipe = {
     var recipe = SegmentationRecipe(name: "mini", iterations: 400)
@@ -41,7 +54,10 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }()
 
   /// The recipes by name.
-  public static let all = [full, mini]
+  public static let all = [full, half, quarter, mini]
+
+  /// Their names, for help and errors.
+  static let names = all.map(\.name).joined(separator: ", ")
 
   /// The network for a number of classes.
   func configuration(classCount: Int) -> SegmentorConfiguration {
@@ -88,7 +104,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// Every setting by name, for the run's record.
   var settings: [String: String] {
     [
-      "recipe": name, "iterations": String(iterations), "batch-size": String(batchSize),
+      "preset": name, "iterations": String(iterations), "batch-size": String(batchSize),
       "crop-size": String(cropSize), "learning-rate": learningRate.argument,
       "weight-decay": weightDecay.argument, "drop-path": String(dropPathRate),
       "warmup-iterations": String(warmupIterations), "training view": training.summary,

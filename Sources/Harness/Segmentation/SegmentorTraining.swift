@@ -13,7 +13,7 @@ struct SegmentorTraining {
   let state: TrainingState
   let run: RunDirectory
   /// Seconds between two saved states.
-  var saveInterval = 300.0
+  let saveInterval: Double
   let label: String
 
   /// Trains to the end.

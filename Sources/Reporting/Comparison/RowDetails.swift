@@ -75,6 +75,25 @@ struct RowDetails {
             gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
         })
     }
+    func changed(
+      _ values: [Double], _ before: [Double], images: [Int], measure: String
+    ) -> [ChangedImage] {
+      sorted(
+        images.indices.compactMap { at in
+          let (value, old) = (values[at], before[at])
+          guard value.isFinite, old.isFinite else { return nil }
+          return ChangedImage(
+            index: images[at], path: byIndex?[images[at]], truth: "\(measure) of this image",
+            baseline: percentage(old), outcome: percentage(value),
+            change: points(value - old) + " points", gain: value - old, picture: nil)
+        })
+    }
+    if run.result.task == "coco", base.result.task == "coco" {
+      guard let own = try records.imagePrecisions(run),
+        let before = try records.imagePrecisions(base), own.images == before.images
+      else { return [] }
+      return changed(own.values, before.values, images: own.images, measure: "box AP")
+    }
     guard run.result.task == "ade20k", base.result.task == "ade20k" else { return [] }
     let (path, other) = (run.path + "/records.jsonl", base.path + "/records.jsonl")
     guard [path, other].allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else {
@@ -82,14 +101,8 @@ struct RowDetails {
     }
     let (own, before) = (try records.segmentation(path), try records.segmentation(other))
     guard own.images == before.images else { return [] }
-    return sorted(
-      own.images.indices.compactMap { at in
-        let (value, old) = (own.meanIoU(at: at), before.meanIoU(at: at))
-        guard value.isFinite, old.isFinite else { return nil }
-        return ChangedImage(
-          index: own.images[at], path: byIndex?[own.images[at]], truth: "mIoU of this image",
-          baseline: percentage(old), outcome: percentage(value),
-          change: points(value - old) + " points", gain: value - old, picture: nil)
-      })
+    return changed(
+      own.images.indices.map { own.meanIoU(at: $0) },
+      before.images.indices.map { before.meanIoU(at: $0) }, images: own.images, measure: "mIoU")
   }
 }

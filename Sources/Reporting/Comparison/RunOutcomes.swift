@@ -132,6 +132,18 @@ public final class RunOutcomes {
     }
   }
 
+  /// The box AP of every image alone, of a detection run; nil when the run kept no such records.
+  ///
+  /// - Throws: `FileError` when the file of records is damaged.
+  func imagePrecisions(
+    _ run: StoredRun
+  ) throws(FileError) -> (images: [Int], values: [Double])? {
+    let path = run.path + "/bbox.matches"
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let records = try MatchRecords(path: path)
+    return (records.imageIDs, records.imagePrecisions())
+  }
+
   /// Files with the outcomes of single images that a run of a resampled task has.
   static func files(_ run: StoredRun) -> [String] {
     let names =
