@@ -78,6 +78,6 @@ let package = Package(
     tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
     tests("Masks", uses: ["Reporting"]), tests("VisionData"),
     tests("Evaluation", uses: ["VisionData", "CounterRandom"]),
-    tests("Models"), tests("Reporting"), tests("Harness"),
+    tests("Models"), tests("Reporting", uses: ["Evaluation", "VisionData"]), tests("Harness"),
   ],
   swiftLanguageModes: [.v6])

@@ -9,19 +9,20 @@ if [ ! -x "$python" ]; then
   python3 -m venv "$here/.venv"
   "$here/.venv/bin/pip" install --quiet pycocotools==2.0.11 faster-coco-eval==1.8.0
 fi
-swift build -c release --package-path "$root" --product bench-data >&2
-swift build -c release --package-path "$root" --product bench-coco >&2
+bin="$root/.build/debug"
+swift build --package-path "$root" --product bench-data >&2
+swift build --package-path "$root" --product bench-coco >&2
 out="$(mktemp -d)"
 trap 'rm -rf "$out"' EXIT
-"$root/.build/release/bench-data" make-annotations --quiet --images "${IMAGES:-5000}" \
+"$bin/bench-data" make-annotations --quiet --images "${IMAGES:-5000}" \
   --objects "${OBJECTS:-36781}" --output "$out/truth.json" --boxes "$out/boxes.json" \
   --masks "$out/masks.json" >&2
-"$python" "$here/compare_evaluators.py" --binary "$root/.build/release/bench-coco" \
+"$python" "$here/compare_evaluators.py" --binary "$bin/bench-coco" \
   --ground-truth "$out/truth.json" --boxes "$out/boxes.json" --masks "$out/masks.json"
 echo
 if [ "${TRAIN:-1}" = 1 ]; then
-  "$root/.build/release/bench-data" make-annotations --quiet --images 118287 --objects 860001 \
+  "$bin/bench-data" make-annotations --quiet --images 118287 --objects 860001 \
     --corners 25 --output "$out/train.json" >&2
-  "$python" "$here/compare_evaluators.py" --reader "$root/.build/release/bench-data" \
+  "$python" "$here/compare_evaluators.py" --reader "$bin/bench-data" \
     --ground-truth "$out/train.json"
 fi

@@ -53,7 +53,13 @@ struct EvaluateCommand {
       ])
       try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: options.output)
     }
-    return .success
+    let damaged = [(options.groundTruth, groundTruth.findings)]
+      + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
+    for (path, findings) in damaged where findings.worst == .error {
+      Console.error(
+        "\(path): has records with errors, listed above; the numbers are of what is left.")
+    }
+    return damaged.contains { $0.1.worst == .error } ? .gateFailed : .success
   }
 
   private func load(_ path: String, _ groundTruth: CocoAnnotations) throws -> CocoDetections {

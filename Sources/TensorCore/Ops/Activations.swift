@@ -21,8 +21,9 @@ public func gelu(_ x: Tensor) -> Tensor {
 /// max(x, 0).
 public func relu(_ x: Tensor) -> Tensor {
   let out = Tensor(uninitialized: x.shape)
+  nonisolated(unsafe) let (input, target) = (x.pointer, out.pointer)
   RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
-    for i in range { out.pointer[i] = max(x.pointer[i], 0) }
+    for i in range { target[i] = max(input[i], 0) }
   }
   return record(out, inputs: [x]) { [rectifierGradient($0, output: x)] }
 }
@@ -30,8 +31,9 @@ public func relu(_ x: Tensor) -> Tensor {
 /// The gradient before a rectifier: that after it where the output is positive, else 0.
 func rectifierGradient(_ gradient: Tensor, output: Tensor) -> Tensor {
   let dx = Tensor(uninitialized: output.shape)
+  nonisolated(unsafe) let (values, slopes, target) = (output.pointer, gradient.pointer, dx.pointer)
   RowBlocks.forEach(rows: dx.elementCount, columns: 1) { range in
-    for i in range { dx.pointer[i] = output.pointer[i] > 0 ? gradient.pointer[i] : 0 }
+    for i in range { target[i] = values[i] > 0 ? slopes[i] : 0 }
   }
   return dx
 }
