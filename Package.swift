@@ -56,7 +56,7 @@ let package = Package(
     library("Layers", uses: ["TensorCore", "CounterRandom"]),
     library("FileSupport", uses: ["CFormats"]),
     library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport", "Masks", "Threads"]),
-    library("Models", uses: ["Layers", "FileSupport", "VisionData"]),
+    library("Models", uses: ["Layers", "FileSupport", "Masks", "VisionData"]),
     library("Evaluation", uses: ["CounterRandom", "VisionData"]),
     library("Reporting", uses: ["Evaluation", "FileSupport"]),
     library("Harness", uses: ["Models", "VisionData", "Masks", "Reporting"]),

@@ -67,7 +67,8 @@ public struct RunLengthMask: Sendable, Hashable {
     self.init(height: height, width: width, canonicalRuns: runs)
   }
 
-  init(height: Int, width: Int, canonicalRuns: [UInt32]) {
+  /// Takes over run lengths that are known to be canonical and to cover the image.
+  package init(height: Int, width: Int, canonicalRuns: [UInt32]) {
     self.height = height
     self.width = width
     runs = canonicalRuns

@@ -68,4 +68,50 @@ struct DetectorFileTests {
       if values.count == tensor.elementCount { #expect(values == tensor.values, "\(key)") }
     }
   }
+
+  @Test("A file in OpenMMLab's dialect gives the same detector and segmentor")
+  func openMMLab() throws {
+    let folder = try TemporaryDirectory()
+    /// The names and the order of merged channels that OpenMMLab's backbone has.
+    func renamed(_ network: some Module) -> [(key: String, shape: [Int], values: [Float])] {
+      StateDictionary(network).entries.map { entry in
+        guard entry.key.hasPrefix("backbone.") else { return entry }
+        var key = entry.key.replacingOccurrences(of: "backbone.layers.", with: "backbone.stages.")
+        for (from, to) in [
+          ("patch_embed.proj.", "patch_embed.projection."), (".attn.", ".attn.w_msa."),
+          (".mlp.fc1.", ".ffn.layers.0.0."), (".mlp.fc2.", ".ffn.layers.1."),
+        ] { key = key.replacingOccurrences(of: from, with: to) }
+        guard key.contains(".downsample."), let length = entry.shape.last else {
+          return (key, entry.shape, entry.values)
+        }
+        var values = entry.values
+        for row in 0..<values.count / length {
+          for (slice, place) in [0, 2, 1, 3].enumerated() {
+            for channel in 0..<length / 4 {
+              values[row * length + channel * 4 + place] =
+                entry.values[row * length + slice * (length / 4) + channel]
+            }
+          }
+        }
+        return (key, entry.shape, values)
+      }
+    }
+    func check(_ own: some Module, _ loaded: some Module, _ report: LoadReport) {
+      #expect(report.isComplete && report.layout.contains("OpenMMLab"))
+      for (a, b) in zip(own.parameters, loaded.parameters) {
+        #expect(a.key == b.key && a.tensor.values == b.tensor.values, "\(a.key)")
+      }
+    }
+    let detector = Detector(
+      DetectorConfiguration.maskRCNN.miniature(classCount: 3), initializer: Initializer(seed: 5))
+    try CheckpointWriter.write(
+      renamed(detector), group: "state_dict", to: folder.file("detector.pth"))
+    let loadedDetector = try DetectorFile.load(path: folder.file("detector.pth"))
+    check(detector, loadedDetector.detector, loadedDetector.report)
+    let segmentor = Segmentor(.miniature(classCount: 4), initializer: Initializer(seed: 5))
+    try CheckpointWriter.write(
+      renamed(segmentor), group: "state_dict", to: folder.file("segmentor.pth"))
+    let loadedSegmentor = try SegmentorFile.load(path: folder.file("segmentor.pth"))
+    check(segmentor, loadedSegmentor.segmentor, loadedSegmentor.report)
+  }
 }

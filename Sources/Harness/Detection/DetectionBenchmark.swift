@@ -281,7 +281,8 @@ public struct DetectionBenchmark {
   ) {
     for (name, records) in [("bbox", boxes), ("segm", masks)] {
       let scores = CocoScores(records)
-      for metric in scores.metrics() {
+      // COCO says -1 where there is nothing to find, such as no object of a size.
+      for metric in scores.metrics() where metric.value >= 0 {
         result.metrics["\(name)/\(metric.name)"] = MetricValue(
           metric.value, count: testImages.count)
       }

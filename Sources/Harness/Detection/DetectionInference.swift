@@ -66,7 +66,7 @@ struct DetectionInference {
               [detection.box.x1, detection.box.y1, detection.box.x2, detection.box.y2]
                 .map { .number(Double($0)) }),
             "size": .array([.integer(detection.mask.height), .integer(detection.mask.width)]),
-            "runs": .array(detection.mask.counts.map { .integer($0) }),
+            "runs": .array(detection.mask.runs.map { .integer(Int($0)) }),
           ])
         }),
     ])

@@ -1,5 +1,4 @@
 import Foundation
-import Masks
 import Models
 
 /// The settings of `bench-coco show`.
@@ -68,12 +67,12 @@ enum ShowDetections {
     for image in dataset.images {
       try Interruption.check()
       let found = try inference.detections(image).filter { Double($0.score) >= options.score }
-      let items = try found.reversed().map { detection in
-        let mask = try RunLengthMask(
-          height: detection.mask.height, width: detection.mask.width, counts: detection.mask.counts)
-        return DetectionOverlay.Item(
+      let items = found.reversed().map { detection in
+        DetectionOverlay.Item(
           box: detection.box,
-          mask: LabelMap(width: mask.width, height: mask.height, labels: mask.pixels),
+          mask: LabelMap(
+            width: detection.mask.width, height: detection.mask.height,
+            labels: detection.mask.pixels),
           caption: names[detection.label] + String(format: " %.2f", detection.score),
           label: detection.label)
       }

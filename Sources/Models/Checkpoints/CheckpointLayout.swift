@@ -134,7 +134,8 @@ extension CanonicalWeights {
     return result
   }
 
-  private static func fromOpenMMLab(_ tensors: [String: StoredTensor]) -> [String: StoredTensor] {
+  /// Keys and order of the Swin authors for a backbone in OpenMMLab's dialect.
+  static func fromOpenMMLab(_ tensors: [String: StoredTensor]) -> [String: StoredTensor] {
     let isClassifier = tensors["norm3.weight"] != nil && tensors["norm0.weight"] == nil
     var result: [String: StoredTensor] = [:]
     for (key, tensor) in tensors {

@@ -52,3 +52,32 @@ extension Detector {
     try backbone.takeWeights(of: loaded)
   }
 }
+
+extension SwinConfiguration {
+  /// The numbers of a dense backbone whose weights these are; nil when they are none.
+  init?(dense tensors: [String: StoredTensor], prefix: String) {
+    guard let patch = tensors[prefix + "patch_embed.proj.weight"]?.shape, patch.count == 4,
+      patch[0] > 0
+    else { return nil }
+    var depths: [Int] = []
+    var heads: [Int] = []
+    var window = 0
+    func table(_ stage: Int, _ block: Int) -> [Int]? {
+      tensors["\(prefix)layers.\(stage).blocks.\(block).attn.relative_position_bias_table"]?.shape
+    }
+    while let shape = table(depths.count, 0) {
+      let side = Int(Double(shape[0]).squareRoot().rounded())
+      guard shape.count == 2, side * side == shape[0], shape[1] > 0,
+        (patch[0] << depths.count) % shape[1] == 0
+      else { return nil }
+      var depth = 1
+      while table(depths.count, depth) != nil { depth += 1 }
+      window = (side + 1) / 2
+      depths.append(depth)
+      heads.append(shape[1])
+    }
+    guard depths.count == 4 else { return nil }
+    self.init(
+      embeddingSize: patch[0], depths: depths, headCounts: heads, windowSize: window)
+  }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Masks
 
 /// One found object.
 public struct Detection: Sendable, Equatable {
@@ -9,10 +10,10 @@ public struct Detection: Sendable, Equatable {
   /// How sure the detector is, 0...1.
   public let score: Float
   /// Its pixels in the original image.
-  public let mask: MaskRuns
+  public let mask: RunLengthMask
 
   /// Joins box, class, score and mask.
-  public init(box: CornerBox, label: Int, score: Float, mask: MaskRuns) {
+  public init(box: CornerBox, label: Int, score: Float, mask: RunLengthMask) {
     self.box = box
     self.label = label
     self.score = score
@@ -46,7 +47,7 @@ extension Detector {
       let found = boxes(proposals, features: features, size: size, scale: scale)
       let grids = maskGrids(found, features: features, scale: scale)
       let side = MaskHead.outputSize
-      var masks = [MaskRuns?](repeating: nil, count: found.count)
+      var masks = [RunLengthMask?](repeating: nil, count: found.count)
       masks.withUnsafeMutableBufferPointer { masks in
         // Every piece writes to a place of its own.
         nonisolated(unsafe) let masks = masks

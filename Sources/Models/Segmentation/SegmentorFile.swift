@@ -1,5 +1,3 @@
-import Foundation
-
 /// A segmentor with weights from a file, and the account of how they got there.
 public struct LoadedSegmentor {
   /// The segmentor, in evaluation mode.
@@ -16,70 +14,19 @@ public enum SegmentorFile {
   /// - Throws: `CheckpointError` when the file is damaged, holds no such segmentor, or does not
   ///   cover it.
   public static func load(path: String, allowsPartial: Bool = false) throws -> LoadedSegmentor {
-    let file = try CheckpointFile(path: path)
-    let group = ["state_dict", "model", ""].first { file.groups.contains($0) } ?? file.groups[0]
-    var stored: [String: StoredTensor] = [:]
-    for entry in file.entries where entry.group == group {
-      let key = entry.key.hasPrefix("module.") ? String(entry.key.dropFirst(7)) : entry.key
-      stored[key] = entry.tensor
-    }
-    if stored.keys.contains(where: { $0.hasPrefix("backbone.stages.") }) {
+    let weights = try TaskWeights(path: path)
+    guard let configuration = configuration(of: weights.tensors) else {
       throw CheckpointError(
         path: path,
-        problem: "is a segmentor in OpenMMLab's own dialect, whose merged channels lie in another "
-          + "order",
-        remedy: "give the file that the Swin authors published")
-    }
-    guard let configuration = configuration(of: stored) else {
-      throw CheckpointError(
-        path: path,
-        problem:
-          "holds \(stored.count) tensors but not the heads of a UPerNet with a Swin backbone",
+        problem: "holds \(weights.tensors.count) tensors but not the heads of a UPerNet with a "
+          + "Swin backbone",
         remedy: "give a segmentor checkpoint; a backbone goes to --backbone")
     }
     let segmentor = Segmentor(configuration, initializer: .blank)
-    var report = LoadReport(
-      path: path, sha256: file.sha256, format: file.format.rawValue, layout: "mmsegmentation",
-      source: group, architecture: configuration.name)
-    var left = stored
-    for (key, tensor) in segmentor.parameters + segmentor.buffers {
-      guard let source = left.removeValue(forKey: key) else {
-        report.missing.append(key)
-        continue
-      }
-      guard source.elementCount == tensor.elementCount else {
-        throw CheckpointError(
-          path: path,
-          problem: "has '\(key)' of shape \(source.shape) where \(configuration.name) needs "
-            + "\(tensor.shape)",
-          remedy: "give a checkpoint of that segmentor")
-      }
-      let values = source.floats()
-      guard values.allSatisfy(\.isFinite) else {
-        throw CheckpointError(
-          path: path, problem: "holds numbers in '\(key)' that are not finite",
-          remedy: "use a checkpoint from before the training diverged")
-      }
-      for (index, value) in values.enumerated() { tensor.pointer[index] = value }
-      report.matched.append(key)
-      report.parameterCount += key.hasSuffix("num_batches_tracked") ? 0 : tensor.elementCount
-    }
-    for key in left.keys.sorted() {
-      if key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask") {
-        report.ignored.append(key)
-      } else {
-        report.unexpected.append(key)
-      }
-    }
-    guard report.isComplete || allowsPartial else {
-      throw CheckpointError(
-        path: path,
-        problem: "does not cover \(configuration.name): \(report.missing.count) keys missing"
-          + (report.missing.first.map { " (\($0)…)" } ?? "")
-          + ", \(report.unexpected.count) unexpected"
-          + (report.unexpected.first.map { " (\($0)…)" } ?? ""),
-        remedy: "give the matching checkpoint, or --allow-partial")
-    }
+    let report = try weights.fill(
+      segmentor, name: configuration.name, framework: "mmsegmentation",
+      fresh: { Segmentor(configuration, initializer: Initializer(seed: 0)) },
+      allowsPartial: allowsPartial)
     segmentor.setTraining(false)
     return LoadedSegmentor(segmentor: segmentor, report: report)
   }
@@ -104,34 +51,5 @@ public enum SegmentorFile {
     configuration.channels = classifier.shape[1]
     configuration.auxiliaryChannels = auxiliary.shape[1]
     return configuration
-  }
-}
-
-extension SwinConfiguration {
-  /// The numbers of a dense backbone whose weights these are; nil when they are none.
-  init?(dense tensors: [String: StoredTensor], prefix: String) {
-    guard let patch = tensors[prefix + "patch_embed.proj.weight"]?.shape, patch.count == 4,
-      patch[0] > 0
-    else { return nil }
-    var depths: [Int] = []
-    var heads: [Int] = []
-    var window = 0
-    func table(_ stage: Int, _ block: Int) -> [Int]? {
-      tensors["\(prefix)layers.\(stage).blocks.\(block).attn.relative_position_bias_table"]?.shape
-    }
-    while let shape = table(depths.count, 0) {
-      let side = Int(Double(shape[0]).squareRoot().rounded())
-      guard shape.count == 2, side * side == shape[0], shape[1] > 0,
-        (patch[0] << depths.count) % shape[1] == 0
-      else { return nil }
-      var depth = 1
-      while table(depths.count, depth) != nil { depth += 1 }
-      window = (side + 1) / 2
-      depths.append(depth)
-      heads.append(shape[1])
-    }
-    guard depths.count == 4 else { return nil }
-    self.init(
-      embeddingSize: patch[0], depths: depths, headCounts: heads, windowSize: window)
   }
 }

@@ -1,18 +1,5 @@
 import Foundation
-
-/// A binary mask of an image as run lengths: columns from the left, each from the top; lengths of
-/// outside and inside take turns, outside first.
-public struct MaskRuns: Sendable, Hashable {
-  /// Rows and columns of the image.
-  public let height, width: Int
-  /// The lengths; their sum is height · width.
-  public let counts: [Int]
-
-  /// Pixels inside.
-  public var area: Int {
-    stride(from: 1, to: counts.count, by: 2).reduce(0) { $0 + counts[$1] }
-  }
-}
+import Masks
 
 /// Draws the small grid of a mask head into the image at the place of its box.
 ///
@@ -30,10 +17,13 @@ public enum MaskPasting {
   public static func paste(
     _ grid: UnsafePointer<Float>, size: Int, box: CornerBox, height: Int, width: Int,
     threshold: Float = 0.5
-  ) -> MaskRuns {
+  ) -> RunLengthMask {
     guard box.width > 0, box.height > 0, box.x1.isFinite, box.y1.isFinite, box.x2.isFinite,
       box.y2.isFinite
-    else { return MaskRuns(height: height, width: width, counts: [height * width]) }
+    else {
+      return RunLengthMask(
+        height: height, width: width, canonicalRuns: [UInt32(height * width)])
+    }
     func window(_ low: Float, _ high: Float, _ length: Int) -> Range<Int> {
       let limit = Float(length)
       let first = Int(min(max(low.rounded(.down) - 1, 0), limit))
@@ -63,7 +53,8 @@ public enum MaskPasting {
         }
       }
     }
-    return MaskRuns(height: height, width: width, counts: runs.finished(height * width))
+    return RunLengthMask(
+      height: height, width: width, canonicalRuns: runs.finished(height * width))
   }
 
   /// The grid with zeros around it, one before and two behind in both directions.
@@ -92,7 +83,7 @@ public enum MaskPasting {
 
   /// Collects ascending positions into run lengths.
   private struct RunBuilder {
-    private var counts: [Int] = []
+    private var counts: [UInt32] = []
     private var end = 0
     private var start = 0
     private var isOpen = false
@@ -103,19 +94,19 @@ public enum MaskPasting {
         return
       }
       close()
-      counts.append(position - end)
+      counts.append(UInt32(position - end))
       (start, end, isOpen) = (position, position + 1, true)
     }
 
     private mutating func close() {
-      if isOpen { counts.append(end - start) }
+      if isOpen { counts.append(UInt32(end - start)) }
       isOpen = false
     }
 
-    mutating func finished(_ total: Int) -> [Int] {
+    mutating func finished(_ total: Int) -> [UInt32] {
       close()
       // A mask that ends inside has no last run of outside.
-      if end < total || counts.isEmpty { counts.append(total - end) }
+      if end < total || counts.isEmpty { counts.append(UInt32(total - end)) }
       return counts
     }
   }
