@@ -192,7 +192,7 @@ struct DetectorReferenceTests {
     for detection in found {
       #expect(detection.box.x1 >= 0 && detection.box.x2 <= 240 && detection.box.y2 <= 180)
       #expect((0..<5).contains(detection.label) && detection.score > 0.1)
-      #expect(detection.mask.counts.reduce(0, +) == 180 * 240)
+      #expect(detection.mask.runs.reduce(0, +) == 180 * 240)
     }
   }
 }
