@@ -58,7 +58,8 @@ struct DetectorFileTests {
     #expect(error.description.contains("--backbone"))
     let detector = Detector(
       DetectorConfiguration.maskRCNN.miniature(classCount: 3), initializer: Initializer(seed: 2))
-    let missing = try detector.takeBackbone(try BackboneLoader.load(path: path, inputSize: 64))
+    let missing = try detector.backbone.takeWeights(
+      of: try BackboneLoader.load(path: path, inputSize: 64))
     #expect(missing.sorted() == (0..<4).flatMap { ["norm\($0).bias", "norm\($0).weight"] })
     let taken = Dictionary(
       detector.backbone.parameters.map { ($0.key, $0.tensor.values) },

@@ -154,6 +154,20 @@ struct ReportFormatTests {
     }
   }
 
+  @Test("A curve of a thousand updates is drawn as means, without its noise")
+  func longCurve() throws {
+    let page = try full().html
+    #expect(page.contains("update; means of 7"))
+    let paths = page.matches(of: /<path d="([^"]*)" class="curve/).map { String($0.1) }
+    let long = try #require(paths.max { $0.count < $1.count })
+    let heights = long.split { "ML".contains($0) }.compactMap { point in
+      point.split(separator: " ").last.flatMap { Double($0) }
+    }
+    #expect(heights.count == 143)
+    // Downwards on the page all the way: the alternation is gone.
+    #expect(zip(heights, heights.dropFirst()).count { $0 < $1 } > 130)
+  }
+
   /// Every element is closed in the order that it was opened.
   private func expectBalanced(_ page: String, sourceLocation: SourceLocation = #_sourceLocation) {
     let void: Set = ["meta", "img", "line", "circle", "!DOCTYPE", "i"]

@@ -96,6 +96,10 @@ struct SyntheticRuns {
       data: ["name": "coco", "validation images": "50"], settings: ["schedule": "1x"])
     result.metrics["bbox/AP"] = MetricValue(boxAP, count: 50)
     result.errorCosts = ["Cls": 0.031, "Loc": 0.062, "Miss": 0.081]
+    result.curves["loss"] = (0..<1000).map { update -> Double in
+      let noise = update % 7 == 0 ? 1.8 : -0.3
+      return 3 - Double(update) / 500 + noise
+    }
     result.confusions = [Confusion(label: "cat", prediction: "dog", count: 12)]
     try write(result, to: folder, command: "bench-coco")
     return folder

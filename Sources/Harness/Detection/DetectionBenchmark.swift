@@ -13,18 +13,6 @@ public struct DetectionBenchmark {
   private let testImages: [Int]
   private let dataIdentity: [String: String]
 
-  /// What is compared.
-  private enum Candidate {
-    case backbone(title: String, path: String?, note: String?)
-    case detector(title: String, path: String)
-
-    var title: String {
-      switch self {
-      case .backbone(let title, _, _), .detector(let title, _): title
-      }
-    }
-  }
-
   /// A finished candidate.
   struct Outcome {
     var result: RunResult
@@ -99,34 +87,15 @@ public struct DetectionBenchmark {
     dataIdentity = identity
   }
 
-  private func candidates() throws -> [Candidate] {
-    func title(_ path: String) -> String {
-      ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-    }
-    if !options.detectors.isEmpty {
-      return options.detectors.map { .detector(title: title($0), path: $0) }
-    }
-    guard options.backbones.isEmpty else {
-      return options.backbones.map { name in
-        name == "random"
-          ? .backbone(title: BackboneMethod.random.title, path: nil, note: nil)
-          : .backbone(title: title(name), path: name, note: nil)
-      }
-    }
-    let images = try SampleSet().generate(at: "datasets/sample") { _, _ in }.classificationPath
-    let data = try ClassificationData(root: images)
-    return try BackboneMethod.allCases.map { method in
-      var short = ShortPretraining(method)
-      short.architecture = .swin(recipe.detector.backbone)
-      let path = try short.checkpoint(
-        in: options.cache + "/backbones", data: data, dataName: "sample", policy: .fail)
-      return .backbone(title: method.title, path: path, note: short.summary)
-    }
+  private func candidates() throws -> [FineTuningCandidate] {
+    try FineTuningCandidate.list(
+      networks: options.detectors, backbones: options.backbones,
+      architecture: recipe.detector.backbone, cache: options.cache)
   }
 
   // MARK: One candidate
 
-  private func outcome(of candidate: Candidate) throws -> Outcome {
+  private func outcome(of candidate: FineTuningCandidate) throws -> Outcome {
     var settings = recipe.settings
     settings["seed"] = String(options.seed)
     settings["branch"] = options.branch.rawValue
@@ -134,7 +103,7 @@ public struct DetectionBenchmark {
     var identity = ["name": candidate.title]
     var notes: [String] = []
     switch candidate {
-    case .detector(_, let path):
+    case .network(_, let path):
       let loaded = try DetectorFile.load(path: path, allowsPartial: options.allowsPartial)
       try requireClasses(loaded, path)
       if !options.quiet { Console.error(loaded.report.summary) }
@@ -150,33 +119,22 @@ public struct DetectionBenchmark {
       detector = Detector(configuration, initializer: Initializer(seed: UInt64(options.seed)))
       identity["architecture"] = configuration.backbone.name
       identity["sha256"] = "random, seed \(options.seed)"
-      if let path {
-        let loaded = try BackboneLoader.load(
-          path: path, branch: options.branch, allowsPartial: options.allowsPartial)
-        if !options.quiet { Console.error(loaded.report.summary) }
-        try detector.takeBackbone(loaded)
-        identity["sha256"] = loaded.report.sha256
-        identity["layout"] = loaded.report.layout
+      if let report = try detector.backbone.takeWeights(
+        path: path, branch: options.branch, allowsPartial: options.allowsPartial,
+        isQuiet: options.quiet)
+      {
+        identity["sha256"] = report.sha256
+        identity["layout"] = report.layout
       }
       if let note { notes.append(note) }
     }
     var result = RunResult(
       task: "coco", backbone: identity, data: dataIdentity, settings: settings)
-    let key = SHA256.digest(result.contents.text())
-    let slug = String(candidate.title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
-    let run = try RunDirectory(path: "\(options.output)/coco-\(slug)-\(key.prefix(12))")
+    let key = String(SHA256.digest(result.contents.text()))
+    let run = try RunDirectory(for: result, slug: candidate.slug, key: key, in: options.output)
     if options.restarts { try clear(run) }
-    try run.write(.object(settings.mapValues { .string($0) }), to: "protocol.json")
-    try run.write(
-      .object([
-        "backbone": .object(identity.mapValues { .string($0) }),
-        "data": .object(dataIdentity.mapValues { .string($0) }),
-        "engine": .object([
-          "version": .string(Command.version), "blas core": .string(BLAS.coreName),
-        ]),
-      ]), to: "manifest.json")
     if let training, case .backbone = candidate {
-      try train(detector, training, in: run, key: String(key), title: candidate.title)
+      try train(detector, training, in: run, key: key, title: candidate.title)
     }
     let inference = DetectionInference(
       detector: detector, dataset: testing, testSize: recipe.testSize,

@@ -11,18 +11,6 @@ public struct SegmentationBenchmark {
   private let testCount: Int
   private let dataIdentity: [String: String]
 
-  /// What is compared.
-  private enum Candidate {
-    case backbone(title: String, path: String?, note: String?)
-    case segmentor(title: String, path: String)
-
-    var title: String {
-      switch self {
-      case .backbone(let title, _, _), .segmentor(let title, _): title
-      }
-    }
-  }
-
   /// A finished candidate.
   private struct Outcome {
     let result: RunResult
@@ -86,40 +74,21 @@ public struct SegmentationBenchmark {
     ]
   }
 
-  private func candidates() throws -> [Candidate] {
-    func title(_ path: String) -> String {
-      ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-    }
-    if !options.segmentors.isEmpty {
-      return options.segmentors.map { .segmentor(title: title($0), path: $0) }
-    }
-    guard options.backbones.isEmpty else {
-      return options.backbones.map { name in
-        name == "random"
-          ? .backbone(title: BackboneMethod.random.title, path: nil, note: nil)
-          : .backbone(title: title(name), path: name, note: nil)
-      }
-    }
-    let images = try SampleSet().generate(at: "datasets/sample") { _, _ in }.classificationPath
-    let sample = try ClassificationData(root: images)
-    return try BackboneMethod.allCases.map { method in
-      var short = ShortPretraining(method)
-      short.architecture = .swin(recipe.configuration(classCount: 2).backbone)
-      let path = try short.checkpoint(
-        in: options.cache + "/backbones", data: sample, dataName: "sample", policy: .fail)
-      return .backbone(title: method.title, path: path, note: short.summary)
-    }
+  private func candidates() throws -> [FineTuningCandidate] {
+    try FineTuningCandidate.list(
+      networks: options.segmentors, backbones: options.backbones,
+      architecture: recipe.configuration(classCount: 2).backbone, cache: options.cache)
   }
 
   // MARK: One candidate
 
-  private func outcome(of candidate: Candidate) throws -> Outcome {
+  private func outcome(of candidate: FineTuningCandidate) throws -> Outcome {
     var identity = ["name": candidate.title]
     var settings = recipe.settings
     var notes: [String] = []
     var segmentor: Segmentor
     switch candidate {
-    case .segmentor(_, let path):
+    case .network(_, let path):
       let loaded = try SegmentorFile.load(path: path, allowsPartial: options.allowsPartial)
       if !options.quiet { Console.error(loaded.report.summary) }
       segmentor = loaded.segmentor
@@ -138,13 +107,12 @@ public struct SegmentationBenchmark {
       segmentor = Segmentor(configuration, initializer: Initializer(seed: UInt64(options.seed)))
       identity["architecture"] = configuration.backbone.name
       identity["sha256"] = "random, seed \(options.seed)"
-      if let path {
-        let loaded = try BackboneLoader.load(
-          path: path, branch: options.branch, allowsPartial: options.allowsPartial)
-        if !options.quiet { Console.error(loaded.report.summary) }
-        try segmentor.backbone.takeWeights(of: loaded)
-        identity["sha256"] = loaded.report.sha256
-        identity["layout"] = loaded.report.layout
+      if let report = try segmentor.backbone.takeWeights(
+        path: path, branch: options.branch, allowsPartial: options.allowsPartial,
+        isQuiet: options.quiet)
+      {
+        identity["sha256"] = report.sha256
+        identity["layout"] = report.layout
       }
       if let note { notes.append(note) }
       settings["seed"] = String(options.seed)
@@ -154,9 +122,8 @@ public struct SegmentationBenchmark {
     settings["test"] = "\(options.mode.rawValue), \(testing.summary)"
     var result = RunResult(
       task: "ade20k", backbone: identity, data: dataIdentity, settings: settings)
-    let key = SHA256.digest(result.contents.text())
-    let slug = String(candidate.title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
-    let run = try RunDirectory(path: "\(options.output)/ade20k-\(slug)-\(key.prefix(12))")
+    let key = String(SHA256.digest(result.contents.text()))
+    let run = try RunDirectory(for: result, slug: candidate.slug, key: key, in: options.output)
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     if options.restarts {
       for name in ["segmentor.pth", "result.json"] { unlink(run.path + "/" + name) }
@@ -164,15 +131,6 @@ public struct SegmentationBenchmark {
       try run.restart("records.jsonl")
       try run.restart("events.jsonl")
     }
-    try run.write(.object(settings.mapValues { .string($0) }), to: "protocol.json")
-    try run.write(
-      .object([
-        "backbone": .object(identity.mapValues { .string($0) }),
-        "data": .object(dataIdentity.mapValues { .string($0) }),
-        "engine": .object([
-          "version": .string(Command.version), "blas core": .string(BLAS.coreName),
-        ]),
-      ]), to: "manifest.json")
     if case .backbone = candidate {
       segmentor = try trained(segmentor, in: run, state: state, title: candidate.title)
     }

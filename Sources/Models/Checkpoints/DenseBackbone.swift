@@ -42,17 +42,6 @@ extension SwinTransformer {
   private func side(_ count: Int) -> Int { Int(Double(count).squareRoot().rounded()) }
 }
 
-extension Detector {
-  /// Takes over the weights of a backbone for classification; the output norms stay as they are.
-  ///
-  /// - Returns: The keys that found no counterpart.
-  /// - Throws: `CheckpointError` when the backbone is another network.
-  @discardableResult
-  public func takeBackbone(_ loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
-    try backbone.takeWeights(of: loaded)
-  }
-}
-
 extension SwinConfiguration {
   /// The numbers of a dense backbone whose weights these are; nil when they are none.
   init?(dense tensors: [String: StoredTensor], prefix: String) {

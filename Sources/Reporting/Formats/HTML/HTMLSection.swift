@@ -58,7 +58,7 @@ struct HTMLSection {
       let word = delta.verdict.rawValue
       lines += "<small class=\"word \(word)\">\(text(points(delta.estimate))) \(word)</small>"
     } else if let untested = cell.untested {
-      lines += "<small>not compared: \(text(untested))</small>"
+      lines += "<small title=\"\(text(untested))\">not compared</small>"
     }
     return "<td class=\"n\" data-v=\"\(cell.value)\"><button data-cell=\"\(text(cell.id))\">"
       + lines + "</button></td>"
