@@ -43,13 +43,13 @@ public struct SegmentationRecipe: Sendable, Equatable {
 
   /// For the sample set: a small segmentor, small images, a short schedule.
   public static let mini: SegmentationRecipe = {
-    var recipe = SegmentationRecipe(name: "mini", iterations: 400)
+    var recipe = SegmentationRecipe(name: "mini", iterations: 900)
     recipe.isMiniature = true
     recipe.batchSize = 8
     recipe.cropSize = 96
-    recipe.learningRate = 1e-3
+    recipe.learningRate = 2e-3
     recipe.dropPathRate = 0.05
-    recipe.warmupIterations = 40
+    recipe.warmupIterations = 90
     return recipe
   }()
 
