@@ -259,6 +259,39 @@ struct CoverageTests {
     #expect(Double(claims) / Double(repetitions) < 0.10)
   }
 
+  /// A number that is a mean over the images.
+  private struct WeightedMean: ResampledMetric {
+    let outcomes: [Double]
+    var images: [Int] { Array(outcomes.indices) }
+    let metricNames = ["mean"]
+
+    func values(weights: [Int32]) -> [Double] {
+      let sum = zip(outcomes, weights).reduce(0) { $0 + $1.0 * Double($1.1) }
+      return [sum / Double(weights.reduce(0, +))]
+    }
+  }
+
+  @Test("P-values below what resamples resolve are as rare as they say, and do occur")
+  func smallProbabilities() throws {
+    func pValue(_ shift: Double, images: Int, repetition: Int) throws -> Double {
+      var stream = RandomStream(seed: 15, purpose: .test, sample: repetition)
+      func draws(_ shift: Double) -> WeightedMean {
+        WeightedMean(outcomes: (0..<images).map { _ in stream.uniformDouble() + shift })
+      }
+      let own = PairedResampling(
+        first: draws(shift), second: draws(0), resampleCount: 150, seed: UInt64(repetition))
+      return try #require(own.outcomes[0]).pValue
+    }
+    // 150 resamples resolve 0.013; 4000 repetitions without a difference expect 8 below 0.002.
+    let rare = try (0..<4000).count { try pValue(0, images: 40, repetition: $0) < 0.002 }
+    #expect((1...18).contains(rare), "\(rare) below 0.002")
+    let large = try pValue(0.3, images: 200, repetition: 1)
+    #expect(large < 1e-9)
+    // The first of sixty tests is still called.
+    let corrected = Proportions.holm([large] + [Double](repeating: 0.5, count: 59))
+    #expect(corrected[0] < 0.05)
+  }
+
   @Test("Intervals over seeds and images hold the truth at least 95 times in 100")
   func seeds() {
     let repetitions = 800

@@ -117,7 +117,7 @@ struct DifferenceTest {
   ) throws(FileError) -> (PairedResampling.Outcome, Int)? {
     var path: String?
     if let cache {
-      var parts = ["resampling 1", String(resampleCount), String(seed)]
+      var parts = ["resampling 2", String(resampleCount), String(seed)]
       for run in row.runs + base.runs {
         let files = RunOutcomes.files(run)
         guard !files.isEmpty else { return nil }
