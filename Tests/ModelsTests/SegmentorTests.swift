@@ -154,4 +154,17 @@ struct SegmentorTests {
       try SegmentorFile.load(path: folder.file("backbone.pth"))
     }
   }
+
+  @Test("Multiply-adds are those of the reference's counter and of the paper")
+  func multiplyAdds() {
+    // Layers and attention in billions.
+    for (width, layers, attention) in [
+      (512, 236.084, 0.860), (683, 316.000, 1.153), (2048, 941.453, 3.251),
+    ] {
+      let cost = SegmentorConfiguration.ade20k.multiplyAdds(height: 512, width: width)
+      #expect(abs(Double(cost.layers) / 1e9 - layers) < 0.005, "\(cost)")
+      #expect(abs(Double(cost.attention) / 1e9 - attention) < 0.005, "\(cost)")
+    }
+    #expect(SegmentorConfiguration.ade20k.multiplyAdds(height: 512, width: 2048).text == "944.7 G")
+  }
 }

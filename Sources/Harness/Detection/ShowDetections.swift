@@ -63,7 +63,7 @@ enum ShowDetections {
     let inference = DetectionInference(
       detector: loaded.detector, dataset: dataset, testSize: settings.resolvedRecipe().testSize,
       label: "detecting")
-    var sheet = ContactSheet(columnCount: min(3, options.count), cellSize: 480)
+    var pictures: [(image: RGBImage, caption: String)] = []
     for image in dataset.images {
       try Interruption.check()
       let found = try inference.detections(image).filter { Double($0.score) >= options.score }
@@ -76,10 +76,16 @@ enum ShowDetections {
           caption: names[detection.label] + String(format: " %.2f", detection.score),
           label: detection.label)
       }
-      sheet.add(
-        DetectionOverlay().image(try dataset.pixels(image), items: items),
-        caption: "\(dataset.annotations.images[image].fileName): \(found.count)")
+      pictures.append(
+        (
+          DetectionOverlay().image(try dataset.pixels(image), items: items),
+          "\(dataset.annotations.images[image].fileName): \(found.count)"
+        ))
     }
+    let largest = pictures.map { max($0.image.width, $0.image.height) }.max() ?? 480
+    var sheet = ContactSheet(
+      columnCount: min(3, options.count), cellSize: min(480, max(160, largest)))
+    for picture in pictures { sheet.add(picture.image, caption: picture.caption) }
     try AtomicFile.write(try ImageFile.png(sheet.image()), to: options.output)
     Console.output("\(dataset.images.count) images in \(options.output)")
     return .success

@@ -14,6 +14,7 @@ public struct SegmentationBenchmark {
   /// A finished candidate.
   private struct Outcome {
     let result: RunResult
+    let network: SegmentorConfiguration
     let records: [SegmentationRecord]
     let score: SegmentationScore
   }
@@ -151,7 +152,8 @@ public struct SegmentationBenchmark {
     ).write(to: run.path)
     try run.write(result.json, to: "result.json")
     try run.noteCommand()
-    return Outcome(result: result, records: records, score: score)
+    return Outcome(
+      result: result, network: segmentor.configuration, records: records, score: score)
   }
 
   private var testing: SegmentationTesting {
@@ -254,6 +256,12 @@ public struct SegmentationBenchmark {
       table.notes.append(
         "\(recipe.iterations) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px; "
           + "published: 160000 of 16 of 512")
+    }
+    for network in Set(outcomes.map(\.network)).sorted(by: { $0.name < $1.name }) {
+      let side = recipe.cropSize
+      table.notes.append(
+        "\(network.name): \(network.multiplyAdds(height: side, width: side).text) multiply-adds "
+          + "of a \(side)x\(side) image, attention included")
     }
     table.notes.append(
       "intervals: images resampled \(options.resamples) times; differences with the same images")
