@@ -110,9 +110,13 @@ public struct DetectionBenchmark {
       detector = loaded.detector
       identity["architecture"] = loaded.report.architecture
       identity["sha256"] = loaded.report.sha256
-      settings = [
-        "test size": recipe.settings["test size"] ?? "", "detector": detector.configuration.name,
-      ]
+      if options.evaluatesOnly {
+        settings = [
+          "test size": recipe.settings["test size"] ?? "", "detector": detector.configuration.name,
+        ]
+      } else {
+        settings["start"] = "whole detector"
+      }
     case .backbone(_, let path, let note):
       var configuration = recipe.detector
       configuration.classCount = testing.classCount
@@ -130,10 +134,10 @@ public struct DetectionBenchmark {
     }
     var result = RunResult(
       task: "coco", backbone: identity, data: dataIdentity, settings: settings)
-    let key = String(SHA256.digest(result.contents.text()))
+    let key = SHA256.digest(result.contents.text())
     let run = try RunDirectory(for: result, slug: candidate.slug, key: key, in: options.output)
     if options.restarts { try clear(run) }
-    if let training, case .backbone = candidate {
+    if let training {
       try train(detector, training, in: run, key: key, title: candidate.title)
     }
     let inference = DetectionInference(

@@ -49,7 +49,8 @@ public struct DetectionOptions: CommandOptions {
     )
     .option(
       "detector", \.detectors, value: "files", .input,
-      "Detector checkpoints under mmdetection's keys, with commas; with --eval-only."
+      "Detector checkpoints under mmdetection's keys, with commas: trained on, or only scored with "
+        + "--eval-only."
     )
     .option(
       "data", \.data, value: "folder", .input,
@@ -108,7 +109,7 @@ public struct DetectionOptions: CommandOptions {
       recipe.isEmpty || DetectionRecipe.named(recipe) != nil,
       "--recipe must be \(DetectionRecipe.all.map(\.name).joined(separator: ", ")).")
     try require(
-      evaluatesOnly == !detectors.isEmpty, "--detector and --eval-only belong together.")
+      !evaluatesOnly || !detectors.isEmpty, "--eval-only needs --detector.")
     try require(
       detectors.isEmpty || backbones.isEmpty, "give --detector or --backbone, not both.")
     try require(epochs >= 0, "--epochs must be at least 1.")

@@ -102,7 +102,12 @@ public struct SegmentationBenchmark {
       }
       identity["architecture"] = loaded.report.architecture
       identity["sha256"] = loaded.report.sha256
-      settings = ["segmentor": segmentor.configuration.name]
+      if options.evaluatesOnly {
+        settings = ["segmentor": segmentor.configuration.name]
+      } else {
+        settings["start"] = "whole segmentor"
+        settings["seed"] = String(options.seed)
+      }
     case .backbone(_, let path, let note):
       let configuration = recipe.configuration(classCount: data.classes.count)
       segmentor = Segmentor(configuration, initializer: Initializer(seed: UInt64(options.seed)))
@@ -123,7 +128,7 @@ public struct SegmentationBenchmark {
     settings["test"] = "\(options.mode.rawValue), \(testing.summary)"
     var result = RunResult(
       task: "ade20k", backbone: identity, data: dataIdentity, settings: settings)
-    let key = String(SHA256.digest(result.contents.text()))
+    let key = SHA256.digest(result.contents.text())
     let run = try RunDirectory(for: result, slug: candidate.slug, key: key, in: options.output)
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     if options.restarts {
@@ -132,7 +137,7 @@ public struct SegmentationBenchmark {
       try run.restart("records.jsonl")
       try run.restart("events.jsonl")
     }
-    if case .backbone = candidate {
+    if !options.evaluatesOnly {
       segmentor = try trained(segmentor, in: run, state: state, title: candidate.title)
     }
     let records = try SegmentorInference(
@@ -252,7 +257,7 @@ public struct SegmentationBenchmark {
     }
     table.notes.append("test: \(options.mode.rawValue), \(testing.summary)")
     table.notes.append("passes: " + testing.passes.map(describe).joined(separator: ", "))
-    if options.segmentors.isEmpty {
+    if !options.evaluatesOnly {
       table.notes.append(
         "\(recipe.iterations) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px; "
           + "published: 160000 of 16 of 512")

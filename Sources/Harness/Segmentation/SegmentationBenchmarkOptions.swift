@@ -54,7 +54,8 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
     )
     .option(
       "segmentor", \.segmentors, value: "files", .input,
-      "Segmentor checkpoints under mmsegmentation's keys, with commas; with --eval-only."
+      "Segmentor checkpoints under mmsegmentation's keys, with commas: trained on, or only scored "
+        + "with --eval-only."
     )
     .option(
       "data", \.data, value: "folder", .input,
@@ -113,7 +114,7 @@ public struct SegmentationBenchmarkOptions: CommandOptions {
       preset.isEmpty || SegmentationRecipe.all.contains { $0.name == preset },
       "--preset must be \(SegmentationRecipe.names).")
     try require(
-      evaluatesOnly == !segmentors.isEmpty, "--segmentor and --eval-only belong together.")
+      !evaluatesOnly || !segmentors.isEmpty, "--eval-only needs --segmentor.")
     try require(
       segmentors.isEmpty || backbones.isEmpty, "give --segmentor or --backbone, not both.")
     try require(
