@@ -14,7 +14,9 @@ struct DenseRunTests {
     let arguments: [String]
     /// The option that says how long it takes, and a short and an endless value.
     let length: (option: String, short: String, long: String)
-    /// What a run's folder must hold in the end.
+    /// The option that takes a whole network.
+    let network: String
+    /// What a run's folder must hold in the end, the network first.
     let files: [String]
     var testDescription: String { program }
   }
@@ -24,14 +26,14 @@ struct DenseRunTests {
       program: "bench-coco",
       arguments: [
         "--data", "sample/coco", "--recipe", "mini", "--image-scale", "0.5",
-      ], length: ("--epochs", "3", "1000"),
+      ], length: ("--epochs", "3", "1000"), network: "--detector",
       files: ["detector.pth", "events.jsonl", "detections.jsonl", "bbox.matches", "result.json"]),
     Job(
       program: "bench-ade20k",
       arguments: [
         "--data", "sample/ade20k", "--preset", "mini", "--crop-size", "48",
         "--batch-size", "2",
-      ], length: ("--iterations", "30", "100000"),
+      ], length: ("--iterations", "30", "100000"), network: "--segmentor",
       files: ["segmentor.pth", "events.jsonl", "records.jsonl", "result.json"]),
   ]
 
@@ -91,5 +93,35 @@ struct DenseRunTests {
     // The first line of progress says how much was done before.
     let first = try #require(next.errors.firstMatch(of: /training (\d+)\/\d+/), "\(next.errors)")
     #expect(Int(first.1).map { $0 > 0 } == true, "\(first.0)")
+  }
+
+  @Test("A whole network is trained on, or only scored", arguments: jobs)
+  func wholeNetwork(job: Job) throws {
+    let folder = try prepare()
+    let quick = [job.length.option, "2"]
+    let first = try ChildProgram.run(
+      job.program, job.arguments + shared + quick + ["--output", "first"], in: folder.path)
+    #expect(first.status == 0, "\(first.errors)")
+    let name = try #require(
+      try ChildProgram.files(under: folder.file("first")).keys.first {
+        $0.hasSuffix("/" + job.files[0])
+      })
+    let options =
+      job.arguments + shared.dropFirst(2) + quick + [job.network, "first/" + name, "--output"]
+    let trained = try ChildProgram.run(job.program, options + ["trained"], in: folder.path)
+    #expect(trained.status == 0, "\(trained.errors)")
+    let files = try ChildProgram.files(under: folder.file("trained"))
+    let settings = try #require(files.first { $0.key.hasSuffix("protocol.json") }).value
+    #expect(String(decoding: settings, as: UTF8.self).contains("\"start\": \"whole "))
+    let network = try #require(files.first { $0.key.hasSuffix("/" + job.files[0]) }).value
+    let start = try ChildProgram.files(under: folder.file("first"))[name]
+    #expect(network != start)
+    let scored = try ChildProgram.run(
+      job.program, options + ["scored", "--eval-only"], in: folder.path)
+    #expect(scored.status == 0, "\(scored.errors)")
+    #expect(
+      try !ChildProgram.files(under: folder.file("scored")).keys.contains {
+        $0.hasSuffix("events.jsonl") || $0.hasSuffix(".pth")
+      })
   }
 }
