@@ -65,7 +65,8 @@ public struct Delta: Sendable, Equatable {
         + "\(baseline), \(lost) the other way round; interval by Agresti and Min"
     case .bootstrap(let resamples):
       return "paired bootstrap over \(imageCount) images, \(resamples) resamples, percentile "
-        + "interval; the p-value is never below \(probability(2 / Double(resamples + 1)))"
+        + "interval; a p-value below \(probability(2 / Double(resamples + 1))) is Student's t with "
+        + "the bootstrap's standard error"
     case .seeds(let sample, let seed, let freedom, let borrows):
       let share = seed + sample > 0 ? seed / (seed + sample) : 0
       return "Welch's test on \(imageCount) images and the seeds, \(freedom) degrees of freedom; "
