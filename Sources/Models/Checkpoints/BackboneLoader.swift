@@ -65,25 +65,11 @@ public enum BackboneLoader {
       }
       report.parameterCount += tensor.elementCount
     }
-    for key in left.keys.sorted() {
-      // A dense backbone's output norms have no place in a classifier, and no classifier's final
-      // norm comes with it; that is reported as missing and unexpected like anything else.
-      if key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask") {
-        report.ignored.append(key)
-      } else {
-        report.unexpected.append(key)
-      }
-    }
+    // A dense backbone's output norms have no place in a classifier, and no classifier's final
+    // norm comes with it; that is reported as missing and unexpected like anything else.
+    report.noteLeft(left.keys)
     try verifyFinite(backbone, path)
-    guard report.isComplete || allowsPartial else {
-      throw CheckpointError(
-        path: path,
-        problem: "does not cover \(architecture.name): \(report.missing.count) keys missing"
-          + (report.missing.first.map { " (\($0)…)" } ?? "")
-          + ", \(report.unexpected.count) unexpected"
-          + (report.unexpected.first.map { " (\($0)…)" } ?? ""),
-        remedy: "give the matching checkpoint, or --allow-partial to start the rest at random")
-    }
+    if !allowsPartial { try report.requireComplete() }
     if !report.missing.isEmpty {
       let fresh = architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
       let missing = Set(report.missing)

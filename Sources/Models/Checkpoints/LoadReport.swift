@@ -26,6 +26,30 @@ public struct LoadReport: Sendable, Equatable {
   /// Whether every parameter of the network was loaded and nothing of the file was left over.
   public var isComplete: Bool { missing.isEmpty && unexpected.isEmpty }
 
+  /// Notes keys of the file that found no place in the network.
+  mutating func noteLeft(_ keys: some Sequence<String>) {
+    for key in keys.sorted() {
+      if key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask") {
+        ignored.append(key)
+      } else {
+        unexpected.append(key)
+      }
+    }
+  }
+
+  /// Refuses a file that does not cover the network.
+  ///
+  /// - Throws: `CheckpointError` with the counts and the first key of each kind.
+  func requireComplete() throws(CheckpointError) {
+    guard !isComplete else { return }
+    throw CheckpointError(
+      path: path,
+      problem: "does not cover \(architecture): \(missing.count) keys missing"
+        + (missing.first.map { " (\($0)…)" } ?? "") + ", \(unexpected.count) unexpected"
+        + (unexpected.first.map { " (\($0)…)" } ?? ""),
+      remedy: "give the matching checkpoint, or --allow-partial to start the rest at random")
+  }
+
   /// A few lines for the log: what was found and what did not fit.
   public var summary: String {
     var lines = [

@@ -83,22 +83,8 @@ struct TaskWeights {
       report.matched.append(key)
       report.parameterCount += key.hasSuffix("num_batches_tracked") ? 0 : tensor.elementCount
     }
-    for key in left.keys.sorted() {
-      if key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask") {
-        report.ignored.append(key)
-      } else {
-        report.unexpected.append(key)
-      }
-    }
-    guard report.isComplete || allowsPartial else {
-      throw CheckpointError(
-        path: file.path,
-        problem: "does not cover \(name): \(report.missing.count) keys missing"
-          + (report.missing.first.map { " (\($0)…)" } ?? "")
-          + ", \(report.unexpected.count) unexpected"
-          + (report.unexpected.first.map { " (\($0)…)" } ?? ""),
-        remedy: "give the matching checkpoint, or --allow-partial to start the rest at random")
-    }
+    report.noteLeft(left.keys)
+    if !allowsPartial { try report.requireComplete() }
     if !report.missing.isEmpty {
       let missing = Set(report.missing)
       for (source, target) in zip(fresh().parameters, network.parameters)

@@ -31,6 +31,7 @@ public final class RunOutcomes {
   private var classifications: [String: ClassificationColumns] = [:]
   private var neighbours: [String: [[Int]]] = [:]
   private var detections: [String: ResampledDetection] = [:]
+  private var precisions: [String: (images: [Int], values: [Double])] = [:]
   private var segmentations: [String: ResampledSegmentation] = [:]
 
   /// Nothing read yet.
@@ -139,9 +140,12 @@ public final class RunOutcomes {
     _ run: StoredRun
   ) throws(FileError) -> (images: [Int], values: [Double])? {
     let path = run.path + "/bbox.matches"
+    if let known = precisions[path] { return known }
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let records = try MatchRecords(path: path)
-    return (records.imageIDs, records.imagePrecisions())
+    let outcome = (images: records.imageIDs, values: records.imagePrecisions())
+    precisions[path] = outcome
+    return outcome
   }
 
   /// Files with the outcomes of single images that a run of a resampled task has.

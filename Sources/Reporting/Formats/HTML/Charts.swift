@@ -50,7 +50,7 @@ enum Charts {
   static func curves(_ curves: [Curve], label: String, unit: String) -> String {
     let (left, right, top, bottom) = (40.0, width - 8, 10.0, 180.0)
     let longest = curves.map(\.values.count).max() ?? 1
-    let size = (longest + pointLimit - 1) / pointLimit
+    let size = max(1, (longest + pointLimit - 1) / pointLimit)
     let lines = curves.map { means($0.values, of: size) }
     let axis = ChartAxis(lines.flatMap { $0 })
     let epochs = ChartAxis([1, Double(max(2, longest))], count: 5)
