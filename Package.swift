@@ -13,10 +13,11 @@ let processor = ProcessInfo.processInfo.environment["SWINBENCH_CPU"] ?? "native"
 
 // Plain `swift run` builds for debugging; kernels must be fast there too. These flags follow
 // SwiftPM's own -Onone and win. They only forbid use as a versioned dependency, which we are not.
-let optimized: [SwiftSetting] = [
-  .unsafeFlags(["-O"], .when(configuration: .debug)),
-  .unsafeFlags(["-Xcc", processorFlag]),
-]
+// SWINBENCH_OPTIMIZE=no leaves -O out: quick builds for type checking, far too slow to run.
+let isOptimized = ProcessInfo.processInfo.environment["SWINBENCH_OPTIMIZE"] != "no"
+let optimized: [SwiftSetting] =
+  (isOptimized ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : [])
+  + [.unsafeFlags(["-Xcc", processorFlag]), .enableUpcomingFeature("MemberImportVisibility")]
 let optimizedC: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off"])]
 
 func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
@@ -25,15 +26,57 @@ func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
 
 func benchmark(_ name: String, folder: String, scripts: [String] = []) -> Target {
   .executableTarget(
-    name: name, dependencies: ["Harness"], path: "Benchmarks/\(folder)",
+    name: name, dependencies: ["CommandLine", "Harness"], path: "Benchmarks/\(folder)",
     exclude: ["README.md"] + scripts, swiftSettings: optimized)
 }
 
-func tests(_ library: String, uses dependencies: [Target.Dependency] = []) -> Target {
+// Tests may use everything that their library may, and more: what is made there is input here.
+func tests(_ library: String) -> Target {
   .testTarget(
-    name: "\(library)Tests", dependencies: [.target(name: library), "TestSupport"] + dependencies,
+    name: "\(library)Tests",
+    dependencies: libraryNames.map { .target(name: $0) } + ["TestSupport"],
     swiftSettings: optimized)
 }
+
+// Lowest first; ARCHITECTURE.md draws the picture.
+let libraries = [
+  library("CounterRandom", uses: []),
+  library("Threads", uses: []),
+  library("FileSupport", uses: ["CFormats"]),
+  library("Geometry", uses: []),
+  library("VectorMath", uses: ["CVector"]),
+  library("CommandLine", uses: ["FileSupport"]),
+  library("CocoFormat", uses: ["CFormats", "FileSupport", "Geometry", "Threads"]),
+  library(
+    "VisionData",
+    uses: ["CFormats", "CocoFormat", "CounterRandom", "FileSupport", "Geometry", "Threads"]),
+  library(
+    "SampleData",
+    uses: ["CocoFormat", "CounterRandom", "FileSupport", "Geometry", "VisionData"]),
+  library(
+    "TensorCore", uses: ["COpenBLAS", "CVector", "VectorMath", "CounterRandom", "Threads"]),
+  library("Layers", uses: ["TensorCore", "CounterRandom"]),
+  library(
+    "Models",
+    uses: [
+      "CounterRandom", "FileSupport", "Geometry", "Layers", "TensorCore", "Threads", "VisionData",
+    ]),
+  library(
+    "Evaluation",
+    uses: ["CocoFormat", "CounterRandom", "FileSupport", "Geometry", "Threads"]),
+  library("Reporting", uses: ["Evaluation", "FileSupport"]),
+  library(
+    "Training", uses: ["CommandLine", "FileSupport", "Layers", "Models", "TensorCore"]),
+  library(
+    "Harness",
+    uses: [
+      "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
+      "Layers", "Models", "Reporting", "SampleData", "TensorCore", "Threads", "Training",
+      "VisionData",
+    ]),
+]
+
+let libraryNames = libraries.map(\.name)
 
 let package = Package(
   name: "SwinBench",
@@ -47,19 +90,6 @@ let package = Package(
         .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("jpeg"),
         .linkedLibrary("json-c"), .linkedLibrary("z"), .linkedLibrary("crypto"),
       ]),
-    // MARK: Libraries, lowest first
-    library("CounterRandom", uses: []),
-    library("Threads", uses: []),
-    library("Masks", uses: []),
-    library("VectorMath", uses: ["CVector"]),
-    library("TensorCore", uses: ["COpenBLAS", "VectorMath", "CounterRandom", "Threads"]),
-    library("Layers", uses: ["TensorCore", "CounterRandom"]),
-    library("FileSupport", uses: ["CFormats"]),
-    library("VisionData", uses: ["CFormats", "CounterRandom", "FileSupport", "Masks", "Threads"]),
-    library("Models", uses: ["Layers", "FileSupport", "Masks", "VisionData"]),
-    library("Evaluation", uses: ["CounterRandom", "VisionData"]),
-    library("Reporting", uses: ["Evaluation", "FileSupport"]),
-    library("Harness", uses: ["Models", "VisionData", "Masks", "Reporting"]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
     benchmark("bench-pretrain", folder: "Pretrain", scripts: ["compare_methods.sh"]),
@@ -75,9 +105,11 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
-    tests("CounterRandom"), tests("FileSupport"), tests("TensorCore"), tests("Layers"),
-    tests("Masks", uses: ["Reporting"]), tests("VisionData"),
-    tests("Evaluation", uses: ["VisionData", "CounterRandom"]),
-    tests("Models"), tests("Reporting", uses: ["Evaluation", "VisionData"]), tests("Harness"),
-  ],
+  ]
+  + libraries
+  + [
+    "CounterRandom", "FileSupport", "Geometry", "CommandLine", "CocoFormat", "VisionData",
+    "SampleData", "TensorCore", "Layers", "Models", "Evaluation", "Reporting", "Training",
+    "Harness",
+  ].map(tests),
   swiftLanguageModes: [.v6])

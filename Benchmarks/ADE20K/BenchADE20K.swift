@@ -5,6 +5,6 @@ import Harness
 @main
 struct BenchADE20K {
   static func main() {
-    SegmentationCommands.run(Array(CommandLine.arguments.dropFirst()))
+    SegmentationCommands.run(Array(Swift.CommandLine.arguments.dropFirst()))
   }
 }

@@ -5,6 +5,6 @@ import Harness
 @main
 struct BenchCoco {
   static func main() {
-    CocoCommands.run(Array(CommandLine.arguments.dropFirst()))
+    CocoCommands.run(Array(Swift.CommandLine.arguments.dropFirst()))
   }
 }

@@ -5,6 +5,6 @@ import Harness
 @main
 struct BenchData {
   static func main() {
-    DataCommands.run(Array(CommandLine.arguments.dropFirst()))
+    DataCommands.run(Array(Swift.CommandLine.arguments.dropFirst()))
   }
 }

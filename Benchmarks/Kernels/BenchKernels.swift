@@ -1,5 +1,8 @@
 import Foundation
+import Layers
 import Models
+import TensorCore
+import Threads
 
 /// Measures the engine: matrix products, dense operations, Swin-T inference and training, and the
 /// networks of detection and segmentation.
@@ -12,7 +15,7 @@ struct BenchKernels {
       FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
       exit(70)
     }
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
     let parts = [
       "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "all",

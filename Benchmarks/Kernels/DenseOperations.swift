@@ -1,5 +1,7 @@
 import Foundation
+import Layers
 import Models
+import TensorCore
 
 /// Measures the operations of detection and segmentation heads, forward and backward.
 ///

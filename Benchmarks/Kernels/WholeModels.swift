@@ -1,4 +1,8 @@
+import Geometry
+import Layers
 import Models
+import TensorCore
+import VisionData
 
 /// Measures Mask R-CNN and UPerNet with Swin-T as a user runs them: an image, and a training step.
 ///

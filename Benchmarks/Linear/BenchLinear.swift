@@ -1,3 +1,4 @@
+import CommandLine
 import Foundation
 import Harness
 
@@ -5,7 +6,7 @@ import Harness
 @main
 struct BenchLinear {
   static func main() {
-    let arguments = LinearBenchmark.resolved(Array(CommandLine.arguments.dropFirst()))
+    let arguments = LinearBenchmark.resolved(Array(Swift.CommandLine.arguments.dropFirst()))
     Command.run(LinearOptions.self, arguments: arguments) { try LinearBenchmark.run($0) }
   }
 }

@@ -1,3 +1,4 @@
+import CommandLine
 import Foundation
 import Harness
 
@@ -5,7 +6,7 @@ import Harness
 @main
 struct BenchPretrain {
   static func main() {
-    let arguments = PretrainingCommand.resolved(Array(CommandLine.arguments.dropFirst()))
+    let arguments = PretrainingCommand.resolved(Array(Swift.CommandLine.arguments.dropFirst()))
     Command.run(PretrainingOptions.self, arguments: arguments) { try PretrainingCommand.run($0) }
   }
 }

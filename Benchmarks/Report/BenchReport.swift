@@ -5,6 +5,6 @@ import Harness
 @main
 struct BenchReport {
   static func main() {
-    ReportCommands.run(Array(CommandLine.arguments.dropFirst()))
+    ReportCommands.run(Array(Swift.CommandLine.arguments.dropFirst()))
   }
 }

@@ -2,7 +2,7 @@
 // they must be inlined into kernels, which the compiler does across modules (`@inlinable`) but,
 // without whole-module optimisation, not across files.
 
-@_exported import CVector
+import CVector
 
 /// Sixteen single-precision numbers.
 public typealias Float16Lanes = SIMD16<Float>

@@ -1,5 +1,7 @@
+import CocoFormat
 import CounterRandom
 import Evaluation
+import FileSupport
 import Foundation
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import CounterRandom
 import Evaluation
 import Foundation
+import SampleData
 import TestSupport
 import Testing
 

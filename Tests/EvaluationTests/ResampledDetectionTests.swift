@@ -1,3 +1,4 @@
+import CocoFormat
 import CounterRandom
 import Evaluation
 import Foundation

@@ -1,5 +1,7 @@
+import CounterRandom
 import Foundation
 import Models
+import SampleData
 import TestSupport
 import Testing
 

@@ -1,7 +1,14 @@
+import CocoFormat
+import FileSupport
 import Foundation
+import Layers
 import Models
+import SampleData
+import TensorCore
 import TestSupport
 import Testing
+import Training
+import VisionData
 
 @testable import Harness
 

@@ -1,8 +1,11 @@
+import FileSupport
 import Foundation
 import Harness
 import Models
+import SampleData
 import TestSupport
 import Testing
+import VisionData
 
 /// Runs the program as a child process, as a user would.
 @Suite("bench-linear", .serialized)

@@ -1,7 +1,13 @@
+import CommandLine
+import CounterRandom
 import Foundation
+import Layers
 import Models
+import SampleData
+import TensorCore
 import TestSupport
 import Testing
+import VisionData
 
 @testable import Harness
 

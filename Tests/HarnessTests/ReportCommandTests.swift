@@ -1,5 +1,8 @@
+import FileSupport
 import Foundation
 import Harness
+import Models
+import Reporting
 import TestSupport
 import Testing
 

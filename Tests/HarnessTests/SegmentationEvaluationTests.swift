@@ -1,4 +1,7 @@
+import Evaluation
+import FileSupport
 import Foundation
+import Reporting
 import TestSupport
 import Testing
 import VisionData

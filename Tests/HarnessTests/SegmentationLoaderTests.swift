@@ -1,5 +1,7 @@
 import CounterRandom
+import FileSupport
 import Foundation
+import TensorCore
 import TestSupport
 import Testing
 import VisionData
@@ -44,7 +46,7 @@ struct SegmentationLoaderTests {
   func batches() throws {
     let directory = try TemporaryDirectory()
     let folder = try makeSet(in: directory)
-    let transform = SegmentationTraining(cropSize: 24)
+    let transform = SegmentationAugmentation(cropSize: 24)
     let sampler = IterationSampler(imageCount: 5, batchSize: 3, seed: 8)
     func load(_ range: Range<Int>, threads: Int) throws -> [SegmentationLoader.Batch] {
       let loader = SegmentationLoader(
@@ -87,7 +89,7 @@ struct SegmentationLoaderTests {
     try AtomicFile.write(
       try ImageFile.png(wrong), to: directory.file("annotations/training/2.png"))
     let loader = SegmentationLoader(
-      folder: folder, encoding: encoding, transform: SegmentationTraining(cropSize: 24),
+      folder: folder, encoding: encoding, transform: SegmentationAugmentation(cropSize: 24),
       sampler: IterationSampler(imageCount: 5, batchSize: 5, seed: 1), iterations: 0..<3)
     do {
       _ = try loader.next()

@@ -1,4 +1,6 @@
+import Layers
 import Models
+import TensorCore
 import TestSupport
 import Testing
 import VisionData

@@ -1,5 +1,6 @@
 import Foundation
 import Layers
+import TensorCore
 import TestSupport
 import Testing
 

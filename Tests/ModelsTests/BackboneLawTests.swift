@@ -1,3 +1,5 @@
+import Layers
+import TensorCore
 import TestSupport
 import Testing
 

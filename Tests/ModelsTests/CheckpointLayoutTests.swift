@@ -1,5 +1,7 @@
 import Foundation
+import Layers
 import Models
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,6 +1,10 @@
+import CounterRandom
 import Foundation
+import Geometry
+import TensorCore
 import TestSupport
 import Testing
+import VisionData
 
 @testable import Models
 

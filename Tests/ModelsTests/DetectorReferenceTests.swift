@@ -1,6 +1,10 @@
 import Foundation
+import Geometry
+import Layers
+import TensorCore
 import TestSupport
 import Testing
+import VisionData
 
 @testable import Models
 

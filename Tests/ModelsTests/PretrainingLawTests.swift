@@ -1,4 +1,7 @@
+import Evaluation
 import Foundation
+import Layers
+import TensorCore
 import TestSupport
 import Testing
 

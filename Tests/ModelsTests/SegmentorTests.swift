@@ -1,6 +1,9 @@
 import Foundation
+import Layers
+import TensorCore
 import TestSupport
 import Testing
+import Threads
 
 @testable import Models
 

@@ -1,4 +1,6 @@
 import Foundation
+import Layers
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 """Masks and evaluations from pycocotools and tidecv.
 
 Made with: pycocotools 2.0.11, tidecv 1.0.1, numpy 2.4.6. Run from this folder; writes
-../Fixtures/Masks/masks.json and the folder ../Fixtures/Evaluation/coco.
+../Fixtures/Geometry/masks.json and the folder ../Fixtures/Evaluation/coco.
 """
 import contextlib
 import copy

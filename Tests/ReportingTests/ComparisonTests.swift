@@ -1,4 +1,7 @@
+import Evaluation
+import FileSupport
 import Foundation
+import Models
 import Reporting
 import TestSupport
 import Testing

@@ -1,5 +1,8 @@
+import CocoFormat
 import Evaluation
+import FileSupport
 import Foundation
+import Models
 import Reporting
 import TestSupport
 import Testing

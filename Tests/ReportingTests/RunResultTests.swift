@@ -1,4 +1,6 @@
+import FileSupport
 import Foundation
+import Models
 import Reporting
 import TestSupport
 import Testing

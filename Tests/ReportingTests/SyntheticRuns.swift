@@ -1,3 +1,5 @@
+import Evaluation
+import FileSupport
 import Foundation
 import Reporting
 import TestSupport

@@ -1,4 +1,8 @@
+import Evaluation
+import FileSupport
 import Foundation
+import Layers
+import Models
 import Reporting
 import Testing
 

@@ -2,6 +2,7 @@ import Synchronization
 import TensorCore
 import TestSupport
 import Testing
+import Threads
 
 @Suite("Threads", .serialized, .timeLimit(.minutes(1)))
 struct ThreadTests {

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import Threads
 
 private let threadCountLock = NSLock()
 

@@ -1,4 +1,5 @@
 import CounterRandom
+import FileSupport
 import Foundation
 import TestSupport
 import Testing

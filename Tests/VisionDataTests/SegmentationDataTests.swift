@@ -1,4 +1,6 @@
+import FileSupport
 import Foundation
+import SampleData
 import TestSupport
 import Testing
 import VisionData

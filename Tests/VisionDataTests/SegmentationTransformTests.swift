@@ -1,4 +1,5 @@
 import CounterRandom
+import FileSupport
 import Foundation
 import TestSupport
 import Testing
@@ -138,7 +139,7 @@ struct SegmentationTransformTests {
 
   @Test("The whole training pipeline equals the reference for the same draws")
   func training() throws {
-    let transform = SegmentationTraining(cropSize: 96)
+    let transform = SegmentationAugmentation(cropSize: 96)
     let (image, labels) = (picture(150, 110), regions("train", 150, 110, 4))
     for (index, hashes) in try Expected.load().training.enumerated() {
       var stream = RandomStream(seed: 9, purpose: .augmentation, epoch: 2, sample: index)
@@ -214,7 +215,7 @@ struct SegmentationTransformTests {
 
   @Test("The same seed, epoch and sample give the same sample; another gives another")
   func determinism() {
-    let transform = SegmentationTraining(cropSize: 32)
+    let transform = SegmentationAugmentation(cropSize: 32)
     let (image, labels) = (picture(60, 44), regions("train", 60, 44, 4))
     func sample(_ seed: UInt64, _ epoch: Int, _ index: Int) -> SegmentationSample {
       var stream = RandomStream(seed: seed, purpose: .augmentation, epoch: epoch, sample: index)

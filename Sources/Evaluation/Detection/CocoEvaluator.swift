@@ -1,6 +1,6 @@
+import CocoFormat
 import Synchronization
 import Threads
-import VisionData
 
 /// COCO's evaluation of detections: matching once, then any number of scores.
 ///

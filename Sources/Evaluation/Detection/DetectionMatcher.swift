@@ -1,4 +1,5 @@
-import VisionData
+import CocoFormat
+import Geometry
 
 // The inner loops of matching live here together with what they call: without optimisation across
 // files nothing would be inlined.

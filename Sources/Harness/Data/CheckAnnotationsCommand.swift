@@ -1,3 +1,6 @@
+import CocoFormat
+import CommandLine
+import FileSupport
 import Foundation
 import Reporting
 import VisionData

@@ -1,5 +1,11 @@
+import CommandLine
+import CounterRandom
+import FileSupport
 import Foundation
 import Models
+import SampleData
+import Threads
+import VisionData
 
 /// The commands of `bench-data`.
 public enum DataCommands {

@@ -1,5 +1,11 @@
+import Reporting
+import CommandLine
+import Evaluation
+import FileSupport
 import Foundation
 import Models
+import TensorCore
+import VisionData
 
 /// Compares the order of a data set's class folders with that of a checkpoint's own classifier.
 ///

@@ -1,4 +1,7 @@
+import CommandLine
+import FileSupport
 import Foundation
+import SampleData
 import VisionData
 
 /// The settings of `bench-data make-annotations`.

@@ -1,3 +1,5 @@
+import CocoFormat
+import FileSupport
 import Foundation
 import Reporting
 import VisionData

@@ -1,6 +1,16 @@
+import CocoFormat
+import CommandLine
 import Evaluation
+import FileSupport
 import Foundation
+import Layers
 import Models
+import Reporting
+import SampleData
+import TensorCore
+import Threads
+import Training
+import VisionData
 
 /// Fine-tunes detectors on backbones, or takes finished ones, and compares their boxes and masks.
 public struct DetectionBenchmark {
@@ -26,6 +36,7 @@ public struct DetectionBenchmark {
   public static func run(_ parsed: ParsedOptions<DetectionOptions>) throws -> ExitCode {
     let options = parsed.options
     try options.validate()
+    try Engine.check()
     if options.isDryRun {
       let settings = options.resolvedRecipe().settings.sorted { $0.key < $1.key }
       Console.output(

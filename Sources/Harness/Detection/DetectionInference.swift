@@ -1,6 +1,11 @@
+import CocoFormat
+import CommandLine
+import FileSupport
 import Foundation
-import Masks
+import Geometry
 import Models
+import Training
+import VisionData
 
 /// Runs a detector over images and keeps every image's detections as they come.
 ///

@@ -1,5 +1,8 @@
+import CounterRandom
 import Foundation
 import Models
+import Threads
+import VisionData
 
 /// Decodes and augments the images of a detector's training batches, a few batches ahead.
 ///

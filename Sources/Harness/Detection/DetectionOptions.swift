@@ -1,4 +1,6 @@
+import CommandLine
 import Models
+import VisionData
 
 /// The settings of `bench-coco`'s main job, each declared once.
 public struct DetectionOptions: CommandOptions {

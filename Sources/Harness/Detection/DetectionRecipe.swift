@@ -1,4 +1,6 @@
+import Layers
 import Models
+import VisionData
 
 /// How a detector is trained and tested: network, schedule, optimiser, sizes.
 ///

@@ -1,4 +1,7 @@
 import Evaluation
+import Models
+import Reporting
+import VisionData
 
 /// The comparison of detectors: their scores, and how far each two differ.
 struct DetectionTables {

@@ -1,5 +1,11 @@
+import CocoFormat
+import CommandLine
 import Foundation
+import Layers
 import Models
+import TensorCore
+import Training
+import VisionData
 
 /// Trains a detector; a killed run goes on where its state was last saved, to the same bits.
 ///

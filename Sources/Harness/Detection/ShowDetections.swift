@@ -1,5 +1,11 @@
+import CocoFormat
+import CommandLine
+import FileSupport
 import Foundation
+import Geometry
 import Models
+import SampleData
+import VisionData
 
 /// The settings of `bench-coco show`.
 struct ShowDetectionsOptions: CommandOptions {

@@ -1,5 +1,9 @@
+import CommandLine
+import FileSupport
 import Foundation
 import Models
+import TensorCore
+import VisionData
 
 /// The features of the images of a split, with labels: a matrix mapped from a file.
 public struct FeatureMatrix {

@@ -1,5 +1,15 @@
+import CommandLine
+import Evaluation
+import FileSupport
 import Foundation
+import Layers
 import Models
+import Reporting
+import SampleData
+import TensorCore
+import Threads
+import Training
+import VisionData
 
 /// ImageNet-style linear probe and kNN of one or more backbones, from files to a table.
 public struct LinearBenchmark {
@@ -34,6 +44,7 @@ public struct LinearBenchmark {
   public static func run(_ parsed: ParsedOptions<LinearOptions>) throws -> ExitCode {
     let options = parsed.options
     try options.validate()
+    try Engine.check()
     if options.isDryRun {
       Console.output(parsed.summary)
       return .success

@@ -1,5 +1,9 @@
+import Evaluation
+import FileSupport
 import Foundation
+import Layers
 import Models
+import TensorCore
 
 /// One linear classifier in training, with its own learning rate.
 final class LinearHead {

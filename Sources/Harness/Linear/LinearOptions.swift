@@ -1,4 +1,6 @@
+import CommandLine
 import Foundation
+import Layers
 import Models
 
 /// How much of the protocol is run.

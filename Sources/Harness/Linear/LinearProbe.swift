@@ -1,5 +1,12 @@
+import Reporting
+import CommandLine
+import CounterRandom
+import Evaluation
+import FileSupport
 import Foundation
 import Models
+import TensorCore
+import VisionData
 
 /// What one seed of a linear probe found.
 struct LinearOutcome {

@@ -1,5 +1,8 @@
+import CommandLine
 import Foundation
+import Layers
 import Models
+import VisionData
 
 /// Every setting of a linear probe that decides its numbers; the defaults are MoBY's.
 public struct LinearProtocol: Sendable, Equatable {

@@ -1,4 +1,6 @@
 import Foundation
+import Layers
+import Reporting
 
 /// The comparison of linear probes as a table.
 enum LinearTable {

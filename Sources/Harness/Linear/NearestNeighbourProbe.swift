@@ -1,5 +1,8 @@
+import Evaluation
 import Foundation
 import Models
+import TensorCore
+import Threads
 
 /// Classifies every validation image by its nearest training images in feature space.
 ///

@@ -1,5 +1,9 @@
+import Evaluation
+import FileSupport
 import Foundation
+import Layers
 import Models
+import TensorCore
 
 /// A linear probe between two epochs: classifiers, curves, and the best epoch so far.
 struct ProbeState {

@@ -1,5 +1,9 @@
+import CommandLine
+import Evaluation
 import Foundation
 import Models
+import TensorCore
+import VisionData
 
 /// A nearest-neighbour classification with the backbone as it is, to see whether it learns.
 struct EpochProbe {

@@ -1,5 +1,12 @@
+import CommandLine
+import CounterRandom
+import FileSupport
 import Foundation
+import Layers
 import Models
+import TensorCore
+import Threads
+import VisionData
 
 /// What a pretraining run will take, measured before it begins.
 struct Forecast: Sendable {

@@ -1,5 +1,7 @@
+import FileSupport
 import Foundation
 import Models
+import TensorCore
 
 /// What a run's representations are like at one step.
 struct HealthRecord: Sendable, Equatable {

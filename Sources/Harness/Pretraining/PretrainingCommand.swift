@@ -1,5 +1,12 @@
+import CommandLine
+import FileSupport
 import Foundation
 import Models
+import Reporting
+import SampleData
+import TensorCore
+import Threads
+import VisionData
 
 /// `bench-pretrain`, from arguments to a checkpoint.
 public enum PretrainingCommand {
@@ -19,6 +26,7 @@ public enum PretrainingCommand {
   public static func run(_ parsed: ParsedOptions<PretrainingOptions>) throws -> ExitCode {
     let options = parsed.options
     try options.validate()
+    try Engine.check()
     if options.quiet { ProgressReporter.silence() }
     if options.threads > 0 { ThreadPool.shared.threadCount = options.threads }
     let (data, name) = try dataSet(options)

@@ -1,5 +1,8 @@
+import FileSupport
 import Foundation
 import Models
+import Reporting
+import Training
 
 /// The curves of a pretraining run: lines in `events.jsonl`, and their summary.
 final class PretrainingCurves {

@@ -1,5 +1,7 @@
+import CommandLine
 import Foundation
 import Models
+import VisionData
 
 /// Everything that decides the weights of a pretraining run, but for the images.
 public struct PretrainingPlan: Sendable, Equatable {

@@ -1,5 +1,13 @@
+import CommandLine
+import CounterRandom
+import FileSupport
 import Foundation
 import Models
+import Reporting
+import TensorCore
+import Threads
+import Training
+import VisionData
 
 /// Pretrains one backbone, from a plan to a checkpoint, and goes on where it was stopped.
 ///

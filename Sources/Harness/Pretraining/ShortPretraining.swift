@@ -1,5 +1,8 @@
+import FileSupport
 import Foundation
+import Layers
 import Models
+import VisionData
 
 /// How a comparison's own backbones are made.
 public enum BackboneMethod: String, CaseIterable, Sendable {

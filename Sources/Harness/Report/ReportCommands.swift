@@ -1,3 +1,5 @@
+import CommandLine
+import FileSupport
 import Foundation
 import Reporting
 

@@ -1,3 +1,4 @@
+import CommandLine
 import Reporting
 
 /// A form that a report is written in.

@@ -1,4 +1,6 @@
+import CommandLine
 import Evaluation
+import FileSupport
 import VisionData
 
 /// How prediction files store classes.

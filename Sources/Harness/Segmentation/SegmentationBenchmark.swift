@@ -1,10 +1,19 @@
+import CommandLine
 import Evaluation
+import FileSupport
 import Foundation
+import Layers
 import Models
+import Reporting
+import SampleData
+import TensorCore
+import Threads
+import Training
+import VisionData
 
 /// Fine-tunes segmentors on backbones, or takes finished ones, and compares them.
 public struct SegmentationBenchmark {
-  private let options: SegmentationBenchmarkOptions
+  private let options: SegmentationOptions
   private let recipe: SegmentationRecipe
   private let data: SegmentationData
   private let testFolder: SegmentationFolder
@@ -23,9 +32,10 @@ public struct SegmentationBenchmark {
   ///
   /// - Returns: The program's status.
   /// - Throws: One sentence about what was wrong with settings, data or checkpoints.
-  public static func run(_ parsed: ParsedOptions<SegmentationBenchmarkOptions>) throws -> ExitCode {
+  public static func run(_ parsed: ParsedOptions<SegmentationOptions>) throws -> ExitCode {
     let options = parsed.options
     try options.validate()
+    try Engine.check()
     if options.isDryRun {
       let settings = options.resolvedRecipe().settings.sorted { $0.key < $1.key }
       Console.output(
@@ -44,7 +54,7 @@ public struct SegmentationBenchmark {
     return .success
   }
 
-  private init(_ options: SegmentationBenchmarkOptions) throws {
+  private init(_ options: SegmentationOptions) throws {
     self.options = options
     recipe = options.resolvedRecipe()
     let root: String

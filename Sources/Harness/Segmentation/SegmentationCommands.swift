@@ -1,7 +1,10 @@
+import CommandLine
 import Evaluation
+import FileSupport
 import Foundation
 import Models
 import Reporting
+import Threads
 import VisionData
 
 /// The commands of `bench-ade20k`.
@@ -9,7 +12,7 @@ public enum SegmentationCommands {
   /// Runs the command that the first argument names; without one, the benchmark itself.
   public static func run(_ arguments: [String]) -> Never {
     if arguments.first?.hasPrefix("-") ?? true {
-      Command.run(SegmentationBenchmarkOptions.self, arguments: arguments) {
+      Command.run(SegmentationOptions.self, arguments: arguments) {
         try SegmentationBenchmark.run($0)
       }
     }
@@ -18,7 +21,7 @@ public enum SegmentationCommands {
       commands: [
         Subcommand("run", "Fine-tune UPerNet on backbones and score it; the default.") {
           arguments in
-          Command.run(SegmentationBenchmarkOptions.self, arguments: arguments) {
+          Command.run(SegmentationOptions.self, arguments: arguments) {
             try SegmentationBenchmark.run($0)
           }
         },

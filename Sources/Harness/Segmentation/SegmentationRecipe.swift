@@ -1,3 +1,5 @@
+import CommandLine
+import Layers
 import Models
 import VisionData
 
@@ -67,8 +69,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// How training images are seen.
-  var training: SegmentationTraining {
-    var transform = SegmentationTraining(cropSize: cropSize)
+  var training: SegmentationAugmentation {
+    var transform = SegmentationAugmentation(cropSize: cropSize)
     if !augments {
       transform.ratioRange = 1...1.0001
       transform.flipProbability = 0

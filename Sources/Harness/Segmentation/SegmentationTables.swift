@@ -1,5 +1,7 @@
 import Evaluation
+import FileSupport
 import Reporting
+import VisionData
 
 /// Scores of prediction folders as tables and as a document.
 struct SegmentationTables {

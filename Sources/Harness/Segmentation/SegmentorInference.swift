@@ -1,6 +1,10 @@
+import CommandLine
 import Evaluation
 import Foundation
 import Models
+import TensorCore
+import Training
+import VisionData
 
 /// How test images are shown to a segmentor.
 public enum SegmentationMode: String, OptionChoice, Sendable {

@@ -1,5 +1,11 @@
+import CommandLine
+import FileSupport
 import Foundation
+import Layers
 import Models
+import TensorCore
+import Training
+import VisionData
 
 /// Trains a segmentor; a killed run goes on where its state was last saved, to the same bits.
 struct SegmentorTraining {

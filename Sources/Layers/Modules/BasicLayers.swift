@@ -1,3 +1,5 @@
+import TensorCore
+
 /// An affine map of the last axis, y = x Wᵀ + b.
 ///
 /// - in: `[..., I]`; out: `[..., O]`

@@ -1,4 +1,5 @@
 import CounterRandom
+import TensorCore
 
 /// How the first values of a parameter are drawn.
 ///

@@ -1,4 +1,4 @@
-@_exported import TensorCore
+import TensorCore
 
 /// A part of a network that owns parameters under the official key names.
 ///

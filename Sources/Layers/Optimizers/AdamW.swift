@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 
 /// Adam with decoupled weight decay.
 ///

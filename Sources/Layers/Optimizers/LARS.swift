@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Layer-wise adaptive rate scaling with momentum, in BYOL's form.
 ///
 ///     g ← g + wd·p;  g ← g · η·‖p‖/‖g‖ (adapted parameters; 1 if a norm is 0)

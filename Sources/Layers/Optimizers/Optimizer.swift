@@ -1,3 +1,5 @@
+import TensorCore
+
 /// A parameter under optimisation, with the settings that may differ from its neighbours'.
 public struct OptimizedParameter {
   /// The parameter's key.

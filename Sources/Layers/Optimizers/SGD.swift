@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Stochastic gradient descent with momentum, as PyTorch orders it.
 ///
 ///     g ← g + wd·p;  v ← μ·v + g (v ← g at the first step);  p ← p − lr·(g + μ·v)   (Nesterov)

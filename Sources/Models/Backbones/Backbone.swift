@@ -1,5 +1,6 @@
-@_exported import CounterRandom
-@_exported import Layers
+import CounterRandom
+import Layers
+import TensorCore
 
 /// A network that turns images into feature vectors.
 public protocol Backbone: Module {

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// A 3x3 convolution over a channel-last map, padded by one, with a bias or without.
 ///
 /// State keys: `weight [O, I, 3, 3]`, `bias [O]`.

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// Which of the two published behaviours a Swin Transformer follows.
 public enum SwinForm: Sendable {
   /// As for classification: maps no larger than a window are not shifted.

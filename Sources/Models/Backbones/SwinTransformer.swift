@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// A Swin Transformer: windows that shift from block to block, maps that halve from stage to stage.
 ///
 /// Shapes: `B` images, stage `i` has `C·2ⁱ` channels at stride `4·2ⁱ`.

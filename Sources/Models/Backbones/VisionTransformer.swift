@@ -1,4 +1,6 @@
 import Foundation
+import Layers
+import TensorCore
 
 /// The numbers that define a plain vision transformer.
 public struct VisionTransformerConfiguration: Sendable, Hashable {

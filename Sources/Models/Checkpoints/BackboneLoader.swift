@@ -1,4 +1,6 @@
 import Foundation
+import Layers
+import TensorCore
 
 /// A backbone with weights from a file, and the account of how they got there.
 public struct LoadedBackbone {

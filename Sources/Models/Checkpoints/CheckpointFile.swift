@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// A checkpoint file: every tensor in it by group and key, nothing executed.

@@ -1,3 +1,6 @@
+import Foundation
+import TensorCore
+
 /// The published ways of naming a backbone's weights.
 public enum CheckpointLayout: String, Sendable, CaseIterable {
   case official = "official"

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 extension SwinTransformer {
   /// Takes over the weights of a backbone for classification; the output norms stay as they are.
   ///

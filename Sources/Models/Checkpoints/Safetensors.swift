@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// Reads and writes safetensors files: a JSON header, then raw numbers.

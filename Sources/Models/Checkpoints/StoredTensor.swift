@@ -1,4 +1,4 @@
-@_exported import FileSupport
+import FileSupport
 import Foundation
 
 /// Why a checkpoint could not be read, or does not fit.

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// The tensors of a file that holds a whole network for a task, backbone and heads.
 ///
 /// Backbones in OpenMMLab's own dialect (`backbone.stages.*`) are brought to the Swin authors' keys

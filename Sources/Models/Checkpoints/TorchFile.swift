@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// Reads PyTorch's two file forms through the restricted unpickler.

@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// Writes a state dictionary in PyTorch's zip form, so that `torch.load` opens it.

@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// The table of contents of a zip file, checked before anything is read from it.

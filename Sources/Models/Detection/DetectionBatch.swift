@@ -1,3 +1,7 @@
+import CounterRandom
+import TensorCore
+import VisionData
+
 /// Images ready for a detector, padded on the right and below to one size.
 public struct DetectionBatch {
   /// Height and width in pixels.

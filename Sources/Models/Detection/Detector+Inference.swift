@@ -1,5 +1,7 @@
+import Threads
 import Foundation
-import Masks
+import Geometry
+import TensorCore
 
 /// One found object.
 public struct Detection: Sendable, Equatable {

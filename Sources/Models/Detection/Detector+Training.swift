@@ -1,3 +1,8 @@
+import Geometry
+import TensorCore
+import Threads
+import VisionData
+
 /// The losses of one training step by mmdet's names.
 public struct DetectionLosses {
   /// Name and value, `[1]` each, in mmdet's order.

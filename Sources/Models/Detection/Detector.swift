@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// A two-stage detector with masks: backbone, feature pyramid, region proposals, box and mask heads.
 ///
 /// One stage of heads makes Mask R-CNN; several, each fed with the boxes of the one before, make

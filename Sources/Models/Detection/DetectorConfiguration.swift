@@ -1,4 +1,5 @@
-@_exported import Layers
+import Layers
+import TensorCore
 
 /// The numbers that define a two-stage detector with masks.
 ///

@@ -1,3 +1,6 @@
+import FileSupport
+import Layers
+
 /// A detector with weights from a file, and the account of how they got there.
 public struct LoadedDetector {
   /// The detector.

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// A feature pyramid: every stage of a backbone at one channel count, enriched from above.
 ///
 /// 1x1 convolutions bring the stages to `C` channels; from the top each map is added, enlarged to

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Reads regions of fixed size from the pyramid level that suits each.
 ///
 /// Regions are cut out by aligned bilinear pooling with as many samples a cell as it has pixels.

@@ -1,3 +1,8 @@
+import CounterRandom
+import Geometry
+import TensorCore
+import VisionData
+
 /// The regions of one image that a box head is trained on: positives first, then negatives.
 ///
 /// The objects' own boxes are put before the proposals as sure positives.

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// BYOL: each view predicts the other's target projection; no negatives.
 ///
 ///     loss = mean over images of Σ over both directions of ‖q̂ − k̂‖² = 2 − 2·cos(q, k)

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// DINO: the student matches the teacher's centred and sharpened output over prototypes.
 ///
 /// The teacher sees the two global views, the student all of them. With T, S outputs of teacher

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// The keys of earlier batches, oldest overwritten first.
 ///
 /// Rows are keys of unit length, `[M, D]`; published files store the transpose.

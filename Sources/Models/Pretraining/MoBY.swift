@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// MoBY: MoCo v2's queues and contrastive loss with BYOL's asymmetric encoders.
 ///
 /// One step: both views through the online encoder, projector and predictor; the target moves

@@ -1,3 +1,7 @@
+import CounterRandom
+import Layers
+import TensorCore
+
 /// MoCo v2: one query, one key, and a long queue of earlier keys.
 ///
 /// One step: view 1 through the online encoder and projector; the target moves; view 2 through

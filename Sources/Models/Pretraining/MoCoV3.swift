@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// MoCo v3: the negatives are the keys of the other images in the batch.
 ///
 ///     loss = 2τ·(CE(q₁·K₂ᵀ/τ, own position) + CE(q₂·K₁ᵀ/τ, own position))

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// The views of one step's images, and what they should be when that is known.
 public struct PretrainingBatch {
   /// One tensor a view, `[N, 3, S, S]`; views may differ in size.

@@ -1,3 +1,5 @@
+import Layers
+
 /// The ways of making a backbone.
 public enum PretrainingMethodName: String, Sendable, CaseIterable {
   case moby

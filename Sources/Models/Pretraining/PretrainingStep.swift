@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// One method under its recipe: from views to updated weights.
 ///
 /// Everything that changes from step to step is here, in the method, or in the optimiser, and all

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// A projector or predictor: hidden layers of Linear – BatchNorm – ReLU, then a Linear.
 ///
 /// - in: `[N, D]`; out: `[N, outputs]`

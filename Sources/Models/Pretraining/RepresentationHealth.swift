@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 
 /// How well a set of vectors uses the space it lives in.
 public enum RepresentationHealth {

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// The two networks of a momentum method: one that gradients train, and its moving average.
 ///
 /// The online network is encoder, projector and perhaps predictor; the target has an encoder and

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// Supervised training: a linear classifier over the backbone's features.
 ///
 ///     loss = mean over images of −Σ t·log softmax(W·f + b)

@@ -1,4 +1,6 @@
+import Threads
 import Foundation
+import TensorCore
 
 /// One pass's logits on their way to the original image's pixels.
 ///

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// A convolution without bias, batch normalisation and a rectifier.
 ///
 /// - in: `[B, H, W, I]`; out: `[B, H, W, O]`; 3x3 kernels are padded by one

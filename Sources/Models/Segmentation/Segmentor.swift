@@ -1,3 +1,7 @@
+import CounterRandom
+import Layers
+import TensorCore
+
 /// A semantic segmentor: backbone, UPerNet's decode head, and an auxiliary head for training.
 ///
 /// Shapes: images `[B, 3, H, W]`; logits `[B, ⌈H/4⌉, ⌈W/4⌉, K]`.

@@ -1,3 +1,6 @@
+import FileSupport
+import Layers
+
 /// A segmentor with weights from a file, and the account of how they got there.
 public struct LoadedSegmentor {
   /// The segmentor, in evaluation mode.

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// UPerNet's decode head: a pyramid of pooled maps over the last stage, a feature pyramid over all
 /// stages, and a classifier of their union.
 ///

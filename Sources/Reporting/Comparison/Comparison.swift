@@ -1,3 +1,5 @@
+import Evaluation
+
 /// One number of one row.
 public struct ComparisonCell: Sendable {
   /// What `bench-report explain` takes: `linear/moby/top1`.

@@ -1,3 +1,5 @@
+import Evaluation
+import FileSupport
 import Foundation
 
 /// Makes a comparison of stored runs: what belongs in one table, against what it is tested, and how.

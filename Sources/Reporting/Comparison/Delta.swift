@@ -1,3 +1,5 @@
+import Evaluation
+
 /// What a test says of a difference, in one word.
 public enum Verdict: String, Sendable {
   case better, worse, tie

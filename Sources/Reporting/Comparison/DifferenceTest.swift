@@ -1,3 +1,5 @@
+import Evaluation
+import FileSupport
 import Foundation
 
 /// Tests one number of two rows against each other.

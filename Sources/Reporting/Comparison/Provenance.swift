@@ -1,3 +1,5 @@
+import Evaluation
+
 /// Where a number comes from.
 public struct Provenance: Sendable, Equatable {
   /// A fact: its name and what it is.

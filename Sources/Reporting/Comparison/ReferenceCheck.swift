@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// Numbers that runs are expected to give, with the room that is left for other machines.

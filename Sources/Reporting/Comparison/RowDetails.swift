@@ -1,3 +1,5 @@
+import Evaluation
+import FileSupport
 import Foundation
 
 /// Classes, mistakes and images of a row.

@@ -1,3 +1,6 @@
+import Evaluation
+import FileSupport
+
 /// Two runs side by side: first what was done differently, then the numbers.
 public struct RunComparison: Sendable {
   private let first: StoredRun, second: StoredRun

@@ -1,3 +1,5 @@
+import Evaluation
+import FileSupport
 import Foundation
 
 /// Right or wrong of every image, one list a seed.

@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// A finished run on disk: its result and what is known of how it came about.

@@ -1,3 +1,5 @@
+import Evaluation
+
 extension Comparison {
   /// Every number on a line of its own: measured ones with their tests, then published ones.
   ///

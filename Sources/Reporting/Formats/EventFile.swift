@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// Curves in the form that TensorBoard reads: TFRecord frames of `Event` messages.

@@ -1,3 +1,6 @@
+import Evaluation
+import FileSupport
+
 extension Comparison {
   /// Raised when the form changes.
   public static let schemaVersion = 1

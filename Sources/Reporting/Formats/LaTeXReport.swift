@@ -1,3 +1,5 @@
+import Evaluation
+
 extension Comparison {
   /// The tables for a paper, with the rules of the booktabs package; `\input` takes the file.
   public var latex: String {

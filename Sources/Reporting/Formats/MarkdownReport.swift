@@ -1,3 +1,5 @@
+import Evaluation
+
 extension Comparison {
   /// The report as Markdown.
   public var markdown: String { markdown(showsPublished: true) }

@@ -1,3 +1,5 @@
+import Evaluation
+
 /// The tables of a section as every written format shows them.
 struct SectionTables {
   let section: ComparisonSection

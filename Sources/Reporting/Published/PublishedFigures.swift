@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// One number that others published.

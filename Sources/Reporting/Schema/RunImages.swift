@@ -1,3 +1,5 @@
+import FileSupport
+
 /// Where the images of a run lie, so that a report can show them: `images.json`.
 ///
 /// The images themselves stay where they are; a report made elsewhere names them only.

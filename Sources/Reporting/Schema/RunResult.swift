@@ -1,3 +1,5 @@
+import Evaluation
+import FileSupport
 import Foundation
 
 /// A measured number with what is needed to trust it.

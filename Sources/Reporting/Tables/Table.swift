@@ -1,5 +1,5 @@
-@_exported import Evaluation
-@_exported import FileSupport
+import Evaluation
+import FileSupport
 
 /// A table of results that renders as Markdown, CSV and JSON.
 public struct Table: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import CVector
 import VectorMath
 
 extension Kernels {

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Threads
 
 /// Matrix products on OpenBLAS, loaded once with the right kernels for this processor.
 public enum BLAS {

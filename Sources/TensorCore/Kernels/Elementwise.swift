@@ -1,3 +1,4 @@
+import CVector
 import VectorMath
 
 /// Loops over rows of numbers, on the calling thread. Lengths need not be multiples of sixteen.

@@ -1,3 +1,5 @@
+import Threads
+
 /// How a fused operation cuts its rows into panels that stay in the cache of one core.
 ///
 /// The cut depends on the shape alone, never on the number of threads. A matrix product packs its

@@ -1,3 +1,5 @@
+import Threads
+
 /// Loops over the rows of a matrix in blocks whose size depends on the shape alone, so that the
 /// order of every sum is the same for every thread count.
 enum RowBlocks {

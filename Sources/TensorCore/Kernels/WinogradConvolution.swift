@@ -1,3 +1,5 @@
+import CVector
+import Threads
 import VectorMath
 
 /// A 3x3 convolution by Winograd's F(4x4, 3x3): 36 products where the taps need 144.

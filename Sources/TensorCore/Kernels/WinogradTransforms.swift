@@ -1,3 +1,4 @@
+import CVector
 import VectorMath
 
 // The one-dimensional transforms of F(4, 3): four outputs of a filter of three taps from six

@@ -1,3 +1,4 @@
+import CVector
 import VectorMath
 
 /// The Gaussian error linear unit x·Φ(x), with the exact error function.

@@ -1,3 +1,5 @@
+import Threads
+
 extension AttentionJob {
   /// The gradients of x and of `weights.tensors`, in that order.
   ///

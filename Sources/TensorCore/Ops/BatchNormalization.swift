@@ -1,3 +1,4 @@
+import CVector
 import VectorMath
 
 /// The running mean and variance of a batch normalisation.

@@ -1,3 +1,5 @@
+import Threads
+
 /// Cuts images into square patches and maps each to a token: a convolution whose kernel size and
 /// stride are the patch size.
 ///

@@ -1,3 +1,4 @@
+import CVector
 import VectorMath
 
 /// Keeps the best-scored box of every crowd: greedy non-maximum suppression.

@@ -1,3 +1,5 @@
+import Threads
+
 /// Every `stride`-th row and column, starting with the first: max pooling with a kernel of one.
 ///
 /// - in: `[B, H, W, C]`

@@ -1,3 +1,5 @@
+import CVector
+import Threads
 import VectorMath
 
 /// A box on one image of a batch, in continuous pixels of that image.

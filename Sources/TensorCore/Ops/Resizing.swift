@@ -1,3 +1,5 @@
+import CVector
+import Threads
 import VectorMath
 
 /// Resizes maps by bilinear interpolation, without smoothing when they shrink.

@@ -1,5 +1,5 @@
 import CFormats
-@_exported import FileSupport
+import FileSupport
 
 /// Why an image could not be read.
 public struct ImageError: ReportableError, Equatable {

@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// Looks through an ADE20K-style data set for what would spoil a run.

@@ -1,3 +1,5 @@
+import FileSupport
+
 /// One image with its label map, as the check looks at it.
 struct SegmentationPair: Sendable {
   let folder: SegmentationFolder

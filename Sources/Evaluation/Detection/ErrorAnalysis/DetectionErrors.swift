@@ -1,5 +1,5 @@
+import CocoFormat
 import Threads
-import VisionData
 
 /// The ways in which a detector errs.
 public enum DetectionErrorKind: String, Sendable, CaseIterable {

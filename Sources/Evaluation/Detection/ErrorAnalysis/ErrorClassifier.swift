@@ -1,4 +1,5 @@
-import VisionData
+import CocoFormat
+import Geometry
 
 /// Finds the kind of error of every detection of one image after another.
 ///

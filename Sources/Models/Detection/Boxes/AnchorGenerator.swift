@@ -1,5 +1,6 @@
 import Foundation
-@_exported import VisionData
+import Geometry
+import VisionData
 
 /// The boxes that a region proposal network starts from: a few shapes at every cell of every map.
 ///

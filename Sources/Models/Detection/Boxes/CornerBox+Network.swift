@@ -1,3 +1,6 @@
+import Geometry
+import TensorCore
+
 // Boxes of the data pipeline where networks compute with them.
 
 extension CornerBox {

@@ -1,3 +1,6 @@
+import Threads
+import Geometry
+
 /// Says for each box which object it is to find, by overlap.
 ///
 /// A box whose best overlap is below `negative` is background; from `positive` on it belongs to

@@ -1,4 +1,6 @@
 import Foundation
+import Geometry
+import TensorCore
 
 /// Turns the outputs of a region proposal network into the boxes that the heads look at.
 ///

@@ -1,4 +1,4 @@
-@_exported import CounterRandom
+import CounterRandom
 
 /// Picks the boxes that a loss is computed on: a limited number of positives, the rest negatives.
 ///

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// Classifies regions and refines their boxes, one refinement a class.
 ///
 /// Shapes: `N` regions, `K` classes.

@@ -1,3 +1,6 @@
+import Layers
+import TensorCore
+
 /// Predicts the pixels of each region's object on a grid of 28 by 28, one map a class.
 ///
 /// Shapes: `N` regions, `K` classes.

@@ -1,3 +1,8 @@
+import Geometry
+import Layers
+import TensorCore
+import VisionData
+
 /// The region proposal network: objectness and box deltas of every anchor, on every level alike.
 ///
 /// Shapes: `A` anchors a cell.

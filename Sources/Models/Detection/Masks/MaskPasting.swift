@@ -1,5 +1,5 @@
 import Foundation
-import Masks
+import Geometry
 
 /// Draws the small grid of a mask head into the image at the place of its box.
 ///

@@ -1,3 +1,6 @@
+import Geometry
+import VisionData
+
 /// What the mask head should say for a region: its object's pixels on a small grid.
 ///
 /// The bitmap is averaged over each cell (aligned region pooling, as many samples as the cell has

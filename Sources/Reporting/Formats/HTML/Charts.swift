@@ -1,3 +1,5 @@
+import Evaluation
+
 /// Drawings as inline SVG, 360 units wide so that their text stays readable on a phone. Colours are
 /// the page's variables and follow its theme.
 enum Charts {

@@ -1,3 +1,6 @@
+import Evaluation
+import FileSupport
+
 extension Comparison {
   /// The report as one file that needs no other: tables that sort, charts, gallery, and behind every
   /// number where it comes from.

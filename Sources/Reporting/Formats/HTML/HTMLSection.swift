@@ -1,3 +1,6 @@
+import Evaluation
+import Foundation
+
 /// One task and data set of the page.
 struct HTMLSection {
   let section: ComparisonSection

@@ -1,3 +1,5 @@
+import FileSupport
+
 /// How the stored values of a label map stand for classes.
 ///
 /// Networks and scores use class indices from 0, with 255 for pixels that do not count.

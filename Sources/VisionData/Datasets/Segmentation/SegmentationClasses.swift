@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// The names and colours of a data set's classes, in the order of their indices.

@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 
 /// One split of an ADE20K-style data set: pictures, and a label map of the same name for each.

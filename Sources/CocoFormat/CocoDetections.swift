@@ -1,0 +1,176 @@
+import FileSupport
+import Geometry
+
+/// The detections of a result file for the images of a ground truth.
+///
+/// As in the reference loader the first record decides what the file is: where it has a box, the
+/// file is one of boxes and the area of every detection is that of its box, also when masks are
+/// evaluated; where it has only a mask, areas and boxes come from the masks.
+///
+/// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/coco.py`, `loadRes`.
+/// Differs from the source: an empty list is a file without detections, no error.
+public struct CocoDetections: Sendable {
+  /// The file.
+  public let path: String
+  /// Detections in the file's order.
+  public let detections: [CocoDetection]
+  /// The masks of the detections, by the same index.
+  public let segmentations: CocoSegmentations
+  /// Whether the file is one of boxes, by its first record.
+  public let areBoxes: Bool
+  /// Whether any detection has a mask.
+  public let haveMasks: Bool
+  /// What is wrong with the file.
+  public let findings: CocoFindings
+  private let members: CocoImageMembers
+
+  /// Reads a file.
+  ///
+  /// - Throws: `FileError` when it cannot be read; `DatasetError` when it is no list of detections,
+  ///   or names images that the ground truth lacks: then it belongs to another split.
+  public init(path: String, groundTruth: CocoAnnotations) throws {
+    let document = JSONDocument(file: try FileBytes(path: path))
+    let (byte, at) = try document.next(from: 0)
+    guard byte == UInt8(ascii: "[") else {
+      throw DatasetError(
+        path: path, problem: "is no JSON list of detections",
+        remedy: "name a result file in COCO's format")
+    }
+    let (parts, end) = try JSONArrayReader.read(document, at: at) {
+      (parser, batch) throws(DatasetError) in
+      try CocoObjectParser.parse(document, .detection, parser, batch)
+    }
+    try document.expectEnd(after: end)
+    try self.init(path: path, parts: parts, groundTruth: groundTruth)
+  }
+
+  /// Takes over detections that are in memory, as if they had been read from a file.
+  ///
+  /// - Parameter name: What stands for the path in messages.
+  /// - Throws: `DatasetError` when one is of an image that the ground truth lacks.
+  public init(
+    _ results: some Sequence<CocoResult>, name: String = "detections", groundTruth: CocoAnnotations
+  ) throws(DatasetError) {
+    var part = CocoObjectPart()
+    for (index, result) in results.enumerated() {
+      if part.firstHasBox == nil { part.firstHasBox = result.box != nil }
+      part.append(result, index: index, path: name)
+    }
+    try self.init(path: name, parts: [part], groundTruth: groundTruth)
+  }
+
+  private init(
+    path: String, parts: [CocoObjectPart], groundTruth: CocoAnnotations
+  ) throws(DatasetError) {
+    self.path = path
+    areBoxes = parts.lazy.compactMap(\.firstHasBox).first ?? true
+    var imagesByID: [Int: Int] = [:]
+    for index in groundTruth.images.indices.reversed() {
+      imagesByID[groundTruth.images[index].id] = index
+    }
+    var categoriesByID: [Int: Int] = [:]
+    for index in groundTruth.categories.indices.reversed() {
+      categoriesByID[groundTruth.categories[index].id] = index
+    }
+    var joiner = CocoObjectJoiner(
+      path: path, images: groundTruth.images, imagesByID: imagesByID,
+      categoriesByID: categoriesByID, findings: CocoFindings())
+    let (entries, masks) = joiner.join(parts, role: .detection)
+    findings = joiner.findings
+    if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })
+    {
+      let count = findings.count(.unknownImage)
+      throw DatasetError(
+        path: path,
+        problem: "holds \(count) detections of images that \(groundTruth.path) lacks; the first: "
+          + unknown.problem,
+        remedy: "use the results of the same split")
+    }
+    let takesBoxArea = areBoxes
+    detections = entries.map { entry in
+      CocoDetection(
+        image: entry.image, category: entry.category, box: entry.raw.box,
+        area: takesBoxArea ? entry.raw.box.area : entry.raw.area, score: entry.raw.score)
+    }
+    segmentations = masks
+    haveMasks = masks.slots.contains { $0.kind != .none }
+    members = CocoImageMembers(detections.map(\.image), imageCount: groundTruth.images.count)
+  }
+
+  /// Indices of the detections of an image, in the file's order.
+  public func indices(ofImage image: Int) -> ArraySlice<Int32> { members[image] }
+}
+
+/// One detection with the ids of its image and category, as a result file holds it.
+public struct CocoResult: Sendable, Equatable {
+  /// The image's and the category's id.
+  public var imageID, categoryID: Int
+  /// The box, for a file of boxes.
+  public var box: CocoBox?
+  /// The mask, for a file of masks.
+  public var segmentation: CocoSegmentation
+  /// How sure the detector is.
+  public var score: Double
+
+  /// Describes a detection.
+  public init(
+    imageID: Int, categoryID: Int, box: CocoBox? = nil, segmentation: CocoSegmentation = .none,
+    score: Double
+  ) {
+    self.imageID = imageID
+    self.categoryID = categoryID
+    self.box = box
+    self.segmentation = segmentation
+    self.score = score
+  }
+}
+
+extension CocoAnnotations {
+  /// The objects as detections of a score: what a perfect detector says.
+  ///
+  /// - Parameter includingCrowds: Whether crowds are detected, too.
+  public func asResults(score: Double = 1, includingCrowds: Bool = false) -> [CocoResult] {
+    annotations.indices.filter { includingCrowds || !annotations[$0].isCrowd }.map { index in
+      let annotation = annotations[index]
+      return CocoResult(
+        imageID: images[annotation.image].id, categoryID: categories[annotation.category].id,
+        box: annotation.box, segmentation: segmentations[index], score: score)
+    }
+  }
+}
+
+extension CocoObjectPart {
+  /// Adds a detection that is in memory; one whose numbers are no numbers is left out.
+  fileprivate mutating func append(_ result: CocoResult, index: Int, path: String) {
+    var raw = CocoRawObject()
+    raw.id = index + 1
+    raw.imageID = result.imageID
+    raw.categoryID = result.categoryID
+    raw.score = result.score
+    let numbers = result.box.map { [$0.x, $0.y, $0.width, $0.height] } ?? []
+    guard result.score.isFinite, numbers.allSatisfy(\.isFinite) else {
+      return findings.add(
+        .notFinite, in: path, "detection \(index + 1) (image \(result.imageID)) is not finite")
+    }
+    if let box = result.box {
+      raw.box = box
+      raw.hasBox = true
+    }
+    if case .runs(let mask, _) = result.segmentation {
+      raw.area = Double(mask.area)
+      if result.box == nil {
+        let bounds = mask.box
+        raw.box = CocoBox(
+          x: Double(bounds.x), y: Double(bounds.y), width: Double(bounds.width),
+          height: Double(bounds.height))
+      }
+    }
+    if result.box == nil, result.segmentation == .none {
+      return findings.add(
+        .malformed, in: path,
+        "detection \(index + 1) (image \(result.imageID)) has neither a box nor a mask")
+    }
+    segmentations.append(result.segmentation)
+    objects.append(raw)
+  }
+}

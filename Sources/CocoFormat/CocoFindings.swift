@@ -1,0 +1,117 @@
+import FileSupport
+
+/// What can be wrong with a record of a COCO file without making the file unreadable.
+public enum CocoRule: String, Sendable, CaseIterable {
+  case malformedImage = "image/malformed"
+  case duplicateImage = "image/duplicate-id"
+  case malformedCategory = "category/malformed"
+  case duplicateCategory = "category/duplicate-id"
+  case malformed = "record/malformed"
+  case duplicateID = "record/duplicate-id"
+  case zeroID = "record/zero-id"
+  case unknownImage = "record/unknown-image"
+  case unknownCategory = "record/unknown-category"
+  case notFinite = "record/not-finite"
+  case missingBox = "record/missing-box"
+  case emptyBox = "record/empty-box"
+  case missingArea = "record/missing-area"
+  case missingCrowd = "record/missing-iscrowd"
+  case malformedMask = "mask/malformed"
+  case badRuns = "mask/bad-runs"
+  case otherSize = "mask/other-size"
+  case shortPolygon = "mask/short-polygon"
+  case oddPolygon = "mask/odd-polygon"
+  case farPolygon = "mask/not-finite"
+  case repeatedVertex = "mask/repeated-vertex"
+
+  /// How bad it is: an error changes numbers or leaves something out.
+  public var severity: FindingSeverity {
+    switch self {
+    case .repeatedVertex: .note
+    case .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon: .warning
+    default: .error
+    }
+  }
+
+  /// What the reader did about it, and what the user can do.
+  var remedy: String {
+    switch self {
+    case .malformedImage, .malformedCategory, .malformed, .notFinite:
+      "it is left out; correct the record"
+    case .duplicateImage, .duplicateCategory: "the first one counts; remove the other"
+    case .duplicateID: "both count; give each an id of its own"
+    case .zeroID: "the reference evaluator takes its match for a miss; number from 1"
+    case .unknownImage, .unknownCategory: "it is left out; add what it names or remove it"
+    case .missingBox: "the bounds of its mask are taken; write the box"
+    case .emptyBox: "it is kept and cannot be matched by a box; correct the box"
+    case .missingArea: "it is computed from the mask, or else the box; write the area"
+    case .missingCrowd: "it is taken for 0; write it"
+    case .malformedMask, .badRuns: "the object is kept without a mask; correct the mask"
+    case .otherSize: "such a mask matches none of the image's size; correct the size"
+    case .shortPolygon, .farPolygon: "the polygon is left out; remove it"
+    case .oddPolygon: "the last number is left out; remove it"
+    case .repeatedVertex: "nothing needs to be done"
+    }
+  }
+}
+
+/// The faults of a COCO file: all are counted, and the first few of each kind described.
+public struct CocoFindings: Sendable, Equatable {
+  /// How many faults of one kind are described.
+  public static let describedPerRule = 20
+
+  /// Described faults in the order in which they were found.
+  public private(set) var described: [DataFinding] = []
+  private var countsByRule: [CocoRule: Int] = [:]
+
+  /// How many faults of a kind there are.
+  public func count(_ rule: CocoRule) -> Int { countsByRule[rule, default: 0] }
+
+  /// Faults of all kinds.
+  public var total: Int { countsByRule.values.reduce(0, +) }
+
+  /// The worst severity found, or nil.
+  public var worst: FindingSeverity? { countsByRule.keys.map(\.severity).max() }
+
+  mutating func add(_ rule: CocoRule, in path: String, _ problem: @autoclosure () -> String) {
+    let count = countsByRule[rule, default: 0]
+    countsByRule[rule] = count + 1
+    guard count < Self.describedPerRule else { return }
+    described.append(
+      DataFinding(
+        path: path, rule: rule.rawValue, severity: rule.severity, problem: problem(),
+        remedy: rule.remedy))
+  }
+
+  mutating func merge(_ other: CocoFindings) {
+    for finding in other.described {
+      guard let rule = CocoRule(rawValue: finding.rule) else { continue }
+      let known = described.count { $0.rule == finding.rule }
+      if known < Self.describedPerRule, count(rule) == known { described.append(finding) }
+      countsByRule[rule, default: 0] += 1
+    }
+    for (rule, count) in other.countsByRule where count > Self.describedPerRule {
+      countsByRule[rule, default: 0] += count - Self.describedPerRule
+    }
+  }
+
+  /// The faults for people, worst kind first: a few of each described, the others counted.
+  public func text(describing limit: Int = 3) -> String {
+    let rules = CocoRule.allCases.filter { count($0) > 0 }.sorted {
+      ($1.severity, $0.rawValue) < ($0.severity, $1.rawValue)
+    }
+    var lines: [String] = []
+    for rule in rules {
+      let shown = described.filter { $0.rule == rule.rawValue }.prefix(limit)
+      for finding in shown {
+        lines.append(
+          "\(finding.severity.rawValue)  \(finding.rule)  \(finding.path): \(finding.problem); "
+            + "\(finding.remedy)")
+      }
+      if count(rule) > shown.count {
+        lines.append("… and \(count(rule) - shown.count) more of \(rule.rawValue)")
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,141 @@
+import FileSupport
+
+extension OptionTable where Options: CommandOptions {
+  /// Resolves a command line: flag before configuration file before preset before default.
+  ///
+  /// - Throws: `UsageError`, or `FileError` for a configuration file that cannot be read.
+  public func parse(_ arguments: [String]) throws -> ParsedOptions<Options> {
+    let flags = try scan(arguments)
+    let path = flags.last { $0.name == "config" }?.value ?? ""
+    let configured = path.isEmpty ? [] : try readConfiguration(path)
+    var options = Options()
+    var origins: [String: SettingOrigin] = [:]
+    let preset = flags.last { $0.name == "preset" } ?? configured.last { $0.name == "preset" }
+    if let preset {
+      try assign(preset, to: &options)
+      let before = rows.map { $0.get(options) }
+      options.apply(preset: preset.value)
+      for (row, old) in zip(rows, before) where row.get(options) != old {
+        origins[row.name] = .preset
+      }
+    }
+    for setting in configured {
+      try assign(setting, to: &options)
+      origins[setting.name] = .configuration
+    }
+    for setting in flags {
+      try assign(setting, to: &options)
+      origins[setting.name] = .flag
+    }
+    if let missing = rows.first(where: { $0.isRequired && origins[$0.name] == nil }) {
+      throw UsageError.missing(
+        missing.isPositional ? "<\(missing.name)>" : "option '--\(missing.name)'")
+    }
+    return ParsedOptions(
+      options: options,
+      settings: rows.map { ($0.name, $0.get(options), origins[$0.name] ?? .standard) })
+  }
+
+  private typealias Assignment = (name: String, value: String)
+
+  private func assign(_ setting: Assignment, to options: inout Options) throws {
+    guard let row = rows.first(where: { $0.name == setting.name }) else { return }
+    guard row.set(&options, setting.value) else {
+      throw UsageError.wrongValue(
+        option: "--" + setting.name, value: setting.value, expected: row.expectation)
+    }
+  }
+
+  private func scan(_ arguments: [String]) throws(UsageError) -> [Assignment] {
+    var result: [Assignment] = []
+    var alone = rows.filter(\.isPositional).map(\.name)[...]
+    var takesOptions = true
+    var at = 0
+    while at < arguments.count {
+      let argument = arguments[at]
+      at += 1
+      if takesOptions, argument == "--" {
+        takesOptions = false
+        continue
+      }
+      guard takesOptions, argument.hasPrefix("--") else {
+        if takesOptions, argument.hasPrefix("-"), argument.count > 1 {
+          throw .unknownOption(argument, nearest: nearest(String(argument.drop { $0 == "-" })))
+        }
+        guard let name = alone.popFirst() else { throw .unexpectedArgument(argument) }
+        result.append((name, argument))
+        continue
+      }
+      let parts = argument.dropFirst(2)
+        .split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = String(parts[0])
+      let attached = parts.count > 1 ? String(parts[1]) : nil
+      if let row = rows.first(where: { $0.name == name && !$0.isPositional }) {
+        if row.placeholder == nil {
+          if let attached { throw .unexpectedValue(option: "--" + name, value: attached) }
+          result.append((name, "true"))
+        } else if let attached {
+          result.append((name, attached))
+        } else if at < arguments.count, !arguments[at].hasPrefix("--") {
+          result.append((name, arguments[at]))
+          at += 1
+        } else {
+          throw .missingValue("--" + name, expected: row.expectation)
+        }
+      } else if name.hasPrefix("no-"),
+        rows.contains(where: { $0.name == name.dropFirst(3) && $0.placeholder == nil })
+      {
+        if let attached { throw .unexpectedValue(option: "--" + name, value: attached) }
+        result.append((String(name.dropFirst(3)), "false"))
+      } else {
+        throw .unknownOption("--" + name, nearest: nearest(name))
+      }
+    }
+    return result
+  }
+
+  private func nearest(_ name: String) -> String? {
+    let known = rows.filter { !$0.isPositional }.map(\.name) + ["help", "version"]
+    return nearestName(to: name, among: known).map { "--" + $0 }
+  }
+
+  private func readConfiguration(_ path: String) throws -> [Assignment] {
+    let bytes = try FileBytes.read(path)
+    guard case .object(let root)? = JSONValue(parsing: bytes) else {
+      throw UsageError.configuration(path: path, problem: "is no JSON object of settings")
+    }
+    return try root.sorted { $0.key < $1.key }.map { key, value in
+      let setting = (name: key, value: try text(of: value, key: key, path: path))
+      var trial = Options()
+      if let row = rows.first(where: { $0.name == key }), !row.set(&trial, setting.value) {
+        throw UsageError.configuration(
+          path: path,
+          problem: "gives '\(key)' the value '\(setting.value)', but it must be \(row.expectation)")
+      }
+      return setting
+    }
+  }
+
+  private func text(
+    of value: JSONValue, key: String, path: String
+  ) throws(UsageError) -> String {
+    guard rows.contains(where: { $0.name == key }) else {
+      let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
+      throw .configuration(path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
+    }
+    func plain(_ value: JSONValue) -> String? {
+      switch value {
+      case .string(let text): text
+      case .bool, .integer, .number: value.text()
+      default: nil
+      }
+    }
+    let items = value.arrayValue?.map(plain) ?? [plain(value)]
+    let known = items.compactMap { $0 }
+    guard known.count == items.count else {
+      throw .configuration(
+        path: path, problem: "gives '\(key)' a value that is no text, number or list of these")
+    }
+    return known.joined(separator: ",")
+  }
+}

@@ -1,0 +1,30 @@
+import CommandLine
+
+/// The commands of `bench-coco`.
+public enum CocoCommands {
+  /// Runs the command that the first argument names; options alone run the benchmark.
+  public static func run(_ arguments: [String]) -> Never {
+    guard let word = arguments.first, !word.hasPrefix("-") else {
+      Command.run(DetectionOptions.self, arguments: arguments) { try DetectionBenchmark.run($0) }
+    }
+    Command.run(
+      "bench-coco", summary: "Detect and segment objects of COCO.",
+      commands: [
+        Subcommand("evaluate", "Score a result file: COCO's numbers, errors, differences.") {
+          arguments in
+          Command.run(DetectionEvaluationOptions.self, arguments: arguments) {
+            try EvaluateCommand($0.options).run()
+          }
+        },
+        Subcommand("show", "Draw what a detector finds: masks, boxes and names.") { arguments in
+          Command.run(ShowDetectionsOptions.self, arguments: arguments) {
+            try ShowDetections.run($0.options)
+          }
+        },
+      ],
+      examples: [
+        "swift run bench-coco evaluate --ground-truth instances_val2017.json "
+          + "--detections results.json"
+      ], arguments: arguments)
+  }
+}

@@ -1,0 +1,77 @@
+import CommandLine
+import Evaluation
+import VisionData
+
+extension OverlapType: OptionChoice {}
+
+/// The settings of `bench-coco evaluate`.
+struct DetectionEvaluationOptions: CommandOptions {
+  var groundTruth = ""
+  var detections = ""
+  var versus = ""
+  var types: [OverlapType] = []
+  var limits = [1, 10, 100]
+  var classAgnostic = false
+  var corrected = false
+  var resamples = 1000
+  var seed = 0
+  var perClass = false
+  var errors = false
+  var output = ""
+  var records = ""
+  var threads = 0
+  var quiet = false
+
+  static var table: OptionTable<DetectionEvaluationOptions> {
+    OptionTable(
+      name: "bench-coco evaluate",
+      summary: "Score detections in COCO's result format against annotations.",
+      usage: "--ground-truth <file> --detections <file> [options]",
+      examples: [
+        "swift run bench-coco evaluate --ground-truth instances_val2017.json "
+          + "--detections results.json",
+        "swift run bench-coco evaluate --ground-truth instances_val2017.json "
+          + "--detections moby.json --versus supervised.json --per-class --errors",
+      ]
+    )
+    .option(
+      "ground-truth", \.groundTruth, value: "file", .input, "Annotations: instances_*.json.",
+      isRequired: true
+    )
+    .option(
+      "detections", \.detections, value: "file", .input, "Results: a list of detections.",
+      isRequired: true
+    )
+    .option(
+      "versus", \.versus, value: "file", .input,
+      "Results of another detector; prints the difference and its interval."
+    )
+    .option(
+      "iou-type", \.types, value: "names", .protocolSettings,
+      "Overlap of boxes, masks or both. What the results hold."
+    )
+    .option(
+      "max-detections", \.limits, value: "n,n,n", .protocolSettings,
+      "Detections of an image and class that count."
+    )
+    .flag("class-agnostic", \.classAgnostic, .protocolSettings, "Take all classes for one.")
+    .flag(
+      "corrected", \.corrected, .protocolSettings,
+      "Do not follow pycocotools where it errs: objects with id 0, sizes of masks beside boxes."
+    )
+    .option(
+      "resamples", \.resamples, value: "n", .protocolSettings,
+      "Resamples of the images for the interval of a difference."
+    )
+    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the resamples.")
+    .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
+    .flag("per-class", \.perClass, .output, "Also the numbers of every class.")
+    .flag("errors", \.errors, .output, "Also what each kind of error costs (TIDE).")
+    .option("output", \.output, value: "file", .output, "Also writes the numbers as JSON.")
+    .option(
+      "records", \.records, value: "folder", .output,
+      "Also writes how every detection was matched, for later comparisons."
+    )
+    .flag("quiet", \.quiet, .output, "No progress.")
+  }
+}

@@ -1,0 +1,168 @@
+import CocoFormat
+import CommandLine
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import TensorCore
+import Threads
+import VisionData
+
+/// Scores a result file: `bench-coco evaluate`.
+struct EvaluateCommand {
+  private let options: DetectionEvaluationOptions
+  private let settings: CocoProtocol
+
+  init(_ options: DetectionEvaluationOptions) throws(UsageError) {
+    guard !options.limits.isEmpty, options.limits.allSatisfy({ $0 > 0 }) else {
+      throw .conflict("--max-detections must be numbers of at least 1.")
+    }
+    guard options.resamples >= 2 else { throw .conflict("--resamples must be at least 2.") }
+    self.options = options
+    var settings = CocoProtocol(maxDetections: options.limits)
+    settings.usesCategories = !options.classAgnostic
+    settings.missesZeroID = !options.corrected
+    settings.takesMaskArea = options.corrected
+    self.settings = settings
+  }
+
+  /// Loads, matches, prints and writes.
+  ///
+  /// - Throws: What reading and writing files throws.
+  func run() throws -> ExitCode {
+    if options.threads > 0 { ThreadPool.shared.threadCount = options.threads }
+    if options.quiet { ProgressReporter.silence() }
+    let clock = Stopwatch(isQuiet: options.quiet)
+    let groundTruth = try CocoAnnotations(path: options.groundTruth)
+    report(groundTruth.findings)
+    let detections = try load(options.detections, groundTruth)
+    let other = try options.versus.isEmpty ? nil : load(options.versus, groundTruth)
+    clock.lap("loading")
+    if detections.detections.isEmpty {
+      Console.error("\(detections.path): holds no detections; all numbers are 0.")
+    }
+    var members: [String: JSONValue] = [:]
+    for (place, type) in types(detections).enumerated() {
+      if place > 0 { Console.output("") }
+      members[type.rawValue] = try evaluate(
+        detections, other, groundTruth, type, clock: clock)
+    }
+    if !options.output.isEmpty {
+      let document = JSONValue.object([
+        "groundTruth": .string(options.groundTruth), "detections": .string(options.detections),
+        "images": .integer(groundTruth.images.count),
+        "objects": .integer(groundTruth.annotations.count),
+        "detectionCount": .integer(detections.detections.count),
+        "corrected": .bool(options.corrected), "results": .object(members),
+      ])
+      try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: options.output)
+    }
+    let damaged = [(options.groundTruth, groundTruth.findings)]
+      + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
+    for (path, findings) in damaged where findings.worst == .error {
+      Console.error(
+        "\(path): has records with errors, listed above; the numbers are of what is left.")
+    }
+    return damaged.contains { $0.1.worst == .error } ? .gateFailed : .success
+  }
+
+  private func load(_ path: String, _ groundTruth: CocoAnnotations) throws -> CocoDetections {
+    let detections = try CocoDetections(path: path, groundTruth: groundTruth)
+    report(detections.findings)
+    return detections
+  }
+
+  private func report(_ findings: CocoFindings) {
+    // Notes change nothing and would hide the rest.
+    if let worst = findings.worst, worst > .note { Console.error(findings.text()) }
+  }
+
+  private func types(_ detections: CocoDetections) -> [OverlapType] {
+    guard options.types.isEmpty else {
+      return OverlapType.allCases.filter { options.types.contains($0) }
+    }
+    return OverlapType.allCases.filter { type in
+      type == .bbox ? detections.areBoxes || !detections.haveMasks : detections.haveMasks
+    }
+  }
+
+  // MARK: One type of overlap
+
+  private func evaluate(
+    _ detections: CocoDetections, _ other: CocoDetections?, _ groundTruth: CocoAnnotations,
+    _ type: OverlapType, clock: Stopwatch
+  ) throws -> JSONValue {
+    let records = match(detections, groundTruth, type)
+    clock.lap("matching \(type.rawValue)")
+    let scores = CocoScores(records)
+    clock.lap("accumulating \(type.rawValue)")
+    try keep(records, name: "\(type.rawValue).matches")
+    let output = EvaluationOutput(scores: scores, categories: groundTruth.categories)
+    Console.output(heading(type, groundTruth, detections, records))
+    Console.output(scores.summary)
+    if options.perClass { Console.output("\n" + output.classTable.markdown) }
+    var members = output.json
+    if options.errors {
+      let errors = DetectionErrors(
+        detections, groundTruth: groundTruth, overlapType: type, limit: options.limits.max() ?? 100)
+      clock.lap("errors \(type.rawValue)")
+      Console.output("\n" + EvaluationOutput.table(errors).markdown)
+      members["errors"] = EvaluationOutput.json(errors)
+    }
+    if let other {
+      let otherRecords = match(other, groundTruth, type)
+      try keep(otherRecords, name: "\(type.rawValue).versus.matches")
+      let bootstrap = DetectionBootstrap(
+        first: records, second: otherRecords, resampleCount: options.resamples,
+        seed: UInt64(max(0, options.seed)))
+      clock.lap("resampling \(type.rawValue)")
+      Console.output("\n" + EvaluationOutput.sentence(bootstrap, other: other.path))
+      members["versus"] = EvaluationOutput.json(bootstrap, other: other.path)
+    }
+    return .object(members)
+  }
+
+  private func match(
+    _ detections: CocoDetections, _ groundTruth: CocoAnnotations, _ type: OverlapType
+  ) -> MatchRecords {
+    let progress = ProgressReporter(
+      "matching \(type.rawValue)", total: groundTruth.images.count, unit: "images")
+    defer { progress.finish() }
+    return CocoEvaluator.match(
+      detections, to: groundTruth, overlapType: type, settings: settings
+    ) { progress.advance(to: $0) }
+  }
+
+  private func keep(_ records: MatchRecords, name: String) throws(FileError) {
+    guard !options.records.isEmpty else { return }
+    try records.write(to: options.records + "/" + name)
+  }
+
+  /// What was scored, and which area decides about sizes.
+  private func heading(
+    _ type: OverlapType, _ groundTruth: CocoAnnotations, _ detections: CocoDetections,
+    _ records: MatchRecords
+  ) -> String {
+    let crowds = groundTruth.annotations.count { $0.isCrowd }
+    let size =
+      detections.areBoxes && !(type == .segm && settings.takesMaskArea) ? "box" : "mask"
+    return "\(type.rawValue): \(records.imageIDs.count) images, "
+      + "\(groundTruth.annotations.count) objects (\(crowds) crowds), "
+      + "\(detections.detections.count) detections; sizes: objects by their annotated area, "
+      + "detections by their \(size)"
+  }
+}
+
+/// Says on stderr how long each step took.
+private final class Stopwatch {
+  private var last = DispatchTime.now().uptimeNanoseconds
+  private let isQuiet: Bool
+
+  init(isQuiet: Bool) { self.isQuiet = isQuiet }
+
+  func lap(_ step: String) {
+    let now = DispatchTime.now().uptimeNanoseconds
+    if !isQuiet { Console.error("\(step): \(String(format: "%.2f", Double(now - last) / 1e9)) s") }
+    last = now
+  }
+}

@@ -1,0 +1,107 @@
+import CocoFormat
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import VisionData
+
+/// The numbers of an evaluation as tables and as JSON.
+struct EvaluationOutput {
+  let scores: CocoScores
+  let categories: [CocoCategory]
+
+  private func name(_ id: Int) -> String {
+    categories.first { $0.id == id }?.name ?? "all classes"
+  }
+
+  /// A fraction with three decimals; a dash where there is no object.
+  private static func text(_ value: Double) -> String {
+    value < 0 ? "-" : String(format: "%.3f", value)
+  }
+
+  /// The twelve numbers of every class.
+  var classTable: Table {
+    let names = scores.metrics().map(\.name)
+    var table = Table(
+      caption: "\(scores.overlapType.rawValue) by class",
+      columns: [Table.Column("id"), Table.Column("class", isNumeric: false)]
+        + names.map { Table.Column($0) },
+      notes: ["A dash: the annotations hold no object of that class and size."])
+    for (place, id) in scores.categoryIDs.enumerated() {
+      table.add(
+        ["\(id)", name(id)] + scores.metrics(category: place).map { Self.text($0.value) })
+    }
+    return table
+  }
+
+  /// All numbers in full precision.
+  var json: [String: JSONValue] {
+    func object(_ metrics: [CocoMetric]) -> [String: JSONValue] {
+      Dictionary(uniqueKeysWithValues: metrics.map { ($0.name, .number($0.value)) })
+    }
+    return [
+      "metrics": .object(object(scores.metrics())),
+      "perClass": .array(
+        scores.categoryIDs.enumerated().map { place, id in
+          var members = object(scores.metrics(category: place))
+          members["id"] = .integer(id)
+          members["name"] = .string(name(id))
+          return .object(members)
+        }),
+    ]
+  }
+
+  // MARK: Errors
+
+  static func table(_ errors: DetectionErrors) -> Table {
+    var table = Table(
+      caption: "\(errors.overlapType.rawValue) errors at overlap \(errors.foregroundThreshold)",
+      columns: [
+        Table.Column("error", isNumeric: false), Table.Column("count"), Table.Column("AP lost"),
+      ],
+      notes: [
+        "AP at this overlap: \(text(errors.averagePrecision)). AP lost: what putting only these "
+          + "errors right would add; the losses do not add up."
+      ])
+    for kind in DetectionErrorKind.allCases {
+      table.add([kind.rawValue, "\(errors.counts[kind] ?? 0)", text(errors.losses[kind] ?? 0)])
+    }
+    table.add(["all false positives", "", text(max(0, errors.falsePositiveLoss))])
+    table.add(["all false negatives", "", text(max(0, errors.falseNegativeLoss))])
+    return table
+  }
+
+  static func json(_ errors: DetectionErrors) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "AP": .number(errors.averagePrecision),
+      "foregroundThreshold": .number(errors.foregroundThreshold),
+      "backgroundThreshold": .number(errors.backgroundThreshold),
+      "falsePositiveLoss": .number(errors.falsePositiveLoss),
+      "falseNegativeLoss": .number(errors.falseNegativeLoss),
+    ]
+    for kind in DetectionErrorKind.allCases {
+      members[kind.rawValue] = .object([
+        "count": .integer(errors.counts[kind] ?? 0), "loss": .number(errors.losses[kind] ?? 0),
+      ])
+    }
+    return .object(members)
+  }
+
+  // MARK: Difference
+
+  static func sentence(_ bootstrap: DetectionBootstrap, other: String) -> String {
+    func signed(_ value: Double) -> String { String(format: "%+.4f", value) }
+    return "AP minus that of \(other): \(signed(bootstrap.estimate)), 95 % interval "
+      + "\(signed(bootstrap.interval.low)) … \(signed(bootstrap.interval.high)) "
+      + "(\(bootstrap.resampleCount) resamples of the images)"
+  }
+
+  static func json(_ bootstrap: DetectionBootstrap, other: String) -> JSONValue {
+    .object([
+      "detections": .string(other), "APDifference": .number(bootstrap.estimate),
+      "low": .number(bootstrap.interval.low), "high": .number(bootstrap.interval.high),
+      "standardError": .number(bootstrap.standardError),
+      "resamples": .integer(bootstrap.resampleCount),
+    ])
+  }
+}

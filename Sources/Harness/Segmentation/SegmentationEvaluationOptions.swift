@@ -1,0 +1,124 @@
+import CommandLine
+import Evaluation
+import VisionData
+
+extension LabelEncoding.Kind: OptionChoice {}
+extension SegmentationConvention: OptionChoice {}
+
+/// The settings of `bench-ade20k evaluate`.
+struct EvaluateSegmentationOptions: CommandOptions {
+  var groundTruth = ""
+  var predictions: [String] = []
+  var classes = ""
+  var labels: LabelEncoding.Kind?
+  var predictionValues = PredictionValues.ids
+  var convention = SegmentationConvention.mmseg
+  var resamples = 1000
+  var seed = 0
+  var perClass = false
+  var output = ""
+  var records = ""
+  var json = false
+  var quiet = false
+
+  static var table: OptionTable<EvaluateSegmentationOptions> {
+    OptionTable(
+      name: "bench-ade20k evaluate",
+      summary: "Score label maps that were predicted elsewhere; two folders are also compared.",
+      usage: "--ground-truth <folder> --predictions <folder>[,<folder>] [options]",
+      examples: [
+        "swift run bench-ade20k evaluate --ground-truth ade/annotations/validation "
+          + "--predictions out",
+        "swift run bench-ade20k evaluate --ground-truth ade --predictions a,b --per-class",
+      ]
+    )
+    .option(
+      "ground-truth", \.groundTruth, value: "folder", .input,
+      "Label maps, or the data set's folder for those of its validation images.", isRequired: true
+    )
+    .option(
+      "predictions", \.predictions, value: "folder,…", .input,
+      "PNG files of the same names; one folder or two.", isRequired: true
+    )
+    .option(
+      "classes", \.classes, value: "table", .input,
+      "ade20k, cityscapes or a JSON file. The data set's own."
+    )
+    .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
+    .option(
+      "prediction-values", \.predictionValues, value: "name", .input,
+      "How predictions store classes: as the ground truth, or as indices from 0."
+    )
+    .option(
+      "convention", \.convention, value: "name", .protocolSettings,
+      "Classes without pixels leave the means, or count as 0."
+    )
+    .option(
+      "resamples", \.resamples, value: "n", .protocolSettings,
+      "Draws for the intervals; 0 for none."
+    )
+    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the draws.")
+    .flag("per-class", \.perClass, .output, "Also print every class.")
+    .option("output", \.output, value: "file", .output, "Also write everything as JSON.")
+    .option(
+      "records", \.records, value: "file", .output,
+      "Also write the pixel counts of each image, one line each."
+    )
+    .flag("json", \.json, .output, "Print JSON instead of tables.")
+    .flag("quiet", \.quiet, .output, "No progress.")
+  }
+}
+
+/// The settings of `bench-ade20k show`.
+struct ShowSegmentationOptions: CommandOptions {
+  var images = ""
+  var labels = ""
+  var predictions = ""
+  var output = ""
+  var classes = ""
+  var encoding: LabelEncoding.Kind?
+  var predictionValues = PredictionValues.ids
+  var opacity = 0.5
+  var count = 20
+  var quiet = false
+
+  static var table: OptionTable<ShowSegmentationOptions> {
+    OptionTable(
+      name: "bench-ade20k show",
+      summary: "Draw the classes of label maps over their images, with a legend.",
+      usage: "--images <folder> --labels <folder> --output <folder> [options]",
+      examples: [
+        "swift run bench-ade20k show --images ade/images/validation "
+          + "--labels ade/annotations/validation --output shown",
+        "swift run bench-ade20k show --images ade/images/validation "
+          + "--labels ade/annotations/validation --predictions out --output shown",
+      ]
+    )
+    .option(
+      "images", \.images, value: "folder", .input, "JPEG or PNG pictures.", isRequired: true
+    )
+    .option(
+      "labels", \.labels, value: "folder", .input,
+      "Label maps of the same names, true or predicted.",
+      isRequired: true
+    )
+    .option(
+      "predictions", \.predictions, value: "folder", .input, "Predicted maps to show beside them."
+    )
+    .option(
+      "classes", \.classes, value: "table", .input,
+      "ade20k, cityscapes or a JSON file. The data set's own."
+    )
+    .option("label-values", \.encoding, value: "name", .input, "How label maps store classes.")
+    .option(
+      "prediction-values", \.predictionValues, value: "name", .input,
+      "How predictions store classes: as the label maps, or as indices from 0."
+    )
+    .option(
+      "opacity", \.opacity, value: "x", .protocolSettings, "Share of the colour, 0 to 1."
+    )
+    .option("count", \.count, value: "n", .protocolSettings, "Images, evenly spread; 0 for all.")
+    .option("output", \.output, value: "folder", .output, "Where PNG files go.", isRequired: true)
+    .flag("quiet", \.quiet, .output, "No progress.")
+  }
+}

@@ -1,0 +1,10 @@
+import FileSupport
+
+extension SampleSetError: ReportableError {
+  public var exitCode: ExitCode {
+    switch self {
+    case .badSetting: .usage
+    case .occupied, .unwritable: .cannotWrite
+    }
+  }
+}

@@ -1,8 +1,0 @@
-extension SampleSetError: ReportableError {
-  public var exitCode: ExitCode {
-    switch self {
-    case .badSetting: .usage
-    case .occupied, .unwritable: .cannotWrite
-    }
-  }
-}

@@ -1,0 +1,190 @@
+import CommandLine
+import FileSupport
+import Foundation
+import Harness
+import TestSupport
+import Testing
+
+/// What every valid command line of the made-up program needs.
+private let needed = ["--weights", "a.pth", "forge"]
+
+private func parse(_ arguments: [String]) throws -> ParsedOptions<SmithyOptions> {
+  try SmithyOptions.table.parse(arguments)
+}
+
+@Suite("Command line", .timeLimit(.minutes(1)))
+struct CommandLineTests {
+  @Test("The help of a program is this text")
+  func help() {
+    let expected = """
+      Measure how well a backbone forges.
+
+      Usage: bench-smithy --weights <file> <folder> [options]
+
+      Input:
+        <folder>             Where the iron is. [required]
+        --weights <file>     Checkpoint of the smith. [required]
+
+      Protocol:
+        --preset <size>      How much is run. One of smoke, mini, full. [full]
+        --epochs <n>         Passes over the iron. [100]
+        --learning-rate <x>  Rate for a batch of 512; a longer explanation that has to
+                             go on in a second line. [1]
+        --[no-]cached        Compute features once.
+
+      Run:
+        --seeds <list>       One forging a seed. [0]
+        --limit <n>          Use at most n pieces.
+        --[no-]check         Look at the iron first. [on]
+        --config <file>      JSON object of settings by name.
+        --help               Show this text.
+        --version            Show the version.
+
+      Output:
+        --output <folder>    Where reports go. [reports]
+
+      Examples:
+        swift run bench-smithy --weights a.pth forge --preset smoke
+      """
+    #expect(SmithyOptions.table.help() == expected)
+  }
+
+  @Test("No line of the help is wider than asked, whatever the width", arguments: [50, 64, 100])
+  func helpWidth(width: Int) {
+    // Usage and examples are commands to copy and are not broken.
+    let lines = SmithyOptions.table.help(width: width).split(separator: "\n")
+      .filter { !$0.contains("bench-smithy") }
+    #expect(lines.allSatisfy { $0.count <= width })
+  }
+
+  @Test("Values are read after a space or an equals sign, switches with and without no-")
+  func values() throws {
+    let options = try parse(
+      needed + [
+        "--epochs", "7", "--learning-rate=0.5", "--seeds", "0,1,2", "--limit=-5", "--cached",
+        "--no-check", "--preset=mini",
+      ]
+    ).options
+    #expect(options.folder == "forge" && options.weights == "a.pth")
+    #expect(options.epochs == 7 && options.rate == 0.5 && options.seeds == [0, 1, 2])
+    #expect(options.limit == -5 && options.isCached && !options.checks)
+    #expect(options.preset == .mini)
+  }
+
+  @Test("After -- everything stands alone, also what looks like an option")
+  func terminator() throws {
+    #expect(try parse(["--weights", "a", "--", "--forge"]).options.folder == "--forge")
+    #expect(throws: UsageError.unexpectedArgument("b")) {
+      try parse(["--weights", "w", "a", "b"])
+    }
+  }
+
+  @Test("A flag wins over the configuration file, that over the preset, that over the default")
+  func precedence() throws {
+    let folder = try TemporaryDirectory()
+    let config = folder.file("c.json")
+    try AtomicFile.write(
+      text: """
+        {"preset": "smoke", "learning-rate": 0.25, "seeds": [3, 4], "check": false, "limit": 9}
+        """, to: config)
+    let parsed = try parse(needed + ["--config", config, "--limit", "8"])
+    #expect(parsed.options.epochs == 3 && parsed.options.isCached)
+    #expect(parsed.options.rate == 0.25 && parsed.options.seeds == [3, 4])
+    #expect(!parsed.options.checks && parsed.options.limit == 8)
+    let origins = Dictionary(uniqueKeysWithValues: parsed.settings.map { ($0.name, $0.origin) })
+    #expect(origins["limit"] == .flag && origins["weights"] == .flag && origins["folder"] == .flag)
+    #expect(origins["preset"] == .configuration && origins["seeds"] == .configuration)
+    #expect(origins["epochs"] == .preset && origins["cached"] == .preset)
+    #expect(origins["output"] == .standard)
+    let overridden = try parse(needed + ["--config", config, "--preset", "full", "--check"])
+    #expect(overridden.options.epochs == 100 && overridden.options.checks)
+  }
+
+  @Test("A whole number, a truth value and a text of the configuration file keep their kind")
+  func configurationKinds() throws {
+    let folder = try TemporaryDirectory()
+    let config = folder.file("c.json")
+    try AtomicFile.write(
+      text: #"{"weights": "1", "folder": "f", "epochs": 1, "cached": true, "learning-rate": 1e-7}"#,
+      to: config)
+    let options = try parse(["--config=\(config)"]).options
+    #expect(options.weights == "1" && options.folder == "f" && options.epochs == 1)
+    #expect(options.isCached && options.rate == 1e-7)
+    try AtomicFile.write(
+      text: #"{"weights": "1", "folder": "f", "learning-rate": 0.30000000000000004}"#, to: config)
+    #expect(try parse(["--config", config]).options.rate == 0.1 + 0.2)
+    try AtomicFile.write(text: #"{"weights": "1", "folder": "f", "epochs": true}"#, to: config)
+    #expect(throws: UsageError.self) { try parse(["--config", config]) }
+  }
+
+  @Test("The resolved settings are printed with where each came from")
+  func summary() throws {
+    let text = try parse(needed + ["--preset", "smoke"]).summary
+    #expect(text.contains("epochs         3  (preset)"))
+    #expect(text.contains("limit          -  (default)"))
+    #expect(text.contains("preset         smoke  (flag)"))
+  }
+
+  /// A wrong command line and the sentence for it.
+  struct Fault: Sendable, CustomTestStringConvertible {
+    let arguments: [String]
+    let sentence: String
+    var testDescription: String { arguments.joined(separator: " ") }
+    init(_ arguments: [String], _ sentence: String) {
+      self.arguments = arguments
+      self.sentence = sentence
+    }
+  }
+
+  static let faults = [
+    Fault(["--wieghts", "a"], "unknown option '--wieghts'. Did you mean '--weights'?"),
+    Fault(["--hlep"], "unknown option '--hlep'. Did you mean '--help'?"),
+    Fault(["--frobnicate"], "unknown option '--frobnicate'."),
+    Fault(["-weights"], "unknown option '-weights'. Did you mean '--weights'?"),
+    Fault(["--folder", "x"], "unknown option '--folder'."),
+    Fault(["--epochs"], "option '--epochs' needs a whole number after it."),
+    Fault(["--weights", "--cached"], "option '--weights' needs a text after it."),
+    Fault(["--epochs", "ten"], "option '--epochs' got 'ten', but must be a whole number."),
+    Fault(["--learning-rate=nan"], "option '--learning-rate' got 'nan', but must be a number."),
+    Fault(
+      ["--preset", "tiny"], "option '--preset' got 'tiny', but must be one of smoke, mini, full."),
+    Fault(
+      ["--seeds", "1,,x"],
+      "option '--seeds' got '1,,x', but must be a whole number, or several with commas."),
+    Fault(["--cached=1"], "option '--cached' is a switch and takes no value, got '1'."),
+    Fault(["--no-cached=1"], "option '--no-cached' is a switch and takes no value, got '1'."),
+    Fault(["--no-epochs"], "unknown option '--no-epochs'. Did you mean '--epochs'?"),
+    Fault(["a", "b"], "'b' belongs to no option."),
+    Fault(["forge"], "option '--weights' is required."),
+    Fault(["--weights", "w"], "<folder> is required."),
+  ]
+
+  @Test("Every mistake has its sentence", arguments: faults)
+  func mistakes(fault: Fault) {
+    let error = #expect(throws: UsageError.self) { try parse(fault.arguments) }
+    #expect(error?.description == fault.sentence)
+    #expect(error?.exitCode == .usage)
+  }
+
+  @Test("Mistakes in a configuration file name it")
+  func configurationMistakes() throws {
+    let folder = try TemporaryDirectory()
+    let config = folder.file("c.json")
+    for (text, problem) in [
+      ("{\"epochs\": 1", "is no JSON object of settings"),
+      ("[1]", "is no JSON object of settings"),
+      ("{\"epoch\": 1}", "has the unknown setting 'epoch'; did you mean 'epochs'"),
+      ("{\"epochs\": \"x\"}", "gives 'epochs' the value 'x', but it must be a whole number"),
+      ("{\"epochs\": {}}", "gives 'epochs' a value that is no text, number or list of these"),
+      ("{\"epochs\": null}", "gives 'epochs' a value that is no text, number or list of these"),
+    ] {
+      try AtomicFile.write(text: text, to: config)
+      let error = #expect(throws: UsageError.self) { try parse(needed + ["--config", config]) }
+      #expect(error?.description == "configuration file \(config) \(problem).")
+    }
+    let missing = #expect(throws: FileError.self) {
+      try parse(needed + ["--config", folder.file("none.json")])
+    }
+    #expect(missing?.exitCode == .missingFile)
+  }
+}
