@@ -59,7 +59,7 @@ let libraries = [
   library(
     "Models",
     uses: [
-      "CounterRandom", "FileSupport", "Geometry", "Layers", "TensorCore", "Threads", "VisionData",
+      "CounterRandom", "FileSupport", "Geometry", "Layers", "TensorCore", "Threads",
     ]),
   library(
     "Evaluation",

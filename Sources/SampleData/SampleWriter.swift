@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Geometry
 import VisionData
 
 /// Encodes and writes the files of a set, and keeps the list of them.

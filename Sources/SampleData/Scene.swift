@@ -1,3 +1,4 @@
+import Geometry
 import VisionData
 
 // What is in a picture, before a pixel is drawn.

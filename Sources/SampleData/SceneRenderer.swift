@@ -1,3 +1,4 @@
+import Geometry
 import VisionData
 
 // Draws a scene. All geometry is exact to a fraction of a pixel; nothing depends on a clock, a

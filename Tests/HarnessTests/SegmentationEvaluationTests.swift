@@ -1,6 +1,7 @@
 import Evaluation
 import FileSupport
 import Foundation
+import Geometry
 import Reporting
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import CounterRandom
 import FileSupport
 import Foundation
+import Geometry
 import TensorCore
 import TestSupport
 import Testing

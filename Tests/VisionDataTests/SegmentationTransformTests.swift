@@ -1,6 +1,7 @@
 import CounterRandom
 import FileSupport
 import Foundation
+import Geometry
 import TestSupport
 import Testing
 import VisionData

@@ -1,6 +1,7 @@
 import CommandLine
 import Evaluation
 import FileSupport
+import Geometry
 import VisionData
 
 /// How prediction files store classes.

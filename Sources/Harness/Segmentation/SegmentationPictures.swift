@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Geometry
 import VisionData
 
 /// Images with their label maps, and perhaps predictions, as they are shown.

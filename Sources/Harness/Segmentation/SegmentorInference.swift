@@ -1,6 +1,7 @@
 import CommandLine
 import Evaluation
 import Foundation
+import Geometry
 import Models
 import TensorCore
 import Training

@@ -1,6 +1,6 @@
 import CounterRandom
+import Geometry
 import TensorCore
-import VisionData
 
 /// Images ready for a detector, padded on the right and below to one size.
 public struct DetectionBatch {
@@ -28,25 +28,6 @@ public struct DetectionBatch {
     self.sizes = sizes
     self.paddedSizes = paddedSizes
     self.targets = targets
-  }
-
-  /// Normalises and pads images; each to a multiple of `divisor`, then all to the largest.
-  public init(_ samples: [DetectionSample], divisor: Int = 32) {
-    func padded(_ side: Int) -> Int { (side + divisor - 1) / divisor * divisor }
-    let paddedSizes = samples.map { sample -> Size in
-      (padded(sample.image.height), padded(sample.image.width))
-    }
-    let height = paddedSizes.map(\.height).max() ?? divisor
-    let width = paddedSizes.map(\.width).max() ?? divisor
-    let images = Tensor(uninitialized: [samples.count, 3, height, width])
-    for (index, sample) in samples.enumerated() {
-      ByteNormalization.imageNet.write(
-        sample.image, paddedTo: (width: width, height: height),
-        to: images.pointer + index * 3 * height * width)
-    }
-    self.init(
-      images: images, sizes: samples.map { ($0.image.height, $0.image.width) },
-      paddedSizes: paddedSizes, targets: samples.map(\.target))
   }
 
   /// How many images there are.

@@ -1,7 +1,6 @@
 import Geometry
 import TensorCore
 import Threads
-import VisionData
 
 /// The losses of one training step by mmdet's names.
 public struct DetectionLosses {

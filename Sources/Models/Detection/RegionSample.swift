@@ -1,7 +1,6 @@
 import CounterRandom
 import Geometry
 import TensorCore
-import VisionData
 
 /// The regions of one image that a box head is trained on: positives first, then negatives.
 ///

@@ -1,3 +1,5 @@
+import Geometry
+
 /// Draws the classes of a label map over its image, and a legend.
 public struct SegmentationOverlay: Sendable {
   /// Names and colours.

@@ -1,5 +1,6 @@
 import CFormats
 import FileSupport
+import Geometry
 
 /// Why an image could not be read.
 public struct ImageError: ReportableError, Equatable {

@@ -1,4 +1,5 @@
 import FileSupport
+import Geometry
 
 /// One image with its label map, as the check looks at it.
 struct SegmentationPair: Sendable {

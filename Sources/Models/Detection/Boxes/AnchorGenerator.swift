@@ -1,6 +1,5 @@
 import Foundation
 import Geometry
-import VisionData
 
 /// The boxes that a region proposal network starts from: a few shapes at every cell of every map.
 ///

@@ -1,7 +1,6 @@
 import Geometry
 import Layers
 import TensorCore
-import VisionData
 
 /// The region proposal network: objectness and box deltas of every anchor, on every level alike.
 ///

@@ -1,5 +1,4 @@
 import Geometry
-import VisionData
 
 /// What the mask head should say for a region: its object's pixels on a small grid.
 ///

@@ -1,4 +1,5 @@
 import FileSupport
+import Geometry
 
 /// How the stored values of a label map stand for classes.
 ///

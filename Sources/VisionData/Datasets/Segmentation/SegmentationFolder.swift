@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Geometry
 
 /// One split of an ADE20K-style data set: pictures, and a label map of the same name for each.
 ///

@@ -1,4 +1,5 @@
 import CounterRandom
+import Geometry
 
 /// Draws square crops in which no class fills most of the labelled pixels.
 ///

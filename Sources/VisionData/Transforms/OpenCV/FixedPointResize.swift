@@ -1,3 +1,5 @@
+import Geometry
+
 // Resizing as OpenCV does it on 8-bit images, equal to the last bit: segmentation networks are
 // trained and scored on its pixels, which differ from an antialiased or floating-point resize by up
 // to half a gray level and more.

@@ -1,4 +1,5 @@
 import CounterRandom
+import Geometry
 
 /// One training image with its labels, as the network sees them before padding.
 public struct SegmentationSample: Sendable, Equatable {
