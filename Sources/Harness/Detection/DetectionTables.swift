@@ -52,7 +52,8 @@ struct DetectionTables {
         let (a, b) = (outcomes[second], outcomes[first])
         table.add([
           a.result.backbone["name"] ?? "?", b.result.backbone["name"] ?? "?",
-          difference(a.boxes, b.boxes), difference(a.masks, b.masks),
+          difference(a.records[0].boxes, b.records[0].boxes),
+          difference(a.records[0].masks, b.records[0].masks),
         ])
       }
     }
@@ -71,7 +72,7 @@ struct DetectionTables {
 
   private var notes: [String] {
     var lines = [
-      "trained with \(recipe.name): \(recipe.epochs) epochs of batch \(recipe.batchSize), "
+      "trained with \(recipe.title): \(recipe.epochs) epochs of batch \(recipe.batchSize), "
         + "tested at short side \(recipe.testSize.short)"
     ]
     if outcomes.first?.result.settings["epochs"] == nil {

@@ -49,7 +49,7 @@ public final class PretrainingRun {
     self.dataName = dataName
     self.saveInterval = saveInterval
     self.isQuiet = isQuiet
-    order = LinearBenchmark.selection(data.train, limit: plan.limit)
+    order = data.train.evenly(plan.limit > 0 ? plan.limit : nil)
     manifest = data.train.manifestHash()
     let recipe = plan.recipe
     stepsPerEpoch = order.count / max(1, recipe.batchSize)

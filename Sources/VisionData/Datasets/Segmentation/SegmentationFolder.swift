@@ -62,6 +62,20 @@ public struct SegmentationFolder: Sendable, Equatable {
     self.labelFiles = labelFiles
   }
 
+  /// The same split with some of the images only.
+  ///
+  /// - Throws: `DatasetError` when none is left.
+  public func keeping(_ indices: [Int]) throws(DatasetError) -> SegmentationFolder {
+    guard !indices.isEmpty else {
+      throw DatasetError(
+        path: "\(root)/\(imageFolder)", problem: "has no image that can be decoded",
+        remedy: "run bench-data check on the data set")
+    }
+    return SegmentationFolder(
+      root: root, imageFolder: imageFolder, labelFolder: labelFolder,
+      imageFiles: indices.map { imageFiles[$0] }, labelFiles: indices.map { labelFiles[$0] })
+  }
+
   /// Whether a folder looks like such a data set.
   public static func isLayout(_ root: String) -> Bool {
     Split.allCases.contains { split in
