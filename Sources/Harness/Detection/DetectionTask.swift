@@ -109,23 +109,11 @@ struct DetectionTask: FineTuningTask {
 
   // MARK: Training
 
-  func train(
-    _ network: Detector, seed: Int, state: TrainingState, in run: RunDirectory, label: String
-  ) throws {
-    guard let training else { return }
-    let logged = try run.rows("events.jsonl").last?["update"]?.intValue ?? -1
-    try DetectorTraining(
-      recipe: recipe, detector: network, dataset: training, seed: UInt64(seed), state: state,
-      saveInterval: options.saveMinutes * 60, label: "\(label): training"
-    ).run { event in
-      // Updates after the last saved state are made again, to the same numbers.
-      guard event.update > logged else { return }
-      var row: [String: JSONValue] = [
-        "update": .integer(event.update), "loss": .number(Double(event.loss)),
-        "learning_rate": .number(event.learningRate),
-      ]
-      for term in event.terms { row[term.name] = .number(Double(term.value)) }
-      try run.append([.object(row)], to: "events.jsonl")
+  func training(_ network: Detector, seed: Int, label: String) -> (any Trainee)? {
+    training.map {
+      DetectorTraining(
+        recipe: recipe, detector: network, dataset: $0, seed: UInt64(seed),
+        label: "\(label): training")
     }
   }
 

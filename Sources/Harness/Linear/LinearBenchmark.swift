@@ -7,6 +7,7 @@ import Reporting
 import SampleData
 import TensorCore
 import Threads
+import Training
 import VisionData
 
 /// ImageNet-style linear probe and kNN of one or more backbones, from files to a table.
@@ -79,10 +80,15 @@ struct LinearBenchmark: ComparisonProgram {
         let probe = LinearProbe(
           settings: options.settings, backbone: backbone, split: data.train, train: train,
           validation: validation, classCount: classCount, policy: options.data.onBadImage,
-          checkpointPath: session.path + "/checkpoint-seed\(seed).safetensors")
-        return try probe.run(
           seed: seed,
           label: "\(candidate.title): linear" + (options.seeds.count > 1 ? " seed \(seed)" : ""))
+        let state = TrainingState(
+          path: session.path + "/state-seed\(seed).safetensors",
+          key: LinearProbe.stateKey(session.key.digest, seed: seed))
+        var loop = TrainingLoop(
+          run: session.directory, state: options.settings.isCached ? nil : state)
+        loop.isQuiet = options.run.engine.quiet
+        return try probe.outcome(loop)
       }
     }
     let record = LinearRecord(

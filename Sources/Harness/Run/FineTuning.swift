@@ -116,8 +116,12 @@ struct FineTuning<Task: FineTuningTask> {
     if FileManager.default.fileExists(atPath: path) {
       try task.restore(network, from: path)
     } else {
-      try task.train(network, seed: seed, state: state, in: run, label: label)
-      try run.synchronize("events.jsonl")
+      var loop = TrainingLoop(run: run, state: state)
+      loop.saveInterval = options.saveMinutes * 60
+      loop.isQuiet = options.run.engine.quiet
+      if let training = task.training(network, seed: seed, label: label) {
+        _ = try loop.train(training)
+      }
       try task.write(network, to: path)
     }
     state.remove()

@@ -33,10 +33,8 @@ protocol FineTuningTask {
   /// Reads a whole network.
   func load(network path: String) throws -> (network: Network, report: LoadReport)
 
-  /// Trains to the end, from where a killed training stopped.
-  func train(
-    _ network: Network, seed: Int, state: TrainingState, in run: RunDirectory, label: String
-  ) throws
+  /// The training of a network; nil where there are no training images.
+  func training(_ network: Network, seed: Int, label: String) -> (any Trainee)?
   /// Writes a trained network, and reads it again.
   func write(_ network: Network, to path: String) throws
   func restore(_ network: Network, from path: String) throws

@@ -117,13 +117,10 @@ struct SegmentationTask: FineTuningTask {
 
   // MARK: Training
 
-  func train(
-    _ network: Segmentor, seed: Int, state: TrainingState, in run: RunDirectory, label: String
-  ) throws {
-    try SegmentorTraining(
+  func training(_ network: Segmentor, seed: Int, label: String) -> (any Trainee)? {
+    SegmentorTraining(
       recipe: recipe, segmentor: network, folder: training, encoding: classes.encoding,
-      limit: 0, seed: UInt64(seed), state: state, run: run,
-      saveInterval: options.common.saveMinutes * 60, label: "\(label): training")()
+      seed: UInt64(seed), label: "\(label): training")
   }
 
   // MARK: Scores
