@@ -4,6 +4,16 @@ public struct NumberRange: Sendable {
   let text: String
   private let holds: @Sendable (Double) -> Bool
 
+  /// A range of another kind.
+  ///
+  /// - Parameters:
+  ///   - text: What stands after "a number" in the sentence.
+  ///   - holds: Whether a number belongs to it.
+  public init(text: String, holds: @escaping @Sendable (Double) -> Bool) {
+    self.text = text
+    self.holds = holds
+  }
+
   /// A number at least this large.
   public static func atLeast(_ low: Double) -> NumberRange {
     NumberRange(text: "of at least \(low.argument)") { $0 >= low }

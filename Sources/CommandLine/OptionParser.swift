@@ -123,8 +123,10 @@ extension OptionTable where Options: CommandOptions {
   private func text(
     of value: JSONValue, key: String, path: String
   ) throws(UsageError) -> String {
-    guard key != "config", rows.contains(where: { $0.name == key }) else {
-      let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
+    // A configuration file does not name another one.
+    let known = rows.map(\.name).filter { $0 != "config" }
+    guard known.contains(key) else {
+      let hint = nearestName(to: key, among: known).map { "; did you mean '\($0)'" }
       throw .configuration(path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
     }
     func plain(_ value: JSONValue) -> String? {
@@ -135,11 +137,11 @@ extension OptionTable where Options: CommandOptions {
       }
     }
     let items = value.arrayValue?.map(plain) ?? [plain(value)]
-    let known = items.compactMap { $0 }
-    guard known.count == items.count else {
+    let texts = items.compactMap { $0 }
+    guard texts.count == items.count else {
       throw .configuration(
         path: path, problem: "gives '\(key)' a value that is no text, number or list of these")
     }
-    return known.joined(separator: ",")
+    return texts.joined(separator: ",")
   }
 }

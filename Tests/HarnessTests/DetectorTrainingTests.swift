@@ -1,3 +1,4 @@
+import CommandLine
 import CocoFormat
 import FileSupport
 import Foundation
@@ -25,7 +26,7 @@ private func makeData(_ folder: TemporaryDirectory) throws -> String {
 }
 
 private func smallRecipe() -> DetectionRecipe {
-  var recipe = DetectionRecipe.mini
+  var recipe = DetectionRecipe(.maskRCNN1x, preset: .mini)
   recipe.detector = DetectorConfiguration.maskRCNN.miniature(classCount: 10)
   recipe.detector.backbone = SwinConfiguration(
     embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4)
@@ -111,7 +112,7 @@ struct DetectorTrainingTests {
 
   @Test("The published recipes have their schedules, rates and decays")
   func recipes() throws {
-    let one = try #require(DetectionRecipe.named("mask-rcnn-1x"))
+    let one = DetectionRecipe(.maskRCNN1x)
     let schedule = one.schedule(updatesPerEpoch: 7330)
     #expect(abs(schedule.learningRate(step: 0) - 1e-7) < 1e-15)
     #expect(abs(schedule.learningRate(step: 250) - 1e-4 * (1 - 0.5 * 0.999)) < 1e-12)

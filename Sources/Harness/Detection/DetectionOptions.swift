@@ -52,7 +52,7 @@ public struct DetectionOptions: ComparisonOptions {
     .option("epochs", \.recipe.length, in: .within(1, 1e6), value: "n", .protocolSettings,
       "Passes over train; the steps of the rate move along.")
     .option(
-      "batch-size", \.recipe.batchSize, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "batch-size", \.recipe.batchSize, in: oneOrEven, value: "n", .protocolSettings,
       "Images an update; they pass two at a time."
     )
     .option(
@@ -78,9 +78,10 @@ public struct DetectionOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try common.validate(network: "detector")
-    guard recipe.batchSize == 1 || recipe.batchSize % 2 == 0 else {
-      throw .conflict("--batch-size must be 1 or even.")
-    }
+  }
+
+  private static let oneOrEven = NumberRange(text: "that is 1 or even, up to 1000000") {
+    $0 == 1 || $0 >= 2 && $0 <= 1e6 && $0.truncatingRemainder(dividingBy: 2) == 0
   }
 
   /// The recipe with what the other options change.
