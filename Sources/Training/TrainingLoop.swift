@@ -78,7 +78,8 @@ public struct TrainingLoop {
       let batches = position.epoch * trainee.batchesPerEpoch + position.batch
       if batches > 0, !loop.isQuiet {
         Console.error(
-          "going on after batch \(batches) of \(trainee.epochCount * trainee.batchesPerEpoch)")
+          "going on after step \(position.step), batch \(batches) of "
+            + "\(trainee.epochCount * trainee.batchesPerEpoch)")
       }
       try loop.run.restart(TrainingLoop.events)
       try loop.run.append(kept, to: TrainingLoop.events)
