@@ -17,9 +17,11 @@ struct DetectionTask: FineTuningTask {
   private static let matchFiles = ["bbox.matches", "segm.matches"]
 
   /// What one detector found, and how it was matched; `found` is empty when read back.
-  struct Records {
+  struct Records: FineTuningRecords {
     let boxes, masks: MatchRecords
     var found: [CocoResult] = []
+
+    var resampled: any ResampledMetric { ResampledDetection([boxes, masks]) }
   }
 
   let recipe: DetectionRecipe
@@ -160,13 +162,13 @@ struct DetectionTask: FineTuningTask {
     return metrics
   }
 
-  func intervals(_ records: [Records]) -> [String: Interval] {
+  func intervals(_ records: Records) -> [String: Interval] {
     func interval(_ matches: MatchRecords) -> Interval {
       DetectionBootstrap(
         matches, resampleCount: options.resamples, seed: UInt64(options.seeds[0])
       ).interval
     }
-    return ["bbox/AP": interval(records[0].boxes), "segm/AP": interval(records[0].masks)]
+    return ["bbox/AP": interval(records.boxes), "segm/AP": interval(records.masks)]
   }
 
   /// What each class scores, and what each kind of error costs.

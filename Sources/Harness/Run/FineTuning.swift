@@ -14,6 +14,11 @@ struct FineTuning<Task: FineTuningTask> {
     /// One a seed.
     let records: [Task.Records]
     let network: Task.Network
+
+    /// The mean over seeds of the numbers that have intervals.
+    var resampled: any ResampledMetric {
+      records.count == 1 ? records[0].resampled : MeanOfSeeds(records.map(\.resampled))
+    }
   }
 
   /// A network before its training, and what tells it from others.
@@ -69,13 +74,14 @@ struct FineTuning<Task: FineTuningTask> {
     }
     result.notes = notes
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
+    for run in runs { try task.images.write(to: run.path) }
     try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
     let names = Task.recordFiles + (options.evaluatesOnly ? [] : ["events.jsonl"])
     try session.finish(
       &result,
       files: runs.flatMap { run in
         names.map { String((run.path + "/" + $0).dropFirst(session.path.count + 1)) }
-      }, images: task.images)
+      })
     return Outcome(result: result, records: records, network: start.network)
   }
 
@@ -127,6 +133,19 @@ struct FineTuning<Task: FineTuningTask> {
     state.remove()
   }
 
+  /// Intervals over images, of several networks at their mean.
+  private func intervals(_ records: [Task.Records]) -> [String: Interval] {
+    guard records.count > 1 else { return task.intervals(records[0]) }
+    let mean = MeanOfSeeds(records.map(\.resampled))
+    let outcomes = PairedResampling(
+      mean, resampleCount: options.resamples, seed: UInt64(options.seeds[0])
+    ).outcomes
+    return Dictionary(
+      zip(mean.metricNames, outcomes).compactMap { name, outcome in
+        outcome.map { (name, $0.interval) }
+      }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// Means over seeds with intervals over images; several seeds also each by itself.
   private func summarize(
     _ records: [Task.Records], _ seeds: [Int], _ runs: [RunDirectory], into result: inout RunResult
@@ -142,7 +161,7 @@ struct FineTuning<Task: FineTuningTask> {
         result.metrics["\(name)_seed\(seed)"] = MetricValue(value, count: first.count)
       }
     }
-    for (name, interval) in task.intervals(records) { result.metrics[name]?.interval = interval }
+    for (name, interval) in intervals(records) { result.metrics[name]?.interval = interval }
     try task.describe(records[0], into: &result)
     for (seed, run) in zip(seeds, runs) {
       let losses = try run.rows("events.jsonl").compactMap { $0["loss"]?.doubleValue }

@@ -4,12 +4,18 @@ import Models
 import Reporting
 import Training
 
+/// What scoring one network gave, image by image.
+protocol FineTuningRecords {
+  /// The numbers that have intervals, for any multiset of the images.
+  var resampled: any ResampledMetric { get }
+}
+
 /// A network around a backbone that is trained and scored: what is special in one task.
 protocol FineTuningTask {
   /// The network that is trained.
   associatedtype Network: Module
   /// What scoring one network gave, image by image.
-  associatedtype Records
+  associatedtype Records: FineTuningRecords
 
   /// The task in result files and folder names, and what its network is called.
   static var name: String { get }
@@ -45,8 +51,8 @@ protocol FineTuningTask {
   func records(in run: RunDirectory) throws -> Records
   /// The numbers of one network by name.
   func metrics(_ records: Records) -> [String: MetricValue]
-  /// Intervals over images of the mean of several networks, by the number's name.
-  func intervals(_ records: [Records]) -> [String: Interval]
+  /// Intervals over images of one network's numbers.
+  func intervals(_ records: Records) -> [String: Interval]
   /// Adds classes and what else a report needs.
   func describe(_ records: Records, into result: inout RunResult) throws
 }

@@ -46,6 +46,13 @@ struct SegmentationComparison {
 
   private func delta(_ outcome: SegmentationBenchmark.Outcome) -> [String] {
     guard outcome.result.key.digest != outcomes[0].result.key.digest else { return ["-", "-"] }
+    guard outcome.records.count == 1 else {
+      let delta = PairedResampling(
+        first: outcome.resampled, second: outcomes[0].resampled,
+        resampleCount: options.common.resamples, seed: UInt64(options.common.seeds[0])
+      ).outcomes[0]
+      return delta.map { [twoDecimals($0.estimate), text($0.interval)] } ?? ["-", "-"]
+    }
     let delta = SegmentationBootstrap(
       first: outcome.records[0].images, second: outcomes[0].records[0].images,
       classCount: classNames.count, resampleCount: options.common.resamples,

@@ -15,7 +15,7 @@ struct SegmentationTask: FineTuningTask {
   static let recordFiles = ["records.jsonl"]
 
   /// The pixel counts of every image and of all together.
-  struct Records {
+  struct Records: FineTuningRecords {
     let images: [SegmentationRecord]
     let score: SegmentationScore
 
@@ -24,6 +24,16 @@ struct SegmentationTask: FineTuningTask {
       var score = SegmentationScore(classCount: classCount)
       for image in images { score.add(image) }
       self.score = score
+    }
+
+    var resampled: any ResampledMetric {
+      var counts = ResampledSegmentation()
+      for image in images {
+        _ = counts.add(
+          image: image.index, classes: image.classes, intersections: image.intersections,
+          predicted: image.predicted, labelled: image.labelled)
+      }
+      return counts
     }
   }
 
@@ -153,9 +163,9 @@ struct SegmentationTask: FineTuningTask {
     return metrics.mapValues { MetricValue($0, count: testing.count) }
   }
 
-  func intervals(_ records: [Records]) -> [String: Interval] {
+  func intervals(_ records: Records) -> [String: Interval] {
     let bootstrap = SegmentationBootstrap(
-      records[0].images, classCount: classes.count, resampleCount: options.common.resamples,
+      records.images, classCount: classes.count, resampleCount: options.common.resamples,
       seed: UInt64(options.common.seeds[0]))
     return ["mIoU": bootstrap.interval]
   }

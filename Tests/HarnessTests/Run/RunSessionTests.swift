@@ -162,6 +162,13 @@ struct RunSessionTests {
       try abs(value(both, metric + "_seed_deviation") - abs(first - second) / 2.squareRoot())
         < 1e-12)
     #expect(try run(job, ["--seeds", "0,3"], in: folder).errors.contains("training") == false)
+    // In a report they are the seeds of one row.
+    let explained = try ChildProgram.run(
+      "bench-report",
+      ["explain", "\(job.task)/random-initialisation/\(metric)", "--runs", "runs"],
+      in: folder.path)
+    #expect(explained.output.contains("over 2: "), "\(explained.output)\(explained.errors)")
+    #expect(explained.output.contains("/seed-3\n"), "\(explained.output)")
   }
 
   @Test("An image that cannot be decoded stops a run or is left out and named", arguments: jobs)
