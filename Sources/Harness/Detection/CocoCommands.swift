@@ -5,7 +5,9 @@ public enum CocoCommands {
   /// Runs the command that the first argument names; options alone run the benchmark.
   public static func run(_ arguments: [String]) -> Never {
     guard let word = arguments.first, !word.hasPrefix("-") else {
-      Command.run(DetectionOptions.self, arguments: arguments) { try DetectionBenchmark.run($0) }
+      Command.run(DetectionOptions.self, arguments: arguments) {
+        try DetectionBenchmark.execute($0)
+      }
     }
     Command.run(
       "bench-coco", summary: "Detect and segment objects of COCO.",

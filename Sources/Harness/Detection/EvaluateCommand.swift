@@ -13,11 +13,7 @@ struct EvaluateCommand {
   private let options: DetectionEvaluationOptions
   private let settings: CocoProtocol
 
-  init(_ options: DetectionEvaluationOptions) throws(UsageError) {
-    guard !options.limits.isEmpty, options.limits.allSatisfy({ $0 > 0 }) else {
-      throw .conflict("--max-detections must be numbers of at least 1.")
-    }
-    guard options.resamples >= 2 else { throw .conflict("--resamples must be at least 2.") }
+  init(_ options: DetectionEvaluationOptions) {
     self.options = options
     var settings = CocoProtocol(maxDetections: options.limits)
     settings.usesCategories = !options.classAgnostic
@@ -30,13 +26,12 @@ struct EvaluateCommand {
   ///
   /// - Throws: What reading and writing files throws.
   func run() throws -> ExitCode {
-    if options.threads > 0 { ThreadPool.shared.threadCount = options.threads }
-    if options.quiet { ProgressReporter.silence() }
-    let clock = Stopwatch(isQuiet: options.quiet)
+    options.engine.apply()
+    let clock = Stopwatch(isQuiet: options.engine.quiet)
     let groundTruth = try CocoAnnotations(path: options.groundTruth)
     report(groundTruth.findings)
     let detections = try load(options.detections, groundTruth)
-    let other = try options.versus.isEmpty ? nil : load(options.versus, groundTruth)
+    let other = try options.versus.map { try load($0, groundTruth) }
     clock.lap("loading")
     if detections.detections.isEmpty {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
@@ -47,7 +42,7 @@ struct EvaluateCommand {
       members[type.rawValue] = try evaluate(
         detections, other, groundTruth, type, clock: clock)
     }
-    if !options.output.isEmpty {
+    if let output = options.output {
       let document = JSONValue.object([
         "groundTruth": .string(options.groundTruth), "detections": .string(options.detections),
         "images": .integer(groundTruth.images.count),
@@ -55,7 +50,7 @@ struct EvaluateCommand {
         "detectionCount": .integer(detections.detections.count),
         "corrected": .bool(options.corrected), "results": .object(members),
       ])
-      try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: options.output)
+      try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: output)
     }
     let damaged = [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -114,7 +109,7 @@ struct EvaluateCommand {
       try keep(otherRecords, name: "\(type.rawValue).versus.matches")
       let bootstrap = DetectionBootstrap(
         first: records, second: otherRecords, resampleCount: options.resamples,
-        seed: UInt64(max(0, options.seed)))
+        seed: UInt64(options.seed))
       clock.lap("resampling \(type.rawValue)")
       Console.output("\n" + EvaluationOutput.sentence(bootstrap, other: other.path))
       members["versus"] = EvaluationOutput.json(bootstrap, other: other.path)
@@ -134,8 +129,8 @@ struct EvaluateCommand {
   }
 
   private func keep(_ records: MatchRecords, name: String) throws(FileError) {
-    guard !options.records.isEmpty else { return }
-    try records.write(to: options.records + "/" + name)
+    guard let folder = options.records else { return }
+    try records.write(to: folder + "/" + name)
   }
 
   /// What was scored, and which area decides about sizes.

@@ -61,6 +61,72 @@ public final class Tensor {
     Array(UnsafeBufferPointer(start: pointer, count: elementCount))
   }
 
+  /// Replaces the elements, in row-major order.
+  ///
+  /// - Precondition: there are as many values as elements.
+  public func assign(_ values: [Float]) {
+    precondition(
+      values.count == elementCount,
+      "shape \(shape) has \(elementCount) elements, got \(values.count) values")
+    values.withUnsafeBufferPointer { source in
+      if let base = source.baseAddress { pointer.update(from: base, count: source.count) }
+    }
+  }
+
+  /// Replaces the elements by those of a tensor of the same count.
+  ///
+  /// - Precondition: the counts agree.
+  public func assign(_ other: Tensor) {
+    precondition(
+      other.elementCount == elementCount, "cannot assign \(other.shape) to \(shape)")
+    pointer.update(from: other.pointer, count: elementCount)
+  }
+
+  /// Some rows along the first axis, in the order given, outside of any recording.
+  ///
+  /// - Precondition: every row is there.
+  public func selectedRows(_ rows: some Collection<Int>) -> Tensor {
+    let width = shape[0] == 0 ? 0 : elementCount / shape[0]
+    let result = Tensor(uninitialized: [rows.count] + shape.dropFirst())
+    for (target, row) in rows.enumerated() {
+      precondition((0..<shape[0]).contains(row), "row \(row) of \(shape)")
+      (result.pointer + target * width).update(from: pointer + row * width, count: width)
+    }
+    return result
+  }
+
+  /// Reads the elements in place; the pointer is valid inside `body` only.
+  public func withValues<Result>(
+    _ body: (UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try body(UnsafeBufferPointer(start: pointer, count: elementCount))
+  }
+
+  /// Writes the elements in place; the pointer is valid inside `body` only.
+  public func withMutableValues<Result>(
+    _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try body(UnsafeMutableBufferPointer(start: pointer, count: elementCount))
+  }
+
+  /// A tensor that `fill` writes.
+  public convenience init(
+    shape: [Int], filledBy fill: (UnsafeMutableBufferPointer<Float>) throws -> Void
+  ) rethrows {
+    self.init(uninitialized: shape)
+    try withMutableValues(fill)
+  }
+
+  /// The elements of one row along the first axis, for writing: different threads may write
+  /// different rows at the same time.
+  public func withMutableRow<Result>(
+    _ row: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    let width = elementCount / max(1, shape[0])
+    precondition((0..<shape[0]).contains(row), "row \(row) of \(shape)")
+    return try body(UnsafeMutableBufferPointer(start: pointer + row * width, count: width))
+  }
+
   /// The only element.
   ///
   /// - Precondition: the tensor has one element.
