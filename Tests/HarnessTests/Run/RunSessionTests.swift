@@ -201,9 +201,9 @@ struct RunSessionTests {
     try AtomicFile.write(try FileBytes.read(victim).prefix(400), to: victim)
     let stopped = try run(job, in: folder)
     #expect(stopped.status == 65 && stopped.errors.contains(image), "\(stopped.errors)")
-    let skipped = try run(job, ["--on-bad-image", "skip"], in: folder)
+    let skipped = try run(job, ["--on-bad-image", "skip"], in: folder, output: "skipped")
     #expect(skipped.status == 0, "\(skipped.errors)")
-    let path = try onlyRun(job, in: folder)
+    let path = try onlyRun(job, in: folder, "skipped")
     let result = String(decoding: try FileBytes.read(path + "/result.json"), as: UTF8.self)
     #expect(result.contains("could not be decoded"), "\(result)")
   }
