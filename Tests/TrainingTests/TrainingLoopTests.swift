@@ -106,7 +106,8 @@ struct TrainingLoopTests {
     }
     #expect(throws: Stop.self) { try cut.train(LineFit()) }
     let rest = LineFit()
-    let last = try loop(folder.file("cut")).train(rest)
+    cut.reduce = { _, _ in }
+    let last = try cut.train(rest)
     #expect(last.resumedAt == stop && last.position == end.position)
     #expect(rest.weight.values == whole.weight.values && rest.epochs == whole.epochs)
     #expect(
@@ -117,23 +118,20 @@ struct TrainingLoopTests {
   @Test("Lines written after the state are cut off; lost ones are an error")
   func events() throws {
     let folder = try TemporaryDirectory()
-    try stopped(folder.file("run"), at: 4)
-    let run = try RunDirectory(path: folder.file("run"))
-    let count = try run.rows("events.jsonl").count
-    try run.append([.object(["step": .integer(99)])], to: "events.jsonl")
-    let rest = LineFit()
-    _ = try TrainingLoop(
-      run: run, state: TrainingState(path: run.path + "/state.safetensors", key: "key")
-    ).train(rest)
-    #expect(try run.rows("events.jsonl").count == 16)
-    try stopped(folder.file("other"), at: 4)
-    try RunDirectory(path: folder.file("other")).restart("events.jsonl")
-    #expect(count > 0)
-    let error = #expect(throws: FileError.self) { try loop(folder.file("other")).train(LineFit()) }
+    let cut = try stopped(folder.file("run"), at: 4)
+    #expect(try cut.run.rows("events.jsonl").count == 4)
+    try cut.run.append([.object(["step": .integer(99)])], to: "events.jsonl")
+    _ = try cut.train(LineFit())
+    #expect(try cut.run.rows("events.jsonl").count == 16)
+    let other = try stopped(folder.file("other"), at: 4)
+    try other.run.restart("events.jsonl")
+    let error = #expect(throws: FileError.self) { try other.train(LineFit()) }
     #expect(error?.problem.contains("lines that belong to the saved state") == true)
   }
 
-  private func stopped(_ folder: String, at stop: Int) throws {
+  /// A loop whose training was stopped after some steps.
+  @discardableResult
+  private func stopped(_ folder: String, at stop: Int) throws -> TrainingLoop {
     var cut = try loop(folder)
     var steps = 0
     cut.reduce = { _, _ in
@@ -141,6 +139,8 @@ struct TrainingLoopTests {
       steps += 1
     }
     #expect(throws: Stop.self) { try cut.train(LineFit()) }
+    cut.reduce = { _, _ in }
+    return cut
   }
 
   @Test("An error of loading leaves a state behind")
@@ -151,8 +151,7 @@ struct TrainingLoopTests {
     let failing = LineFit()
     failing.failsAt = 9
     #expect(throws: Unreadable.self) { try first.train(failing) }
-    let rest = LineFit()
-    #expect(try loop(folder.file("run")).train(rest).resumedAt == 8)
+    #expect(try first.train(LineFit()).resumedAt == 8)
   }
 
   @Test("A state that is altered anywhere, cut, or of another run is refused before it is used")

@@ -80,11 +80,15 @@ struct Unpickler {
     case "}": pushDictionary([])
     case "]", "\u{8F}": pushList([])  // a list, a set
     case ")": try pushTuple([])
-    case "t": try pushTuple(try popToMark())
-    case "\u{85}": try pushTuple(try pop(1))
-    case "\u{86}": try pushTuple(try pop(2))
-    case "\u{87}": try pushTuple(try pop(3))
-    case "l", "\u{91}": pushList(try popToMark())  // a list, a frozen set
+    case "t":
+      let items = try popToMark()
+      try pushTuple(items)
+    case "\u{85}", "\u{86}", "\u{87}":
+      let items = try pop(Int(opcode) - 0x84)
+      try pushTuple(items)
+    case "l", "\u{91}":  // a list, a frozen set
+      let items = try popToMark()
+      pushList(items)
     case "d":
       let items = try popToMark()
       guard items.count % 2 == 0 else { throw fault("sets a key without a value") }
@@ -98,10 +102,18 @@ struct Unpickler {
     switch UnicodeScalar(opcode) {
     case "\u{80}": _ = try byte()  // protocol number
     case "\u{95}": _ = try take(8)  // frame
-    case "a": try append(try pop(1))
-    case "e", "\u{90}": try append(try popToMark())
-    case "s": try set(try pop(2))
-    case "u": try set(try popToMark())
+    case "a":
+      let items = try pop(1)
+      try append(items)
+    case "e", "\u{90}":
+      let items = try popToMark()
+      try append(items)
+    case "s":
+      let items = try pop(2)
+      try set(items)
+    case "u":
+      let items = try popToMark()
+      try set(items)
     case "p": memo[try memoKey()] = try top()
     case "q": memo[try integer(1)] = try top()
     case "r": memo[try integer(4)] = try top()
@@ -126,14 +138,19 @@ struct Unpickler {
       try call(items[0], items[1].asTuple ?? [])
     case "i":
       let name = "\(try line()).\(try line())"
-      try call(.global(name), try popToMark())
+      let arguments = try popToMark()
+      try call(.global(name), arguments)
     case "o":
       let items = try popToMark()
       guard let type = items.first else { throw fault("makes an object of no class") }
       try call(type, Array(items.dropFirst()))
     case "b": try build()
-    case "Q": stack.append(try persistent(try pop(1)[0].asTuple ?? []))
-    case "P": stack.append(try persistent(PickleText.storageFields(try line())))
+    case "Q":
+      let fields = try pop(1)[0].asTuple ?? []
+      stack.append(try persistent(fields))
+    case "P":
+      let fields = PickleText.storageFields(try line())
+      stack.append(try persistent(fields))
     case "\u{82}", "\u{83}", "\u{84}", "\u{97}", "\u{98}":
       throw fault("needs objects that only the program which wrote it has")
     default:
@@ -259,7 +276,7 @@ struct Unpickler {
     stack.append(value)
   }
 
-  private func append(_ items: [PickleValue]) throws(PickleError) {
+  private mutating func append(_ items: [PickleValue]) throws(PickleError) {
     switch try top() {
     case .list(let list): list.items += items
     case .opaque: break
@@ -267,7 +284,7 @@ struct Unpickler {
     }
   }
 
-  private func set(_ items: [PickleValue]) throws(PickleError) {
+  private mutating func set(_ items: [PickleValue]) throws(PickleError) {
     guard items.count % 2 == 0 else { throw fault("sets a key without a value") }
     let target: PickleDictionary
     switch try top() {
