@@ -119,7 +119,7 @@ struct TrainingLoopTests {
   func events() throws {
     let folder = try TemporaryDirectory()
     let cut = try stopped(folder.file("run"), at: 4)
-    #expect(try cut.run.rows("events.jsonl").count == 4)
+    #expect(try cut.run.rows("events.jsonl").count == 5)
     try cut.run.append([.object(["step": .integer(99)])], to: "events.jsonl")
     _ = try cut.train(LineFit())
     #expect(try cut.run.rows("events.jsonl").count == 16)
