@@ -26,9 +26,8 @@ public enum Oddities: String, OptionChoice, Sendable {
 /// The settings of `bench-pretrain`, each declared once.
 public struct PretrainingOptions: CommandOptions {
   var method = PretrainingMethodName.moby
-  var architecture = "swin-t"
-  var data = ""
-  var onBadImage = BadImagePolicy.fail
+  var architecture = NamedArchitecture.swinTiny
+  var data = DataOptions()
   var preset = Preset.full
   var source = RecipeSource.paper
   var oddities = Oddities.keep
@@ -52,19 +51,12 @@ public struct PretrainingOptions: CommandOptions {
   var cropScale: Double?
   var inputSize = 224
   var localSize = 96
-  var limit = 0
-  var seed = 0
-  var threads = 0
+  var seeds = [0]
   var probeLimit = 1000
   var saveMinutes = 10.0
-  var isDryRun = false
-  var checks = true
   var forecasts = true
   var forecastOnly = false
-  var restarts = false
-  var output = "reports/runs"
-  var cache = "reports/cache"
-  var quiet = false
+  var run = RunOptions()
 
   /// Every setting at its default.
   public init() {}
@@ -74,14 +66,14 @@ public struct PretrainingOptions: CommandOptions {
   public mutating func start(given: Set<String>) {
     if given.isDisjoint(with: ["data", "preset", "config", "architecture"]) { preset = .mini }
     guard preset != .full else { return }
-    architecture = "swin-mini"
+    architecture = .swinMini
     source = .transformer
     inputSize = 64
     localSize = 32
     if preset == .smoke {
       inputSize = 32
       localSize = 16
-      limit = 64
+      data.limit = 64
       probeLimit = 64
     }
   }
@@ -101,126 +93,123 @@ public struct PretrainingOptions: CommandOptions {
     .option("method", \.method, value: "name", .input, "How the backbone is trained.")
     .option(
       "architecture", \.architecture, value: "name", .input,
-      "swin-t, deit-s, swin-mini, or moco-vit-s (MoCo v3's own: 12 heads, fixed positions)."
+      "Network; moco-vit-s is MoCo v3's own: 12 heads, fixed positions."
     )
-    .option(
-      "data", \.data, value: "folder", .input,
-      "ImageNet-style folder with train and val. Without it the generated sample set."
-    )
-    .option(
-      "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded."
+    .options(
+      DataOptions.table(
+        layout: "ImageNet-style folder with train and val.",
+        limit: "At most n training images, evenly by class. Without it all."), at: \.data
     )
     .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
-    .option("protocol", \.source, value: "name", .protocolSettings, "Whose numbers are used.")
+    .option("recipe", \.source, value: "name", .protocolSettings, "Whose numbers are used.")
     .option(
       "oddities", \.oddities, value: "what", .protocolSettings,
       "What the reference code does by accident (lagging rates, unshifted cosine, decayed "
         + "positions): keep it, or mend it."
     )
-    .option("epochs", \.epochs, value: "n", .protocolSettings, "Passes over train.")
     .option(
-      "gflop", \.gflop, value: "x", .protocolSettings,
+      "epochs", \.epochs, in: .within(1, 1e6), value: "n", .protocolSettings, "Passes over train."
+    )
+    .option(
+      "gflop", \.gflop, in: .above(0), value: "x", .protocolSettings,
       "Epochs from a budget of operations, in billions, for comparisons at equal cost."
     )
-    .option("warmup-epochs", \.warmupEpochs, value: "n", .protocolSettings, "Linear warm-up.")
-    .option("batch-size", \.batchSize, value: "n", .protocolSettings, "Images an update.")
     .option(
-      "base-learning-rate", \.baseLearningRate, value: "x", .protocolSettings,
+      "warmup-epochs", \.warmupEpochs, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Linear warm-up."
+    )
+    .option(
+      "batch-size", \.batchSize, in: .within(2, 1e6), value: "n", .protocolSettings,
+      "Images an update."
+    )
+    .option(
+      "base-learning-rate", \.baseLearningRate, in: .above(0), value: "x", .protocolSettings,
       "Highest rate for a batch of 256; it grows in proportion."
     )
-    .option("weight-decay", \.weightDecay, value: "x", .protocolSettings, "Of what decays.")
-    .option("optimizer", \.optimizer, value: "name", .protocolSettings, "The update rule.")
-    .option("drop-path", \.dropPath, value: "rate", .protocolSettings, "Of the online encoder.")
     .option(
-      "start-momentum", \.startMomentum, value: "x", .protocolSettings, "Of the target network."
+      "weight-decay", \.weightDecay, in: .atLeast(0), value: "x", .protocolSettings,
+      "Of what decays."
     )
-    .option("temperature", \.temperature, value: "x", .protocolSettings, "Of the logits.")
-    .option("hidden-size", \.hiddenSize, value: "n", .protocolSettings, "Of the heads.")
-    .option("output-size", \.outputSize, value: "n", .protocolSettings, "Length of a key.")
-    .option("queue-size", \.queueSize, value: "n", .protocolSettings, "Keys in a queue.")
+    .option("optimizer", \.optimizer, value: "name", .protocolSettings, "The update rule.")
     .option(
-      "norm-groups", \.normGroups, value: "n", .protocolSettings,
+      "drop-path", \.dropPath, in: .from(0, below: 1), value: "rate", .protocolSettings,
+      "Of the online encoder."
+    )
+    .option(
+      "start-momentum", \.startMomentum, in: .within(0, 1), value: "x", .protocolSettings,
+      "Of the target network."
+    )
+    .option(
+      "temperature", \.temperature, in: .above(0), value: "x", .protocolSettings, "Of the logits."
+    )
+    .option(
+      "hidden-size", \.hiddenSize, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Of the heads."
+    )
+    .option(
+      "output-size", \.outputSize, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Length of a key."
+    )
+    .option(
+      "queue-size", \.queueSize, in: .within(1, 1e8), value: "n", .protocolSettings,
+      "Keys in a queue."
+    )
+    .option(
+      "norm-groups", \.normGroups, in: .within(0, 1e6), value: "n", .protocolSettings,
       "Gives MoCo v2's head batch normalisation in n groups with shuffled keys."
     )
-    .option("prototypes", \.prototypes, value: "n", .protocolSettings, "Of DINO's last layer.")
-    .option("local-views", \.localViews, value: "n", .protocolSettings, "DINO's small crops.")
     .option(
-      "crop-scale", \.cropScale, value: "part", .protocolSettings,
+      "prototypes", \.prototypes, in: .within(1, 1e7), value: "n", .protocolSettings,
+      "Of DINO's last layer."
+    )
+    .option(
+      "local-views", \.localViews, in: .within(0, 14), value: "n", .protocolSettings,
+      "DINO's small crops."
+    )
+    .option(
+      "crop-scale", \.cropScale, in: .between(0, 1), value: "part", .protocolSettings,
       "Smallest area of a (global) crop."
     )
-    .option("input-size", \.inputSize, value: "px", .protocolSettings, "Side of the views.")
-    .option("local-size", \.localSize, value: "px", .protocolSettings, "Side of local views.")
+    .option("input-size", \.inputSize, in: sides, value: "px", .protocolSettings, "Side of the views.")
     .option(
-      "limit", \.limit, value: "n", .run,
-      "Use at most n training images, evenly by class; 0 is all."
+      "local-size", \.localSize, in: sides, value: "px", .protocolSettings, "Side of local views."
     )
-    .option("seed", \.seed, value: "n", .run, "Of weights, order and views.")
     .option(
-      "accumulate", \.accumulation, value: "n", .run,
+      "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
+      "Of weights, order and views: one backbone each."
+    )
+    .option(
+      "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
       "Take a batch in n pieces, for less memory and a third more time."
     )
-    .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
     .option(
-      "probe-limit", \.probeLimit, value: "n", .run,
+      "probe-limit", \.probeLimit, in: .within(0, 1e9), value: "n", .run,
       "Images a split of the nearest-neighbour probe after each epoch; 0 is no probe."
     )
     .option(
-      "save-minutes", \.saveMinutes, value: "x", .run, "Time between states to go on from."
+      "save-minutes", \.saveMinutes, in: .within(0, 1e6), value: "x", .run,
+      "Time between states to go on from."
     )
-    .flag("check", \.checks, .run, "Look through the data set first.")
     .flag("forecast", \.forecasts, .run, "Say first what the run will take.")
     .flag("forecast-only", \.forecastOnly, .run, "Say it and stop.")
-    .flag("restart", \.restarts, .run, "Begin again even when there is something to go on from.")
-    .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
-    .option("output", \.output, value: "folder", .output, "Where runs are kept.")
-    .option("cache", \.cache, value: "folder", .output, "Where data checks are kept.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(RunOptions.table, at: \.run)
   }
+
+  private static let sides = NumberRange.multiple(of: 4, from: 8, to: 4096)
 
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    func require(_ holds: Bool, _ sentence: String) throws(UsageError) {
-      if !holds { throw .conflict(sentence) }
+    try SeedList.validate(seeds)
+    guard epochs == nil || gflop == nil else {
+      throw .conflict("--epochs and --gflop both set the length; give one.")
     }
-    for (name, value) in [
-      ("epochs", epochs), ("hidden-size", hiddenSize), ("output-size", outputSize),
-      ("queue-size", queueSize), ("prototypes", prototypes),
-    ] {
-      try require((value ?? 1) > 0, "--\(name) must be at least 1.")
-    }
-    try require((batchSize ?? 2) > 1, "--batch-size must be at least 2.")
-    try require((warmupEpochs ?? 0) >= 0, "--warmup-epochs must not be negative.")
-    try require(
-      epochs == nil || gflop == nil, "--epochs and --gflop both set the length; give one.")
-    try require((gflop ?? 1) > 0, "--gflop must be above 0.")
-    try require(accumulation > 0, "--accumulate must be at least 1.")
-    try require((baseLearningRate ?? 1) > 0, "--base-learning-rate must be above 0.")
-    try require((weightDecay ?? 0) >= 0, "--weight-decay must not be negative.")
-    try require((0..<1).contains(dropPath ?? 0), "--drop-path must be 0 or more, below 1.")
-    try require((0...1).contains(startMomentum ?? 1), "--start-momentum must lie between 0 and 1.")
-    try require((temperature ?? 1) > 0, "--temperature must be above 0.")
-    try require((normGroups ?? 0) >= 0, "--norm-groups must not be negative.")
-    try require((0...14).contains(localViews ?? 0), "--local-views must lie between 0 and 14.")
-    try require(
-      (cropScale ?? 0.1) > 0 && (cropScale ?? 0.1) < 1, "--crop-scale must lie between 0 and 1.")
-    for (name, size) in [("input-size", inputSize), ("local-size", localSize)] {
-      try require(
-        (8...4096).contains(size) && size % 4 == 0,
-        "--\(name) must be a multiple of 4 between 8 and 4096.")
-    }
-    try require(limit >= 0, "--limit must not be negative.")
-    try require(threads >= 0, "--threads must not be negative.")
-    try require(probeLimit >= 0, "--probe-limit must not be negative.")
-    try require(saveMinutes >= 0, "--save-minutes must not be negative.")
-    try require(
-      ["swin-t", "deit-s", "swin-mini", "moco-vit-s"].contains(architecture),
-      "--architecture must be swin-t, deit-s, swin-mini or moco-vit-s.")
-    if architecture == "deit-s" || architecture == "moco-vit-s" {
-      try require(
-        inputSize % 16 == 0 && localSize % 16 == 0,
-        "--input-size and --local-size must be multiples of 16 for \(architecture).")
+    if case .visionTransformer = architecture.architecture {
+      guard inputSize % 16 == 0, localSize % 16 == 0 else {
+        throw .conflict(
+          "--input-size and --local-size must be multiples of 16 for \(architecture.rawValue).")
+      }
     }
   }
 }

@@ -6,13 +6,7 @@ extension PretrainingPlan {
   ///
   /// - Parameter imageCount: Training images, for lengths given as a budget.
   init(_ options: PretrainingOptions, imageCount: Int) {
-    let architecture: Architecture =
-      switch options.architecture {
-      case "deit-s": .visionTransformer(.deitSmall)
-      case "moco-vit-s": .visionTransformer(.mocoV3Small)
-      case "swin-mini": .swin(.mini)
-      default: .swin(.tiny)
-      }
+    let architecture = options.architecture.architecture
     var recipe =
       options.source == .paper
       ? PretrainingRecipe.published(options.method, for: architecture)
@@ -42,17 +36,17 @@ extension PretrainingPlan {
     self.init(recipe, architecture: architecture)
     inputSize = options.inputSize
     localSize = options.localSize
-    seed = options.seed
+    seed = options.seeds[0]
     accumulation = min(options.accumulation, recipe.batchSize / 2)
-    limit = options.limit
-    onBadImage = options.onBadImage
+    limit = options.data.limit ?? 0
+    onBadImage = options.data.onBadImage
     probeLimit = options.probeLimit
     let published = recipe.epochs
     if let epochs = options.epochs { self.recipe.epochs = epochs }
     if let gflop = options.gflop {
-      let count = options.limit > 0 ? min(options.limit, imageCount) : imageCount
+      let count = min(options.data.limit ?? imageCount, imageCount)
       let epoch = Double(count) * cost.operationsPerImage / 1e9
-      self.recipe.epochs = max(1, Int((gflop / epoch).rounded()))
+      self.recipe.epochs = max(1, Int(min(1e6, (gflop / epoch).rounded())))
     }
     if self.recipe.epochs != published, options.preset != .full || options.gflop != nil {
       self.recipe.scaleEpochs(from: published)
