@@ -76,9 +76,8 @@ public final class BatchLoader {
         var stream = RandomStream(
           seed: seed, purpose: .augmentation, epoch: epoch,
           sample: (occurrence << 48) + index * 16 + view)
-        views[view].withMutableRow(position) { row in
-          guard let base = row.baseAddress else { return }
-          transform.write(image, normalization: normalization, stream: &stream, to: base)
+        views[view].withMutableRow(position) {
+          transform.write(image, normalization: normalization, stream: &stream, to: $0)
         }
       }
     }

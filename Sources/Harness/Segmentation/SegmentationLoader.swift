@@ -68,8 +68,8 @@ public final class SegmentationLoader {
       var stream = RandomStream(
         seed: sampler.seed, purpose: .augmentation, epoch: item.epoch, sample: item.index)
       let sample = transform(image, labels, stream: &stream)
-      slot.images.withMutableRow(position) { row in
-        if let base = row.baseAddress { sample.writeImage(size: size, normalization, to: base) }
+      slot.images.withMutableRow(position) {
+        sample.writeImage(size: size, normalization, to: $0)
       }
       if let target = slot.labels.baseAddress {
         sample.writeLabels(size: size, to: target + position * size * size)

@@ -1,8 +1,8 @@
 /// A dense array of Float32 in row-major order that remembers how it was computed.
 ///
 /// A tensor belongs to the thread that computes with it; threads live inside the operations.
-/// Operations never change their inputs. Only optimisers, initialisers and running statistics
-/// write through `pointer`.
+/// Operations never change their inputs. Optimisers, initialisers and running statistics write
+/// through `pointer`, which only this module and `Layers` may use; see `withValues` for the others.
 public final class Tensor {
   /// Lengths of the axes, outermost first.
   public let shape: [Int]
@@ -18,7 +18,9 @@ public final class Tensor {
   public var elementCount: Int { storage.count }
 
   /// The first element; valid while the tensor lives.
-  public var pointer: UnsafeMutablePointer<Float> { storage.pointer }
+  ///
+  /// Only for `TensorCore` and `Layers`, which a test makes sure of.
+  package var pointer: UnsafeMutablePointer<Float> { storage.pointer }
 
   init(shape: [Int], storage: Storage) {
     self.shape = shape
@@ -59,72 +61,6 @@ public final class Tensor {
   /// A copy of the elements in row-major order.
   public var values: [Float] {
     Array(UnsafeBufferPointer(start: pointer, count: elementCount))
-  }
-
-  /// Replaces the elements, in row-major order.
-  ///
-  /// - Precondition: there are as many values as elements.
-  public func assign(_ values: [Float]) {
-    precondition(
-      values.count == elementCount,
-      "shape \(shape) has \(elementCount) elements, got \(values.count) values")
-    values.withUnsafeBufferPointer { source in
-      if let base = source.baseAddress { pointer.update(from: base, count: source.count) }
-    }
-  }
-
-  /// Replaces the elements by those of a tensor of the same count.
-  ///
-  /// - Precondition: the counts agree.
-  public func assign(_ other: Tensor) {
-    precondition(
-      other.elementCount == elementCount, "cannot assign \(other.shape) to \(shape)")
-    pointer.update(from: other.pointer, count: elementCount)
-  }
-
-  /// Some rows along the first axis, in the order given, outside of any recording.
-  ///
-  /// - Precondition: every row is there.
-  public func selectedRows(_ rows: some Collection<Int>) -> Tensor {
-    let width = shape[0] == 0 ? 0 : elementCount / shape[0]
-    let result = Tensor(uninitialized: [rows.count] + shape.dropFirst())
-    for (target, row) in rows.enumerated() {
-      precondition((0..<shape[0]).contains(row), "row \(row) of \(shape)")
-      (result.pointer + target * width).update(from: pointer + row * width, count: width)
-    }
-    return result
-  }
-
-  /// Reads the elements in place; the pointer is valid inside `body` only.
-  public func withValues<Result>(
-    _ body: (UnsafeBufferPointer<Float>) throws -> Result
-  ) rethrows -> Result {
-    try body(UnsafeBufferPointer(start: pointer, count: elementCount))
-  }
-
-  /// Writes the elements in place; the pointer is valid inside `body` only.
-  public func withMutableValues<Result>(
-    _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
-  ) rethrows -> Result {
-    try body(UnsafeMutableBufferPointer(start: pointer, count: elementCount))
-  }
-
-  /// A tensor that `fill` writes.
-  public convenience init(
-    shape: [Int], filledBy fill: (UnsafeMutableBufferPointer<Float>) throws -> Void
-  ) rethrows {
-    self.init(uninitialized: shape)
-    try withMutableValues(fill)
-  }
-
-  /// The elements of one row along the first axis, for writing: different threads may write
-  /// different rows at the same time.
-  public func withMutableRow<Result>(
-    _ row: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
-  ) rethrows -> Result {
-    let width = elementCount / max(1, shape[0])
-    precondition((0..<shape[0]).contains(row), "row \(row) of \(shape)")
-    return try body(UnsafeMutableBufferPointer(start: pointer + row * width, count: width))
   }
 
   /// The only element.
