@@ -73,9 +73,7 @@ struct SegmentationLoaderTests {
       let sample = transform(image, labels, stream: &stream)
       #expect(sample.image.width <= 24)
       var expected = [Float](repeating: 0, count: 3 * 24 * 24)
-      expected.withUnsafeMutableBufferPointer { buffer in
-        if let base = buffer.baseAddress { sample.writeImage(size: 24, to: base) }
-      }
+      expected.withUnsafeMutableBufferPointer { sample.writeImage(size: 24, to: $0) }
       let values = batch.images.values
       #expect(Array(values[position * 1728..<(position + 1) * 1728]) == expected)
       #expect(batch.labels[position * 576] == sample.labels.labels[0])

@@ -42,9 +42,9 @@ struct SegmentorInferenceTests {
   }
 
   private func input(_ image: RGBImage) -> Tensor {
-    let tensor = Tensor(uninitialized: [1, 3, image.height, image.width])
-    ByteNormalization.imageNet.write(image, to: tensor.pointer)
-    return tensor
+    Tensor(shape: [1, 3, image.height, image.width]) {
+      ByteNormalization.imageNet.write(image, to: $0)
+    }
   }
 
   @Test("One window that holds the whole image gives what the whole image gives")

@@ -13,9 +13,8 @@ private func colourful(_ width: Int, _ height: Int) -> RGBImage {
 private func planes(_ transform: any ImageTransform, _ image: RGBImage, _ sample: Int) -> [Float] {
   var result = [Float](repeating: .nan, count: 3 * transform.size * transform.size)
   var stream = stream(sample)
-  result.withUnsafeMutableBufferPointer { buffer in
-    guard let base = buffer.baseAddress else { return }
-    transform.write(image, normalization: .imageNet, stream: &stream, to: base)
+  result.withUnsafeMutableBufferPointer {
+    transform.write(image, normalization: .imageNet, stream: &stream, to: $0)
   }
   return result
 }
@@ -51,10 +50,8 @@ struct PipelineLawTests {
     #expect(changed > 0 && changed <= most)
     var stream = stream(11)
     var expected = [Float](repeating: 0, count: whole.count)
-    expected.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress {
-        PixelNormalization.imageNet.write(transform(image, stream: &stream), to: base)
-      }
+    expected.withUnsafeMutableBufferPointer {
+      PixelNormalization.imageNet.write(transform(image, stream: &stream), to: $0)
     }
     #expect(whole == expected)
   }

@@ -28,7 +28,6 @@ struct NearestNeighbourProbe {
   func outcomes(train: FeatureMatrix, validation: FeatureMatrix) -> [Outcome] {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
-    let width = train.featureCount
     let shardSize = 8192
     let blockSize = 64
     let blockCount = (validation.count + blockSize - 1) / blockSize
@@ -43,15 +42,9 @@ struct NearestNeighbourProbe {
         nonisolated(unsafe) let nearest = nearest
         ThreadPool.shared.forEach(blockCount) { block in
           let rows = block * blockSize..<min(validation.count, (block + 1) * blockSize)
-          let similarities = Tensor(uninitialized: [rows.count, size])
-          BLAS.parallelGemm(
-            transposeB: true, m: rows.count, n: size, k: width,
-            a: validationUnits.pointer + rows.lowerBound * width, lda: width, b: units.pointer,
-            ldb: width, c: similarities.pointer, ldc: size)
+          let similarities = rowProducts(validationUnits, rows, with: units)
           for (offset, row) in rows.enumerated() {
-            nearest[row].offer(
-              UnsafeBufferPointer(start: similarities.pointer + offset * size, count: size),
-              firstRow: first)
+            similarities.withRow(offset) { nearest[row].offer($0, firstRow: first) }
           }
         }
       }

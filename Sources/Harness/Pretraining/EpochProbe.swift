@@ -34,16 +34,12 @@ struct EpochProbe {
     defer { backbone.dropPath = kept }
     let (trainUnits, trainLabels) = try units(train, trainOrder, backbone)
     let (units, labels) = try units(validation, validationOrder, backbone)
-    let (count, width, size) = (units.shape[0], units.shape[1], trainUnits.shape[0])
-    let similarities = Tensor(uninitialized: [count, size])
-    BLAS.parallelGemm(
-      transposeB: true, m: count, n: size, k: width, a: units.pointer, lda: width,
-      b: trainUnits.pointer, ldb: width, c: similarities.pointer, ldc: size)
+    let count = units.shape[0]
+    let similarities = rowProducts(units, 0..<count, with: trainUnits)
     var hits = 0
     for row in 0..<count {
       var nearest = NearestNeighbours(limit: k)
-      nearest.offer(
-        UnsafeBufferPointer(start: similarities.pointer + row * size, count: size), firstRow: 0)
+      similarities.withRow(row) { nearest.offer($0, firstRow: 0) }
       let votes = nearest.votes(
         ks: [k], temperature: NearestNeighbourProbe.temperature, labels: trainLabels,
         classCount: train.classNames.count)[0]

@@ -104,9 +104,8 @@ final class PretrainingTraining: Trainee {
     let (height, width) = (view.shape[2], view.shape[3])
     var stream = RandomStream(seed: UInt64(plan.seed), purpose: .mixing, epoch: step)
     let mix = mixing.draw(width: width, height: height, stream: &stream)
-    view.withMutableValues { pixels in
-      guard let base = pixels.baseAddress else { return }
-      MixupCutmix.apply(mix, to: base, count: labels.count, height: height, width: width)
+    view.withMutableValues {
+      MixupCutmix.apply(mix, to: $0, count: labels.count, height: height, width: width)
     }
     let targets = Tensor(
       mixing.targets(

@@ -84,6 +84,7 @@ public final class SegmentationLoader {
     nextIteration += 1
     if let error = failures.first?.error { throw (error as? ImageError)?.skippable ?? error }
     return Batch(
-      iteration: iteration, images: slot.images.tensor, labels: Array(slot.labels), items: slot.items)
+      iteration: iteration, images: slot.images.tensor, labels: Array(slot.labels),
+      items: slot.items)
   }
 }

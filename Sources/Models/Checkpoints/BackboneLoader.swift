@@ -53,10 +53,10 @@ public enum BackboneLoader {
         continue
       }
       if stored.shape == tensor.shape {
-        fill(tensor, stored.floats())
+        tensor.assign(stored.floats())
         report.matched.append(key)
       } else if let values = reshaped(key, stored, to: tensor.shape, architecture: architecture) {
-        fill(tensor, values)
+        tensor.assign(values)
         report.reshaped.append("\(key) \(stored.shape) to \(tensor.shape)")
       } else {
         throw CheckpointError(
@@ -76,7 +76,7 @@ public enum BackboneLoader {
       let fresh = architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
       let missing = Set(report.missing)
       for (source, target) in zip(fresh.parameters, backbone.parameters)
-      where missing.contains(target.key) { fill(target.tensor, source.tensor.values) }
+      where missing.contains(target.key) { target.tensor.assign(source.tensor) }
     }
     let head = weights.head.map { head in
       let classes = head.weight.shape[0]
@@ -113,12 +113,6 @@ public enum BackboneLoader {
       remedy: "give a Swin-T or DeiT-S checkpoint")
   }
 
-  private static func fill(_ tensor: Tensor, _ values: [Float]) {
-    values.withUnsafeBufferPointer { source in
-      if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
-    }
-  }
-
   /// Position tables of another size, interpolated; nil for anything else.
   private static func reshaped(
     _ key: String, _ stored: StoredTensor, to shape: [Int], architecture: Architecture
@@ -151,8 +145,7 @@ public enum BackboneLoader {
 
   private static func verifyFinite(_ backbone: some Backbone, _ path: String) throws {
     for (key, tensor) in backbone.parameters {
-      let values = UnsafeBufferPointer(start: tensor.pointer, count: tensor.elementCount)
-      guard values.allSatisfy(\.isFinite) else {
+      guard tensor.withValues({ $0.allSatisfy(\.isFinite) }) else {
         throw CheckpointError(
           path: path, problem: "holds numbers in '\(key)' that are not finite",
           remedy: "use a checkpoint from before the training diverged")

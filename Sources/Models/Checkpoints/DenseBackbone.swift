@@ -20,7 +20,7 @@ extension SwinTransformer {
         continue
       }
       if values.shape == tensor.shape {
-        tensor.pointer.update(from: values.pointer, count: tensor.elementCount)
+        tensor.assign(values)
         continue
       }
       let (from, to) = (side(values.shape[0]), side(tensor.shape[0]))
@@ -34,10 +34,10 @@ extension SwinTransformer {
             + "\(tensor.shape)",
           remedy: "give a backbone of that network")
       }
-      let resized = BicubicMaps.resized(
-        values.values, rows: from, columns: from, channels: tensor.shape[1], toRows: to,
-        toColumns: to)
-      for (index, value) in resized.enumerated() { tensor.pointer[index] = value }
+      tensor.assign(
+        BicubicMaps.resized(
+          values.values, rows: from, columns: from, channels: tensor.shape[1], toRows: to,
+          toColumns: to))
     }
     return missing
   }

@@ -80,9 +80,7 @@ struct TaskWeights {
           path: file.path, problem: "holds numbers in '\(key)' that are not finite",
           remedy: "use a checkpoint from before the training diverged")
       }
-      values.withUnsafeBufferPointer { source in
-        if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
-      }
+      tensor.assign(values)
       report.matched.append(key)
       report.parameterCount += key.hasSuffix("num_batches_tracked") ? 0 : tensor.elementCount
     }
@@ -92,7 +90,7 @@ struct TaskWeights {
       let missing = Set(report.missing)
       for (source, target) in zip(fresh().parameters, network.parameters)
       where missing.contains(target.key) {
-        target.tensor.pointer.update(from: source.tensor.pointer, count: target.tensor.elementCount)
+        target.tensor.assign(source.tensor)
       }
     }
     return report

@@ -156,7 +156,7 @@ func encoded(_ view: Tensor, by encoder: any Backbone, chunkSize: Int) -> Tensor
 /// Makes the parameters of one module those of another.
 func copyValues(from source: some Module, to target: some Module) {
   for (from, to) in zip(source.parameters, target.parameters) {
-    to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+    to.tensor.assign(from.tensor)
   }
 }
 

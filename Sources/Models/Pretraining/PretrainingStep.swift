@@ -191,9 +191,7 @@ public final class PretrainingEngine {
     let optimizerState = optimizer.state.map { (key: "optimizer." + $0.key, tensor: $0.tensor) }
     for (key, tensor) in method.parameters + optimizerState {
       guard let values = stored(key), values.count == tensor.elementCount else { return key }
-      values.withUnsafeBufferPointer { source in
-        if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
-      }
+      tensor.assign(values)
     }
     // Constants aside, every buffer must be there, too.
     for (key, tensor) in method.buffers {

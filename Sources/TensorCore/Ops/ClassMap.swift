@@ -1,6 +1,5 @@
-import Threads
 import Foundation
-import TensorCore
+import Threads
 
 /// One pass's logits on their way to the original image's pixels.
 ///
