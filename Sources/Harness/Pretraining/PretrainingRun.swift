@@ -171,7 +171,7 @@ public final class PretrainingRun {
       entries, metadata: metadata,
       to: (path as NSString).deletingPathExtension + ".safetensors")
     var result = RunResult(
-      task: "pretraining",
+      task: TaskDescription.pretraining.name,
       backbone: ["name": plan.recipe.method.title, "architecture": plan.architecture.name],
       data: information, settings: settings)
     training.curves.summarize(into: &result)
