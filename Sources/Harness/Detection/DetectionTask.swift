@@ -11,10 +11,9 @@ import VisionData
 
 /// Detection and instance segmentation on COCO, as a task that networks are fine-tuned for.
 struct DetectionTask: FineTuningTask {
-  static let name = "coco"
+  static let description = TaskDescription.coco
   static let networkName = "detector"
-  static let recordFiles = [DetectionInference.fileName] + matchFiles
-  private static let matchFiles = ["bbox.matches", "segm.matches"]
+  static let otherFiles = [DetectionInference.fileName]
 
   /// What one detector found, and how it was matched; `found` is empty when read back.
   struct Records: FineTuningRecords {
@@ -146,7 +145,7 @@ struct DetectionTask: FineTuningTask {
   }
 
   func records(in run: RunDirectory) throws -> Records {
-    let matched = try Self.matchFiles.map { try MatchRecords(path: run.path + "/" + $0) }
+    let matched = try Self.description.recordFiles.map { try MatchRecords(path: run.path + "/" + $0) }
     return Records(boxes: matched[0], masks: matched[1])
   }
 
@@ -163,15 +162,6 @@ struct DetectionTask: FineTuningTask {
       }
     }
     return metrics
-  }
-
-  func intervals(_ records: Records) -> [String: Interval] {
-    func interval(_ matches: MatchRecords) -> Interval {
-      DetectionBootstrap(
-        matches, resampleCount: options.resamples, seed: UInt64(options.seeds[0])
-      ).interval
-    }
-    return ["bbox/AP": interval(records.boxes), "segm/AP": interval(records.masks)]
   }
 
   /// What each class scores, and what each kind of error costs.

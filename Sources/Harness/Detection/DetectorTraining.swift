@@ -2,6 +2,7 @@ import CocoFormat
 import FileSupport
 import Layers
 import Models
+import Reporting
 import TensorCore
 import Training
 import VisionData
@@ -103,12 +104,10 @@ final class DetectorTraining: Trainee {
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
     let rate = schedule.learningRate(step: position.step)
     optimizer.update(rate: rate)
-    var row: [String: JSONValue] = [
-      "update": .integer(position.step), "loss": .number(Double(loss)),
-      "learning_rate": .number(rate),
-    ]
-    for term in terms { row[term.name] = .number(Double(term.value)) }
-    return TrainingEvent([.object(row)], progress: lossText(loss))
+    var event = RunEvent(
+      step: position.step, values: ["loss": Double(loss), "learning_rate": rate])
+    for term in terms { event.values[term.name] = Double(term.value) }
+    return TrainingEvent([event.json], progress: lossText(loss))
   }
 
   var state: [StateTensor] { moduleState(detector, optimizer) }

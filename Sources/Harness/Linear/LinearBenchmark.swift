@@ -59,7 +59,7 @@ struct LinearBenchmark: ComparisonProgram {
     settings["branch"] = options.backbone.branch.rawValue
     settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
-      task: "linear", backbone: identity,
+      task: TaskDescription.linear.name, backbone: identity,
       data: [
         "name": dataName, "train": trainManifest, "validation": validationManifest,
         "train images": String(trainOrder.count),

@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Layers
 import Reporting
@@ -8,6 +9,7 @@ enum LinearTable {
     let first = results.first
     let neighbours = Set(results.flatMap { $0.metrics.keys })
       .filter { $0.hasPrefix("knn_") }.compactMap { Int($0.dropFirst(4)) }.sorted()
+    let others = ClassificationScore.numbers.dropFirst().filter { $0.test == .paired }
     let data = first?.data ?? [:]
     var table = Table(
       caption: "Linear probe and kNN, \(data["name"] ?? "?"), measured on "
@@ -15,8 +17,8 @@ enum LinearTable {
         + "\(data["classes"] ?? "?") classes; % with 95 % intervals",
       columns: [
         .init("backbone", isNumeric: false), .init("network", isNumeric: false), .init("top-1"),
-        .init("top-5"), .init("last epoch"), .init("best epoch*"),
-      ] + neighbours.map { .init("kNN \($0)") })
+      ] + others.map { .init($0.title) } + [.init("last epoch"), .init("best epoch*")]
+        + neighbours.map { .init("kNN \($0)") })
     for result in results {
       func cell(_ name: String, showsInterval: Bool = false) -> String {
         guard let metric = result.metrics[name] else { return "-" }
@@ -29,8 +31,8 @@ enum LinearTable {
       table.add(
         [
           result.backbone["name"] ?? "?", result.backbone["architecture"] ?? "?", top1,
-          cell("top5"), cell("top1_last"), cell("top1_best"),
-        ] + neighbours.map { cell("knn_\($0)", showsInterval: $0 == neighbours.first) })
+        ] + others.map { cell($0.name) } + [cell("top1_last"), cell("top1_best")]
+          + neighbours.map { cell("knn_\($0)", showsInterval: $0 == neighbours.first) })
     }
     table.notes = notes(results)
     return table

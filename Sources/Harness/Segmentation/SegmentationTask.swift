@@ -10,9 +10,9 @@ import VisionData
 
 /// Semantic segmentation on ADE20K, as a task that networks are fine-tuned for.
 struct SegmentationTask: FineTuningTask {
-  static let name = "ade20k"
+  static let description = TaskDescription.ade20k
   static let networkName = "segmentor"
-  static let recordFiles = ["records.jsonl"]
+  static let otherFiles: [String] = []
 
   /// The pixel counts of every image and of all together.
   struct Records: FineTuningRecords {
@@ -26,15 +26,7 @@ struct SegmentationTask: FineTuningTask {
       self.score = score
     }
 
-    var resampled: any ResampledMetric {
-      var counts = ResampledSegmentation()
-      for image in images {
-        _ = counts.add(
-          image: image.index, classes: image.classes, intersections: image.intersections,
-          predicted: image.predicted, labelled: image.labelled)
-      }
-      return counts
-    }
+    var resampled: any ResampledMetric { ResampledSegmentation(images) }
   }
 
   let dataIdentity: [String: String]
@@ -154,20 +146,12 @@ struct SegmentationTask: FineTuningTask {
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     let score = records.score
-    var metrics = [
-      "mIoU": score.meanIoU(), "mAcc": score.meanAccuracy(), "aAcc": score.pixelAccuracy,
-    ]
+    var metrics: [String: Double] = [:]
+    for number in SegmentationScore.numbers { metrics[number.name] = number.value(score) }
     for (index, name) in classes.names.enumerated() where !score.classIoU[index].isNaN {
       metrics["IoU/\(name)"] = score.classIoU[index]
     }
     return metrics.mapValues { MetricValue($0, count: testing.count) }
-  }
-
-  func intervals(_ records: Records) -> [String: Interval] {
-    let bootstrap = SegmentationBootstrap(
-      records.images, classCount: classes.count, resampleCount: options.common.resamples,
-      seed: UInt64(options.common.seeds[0]))
-    return ["mIoU": bootstrap.interval]
   }
 
   /// What each class scores.

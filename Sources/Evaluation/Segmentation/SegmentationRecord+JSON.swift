@@ -1,12 +1,13 @@
-import Evaluation
 import FileSupport
-import Reporting
 
 extension SegmentationRecord {
+  /// Classes that a file may name when nobody says how many there are.
+  public static let classLimit = 1 << 16
+
   /// The record as one row of a file that only grows.
   ///
   /// - Parameter name: The image's name, so that rows stay readable and can be matched.
-  func json(name: String) -> JSONValue {
+  public func json(name: String) -> JSONValue {
     func list(_ values: [Int]) -> JSONValue { .array(values.map { .integer($0) }) }
     return .object([
       "index": .integer(index), "name": .string(name), "classes": list(classes),
@@ -16,7 +17,7 @@ extension SegmentationRecord {
   }
 
   /// Reads a row; nil when it is none, or its counts contradict each other or the class count.
-  init?(_ json: JSONValue, classCount: Int) {
+  public init?(_ json: JSONValue, classCount: Int = SegmentationRecord.classLimit) {
     func list(_ key: String) -> [Int]? {
       guard let items = json[key]?.arrayValue else { return nil }
       let values = items.compactMap(\.intValue)
@@ -46,7 +47,7 @@ public enum SegmentationRecordFile {
   ///   last line begins there, and is to be cut off before more is appended.
   /// - Throws: `FileError` when it cannot be read, is damaged, or is of another class table.
   public static func read(
-    _ path: String, classCount: Int
+    _ path: String, classCount: Int = SegmentationRecord.classLimit
   ) throws(FileError) -> (records: [(name: String, record: SegmentationRecord)], length: Int) {
     let contents = try RecordLines.read(path)
     var records: [(name: String, record: SegmentationRecord)] = []

@@ -76,13 +76,13 @@ struct DetectionReportTests {
     }
     let comparison = try runs.comparison { $0.galleryCount = 3 }
     let section = try #require(comparison.sections.first)
-    #expect(section.task.key == "coco" && section.rows.map(\.name) == ["Supervised", "MoBY"])
+    #expect(section.task.name == "coco" && section.rows.map(\.name) == ["Supervised", "MoBY"])
     let cell = try #require(section.rows[1].cells["bbox/AP"])
     let delta = try #require(cell.delta)
     let files = ["moby", "supervised"].map { runs.path + "/coco-\($0)/bbox.matches" }
-    let direct = DetectionBootstrap(
-      first: try MatchRecords(path: files[0]), second: try MatchRecords(path: files[1]),
-      resampleCount: 300, seed: 0)
+    let detectors = try files.map { ResampledDetection([try MatchRecords(path: $0)]) }
+    let direct = try #require(
+      Bootstrap(detectors[0], minus: detectors[1], resampleCount: 300, seed: 0)["bbox/AP"])
     #expect(abs(delta.estimate - direct.estimate) < 1e-12 && delta.estimate < -0.05)
     #expect(abs(delta.interval.low - direct.interval.low) < 1e-12)
     #expect(abs(delta.interval.high - direct.interval.high) < 1e-12)
