@@ -108,7 +108,7 @@ let package = Package(
   ]
   + libraries
   + [
-    "CounterRandom", "FileSupport", "Geometry", "CommandLine", "CocoFormat", "VisionData",
+    "CounterRandom", "Threads", "FileSupport", "Geometry", "CommandLine", "CocoFormat", "VisionData",
     "SampleData", "TensorCore", "Layers", "Models", "Evaluation", "Reporting", "Training",
     "Harness",
   ].map(tests),

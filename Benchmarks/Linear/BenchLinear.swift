@@ -1,4 +1,3 @@
-import CommandLine
 import Foundation
 import Harness
 
@@ -6,7 +5,6 @@ import Harness
 @main
 struct BenchLinear {
   static func main() {
-    let arguments = LinearBenchmark.resolved(Array(Swift.CommandLine.arguments.dropFirst()))
-    Command.run(LinearOptions.self, arguments: arguments) { try LinearBenchmark.run($0) }
+    LinearCommand.run(Array(Swift.CommandLine.arguments.dropFirst()))
   }
 }

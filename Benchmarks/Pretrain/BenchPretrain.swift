@@ -6,7 +6,7 @@ import Harness
 @main
 struct BenchPretrain {
   static func main() {
-    let arguments = PretrainingCommand.resolved(Array(Swift.CommandLine.arguments.dropFirst()))
+    let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     Command.run(PretrainingOptions.self, arguments: arguments) { try PretrainingCommand.run($0) }
   }
 }

@@ -76,6 +76,12 @@ const void *cf_json_item(const void *array, size_t index) {
 
 int64_t cf_json_integer(const void *value) { return json_object_get_int64(value); }
 
+int cf_json_fits(const void *value) {
+  // Larger numbers are stored unsigned or cut to the ends of the range.
+  int64_t number = json_object_get_int64(value);
+  return number != INT64_MIN && (number != INT64_MAX || json_object_get_uint64(value) == INT64_MAX);
+}
+
 double cf_json_double(const void *value) { return json_object_get_double(value); }
 
 const char *cf_json_text(const void *value, size_t *count) {

@@ -29,7 +29,7 @@ public struct CocoAnnotations: Sendable {
   ///
   /// - Throws: `FileError` when it cannot be read, `DatasetError` when it is no COCO file.
   public init(path: String) throws {
-    let document = JSONDocument(file: try FileBytes(path: path))
+    let document = JSONDocument(file: try FileBytes(path: path, readsPipes: true))
     var findings = CocoFindings()
     var (images, categories): ([CocoImage]?, [CocoCategory]?) = (nil, nil)
     var parts: [CocoObjectPart]?
@@ -108,6 +108,9 @@ public struct CocoAnnotations: Sendable {
     categories.indices.sorted { categories[$0].id < categories[$1].id }
   }
 
+  /// How many objects have no mask.
+  public var objectsWithoutMask: Int { segmentations.slots.count { $0.kind == .none } }
+
   /// The mask of an object; nil where it has none.
   ///
   /// - Throws: `MaskError.wrongSize` for an image too large for a mask.
@@ -142,27 +145,37 @@ enum CocoTables {
   typealias Read<Item> = (items: [Item], findings: CocoFindings, end: Int)
 
   static func images(_ document: JSONDocument, at: Int) throws(DatasetError) -> Read<CocoImage> {
-    try read(document, at: at, .malformedImage) { value, number in
+    try read(document, at: at, "images") { value, number in
+      let rule = CocoRule.malformedImage
+      let name = text(cf_json_member(value, "file_name")) ?? ""
+      let (width, height) = (cf_json_member(value, "width"), cf_json_member(value, "height"))
       guard let id = wholeNumber(cf_json_member(value, "id")) else {
-        return .failure("image \(number) of the list has no whole number as its id")
+        return .failure(rule, noID("image \(number)", value))
       }
-      guard let width = wholeNumber(cf_json_member(value, "width")),
-        let height = wholeNumber(cf_json_member(value, "height")), width > 0, height > 0,
+      if width == nil || height == nil {
+        let image = CocoImage(id: id, fileName: name, width: 0, height: 0)
+        return .flawed(image, .missingSize, "image \(id) has no width and height")
+      }
+      guard let width = wholeNumber(width), let height = wholeNumber(height), width > 0, height > 0,
         (try? RunLengthMask.pixelCount(height: height, width: width)) != nil
-      else { return .failure("image \(id) has no width and height that an image can have") }
-      return .item(
-        CocoImage(
-          id: id, fileName: text(cf_json_member(value, "file_name")) ?? "", width: width,
-          height: height))
+      else {
+        return .failure(rule, "image \(id) has no width and height that an image can have")
+      }
+      return .item(CocoImage(id: id, fileName: name, width: width, height: height))
     }
+  }
+
+  /// What is wrong with the id of a record.
+  private static func noID(_ what: String, _ value: UnsafeRawPointer?) -> String {
+    "\(what) of the list has \(describedNumber(cf_json_member(value, "id"))) as its id"
   }
 
   static func categories(
     _ document: JSONDocument, at: Int
   ) throws(DatasetError) -> Read<CocoCategory> {
-    try read(document, at: at, .malformedCategory) { value, number in
+    try read(document, at: at, "categories") { value, number in
       guard let id = wholeNumber(cf_json_member(value, "id")) else {
-        return .failure("category \(number) of the list has no whole number as its id")
+        return .failure(.malformedCategory, noID("category \(number)", value))
       }
       return .item(
         CocoCategory(
@@ -171,10 +184,14 @@ enum CocoTables {
     }
   }
 
-  private enum Outcome<Item> { case item(Item), failure(String) }
+  private enum Outcome<Item> {
+    case item(Item)
+    case flawed(Item, CocoRule, String)
+    case failure(CocoRule, String)
+  }
 
   private static func read<Item: Sendable>(
-    _ document: JSONDocument, at: Int, _ rule: CocoRule,
+    _ document: JSONDocument, at: Int, _ what: String,
     _ make: (UnsafeRawPointer?, Int) -> Outcome<Item>
   ) throws(DatasetError) -> Read<Item> {
     let (parts, end) = try JSONArrayReader.read(document, at: at) {
@@ -184,9 +201,18 @@ enum CocoTables {
       for (place, (start, end)) in zip(batch.starts, batch.ends).enumerated() {
         let value = try document.parse(parser, start..<end)
         defer { cf_json_release(value) }
+        // Ids that are texts throughout are another format's, not a few records' fault.
+        if let id = text(cf_json_member(value, "id")) {
+          throw DatasetError(
+            path: document.path, problem: "has texts as ids of its \(what), such as '\(id)'",
+            remedy: "number them: ids in COCO's format are whole numbers")
+        }
         switch make(value, batch.firstIndex + place + 1) {
         case .item(let item): items.append(item)
-        case .failure(let problem): findings.add(rule, in: document.path, problem)
+        case .flawed(let item, let rule, let problem):
+          items.append(item)
+          findings.add(rule, in: document.path, problem)
+        case .failure(let rule, let problem): findings.add(rule, in: document.path, problem)
         }
       }
       return (items, findings)
@@ -196,7 +222,7 @@ enum CocoTables {
     return (parts.flatMap(\.0), findings, end)
   }
 
-  private static func text(_ value: UnsafeRawPointer?) -> String? {
+  static func text(_ value: UnsafeRawPointer?) -> String? {
     var count = 0
     guard let bytes = cf_json_text(value, &count) else { return nil }
     return String(

@@ -29,8 +29,8 @@ public struct CocoDetections: Sendable {
   /// - Throws: `FileError` when it cannot be read; `DatasetError` when it is no list of detections,
   ///   or names images that the ground truth lacks: then it belongs to another split.
   public init(path: String, groundTruth: CocoAnnotations) throws {
-    let document = JSONDocument(file: try FileBytes(path: path))
-    let (byte, at) = try document.next(from: 0)
+    let document = JSONDocument(file: try FileBytes(path: path, readsPipes: true))
+    let (byte, at) = try document.first()
     guard byte == UInt8(ascii: "[") else {
       throw DatasetError(
         path: path, problem: "is no JSON list of detections",

@@ -4,6 +4,7 @@ import FileSupport
 public enum CocoRule: String, Sendable, CaseIterable {
   case malformedImage = "image/malformed"
   case duplicateImage = "image/duplicate-id"
+  case missingSize = "image/missing-size"
   case malformedCategory = "category/malformed"
   case duplicateCategory = "category/duplicate-id"
   case malformed = "record/malformed"
@@ -28,7 +29,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
   public var severity: FindingSeverity {
     switch self {
     case .repeatedVertex: .note
-    case .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon: .warning
+    case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon: .warning
     default: .error
     }
   }
@@ -39,6 +40,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .malformedImage, .malformedCategory, .malformed, .notFinite:
       "it is left out; correct the record"
     case .duplicateImage, .duplicateCategory: "the first one counts; remove the other"
+    case .missingSize: "its boxes count, polygons in it cannot be drawn; write the size"
     case .duplicateID: "both count; give each an id of its own"
     case .zeroID: "the reference evaluator takes its match for a miss; number from 1"
     case .unknownImage, .unknownCategory: "it is left out; add what it names or remove it"

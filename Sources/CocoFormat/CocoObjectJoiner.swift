@@ -48,6 +48,11 @@ struct CocoObjectJoiner {
     }
     var all = CocoSegmentations.joined(&masks)
     if kept.count < total { all.keep(kept) }
+    // Without a size polygons cannot be drawn: the object has no mask.
+    for index in entries.indices
+    where all.slots[index].kind == .polygons && images[entries[index].image].height == 0 {
+      all.slots[index].kind = .none
+    }
     complete(&entries, all, role)
     return (entries, all)
   }
@@ -62,7 +67,7 @@ struct CocoObjectJoiner {
       let raw = entries[index].raw
       let image = images[entries[index].image]
       let slot = masks.slots[index]
-      if slot.kind == .compressedRuns || slot.kind == .uncompressedRuns,
+      if slot.kind == .compressedRuns || slot.kind == .uncompressedRuns, image.height > 0,
         Int(slot.height) != image.height || Int(slot.width) != image.width
       {
         findings.add(

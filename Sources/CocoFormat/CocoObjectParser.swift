@@ -80,9 +80,12 @@ struct CocoObjectParser {
     else {
       let needed = role == .annotation ? "id, image_id and category_id" : "image_id and category_id"
       let known = wholeNumber(cf_json_member(value, "id")).map { " (id \($0))" } ?? ""
+      let names = (role == .annotation ? ["id"] : []) + ["image_id", "category_id"]
+      let wrong = names.first { wholeNumber(cf_json_member(value, $0)) == nil } ?? needed
+      let found = describedNumber(cf_json_member(value, wrong))
       part.findings.add(
         .malformed, in: document.path,
-        "\(what) \(index + 1) of the list\(known) lacks whole numbers as \(needed)")
+        "\(what) \(index + 1) of the list\(known) has \(found) as \(wrong)")
       return
     }
     (object.id, object.imageID, object.categoryID) = (id, imageID, categoryID)
@@ -297,11 +300,22 @@ extension JSONDocument {
   }
 }
 
-/// A JSON number without a fraction, or a bool.
+/// A JSON number without a fraction that a signed 64-bit number holds, or a bool.
 func wholeNumber(_ value: UnsafeRawPointer?) -> Int? {
   switch Int(cf_json_kind(value)) {
-  case CF_JSON_INTEGER, CF_JSON_BOOL: Int(cf_json_integer(value))
+  case CF_JSON_INTEGER: cf_json_fits(value) == 0 ? nil : Int(cf_json_integer(value))
+  case CF_JSON_BOOL: Int(cf_json_integer(value))
   case CF_JSON_NUMBER: Int(exactly: cf_json_double(value))
   default: nil
+  }
+}
+
+/// What stands where a whole number belongs, for messages.
+func describedNumber(_ value: UnsafeRawPointer?) -> String {
+  switch Int(cf_json_kind(value)) {
+  case CF_JSON_INTEGER: cf_json_fits(value) == 0 ? "a number beyond 63 bits" : "a whole number"
+  case CF_JSON_TEXT: "the text '\((CocoTables.text(value) ?? "").prefix(40))'"
+  case CF_JSON_NUMBER: "a number that is not whole"
+  default: "no whole number"
   }
 }

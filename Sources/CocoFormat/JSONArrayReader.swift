@@ -17,6 +17,23 @@ struct JSONDocument: Sendable {
       remedy: "download or write it again")
   }
 
+  /// The first byte of the file's value, behind a byte order mark.
+  ///
+  /// - Throws: `DatasetError` naming what the file is instead, where that can be told.
+  func first() throws(DatasetError) -> (byte: UInt8, position: Int) {
+    let kind = FileKind(file.bytes)
+    if kind == .utf8WithMark { return try next(from: 3) }
+    if let kind {
+      throw DatasetError(
+        path: path, problem: "is \(kind.name), not JSON",
+        remedy: "unpack or convert it and name the JSON file")
+    }
+    guard file.count > 0 else {
+      throw DatasetError(path: path, problem: "is empty", remedy: "download or write it again")
+    }
+    return try next(from: 0)
+  }
+
   /// The first byte from a position on that is no white space, with its position.
   func next(from position: Int) throws(DatasetError) -> (byte: UInt8, position: Int) {
     let at = cf_json_skip_space(base, file.count, position)
@@ -38,7 +55,7 @@ struct JSONDocument: Sendable {
   func forEachMember(
     _ visit: (String, Int) throws(DatasetError) -> Int
   ) throws(DatasetError) {
-    var (byte, at) = try next(from: 0)
+    var (byte, at) = try first()
     guard byte == UInt8(ascii: "{") else { throw malformed(at: at, "is no JSON object") }
     (byte, at) = try next(from: at + 1)
     if byte == UInt8(ascii: "}") { return try expectEnd(after: at + 1) }

@@ -1,7 +1,8 @@
 import FileSupport
 
 extension OptionTable where Options: CommandOptions {
-  /// Resolves a command line: flag before configuration file before preset before default.
+  /// Resolves a command line: flag before configuration file before what the basis of the settings
+  /// (recipe, preset) says before default.
   ///
   /// - Throws: `UsageError`, or `FileError` for a configuration file that cannot be read.
   public func parse(_ arguments: [String]) throws -> ParsedOptions<Options> {
@@ -10,14 +11,13 @@ extension OptionTable where Options: CommandOptions {
     let configured = path.isEmpty ? [] : try readConfiguration(path)
     var options = Options()
     var origins: [String: SettingOrigin] = [:]
-    let preset = flags.last { $0.name == "preset" } ?? configured.last { $0.name == "preset" }
-    if let preset {
-      try assign(preset, to: &options)
-      let before = rows.map { $0.get(options) }
-      options.apply(preset: preset.value)
-      for (row, old) in zip(rows, before) where row.get(options) != old {
-        origins[row.name] = .preset
-      }
+    for setting in configured + flags where Options.basis.contains(setting.name) {
+      try assign(setting, to: &options)
+    }
+    let before = rows.map { $0.get(options) }
+    options.start(given: Set((configured + flags).map(\.name)))
+    for (row, old) in zip(rows, before) where row.get(options) != old {
+      origins[row.name] = Options.basis.contains(row.name) ? .standard : .preset
     }
     for setting in configured {
       try assign(setting, to: &options)
@@ -31,9 +31,13 @@ extension OptionTable where Options: CommandOptions {
       throw UsageError.missing(
         missing.isPositional ? "<\(missing.name)>" : "option '--\(missing.name)'")
     }
+    try options.validate()
     return ParsedOptions(
       options: options,
-      settings: rows.map { ($0.name, $0.get(options), origins[$0.name] ?? .standard) })
+      settings: rows.map { row in
+        let value = row.name == "config" ? path : row.get(options)
+        return (row.name, value, origins[row.name] ?? .standard)
+      })
   }
 
   private typealias Assignment = (name: String, value: String)
@@ -119,8 +123,10 @@ extension OptionTable where Options: CommandOptions {
   private func text(
     of value: JSONValue, key: String, path: String
   ) throws(UsageError) -> String {
-    guard rows.contains(where: { $0.name == key }) else {
-      let hint = nearestName(to: key, among: rows.map(\.name)).map { "; did you mean '\($0)'" }
+    // A configuration file does not name another one.
+    let known = rows.map(\.name).filter { $0 != "config" }
+    guard known.contains(key) else {
+      let hint = nearestName(to: key, among: known).map { "; did you mean '\($0)'" }
       throw .configuration(path: path, problem: "has the unknown setting '\(key)'" + (hint ?? ""))
     }
     func plain(_ value: JSONValue) -> String? {
@@ -131,11 +137,11 @@ extension OptionTable where Options: CommandOptions {
       }
     }
     let items = value.arrayValue?.map(plain) ?? [plain(value)]
-    let known = items.compactMap { $0 }
-    guard known.count == items.count else {
+    let texts = items.compactMap { $0 }
+    guard texts.count == items.count else {
       throw .configuration(
         path: path, problem: "gives '\(key)' a value that is no text, number or list of these")
     }
-    return known.joined(separator: ",")
+    return texts.joined(separator: ",")
   }
 }

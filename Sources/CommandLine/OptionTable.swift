@@ -20,12 +20,23 @@ public protocol CommandOptions {
   init()
   /// The declaration of every option.
   static var table: OptionTable<Self> { get }
-  /// Changes defaults to those of a preset; throws nothing, unknown names are refused before.
-  mutating func apply(preset: String)
+  /// Names of the options that decide where others start, as `recipe` and `preset` do; they are
+  /// read first.
+  static var basis: [String] { get }
+  /// Sets what the basis decides, before any other option is read.
+  ///
+  /// - Parameter given: Names of all options of the command line and the configuration file.
+  mutating func start(given: Set<String>)
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError` for settings that contradict each other.
+  func validate() throws(UsageError)
 }
 
 extension CommandOptions {
-  public mutating func apply(preset: String) {}
+  public static var basis: [String] { [] }
+  public mutating func start(given: Set<String>) {}
+  public func validate() throws(UsageError) {}
 }
 
 /// Every option of a program, declared once: parsing, help, configuration files and the printed
@@ -50,7 +61,17 @@ public struct OptionTable<Options> {
   let summary: String
   package let usage: String
   let examples: [String]
-  private(set) var rows: [Row] = []
+  private var declared: [Row] = []
+
+  /// The declared options, and the configuration file that every command takes.
+  var rows: [Row] { declared + [Self.configuration] }
+
+  private static var configuration: Row {
+    Row(
+      name: "config", placeholder: "file", group: .run,
+      help: "JSON object of settings by name.", expectation: String.expectation,
+      set: { _, _ in true }, get: { _ in "" })
+  }
 
   /// Starts a table.
   ///
@@ -64,6 +85,42 @@ public struct OptionTable<Options> {
     self.summary = summary
     self.usage = usage
     self.examples = examples
+  }
+
+  /// Starts the table of settings that are part of others.
+  public init() { self.init(name: "", summary: "", usage: "", examples: []) }
+
+  /// Takes in the options of settings that are part of these.
+  public func options<Part>(
+    _ part: OptionTable<Part>, at path: WritableKeyPath<Options, Part>
+  ) -> OptionTable {
+    part.declared.reduce(self) { table, row in
+      var own = Row(
+        name: row.name, placeholder: row.placeholder, group: row.group, help: row.help,
+        expectation: row.expectation, set: { row.set(&$0[keyPath: path], $1) },
+        get: { row.get($0[keyPath: path]) })
+      own.isRequired = row.isRequired
+      own.isPositional = row.isPositional
+      return table.adding(own)
+    }
+  }
+
+  /// Declares an option whose numbers must lie in a range.
+  public func option<Value: NumericOptionValue>(
+    _ name: String, _ path: WritableKeyPath<Options, Value>, in range: NumberRange,
+    value placeholder: String, _ group: OptionGroup, _ help: String
+  ) -> OptionTable {
+    adding(
+      Row(
+        name: name, placeholder: placeholder, group: group, help: help,
+        expectation: Value.expectation(in: range),
+        set: { options, text in
+          guard let value = Value(argument: text), range.contains(value.numbers) else {
+            return false
+          }
+          options[keyPath: path] = value
+          return true
+        }, get: { $0[keyPath: path].argument }))
   }
 
   /// Declares an option with a value.
@@ -122,7 +179,7 @@ public struct OptionTable<Options> {
   private func adding(_ row: Row) -> OptionTable {
     precondition(!rows.contains { $0.name == row.name }, "option \(row.name) declared twice")
     var table = self
-    table.rows.append(row)
+    table.declared.append(row)
     return table
   }
 }

@@ -2,39 +2,53 @@ import Foundation
 
 /// The bytes of a file, mapped into memory: reading touches only the pages that are used.
 ///
-/// Safe to hand to other threads: the mapping is private and read-only.
+/// Safe to hand to other threads: the memory is private and read-only.
 public final class FileBytes: @unchecked Sendable {
   /// The file's path as it was given.
   public let path: String
   /// Its length in bytes.
   public let count: Int
   private let base: UnsafeRawPointer?
+  // What came through a pipe is in memory of its own.
+  private let isMapped: Bool
 
   /// Maps the file.
   ///
-  /// - Throws: `FileError` when it is missing, unreadable or a folder.
-  public init(path: String) throws(FileError) {
+  /// - Parameter readsPipes: Whether a pipe is read to its end, and `-` as standard input: right for
+  ///   files that the user names, wrong for those that are found in folders.
+  /// - Throws: `FileError` when it is missing, unreadable, a folder or a device.
+  public init(path: String, readsPipes: Bool = false) throws(FileError) {
     self.path = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .system(path, doing: "read", code: errno) }
-    defer { close(descriptor) }
-    var info = stat()
-    guard fstat(descriptor, &info) == 0 else { throw .system(path, doing: "read", code: errno) }
-    guard info.st_mode & S_IFMT != S_IFDIR else { throw .system(path, doing: "read", code: EISDIR) }
-    count = Int(info.st_size)
-    guard count > 0 else {
-      base = nil
-      return
+    let source = try OpenFile(path, readsPipes: readsPipes)
+    if source.isRegular {
+      isMapped = true
+      count = source.size
+      guard count > 0 else {
+        base = nil
+        return
+      }
+      let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, source.descriptor, 0)
+      guard let mapping, mapping != MAP_FAILED else {
+        throw .system(path, doing: "read", code: errno)
+      }
+      base = UnsafeRawPointer(mapping)
+    } else {
+      isMapped = false
+      let bytes = try source.readToEnd()
+      count = bytes.count
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
+      memory.copyBytes(from: bytes)
+      base = UnsafeRawPointer(memory.baseAddress)
     }
-    let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
-    guard let mapping, mapping != MAP_FAILED else {
-      throw .system(path, doing: "read", code: errno)
-    }
-    base = UnsafeRawPointer(mapping)
   }
 
   deinit {
-    if let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+    guard let base else { return }
+    if isMapped {
+      munmap(UnsafeMutableRawPointer(mutating: base), count)
+    } else {
+      base.deallocate()
+    }
   }
 
   /// The bytes; valid while this object lives.
@@ -43,7 +57,7 @@ public final class FileBytes: @unchecked Sendable {
   /// Lets go of the memory behind bytes that are not needed any more; reading them again is
   /// possible and goes back to the file.
   public func discard(_ range: Range<Int>) {
-    guard let base else { return }
+    guard let base, isMapped else { return }
     let page = Int(getpagesize())
     let start = (range.lowerBound + page - 1) / page * page
     let end = range.upperBound / page * page
@@ -53,24 +67,65 @@ public final class FileBytes: @unchecked Sendable {
 
   /// The whole file in memory of its own: for small files that are read once.
   ///
-  /// - Throws: `FileError` when it is missing, unreadable or a folder.
+  /// - Throws: `FileError` when it is missing, unreadable, a folder, a pipe or a device.
   public static func read(_ path: String) throws(FileError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .system(path, doing: "read", code: errno) }
-    defer { close(descriptor) }
+    try OpenFile(path, readsPipes: false).readToEnd()
+  }
+}
+
+/// A file that is open for reading, closed with the object.
+private final class OpenFile {
+  let path: String
+  let descriptor: Int32
+  let size: Int
+  let isRegular: Bool
+
+  /// Opens a file without ever waiting for one: a pipe that nobody writes is empty.
+  init(_ path: String, readsPipes: Bool) throws(FileError) {
+    self.path = path
+    let isInput = readsPipes && path == "-"
+    let opened = isInput ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard opened >= 0 else { throw .system(path, doing: "read", code: errno) }
+    descriptor = opened
     var info = stat()
-    guard fstat(descriptor, &info) == 0 else { throw .system(path, doing: "read", code: errno) }
-    guard info.st_mode & S_IFMT != S_IFDIR else { throw .system(path, doing: "read", code: EISDIR) }
-    let size = Int(info.st_size)
+    guard fstat(opened, &info) == 0 else {
+      defer { close(opened) }
+      throw .system(path, doing: "read", code: errno)
+    }
+    let kind = info.st_mode & S_IFMT
+    isRegular = kind == S_IFREG
+    size = isRegular ? Int(info.st_size) : 0
+    if isRegular { return }
+    guard readsPipes, kind == S_IFIFO || kind == S_IFSOCK || isInput else {
+      if kind == S_IFDIR { throw .system(path, doing: "read", code: EISDIR) }
+      throw FileError(
+        path: path,
+        problem: kind == S_IFIFO ? "is a pipe, not a regular file" : "is a device, not a regular file",
+        remedy: "name a regular file", exitCode: .badData)
+    }
+    if !isInput { _ = fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Everything from here to the end.
+  func readToEnd() throws(FileError) -> [UInt8] {
+    var bytes: [UInt8] = []
     var failure: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-      while filled < size {
-        let got = Foundation.read(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled)
-        if got < 0, errno == EINTR { continue }
+    // One byte more than the file has, so that its end is seen at once.
+    var room = isRegular ? size + 1 : 1 << 16
+    while failure == 0 {
+      var got = 0
+      let part = [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
+        repeat {
+          got = Foundation.read(descriptor, buffer.baseAddress, room)
+        } while got < 0 && errno == EINTR
         if got < 0 { failure = errno }
-        guard got > 0 else { break }
-        filled += got
+        filled = max(0, got)
       }
+      if got <= 0 { break }
+      if bytes.isEmpty { bytes = part } else { bytes += part }
+      room = isRegular ? max(1, size + 1 - bytes.count) : min(1 << 24, max(room, bytes.count))
     }
     if failure != 0 { throw .system(path, doing: "read", code: failure) }
     return bytes

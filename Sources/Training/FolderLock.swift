@@ -3,13 +3,14 @@ import Foundation
 
 /// Keeps a folder for this process; the lock ends with the object or the process.
 final class FolderLock {
+  static let fileName = ".lock"
   private let descriptor: Int32
 
   /// Takes the lock.
   ///
   /// - Throws: `FileError` when another process has it, or the folder may not be written.
   init(folder: String) throws(FileError) {
-    let opened = open(folder + "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    let opened = open(folder + "/" + Self.fileName, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard opened >= 0 else {
       let reason = String(cString: strerror(errno))
       throw FileError(

@@ -4,7 +4,7 @@ import Foundation
 
 /// The folder of one run: what was decided, what happened, and what came out.
 ///
-///     protocol.json   every resolved setting
+///     protocol.json   everything that decides the numbers; its hash names the folder
 ///     manifest.json   hashes of weights, data and engine
 ///     records.jsonl   one checksummed line an image, append-only
 ///     knn.jsonl       the same for nearest neighbours, where there are any
@@ -43,15 +43,21 @@ public final class RunDirectory {
     try AtomicFile.write(text: value.text(isPretty: true) + "\n", to: path + "/" + name)
   }
 
-  /// Notes this process's command line in `timing.json`, unless an earlier one made the run.
+  /// Removes every file of the run, so that it begins again.
   ///
-  /// - Throws: `FileError` when the disk is full.
-  public func noteCommand() throws(FileError) {
-    var members: [String: JSONValue] = [:]
-    if case .object(let known)? = read("timing.json") { members = known }
-    guard members["command"] == nil else { return }
-    members["command"] = .string(Command.line)
-    try write(.object(members), to: "timing.json")
+  /// - Throws: `FileError` when one may not be removed.
+  public func clear() throws(FileError) {
+    files = [:]
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    where name != FolderLock.fileName {
+      do {
+        try FileManager.default.removeItem(atPath: path + "/" + name)
+      } catch {
+        throw FileError(
+          path: path + "/" + name, problem: "may not be removed", remedy: "change its permissions",
+          exitCode: .cannotWrite)
+      }
+    }
   }
 
   /// Reads a JSON document of the run; nil when it is missing or damaged.

@@ -1,72 +1,109 @@
+import CommandLine
 import FileSupport
 import Foundation
-import Layers
 import Models
-import TensorCore
 
-/// The file that a training goes on from: weights, optimiser, and how many updates were made.
+/// One tensor of a state: its name, the lengths of its axes, its numbers in row-major order.
+public typealias StateTensor = (key: String, shape: [Int], values: [Float])
+
+/// The file that a training goes on from: every number that the next step depends on.
 ///
 /// It is written aside and renamed into place, so a reader sees the state of one moment whenever
-/// the program was killed.
-package struct TrainingState {
+/// the program was killed. A checksum covers names, shapes, numbers and facts: a file that was cut
+/// or altered, or belongs to another run, is refused as a whole, before anything is taken over.
+///
+/// Format: safetensors; metadata `state` (version), `key`, `facts` (JSON), `sha256`.
+public struct TrainingState: Sendable {
   /// Where the state is kept.
-  package let path: String
+  public let path: String
   /// The hash of everything that decides the run; a state of another is not taken over.
-  package let key: String
+  public let key: String
+
+  private static let version = "2"
 
   /// Names the file and the run.
-  package init(path: String, key: String) {
+  public init(path: String, key: String) {
     self.path = path
     self.key = key
   }
 
-  /// Writes the state.
-  package func save(
-    _ module: some Module, _ optimizer: some Optimizer, updates: Int
-  ) throws(FileError) {
-    let model = StateDictionary(module).entries.map {
-      (key: "model." + $0.key, shape: $0.shape, values: $0.values)
-    }
-    let memory = optimizer.state.map {
-      (key: "optimizer." + $0.key, shape: $0.tensor.shape, values: $0.tensor.values)
-    }
-    try CheckpointWriter.write(
-      model + memory, metadata: [("key", key), ("updates", String(updates))], to: path)
+  /// What was stored.
+  public struct Contents {
+    /// Tensors by name.
+    public let tensors: [String: [Float]]
+    /// What is no tensor: position, curves.
+    public let facts: JSONValue
   }
 
-  /// Takes over a state.
+  /// Writes the state.
   ///
-  /// - Parameter buffers: Hands the stored buffers to the module.
-  /// - Returns: Updates made, or nil when there is nothing to go on from.
+  /// - Throws: `FileError` when the disk is full; the former state is then still there.
+  public func save(_ tensors: [StateTensor], facts: JSONValue) throws(FileError) {
+    let text = facts.text()
+    try CheckpointWriter.write(
+      tensors,
+      metadata: [
+        ("state", Self.version), ("key", key), ("facts", text),
+        ("sha256", digest(tensors.sorted { $0.key < $1.key }, facts: text)),
+      ], to: path)
+  }
+
+  /// Reads the state.
+  ///
+  /// - Parameter expected: Every tensor that the training has; names and shapes must agree.
+  /// - Returns: What was stored, or nil when there is nothing to go on from.
   /// - Throws: `FileError` when the file is there and cannot be used.
-  package func restore(
-    _ module: some Module, _ optimizer: some Optimizer,
-    buffers: ((String) -> [Float]?) -> Void
-  ) throws -> Int? {
+  public func restore(expected: [StateTensor]) throws(FileError) -> Contents? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    let file = try CheckpointFile(path: path)
     func fault(_ problem: String) -> FileError {
       FileError(
         path: path, problem: problem, remedy: "use --restart to begin again", exitCode: .badData)
     }
-    guard file.metadata["key"] == key, let updates = file.metadata["updates"].flatMap({ Int($0) })
-    else { throw fault("is the state of another run or of an older version") }
-    let stored = Dictionary(
-      file.entries.map { ($0.key, $0.tensor) }, uniquingKeysWith: { first, _ in first })
-    let wanted =
-      module.parameters.map { ("model." + $0.key, $0.tensor) }
-      + optimizer.state.map { ("optimizer." + $0.key, $0.tensor) }
-    for (name, tensor) in wanted {
-      guard let values = stored[name], values.elementCount == tensor.elementCount else {
-        throw fault("lacks '\(name)'")
-      }
-      for (index, value) in values.floats().enumerated() { tensor.pointer[index] = value }
+    let file: CheckpointFile
+    do {
+      file = try CheckpointFile(path: path)
+    } catch let error as CheckpointError {
+      throw fault(error.problem)
+    } catch let error as FileError {
+      throw error
+    } catch {
+      throw fault("cannot be read (\(error))")
     }
-    buffers { stored["model." + $0]?.floats() }
-    optimizer.stepCount = updates
-    return updates
+    guard file.metadata["state"] == Self.version, let text = file.metadata["facts"],
+      let facts = JSONValue(parsing: Array(text.utf8))
+    else { throw fault("is no state of a training, or one of another version") }
+    guard file.metadata["key"] == key else { throw fault("is the state of another run") }
+    let stored = file.entries.map { entry -> StateTensor in
+      (entry.key, entry.tensor.shape, entry.tensor.floats())
+    }.sorted { $0.key < $1.key }
+    guard file.metadata["sha256"] == digest(stored, facts: text) else {
+      throw fault("was altered after it was written: its checksum is wrong")
+    }
+    let shapes = Dictionary(stored.map { ($0.key, $0.shape) }, uniquingKeysWith: { $1 })
+    for tensor in expected where shapes[tensor.key] != tensor.shape {
+      throw fault(
+        shapes[tensor.key] == nil
+          ? "lacks '\(tensor.key)'"
+          : "has '\(tensor.key)' of shape \(shapes[tensor.key] ?? []), not \(tensor.shape)")
+    }
+    guard shapes.count == expected.count else {
+      throw fault("holds \(shapes.count) tensors where this training has \(expected.count)")
+    }
+    return Contents(
+      tensors: Dictionary(stored.map { ($0.key, $0.values) }, uniquingKeysWith: { $1 }),
+      facts: facts)
   }
 
   /// Removes the file, at the end of a training.
-  package func remove() { unlink(path) }
+  public func remove() { unlink(path) }
+
+  private func digest(_ tensors: [StateTensor], facts: String) -> String {
+    var hash = SHA256()
+    hash.update("\(Self.version)\n\(key)\n\(facts)\n")
+    for tensor in tensors {
+      hash.update("\(tensor.key) \(tensor.shape)\n")
+      tensor.values.withUnsafeBytes { hash.update($0) }
+    }
+    return hash.finish()
+  }
 }

@@ -1,9 +1,10 @@
-import CommandLine
 import FileSupport
 import Foundation
 import Harness
 import TestSupport
 import Testing
+
+@testable import CommandLine
 
 /// What every valid command line of the made-up program needs.
 private let needed = ["--weights", "a.pth", "forge"]
@@ -30,6 +31,8 @@ struct CommandLineTests {
         --epochs <n>         Passes over the iron. [100]
         --learning-rate <x>  Rate for a batch of 512; a longer explanation that has to
                              go on in a second line. [1]
+        --heat <x>           Of the fire. [0.5]
+        --bellows <n>        How many.
         --[no-]cached        Compute features once.
 
       Run:
@@ -125,6 +128,34 @@ struct CommandLineTests {
     #expect(text.contains("preset         smoke  (flag)"))
   }
 
+  @Test("Every range says what it takes, and takes just that")
+  func ranges() {
+    for (range, text, inside, outside) in [
+      (NumberRange.atLeast(0), "of at least 0", [0, 7], [-1]),
+      (.above(0), "above 0", [0.1], [0, -2]),
+      (.within(1, 3), "from 1 to 3", [1, 3], [0.9, 3.1]),
+      (.from(0, below: 1), "from 0 to below 1", [0, 0.9], [1, -0.1]),
+      (.between(0, 1), "between 0 and 1", [0.5], [0, 1]),
+      (.multiple(of: 4, from: 8, to: 16), "that is a multiple of 4 from 8 to 16", [8, 12, 16], [10, 4]),
+    ] as [(NumberRange, String, [Double], [Double])] {
+      #expect(Double.expectation(in: range) == "a number " + text)
+      #expect([Int].expectation(in: range) == "a whole number \(text), or several with commas")
+      #expect(inside.allSatisfy { range.contains([$0]) } && range.contains([]), "\(text)")
+      #expect(outside.allSatisfy { !range.contains([$0]) && !range.contains(inside + [$0]) })
+    }
+  }
+
+  @Test("Settings that are part of others are read, shown and configured like the rest")
+  func parts() throws {
+    let folder = try TemporaryDirectory()
+    let config = folder.file("c.json")
+    try AtomicFile.write(text: #"{"heat": 0.25}"#, to: config)
+    let parsed = try parse(needed + ["--config", config, "--bellows", "3"])
+    #expect(parsed.options.forge.heat == 0.25 && parsed.options.forge.bellows == 3)
+    #expect(parsed.summary.contains("heat           0.25  (configuration)"))
+    #expect(parsed.summary.contains("config         \(config)  (flag)"))
+  }
+
   /// A wrong command line and the sentence for it.
   struct Fault: Sendable, CustomTestStringConvertible {
     let arguments: [String]
@@ -155,6 +186,11 @@ struct CommandLineTests {
     Fault(["--no-cached=1"], "option '--no-cached' is a switch and takes no value, got '1'."),
     Fault(["--no-epochs"], "unknown option '--no-epochs'. Did you mean '--epochs'?"),
     Fault(["a", "b"], "'b' belongs to no option."),
+    Fault(["--heat", "2"], "option '--heat' got '2', but must be a number from 0 to 1."),
+    Fault(
+      ["--bellows=0"],
+      "option '--bellows' got '0', but must be a whole number from 1 to 1000000000."),
+    Fault(needed + ["--cached", "--seeds", "1,2,3,4"], "--cached takes 3 seeds at most."),
     Fault(["forge"], "option '--weights' is required."),
     Fault(["--weights", "w"], "<folder> is required."),
   ]
@@ -175,6 +211,8 @@ struct CommandLineTests {
       ("[1]", "is no JSON object of settings"),
       ("{\"epoch\": 1}", "has the unknown setting 'epoch'; did you mean 'epochs'"),
       ("{\"epochs\": \"x\"}", "gives 'epochs' the value 'x', but it must be a whole number"),
+      ("{\"heat\": -1}", "gives 'heat' the value '-1', but it must be a number from 0 to 1"),
+      ("{\"config\": \"d.json\"}", "has the unknown setting 'config'"),
       ("{\"epochs\": {}}", "gives 'epochs' a value that is no text, number or list of these"),
       ("{\"epochs\": null}", "gives 'epochs' a value that is no text, number or list of these"),
     ] {

@@ -15,11 +15,26 @@ struct SmithyOptions: CommandOptions {
   var limit: Int?
   var checks = true
   var isCached = false
-  var config = ""
   var output = "reports"
 
-  mutating func apply(preset: String) {
-    guard preset == "smoke" else { return }
+  var forge = Forge()
+
+  /// Settings that several programs could have.
+  struct Forge {
+    var heat = 0.5
+    var bellows: Int?
+
+    static var table: OptionTable<Forge> {
+      OptionTable()
+        .option("heat", \.heat, in: .within(0, 1), value: "x", .protocolSettings, "Of the fire.")
+        .option("bellows", \.bellows, in: .count, value: "n", .protocolSettings, "How many.")
+    }
+  }
+
+  static let basis = ["preset"]
+
+  mutating func start(given: Set<String>) {
+    guard preset == .smoke else { return }
     epochs = 3
     isCached = true
   }
@@ -40,11 +55,15 @@ struct SmithyOptions: CommandOptions {
       "learning-rate", \.rate, value: "x", .protocolSettings,
       "Rate for a batch of 512; a longer explanation that has to go on in a second line."
     )
+    .options(Forge.table, at: \.forge)
     .flag("cached", \.isCached, .protocolSettings, "Compute features once.")
     .option("seeds", \.seeds, value: "list", .run, "One forging a seed.")
     .option("limit", \.limit, value: "n", .run, "Use at most n pieces.")
     .flag("check", \.checks, .run, "Look at the iron first.")
-    .option("config", \.config, value: "file", .run, "JSON object of settings by name.")
     .option("output", \.output, value: "folder", .output, "Where reports go.")
+  }
+
+  func validate() throws(UsageError) {
+    guard !isCached || seeds.count < 4 else { throw .conflict("--cached takes 3 seeds at most.") }
   }
 }

@@ -27,7 +27,7 @@ struct DenseRunTests {
     Job(
       program: "bench-coco",
       arguments: [
-        "--data", "sample/coco", "--recipe", "mini", "--image-scale", "0.5",
+        "--data", "sample/coco", "--preset", "mini", "--image-scale", "0.5",
       ], length: ("--epochs", "3", "1000"), network: "--detector",
       files: ["detector.pth", "events.jsonl", "detections.jsonl", "bbox.matches", "result.json"]),
     Job(

@@ -1,3 +1,4 @@
+import CommandLine
 import CocoFormat
 import FileSupport
 import Foundation
@@ -25,7 +26,7 @@ private func makeData(_ folder: TemporaryDirectory) throws -> String {
 }
 
 private func smallRecipe() -> DetectionRecipe {
-  var recipe = DetectionRecipe.mini
+  var recipe = DetectionRecipe(.maskRCNN1x, preset: .mini)
   recipe.detector = DetectorConfiguration.maskRCNN.miniature(classCount: 10)
   recipe.detector.backbone = SwinConfiguration(
     embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4)
@@ -45,23 +46,40 @@ struct DetectorTrainingTests {
     let dataset = try DetectionDataset(
       root: makeData(folder), split: "train2017", use: .training)
     let recipe = smallRecipe()
-    func train(_ name: String, stopAt: Int? = nil) throws -> (Detector, [Float]) {
+    func train(_ name: String, stopAt: Int? = nil) throws -> (Detector, [Float], resumedAt: Int) {
       let detector = Detector(recipe.detector, initializer: Initializer(seed: 2))
-      var losses: [Float] = []
-      try DetectorTraining(
-        recipe: recipe, detector: detector, dataset: dataset, seed: 2,
-        state: TrainingState(path: folder.file(name + ".safetensors"), key: "k"), saveInterval: -1, label: "test"
-      ).run { event in
-        if event.update == stopAt { throw Stop() }
-        losses.append(event.loss)
+      let run = try RunDirectory(path: folder.file(name))
+      var loop = TrainingLoop(
+        run: run, state: TrainingState(path: run.path + "/state.safetensors", key: "k"))
+      loop.saveInterval = 0
+      loop.isQuiet = true
+      var step = 0
+      if let stopAt {
+        loop.reduce = { _, _ in
+          if step == stopAt { throw Stop() }
+          step += 1
+        }
       }
-      return (detector, losses)
+      let ended = try loop.train(
+        DetectorTraining(
+          recipe: recipe, detector: detector, dataset: dataset, seed: 2, label: "test"))
+      let losses = try run.rows("events.jsonl").compactMap { $0["loss"]?.doubleValue }
+      return (detector, losses.map(Float.init), ended.resumedAt)
     }
-    let (whole, losses) = try train("whole")
-    #expect(losses.count == 2 * ((dataset.images.count + 1) / 2) || losses.count > 4)
+    let (whole, losses, start) = try train("whole")
+    // Wide and high scenes each fill whole batches.
+    let batches = [true, false].map { isWide in
+      (dataset.images.count {
+        let image = dataset.annotations.images[$0]
+        return (image.width > image.height) == isWide
+      } + 1) / 2
+    }
+    #expect(start == 0 && losses.count == recipe.epochs * batches.reduce(0, +))
+    #expect(losses.count > 4)
     #expect(throws: Stop.self) { try train("cut", stopAt: 4) }
-    let (resumed, rest) = try train("cut")
-    #expect(rest == Array(losses.suffix(rest.count)) && rest.count == losses.count - 4)
+    let (resumed, rest, resumedAt) = try train("cut")
+    #expect(resumedAt == 4)
+    #expect(rest == losses)
     for (a, b) in zip(whole.parameters, resumed.parameters) {
       #expect(a.tensor.values == b.tensor.values, "\(a.key)")
     }
@@ -75,11 +93,15 @@ struct DetectorTrainingTests {
     var recipe = smallRecipe()
     recipe.epochs = 1
     let detector = Detector(recipe.detector, initializer: Initializer(seed: 2))
+    let run = try RunDirectory(path: folder.file("run"))
     func train(_ key: String) throws {
-      try DetectorTraining(
-        recipe: recipe, detector: detector, dataset: dataset, seed: 2,
-        state: TrainingState(path: folder.file("state.safetensors"), key: key), saveInterval: -1, label: "test"
-      ).run { _ in }
+      var loop = TrainingLoop(
+        run: run, state: TrainingState(path: run.path + "/state.safetensors", key: key))
+      loop.saveInterval = 0
+      loop.isQuiet = true
+      _ = try loop.train(
+        DetectorTraining(
+          recipe: recipe, detector: detector, dataset: dataset, seed: 2, label: "test"))
     }
     try train("a")
     #expect(throws: FileError.self) { try train("b") }
@@ -111,7 +133,7 @@ struct DetectorTrainingTests {
 
   @Test("The published recipes have their schedules, rates and decays")
   func recipes() throws {
-    let one = try #require(DetectionRecipe.named("mask-rcnn-1x"))
+    let one = DetectionRecipe(.maskRCNN1x)
     let schedule = one.schedule(updatesPerEpoch: 7330)
     #expect(abs(schedule.learningRate(step: 0) - 1e-7) < 1e-15)
     #expect(abs(schedule.learningRate(step: 250) - 1e-4 * (1 - 0.5 * 0.999)) < 1e-12)

@@ -113,10 +113,15 @@ struct SegmentationLoaderTests {
     }
     try AtomicFile.write(text: #"["a", "b", "c", "d"]"#, to: directory.file("classes.json"))
     let kept = try TemporaryDirectory()
-    try DatasetGate.segmentationCheck(root: directory.path, cache: kept.path)
+    func pass() throws {
+      try DatasetGate(root: directory.path, policy: .fail).pass(
+        SegmentationCheck(root: directory.path, depth: .quick)
+          .run(cachedIn: kept.path, threadCount: 2))
+    }
+    try pass()
     try AtomicFile.write(text: #"["a", "b", "c"]"#, to: directory.file("classes.json"))
     do {
-      try DatasetGate.segmentationCheck(root: directory.path, cache: kept.path)
+      try pass()
       Issue.record("labels outside of the classes passed the gate")
     } catch {
       #expect("\(error)".contains("holds the value 4"))

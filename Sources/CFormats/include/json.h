@@ -41,6 +41,8 @@ size_t cf_json_count(const void *array);
 const void *cf_json_item(const void *array, size_t index);
 /// The value of an integer, a number or a bool, converted.
 int64_t cf_json_integer(const void *value);
+/// Whether an integer is inside the range of `cf_json_integer`.
+int cf_json_fits(const void *value);
 double cf_json_double(const void *value);
 /// The bytes of a text, valid as long as the value.
 const char *cf_json_text(const void *value, size_t *count);

@@ -2,6 +2,11 @@
 // need no packing: 8 x 32 results from operands in panels of 32 columns.
 #pragma once
 
+#if defined(__clang__)
+// Everything here is inlined into callers that are compiled for the same processor.
+#pragma clang diagnostic ignored "-Wpsabi"
+#endif
+
 #if defined(__AVX512F__)
 enum { CV_PRODUCT_ROWS = 8, CV_PRODUCT_VECTORS = 2 };
 #else

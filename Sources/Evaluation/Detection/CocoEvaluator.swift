@@ -16,18 +16,20 @@ public enum CocoEvaluator {
   /// Matches all detections to the objects of the ground truth.
   ///
   /// - Parameters:
+  ///   - chosen: Indices of the images that are scored; nil is all.
   ///   - overlapType: Boxes or masks; a detection without a mask has its box as one.
   ///   - progress: Called from any thread with the number of images done.
   /// - Returns: Records of all images, the same for any number of threads.
   /// - Precondition: there are 1...16 overlap thresholds and at least one area range.
   public static func match(
-    _ detections: CocoDetections, to groundTruth: CocoAnnotations, overlapType: OverlapType,
-    settings: CocoProtocol = .standard, progress: (Int) -> Void = { _ in }
+    _ detections: CocoDetections, to groundTruth: CocoAnnotations, images chosen: [Int]? = nil,
+    overlapType: OverlapType, settings: CocoProtocol = .standard, progress: (Int) -> Void = { _ in }
   ) -> MatchRecords {
     precondition(
       (1...16).contains(settings.overlapThresholds.count) && !settings.areaRanges.isEmpty,
       "\(settings.overlapThresholds.count) thresholds and \(settings.areaRanges.count) ranges")
-    let images = uniqueImages(groundTruth)
+    let images = uniqueImages(groundTruth, among: chosen)
+      .sorted { groundTruth.images[$0].id < groundTruth.images[$1].id }
     let (labels, categoryIDs) = labels(groundTruth)
     let pieceCount = (images.count + imagesPerPiece - 1) / imagesPerPiece
     let parts = Mutex([MatchedImages](repeating: MatchedImages(), count: pieceCount))
@@ -48,11 +50,10 @@ public enum CocoEvaluator {
       categoryIDs: settings.usesCategories ? categoryIDs : [-1])
   }
 
-  /// Images by ascending id; of equal ids the first has all objects.
-  static func uniqueImages(_ groundTruth: CocoAnnotations) -> [Int] {
-    groundTruth.images.indices
+  /// Images in the file's order; of equal ids the first has all objects.
+  static func uniqueImages(_ groundTruth: CocoAnnotations, among chosen: [Int]?) -> [Int] {
+    (chosen?.sorted() ?? Array(groundTruth.images.indices))
       .filter { groundTruth.imageIndex(id: groundTruth.images[$0].id) == $0 }
-      .sorted { groundTruth.images[$0].id < groundTruth.images[$1].id }
   }
 
   /// The label of every category, and the ids by label.

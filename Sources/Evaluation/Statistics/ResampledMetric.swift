@@ -112,6 +112,21 @@ public struct PairedResampling: Sendable, Equatable {
     }
   }
 
+  /// Resamples the images of one method: its difference to nothing.
+  public init(_ metric: any ResampledMetric, resampleCount: Int = 1000, seed: UInt64) {
+    self.init(
+      first: metric,
+      second: Nothing(images: metric.images, metricNames: metric.metricNames),
+      resampleCount: resampleCount, seed: seed)
+  }
+
+  /// A method all of whose numbers are 0.
+  private struct Nothing: ResampledMetric {
+    let images: [Int]
+    let metricNames: [String]
+    func values(weights: [Int32]) -> [Double] { metricNames.map { _ in 0 } }
+  }
+
   private static func outcome(
     _ estimate: Double, _ sorted: [Double], _ confidence: Double, imageCount: Int
   ) -> Outcome {

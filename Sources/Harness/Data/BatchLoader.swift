@@ -30,58 +30,12 @@ public final class BatchLoader {
     public let indices: [Int]
   }
 
-  /// What the threads share.
-  private final class Shared: @unchecked Sendable {
-    // Everything below is used under `condition`, but for the slots' buffers: each element is
-    // written by one thread and read after the slot is complete.
-    let condition = NSCondition()
-    var nextItem: Int
-    var consumed = 0
-    var isCancelled = false
-    var slots: [Int: Slot] = [:]
-
-    let folder: ImageFolder
-    let order: [Int]
-    /// How often the image of each place came before; empty when every image comes once.
-    let occurrences: [Int]
-    let transforms: [any ImageTransform]
-    let normalization: PixelNormalization
-    let batchSize: Int
-    let seed: UInt64
-    let epoch: Int
-    let depth: Int
-
-    init(
-      folder: ImageFolder, order: [Int], transforms: [any ImageTransform], occurrences: [Int],
-      nextItem: Int, normalization: PixelNormalization, batchSize: Int, seed: UInt64, epoch: Int,
-      depth: Int
-    ) {
-      self.folder = folder
-      self.order = order
-      self.transforms = transforms
-      self.occurrences = occurrences
-      self.nextItem = nextItem
-      self.normalization = normalization
-      self.batchSize = batchSize
-      self.seed = seed
-      self.epoch = epoch
-      self.depth = depth
-    }
-  }
-
-  private final class Slot: @unchecked Sendable {
-    let images: [Tensor]
-    var remaining: Int
-    var failures: [Int: ImageError] = [:]
-    init(images: [Tensor], count: Int) {
-      self.images = images
-      remaining = count
-    }
-  }
-
-  private let shared: Shared
+  private let prefetch: OrderedPrefetch<[BatchBuffer]>
+  private let folder: ImageFolder
+  private let order: [Int]
+  private let batchSize: Int
   private let policy: BadImagePolicy
-  private var nextBatch = 0
+  private var nextBatch: Int
   /// Images left out so far, with the reason.
   public private(set) var skipped: [ImageError] = []
 
@@ -100,25 +54,33 @@ public final class BatchLoader {
     policy: BadImagePolicy, threadCount: Int = ThreadPool.shared.threadCount
   ) {
     precondition(batchSize > 0 && !transforms.isEmpty, "a batch needs images and a transform")
+    self.folder = folder
+    self.order = order
+    self.batchSize = batchSize
     self.policy = policy
     nextBatch = startBatch
-    shared = Shared(
-      folder: folder, order: order, transforms: transforms,
-      occurrences: Self.occurrences(order, of: folder.count), nextItem: startBatch * batchSize,
-      normalization: normalization, batchSize: batchSize, seed: seed, epoch: epoch, depth: 3)
-    shared.consumed = startBatch
-    for _ in 0..<max(1, threadCount) {
-      let thread = Thread { [shared] in Self.work(shared) }
-      thread.stackSize = 4 << 20
-      thread.start()
+    let occurrences = Self.occurrences(order, of: folder.count)
+    let batchCount = (order.count + batchSize - 1) / batchSize
+    func count(_ batch: Int) -> Int { min(batchSize, order.count - batch * batchSize) }
+    prefetch = OrderedPrefetch(
+      min(startBatch, batchCount)..<batchCount, depth: 3, threadCount: threadCount,
+      partCount: count
+    ) { batch in
+      transforms.map { BatchBuffer(shape: [count(batch), 3, $0.size, $0.size]) }
+    } load: { views, batch, position in
+      let place = batch * batchSize + position
+      let index = order[place]
+      let occurrence = occurrences.isEmpty ? 0 : occurrences[place]
+      let image = try ImageFile.decode(path: folder.path(index))
+      for (view, transform) in transforms.enumerated() {
+        var stream = RandomStream(
+          seed: seed, purpose: .augmentation, epoch: epoch,
+          sample: (occurrence << 48) + index * 16 + view)
+        views[view].withRow(position) {
+          transform.write(image, normalization: normalization, stream: &stream, to: $0)
+        }
+      }
     }
-  }
-
-  deinit {
-    shared.condition.lock()
-    shared.isCancelled = true
-    shared.condition.broadcast()
-    shared.condition.unlock()
   }
 
   /// How often each place's image came before it; empty when none comes twice.
@@ -133,103 +95,33 @@ public final class BatchLoader {
     return result.contains { $0 > 0 } ? result : []
   }
 
-  private static func work(_ shared: Shared) {
-    while true {
-      shared.condition.lock()
-      while !shared.isCancelled, shared.nextItem < shared.order.count,
-        shared.nextItem / shared.batchSize >= shared.consumed + shared.depth
-      { shared.condition.wait() }
-      guard !shared.isCancelled, shared.nextItem < shared.order.count else {
-        shared.condition.unlock()
-        return
-      }
-      let item = shared.nextItem
-      shared.nextItem += 1
-      let (batch, position) = (item / shared.batchSize, item % shared.batchSize)
-      let slot =
-        shared.slots[batch]
-        ?? {
-          let count = min(shared.batchSize, shared.order.count - batch * shared.batchSize)
-          let made = Slot(
-            images: shared.transforms.map {
-              Tensor(uninitialized: [count, 3, $0.size, $0.size])
-            }, count: count)
-          shared.slots[batch] = made
-          return made
-        }()
-      shared.condition.unlock()
-      let failure = load(shared, slot, item, position)
-      shared.condition.lock()
-      if let failure { slot.failures[position] = failure }
-      slot.remaining -= 1
-      if slot.remaining == 0 { shared.condition.broadcast() }
-      shared.condition.unlock()
-    }
-  }
-
-  private static func load(
-    _ shared: Shared, _ slot: Slot, _ item: Int, _ position: Int
-  ) -> ImageError? {
-    let index = shared.order[item]
-    let occurrence = shared.occurrences.isEmpty ? 0 : shared.occurrences[item]
-    do throws(ImageError) {
-      let image = try ImageFile.decode(path: shared.folder.path(index))
-      for (view, transform) in shared.transforms.enumerated() {
-        var stream = RandomStream(
-          seed: shared.seed, purpose: .augmentation, epoch: shared.epoch,
-          sample: (occurrence << 48) + index * 16 + view)
-        transform.write(
-          image, normalization: shared.normalization, stream: &stream,
-          to: slot.images[view].pointer + position * 3 * transform.size * transform.size)
-      }
-      return nil
-    } catch {
-      return error
-    }
-  }
-
-  /// The next batch of the first view, or nil at the end.
+  /// The next batch of the first view with an image in it, or nil at the end.
   ///
   /// - Throws: `ImageError` for an image that cannot be decoded, when the policy is to fail.
   public func next() throws -> Batch? {
-    try nextViews().map { Batch(images: $0.views[0], labels: $0.labels, indices: $0.indices) }
+    while let (views, labels, indices) = try nextViews() {
+      if !labels.isEmpty { return Batch(images: views[0], labels: labels, indices: indices) }
+    }
+    return nil
   }
 
-  /// The next batch in all views, or nil at the end.
+  /// The next batch in all views, or nil at the end; it lacks the images that were left out.
   ///
   /// - Throws: `ImageError` for an image that cannot be decoded, when the policy is to fail.
   public func nextViews() throws -> (views: [Tensor], labels: [Int], indices: [Int])? {
-    let start = nextBatch * shared.batchSize
-    guard start < shared.order.count else { return nil }
-    let number = nextBatch
+    guard let (views, failures) = prefetch.next() else { return nil }
+    let start = nextBatch * batchSize
     nextBatch += 1
-    shared.condition.lock()
-    while (shared.slots[number]?.remaining ?? 1) > 0 { shared.condition.wait() }
-    let slot = shared.slots.removeValue(forKey: number)
-    shared.consumed = nextBatch
-    shared.condition.broadcast()
-    shared.condition.unlock()
-    guard let slot else { return nil }
-    let indices = Array(shared.order[start..<min(shared.order.count, start + shared.batchSize)])
-    for position in slot.failures.keys.sorted() {
-      guard let failure = slot.failures[position] else { continue }
-      if policy == .fail { throw failure }
-      skipped.append(failure)
+    let indices = Array(order[start..<start + views[0].shape[0]])
+    for failure in failures {
+      guard policy == .skip, let error = failure.error as? ImageError else { throw failure.error }
+      skipped.append(error)
     }
-    let kept = indices.indices.filter { slot.failures[$0] == nil }
-    guard !kept.isEmpty else { return try nextViews() }
-    let views = kept.count == indices.count ? slot.images : slot.images.map { Self.rows($0, kept) }
+    let bad = Set(failures.map(\.part))
+    let kept = indices.indices.filter { !bad.contains($0) }
     return (
-      views, kept.map { Int(shared.folder.labels[indices[$0]]) }, kept.map { indices[$0] }
+      views.map { bad.isEmpty ? $0.tensor : $0.tensor(rows: kept) },
+      kept.map { Int(folder.labels[indices[$0]]) }, kept.map { indices[$0] }
     )
-  }
-
-  private static func rows(_ tensor: Tensor, _ kept: [Int]) -> Tensor {
-    let width = tensor.elementCount / tensor.shape[0]
-    let result = Tensor(uninitialized: [kept.count] + tensor.shape.dropFirst())
-    for (row, source) in kept.enumerated() {
-      (result.pointer + row * width).update(from: tensor.pointer + source * width, count: width)
-    }
-    return result
   }
 }

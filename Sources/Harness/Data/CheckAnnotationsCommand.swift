@@ -8,7 +8,7 @@ import VisionData
 /// The settings of `bench-data check-annotations`.
 struct CheckAnnotationsOptions: CommandOptions {
   var annotations = ""
-  var detections = ""
+  var detections: String?
   var perClass = false
 
   static var table: OptionTable<CheckAnnotationsOptions> {
@@ -41,8 +41,8 @@ struct CheckAnnotationsCommand {
         + "\(set.annotations.count) objects, \(crowds) crowds; \(set.categories.count) categories")
     if options.perClass { Console.output("\n" + classTable(set).markdown) }
     var worst = report(set.findings)
-    if !options.detections.isEmpty {
-      let found = try CocoDetections(path: options.detections, groundTruth: set)
+    if let path = options.detections {
+      let found = try CocoDetections(path: path, groundTruth: set)
       Console.output("\(found.path): \(found.detections.count) detections")
       worst = max(worst, report(found.findings))
     }

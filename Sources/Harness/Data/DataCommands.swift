@@ -32,7 +32,7 @@ public enum DataCommands {
         Subcommand("make-annotations", "Write random COCO annotations and detections of any size.") {
           arguments in
           Command.run(MakeAnnotationsOptions.self, arguments: arguments) {
-            try MakeAnnotationsCommand($0.options).run()
+            try MakeAnnotationsCommand(options: $0.options).run()
           }
         },
       ],
@@ -44,12 +44,12 @@ public enum DataCommands {
 
   private static func make(_ options: MakeDataOptions) throws -> ExitCode {
     var settings = SampleSettings()
-    settings.seed = UInt64(max(0, options.seed))
+    settings.seed = UInt64(options.seed)
     settings.trainingImagesPerClass = options.trainImages
     settings.validationImagesPerClass = options.validationImages
     settings.imageSize = options.imageSize
     let set = SampleSet(settings)
-    if options.quiet { ProgressReporter.silence() }
+    options.engine.apply()
     let progress = ProgressReporter("drawing", total: set.fileCount, unit: "files")
     let summary = try set.generate(at: options.output) { done, _ in progress.advance(to: done) }
     progress.finish()
@@ -60,22 +60,39 @@ public enum DataCommands {
   }
 
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
-    if options.quiet { ProgressReporter.silence() }
+    options.engine.apply()
     let root = try root(options.data)
-    if SegmentationFolder.isLayout(root) { return try checkSegmentation(root, options) }
-    let headClasses =
-      try options.backbone.isEmpty
-      ? nil : BackboneLoader.load(path: options.backbone, allowsPartial: true).head?.classCount
-    let check = DataCheck(root: root, depth: options.depth)
     let lines = CheckProgress()
-    var report = try check.run(
-      cachedIn: options.cache + "/checks", threadCount: ThreadPool.shared.threadCount,
-      headClassCount: headClasses
-    ) { done, total in lines.update(done: done, total: total) }
+    let update = { @Sendable (done: Int, total: Int) in lines.update(done: done, total: total) }
+    let (cache, threads) = (options.cache + "/checks", ThreadPool.shared.threadCount)
+    let (isCoco, isSegmented) = (
+      DetectionDataset.isLayout(root), SegmentationFolder.isLayout(root)
+    )
+    if isCoco || isSegmented {
+      guard options.backbone == nil else {
+        throw UsageError.conflict(
+          "--backbone compares the classes of a classification data set; \(root) is another kind.")
+      }
+      let report =
+        isSegmented
+        ? try SegmentationCheck(
+          root: root, classes: options.classes, labels: options.labels, depth: options.depth
+        ).run(cachedIn: cache, threadCount: threads, progress: update)
+        : try DetectionCheck(root: root, depth: options.depth)
+          .run(threadCount: threads, progress: update)
+      lines.finish()
+      return try deliver(report, options)
+    }
+    let headClasses = try options.backbone.flatMap {
+      try BackboneLoader.load(path: $0, allowsPartial: true).head?.classCount
+    }
+    var report = try DataCheck(root: root, depth: options.depth).run(
+      cachedIn: cache, threadCount: threads, headClassCount: headClasses, progress: update)
     lines.finish()
-    if headClasses != nil, let data = try? ClassificationData(root: root),
+    if headClasses != nil, let path = options.backbone,
+      let data = try? ClassificationData(root: root),
       let finding = try HeadOrderCheck.finding(
-        path: options.backbone, data: data, inputSize: options.inputSize)
+        path: path, data: data, inputSize: options.inputSize)
     {
       report.findings.append(finding)
       report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
@@ -83,27 +100,10 @@ public enum DataCommands {
     return try deliver(report, options)
   }
 
-  private static func checkSegmentation(
-    _ root: String, _ options: CheckDataOptions
-  ) throws -> ExitCode {
-    guard options.backbone.isEmpty else {
-      throw UsageError.conflict(
-        "--backbone compares the classes of a classification data set; \(root) holds label maps.")
-    }
-    let check = SegmentationCheck(
-      root: root, classes: options.classes, labels: options.labels, depth: options.depth)
-    let lines = CheckProgress()
-    let report = try check.run(
-      cachedIn: options.cache + "/checks", threadCount: ThreadPool.shared.threadCount
-    ) { done, total in lines.update(done: done, total: total) }
-    lines.finish()
-    return try deliver(report, options)
-  }
-
   private static func deliver(
     _ report: DataCheckReport, _ options: CheckDataOptions
   ) throws -> ExitCode {
-    if !options.report.isEmpty { try AtomicFile.write(text: report.json, to: options.report) }
+    if let path = options.report { try AtomicFile.write(text: report.json, to: path) }
     Console.output(options.json ? report.json : report.text)
     guard report.worst == .error else { return .success }
     return report.imageCount == 0 ? .badData : .gateFailed
@@ -112,10 +112,7 @@ public enum DataCommands {
   private static func show(_ options: ShowDataOptions) throws -> ExitCode {
     let root = try root(options.data)
     let folder = try ImageFolder(root: root + "/" + options.split)
-    guard options.count > 0, options.copies > 0, options.inputSize > 0 else {
-      throw UsageError.conflict("--count, --copies and --input-size must be at least 1.")
-    }
-    let order = LinearBenchmark.selection(folder, limit: options.count)
+    let order = folder.evenly(options.count)
     var settings = LinearProtocol()
     settings.inputSize = options.inputSize
     let transforms: [(name: String, transform: any ImageTransform)] =
@@ -138,7 +135,7 @@ public enum DataCommands {
       for copy in 0..<options.copies {
         for (view, entry) in transforms.enumerated() {
           var stream = RandomStream(
-            seed: UInt64(max(0, options.seed)), purpose: .augmentation, epoch: copy,
+            seed: UInt64(options.seed), purpose: .augmentation, epoch: copy,
             sample: index * 16 + view)
           sheet.add(entry.transform(image, stream: &stream), caption: entry.name)
         }
@@ -149,8 +146,7 @@ public enum DataCommands {
     return .success
   }
 
-  private static func root(_ data: String) throws -> String {
-    guard data.isEmpty else { return data }
-    return try SampleSet().generate(at: "datasets/sample").classificationPath
+  private static func root(_ data: String?) throws -> String {
+    try data ?? RunContext.sample(\.classificationPath)
   }
 }

@@ -21,38 +21,43 @@ struct MakeDataOptions: CommandOptions {
   var validationImages = 30
   var imageSize = 96
   var output = "datasets/sample"
-  var quiet = false
+  var engine = EngineOptions()
 
   static var table: OptionTable<MakeDataOptions> {
     OptionTable(
       name: "bench-data make", summary: "Draw the sample data set.", usage: "[options]",
       examples: ["swift run bench-data make", "swift run bench-data make --seed 2 --output other"]
     )
-    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of all pictures.")
+    .option("seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of all pictures.")
     .option(
-      "train-images", \.trainImages, value: "n", .protocolSettings, "Training images a class."
+      "train-images", \.trainImages, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Training images a class."
     )
     .option(
-      "val-images", \.validationImages, value: "n", .protocolSettings, "Validation images a class."
+      "val-images", \.validationImages, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Validation images a class."
     )
-    .option("image-size", \.imageSize, value: "px", .protocolSettings, "Shorter side of an image.")
+    .option(
+      "image-size", \.imageSize, in: .within(1, 65_536), value: "px", .protocolSettings,
+      "Shorter side of an image."
+    )
     .option("output", \.output, value: "folder", .output, "Where the set is written.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
   }
 }
 
 /// The settings of `bench-data check`.
 struct CheckDataOptions: CommandOptions {
-  var data = ""
-  var backbone = ""
+  var data: String?
+  var backbone: String?
   var inputSize = 224
   var classes = ""
   var labels: LabelEncoding.Kind?
   var depth = DataCheck.Depth.full
-  var report = ""
+  var report: String?
   var cache = "reports/cache"
   var json = false
-  var quiet = false
+  var engine = EngineOptions()
 
   static var table: OptionTable<CheckDataOptions> {
     OptionTable(
@@ -65,14 +70,15 @@ struct CheckDataOptions: CommandOptions {
     )
     .option(
       "data", \.data, value: "folder", .input,
-      "Folder with train and val, or with images and annotations. The sample set."
+      "Folder with train and val, with images and annotations, or COCO's. The sample set."
     )
     .option(
       "backbone", \.backbone, value: "file", .input,
       "Also compares the classifier of this checkpoint: its classes and their order."
     )
     .option(
-      "input-size", \.inputSize, value: "px", .input, "Side of the images for that classifier."
+      "input-size", \.inputSize, in: .multiple(of: 4, from: 16, to: 4096), value: "px", .input,
+      "Side of the images for that classifier."
     )
     .option(
       "classes", \.classes, value: "table", .input,
@@ -83,13 +89,13 @@ struct CheckDataOptions: CommandOptions {
     .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")
     .option("cache", \.cache, value: "folder", .output, "Where findings are kept.")
     .flag("json", \.json, .output, "Print the findings as JSON.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
   }
 }
 
 /// The settings of `bench-data show`.
 struct ShowDataOptions: CommandOptions {
-  var data = ""
+  var data: String?
   var split = "train"
   var view = ShownView.moby
   var count = 20
@@ -110,10 +116,16 @@ struct ShowDataOptions: CommandOptions {
     .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
     .option("split", \.split, value: "name", .input, "Which split.")
     .option("view", \.view, value: "name", .protocolSettings, "What is done to the images.")
-    .option("count", \.count, value: "n", .protocolSettings, "Images, evenly by class.")
-    .option("copies", \.copies, value: "n", .protocolSettings, "Draws of each image.")
-    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the draws.")
-    .option("input-size", \.inputSize, value: "px", .protocolSettings, "Side of the views.")
+    .option("count", \.count, in: .count, value: "n", .protocolSettings, "Images, evenly by class.")
+    .option(
+      "copies", \.copies, in: .within(1, 1000), value: "n", .protocolSettings,
+      "Draws of each image."
+    )
+    .option("seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the draws.")
+    .option(
+      "input-size", \.inputSize, in: .within(1, 4096), value: "px", .protocolSettings,
+      "Side of the views."
+    )
     .option("output", \.output, value: "file", .output, "The PNG file.")
   }
 }

@@ -1,9 +1,9 @@
-import Reporting
 import CommandLine
 import Evaluation
 import FileSupport
 import Foundation
 import Models
+import Reporting
 import TensorCore
 import VisionData
 
@@ -24,7 +24,7 @@ struct HeadOrderCheck {
     let split = data.validation
     guard let head = loaded.head, head.classCount == split.classNames.count else { return nil }
     let limit = min(imageLimit, imagesPerClass * head.classCount)
-    let order = LinearBenchmark.selection(split, limit: limit)
+    let order = split.evenly(limit)
     var settings = LinearProtocol()
     settings.inputSize = inputSize
     let weight = Tensor(head.weight, shape: [head.classCount, loaded.backbone.featureCount])

@@ -12,9 +12,9 @@ struct MakeAnnotationsOptions: CommandOptions {
   var detectionsPerImage = 100
   var seed = 1
   var output = "annotations.json"
-  var boxes = ""
-  var masks = ""
-  var quiet = false
+  var boxes: String?
+  var masks: String?
+  var engine = EngineOptions()
 
   static var table: OptionTable<MakeAnnotationsOptions> {
     OptionTable(
@@ -26,39 +26,37 @@ struct MakeAnnotationsOptions: CommandOptions {
         "swift run bench-data make-annotations --images 118287 --objects 860001 --output train.json",
       ]
     )
-    .option("images", \.images, value: "n", .protocolSettings, "How many images there are.")
-    .option("objects", \.objects, value: "n", .protocolSettings, "Objects of all images together.")
-    .option("corners", \.corners, value: "n", .protocolSettings, "Mean corners of an outline.")
     .option(
-      "detections-per-image", \.detectionsPerImage, value: "n", .protocolSettings,
-      "Detections of an image."
+      "images", \.images, in: .count, value: "n", .protocolSettings, "How many images there are."
     )
-    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of everything.")
+    .option(
+      "objects", \.objects, in: .within(0, 1e9), value: "n", .protocolSettings,
+      "Objects of all images together."
+    )
+    .option(
+      "corners", \.corners, in: .within(4, 1e6), value: "n", .protocolSettings,
+      "Mean corners of an outline."
+    )
+    .option(
+      "detections-per-image", \.detectionsPerImage, in: .within(0, 1e6), value: "n",
+      .protocolSettings, "Detections of an image."
+    )
+    .option("seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of everything.")
     .option("output", \.output, value: "file", .output, "The annotations.")
     .option("boxes", \.boxes, value: "file", .output, "Also writes detections with boxes.")
     .option("masks", \.masks, value: "file", .output, "Also writes detections with masks.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
   }
 }
 
 /// Writes random annotations: `bench-data make-annotations`.
 struct MakeAnnotationsCommand {
-  private let options: MakeAnnotationsOptions
-
-  init(_ options: MakeAnnotationsOptions) throws(UsageError) {
-    guard options.images > 0, options.objects >= 0, options.corners >= 4,
-      options.detectionsPerImage >= 0
-    else {
-      throw .conflict(
-        "--images must be at least 1, --corners at least 4, and no number may be negative.")
-    }
-    self.options = options
-  }
+  let options: MakeAnnotationsOptions
 
   func run() throws -> ExitCode {
-    if options.quiet { ProgressReporter.silence() }
+    options.engine.apply()
     var set = SyntheticAnnotations()
-    set.seed = UInt64(max(0, options.seed))
+    set.seed = UInt64(options.seed)
     set.imageCount = options.images
     set.objectCount = options.objects
     set.meanCornerCount = options.corners
@@ -66,13 +64,14 @@ struct MakeAnnotationsCommand {
     let progress = ProgressReporter("annotations", total: options.images, unit: "images")
     try set.writeAnnotations(to: options.output) { progress.advance(to: $0) }
     progress.finish()
-    for (label, boxes, masks) in [("boxes", options.boxes, ""), ("masks", "", options.masks)]
-    where boxes + masks != "" {
+    for (label, boxes, masks) in [
+      ("boxes", options.boxes ?? "", ""), ("masks", "", options.masks ?? ""),
+    ] where boxes + masks != "" {
       let progress = ProgressReporter(label, total: options.images, unit: "images")
       try set.writeDetections(boxes: boxes, masks: masks) { progress.advance(to: $0) }
       progress.finish()
     }
-    for path in [options.output, options.boxes, options.masks] where !path.isEmpty {
+    for path in [options.output, options.boxes, options.masks].compactMap({ $0 }) {
       let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
       Console.output("\(path): \(size >> 10) KiB")
     }

@@ -8,7 +8,7 @@ extension OverlapType: OptionChoice {}
 struct DetectionEvaluationOptions: CommandOptions {
   var groundTruth = ""
   var detections = ""
-  var versus = ""
+  var versus: String?
   var types: [OverlapType] = []
   var limits = [1, 10, 100]
   var classAgnostic = false
@@ -17,10 +17,9 @@ struct DetectionEvaluationOptions: CommandOptions {
   var seed = 0
   var perClass = false
   var errors = false
-  var output = ""
-  var records = ""
-  var threads = 0
-  var quiet = false
+  var output: String?
+  var records: String?
+  var engine = EngineOptions()
 
   static var table: OptionTable<DetectionEvaluationOptions> {
     OptionTable(
@@ -51,7 +50,7 @@ struct DetectionEvaluationOptions: CommandOptions {
       "Overlap of boxes, masks or both. What the results hold."
     )
     .option(
-      "max-detections", \.limits, value: "n,n,n", .protocolSettings,
+      "max-detections", \.limits, in: .count, value: "n,n,n", .protocolSettings,
       "Detections of an image and class that count."
     )
     .flag("class-agnostic", \.classAgnostic, .protocolSettings, "Take all classes for one.")
@@ -60,11 +59,12 @@ struct DetectionEvaluationOptions: CommandOptions {
       "Do not follow pycocotools where it errs: objects with id 0, sizes of masks beside boxes."
     )
     .option(
-      "resamples", \.resamples, value: "n", .protocolSettings,
+      "resamples", \.resamples, in: .within(2, 1e6), value: "n", .protocolSettings,
       "Resamples of the images for the interval of a difference."
     )
-    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the resamples.")
-    .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
+    .option(
+      "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the resamples."
+    )
     .flag("per-class", \.perClass, .output, "Also the numbers of every class.")
     .flag("errors", \.errors, .output, "Also what each kind of error costs (TIDE).")
     .option("output", \.output, value: "file", .output, "Also writes the numbers as JSON.")
@@ -72,6 +72,15 @@ struct DetectionEvaluationOptions: CommandOptions {
       "records", \.records, value: "folder", .output,
       "Also writes how every detection was matched, for later comparisons."
     )
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
+  }
+
+  func validate() throws(UsageError) {
+    guard !limits.isEmpty else {
+      throw .conflict("--max-detections must name at least one number.")
+    }
+    guard Set(limits).count == limits.count else {
+      throw .conflict("--max-detections names a number twice: \(limits.argument).")
+    }
   }
 }

@@ -3,35 +3,31 @@ import Models
 import VisionData
 
 /// The settings of `bench-coco`'s main job, each declared once.
-public struct DetectionOptions: CommandOptions {
-  var backbones: [String] = []
-  var detectors: [String] = []
-  var data = ""
-  var recipe = ""
-  var evaluatesOnly = false
-  var epochs = 0
-  var batchSize = 0
-  var learningRate = 0.0
+public struct DetectionOptions: ComparisonOptions {
+  var common = FineTuningOptions()
+  var name = DetectionRecipe.Name.maskRCNN1x
+  var recipe = DetectionRecipe(.maskRCNN1x)
+  var architecture: DenseArchitecture?
   var imageScale = 1.0
   var augments = true
-  var trainLimit = 0
-  var limit = 0
-  var testSplit = "val2017"
-  var branch = CheckpointBranch.published
-  var allowsPartial = false
-  var seed = 0
-  var resamples = 1000
-  var threads = 0
-  var saveMinutes = 5.0
-  var restarts = false
-  var isDryRun = false
-  var output = "reports/runs"
-  var cache = "reports/cache"
-  var json = false
-  var quiet = false
+  var testSplit = Split.validation
+
+  /// The images that a detector is scored on.
+  enum Split: String, OptionChoice {
+    case validation = "val2017"
+    case training = "train2017"
+  }
 
   /// Every setting at its default.
   public init() {}
+
+  public static let basis = ["recipe", "preset"]
+
+  public mutating func start(given: Set<String>) {
+    if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
+    recipe = DetectionRecipe(name, preset: common.preset)
+    if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }
+  }
 
   public static var table: OptionTable<DetectionOptions> {
     OptionTable(
@@ -44,114 +40,61 @@ public struct DetectionOptions: CommandOptions {
         "swift run bench-coco --data coco --detector mask_rcnn_swin_tiny.pth --eval-only",
       ]
     )
-    .option(
-      "backbone", \.backbones, value: "files", .input,
-      "Swin checkpoints, with commas, or 'random'. Without it the program makes short random, "
-        + "supervised and MoBY backbones of its own."
+    .options(
+      FineTuningOptions.table(
+        network: "detector", library: "mmdetection",
+        layout: "COCO-style folder: annotations, train2017, val2017."), at: \.common
     )
     .option(
-      "detector", \.detectors, value: "files", .input,
-      "Detector checkpoints under mmdetection's keys, with commas: trained on, or only scored with "
-        + "--eval-only."
+      "architecture", \.architecture, value: "name", .input, "Backbone. Without it the preset's."
+    )
+    .option("recipe", \.name, value: "name", .protocolSettings, "What is trained, and how long.")
+    .option("epochs", \.recipe.length, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Passes over train; the steps of the rate move along.")
+    .option(
+      "batch-size", \.recipe.batchSize, in: oneOrEven, value: "n", .protocolSettings,
+      "Images an update; they pass two at a time."
     )
     .option(
-      "data", \.data, value: "folder", .input,
-      "COCO-style folder: annotations, train2017, val2017. Without it the generated sample set."
-    )
-    .option("branch", \.branch, value: "name", .input, "Which network of a self-supervised file.")
-    .flag("allow-partial", \.allowsPartial, .input, "Accept a checkpoint that misses keys.")
-    .flag("eval-only", \.evaluatesOnly, .run, "Score --detector without training.")
-    .option(
-      "recipe", \.recipe, value: "name", .protocolSettings,
-      DetectionRecipe.all.map(\.name).joined(separator: ", ") + "."
-    )
-    .option("epochs", \.epochs, value: "n", .protocolSettings, "Instead of the recipe's.")
-    .option(
-      "batch-size", \.batchSize, value: "n", .protocolSettings,
-      "Images an update instead of the recipe's; they pass two at a time."
+      "learning-rate", \.recipe.learningRate, in: .above(0), value: "x", .protocolSettings,
+      "After the warm-up."
     )
     .option(
-      "learning-rate", \.learningRate, value: "x", .protocolSettings, "Instead of the recipe's."
-    )
-    .option(
-      "image-scale", \.imageScale, value: "x", .protocolSettings, "Factor of every image size."
+      "image-scale", \.imageScale, in: .within(0.05, 4), value: "x", .protocolSettings,
+      "Factor of every image size."
     )
     .flag(
       "augment", \.augments, .protocolSettings,
       "Flip, resize and crop; without it training images are seen as test images are."
     )
-    .option("train-limit", \.trainLimit, value: "n", .run, "First n training images; 0 is all.")
-    .option("limit", \.limit, value: "n", .run, "First n test images; 0 is all.")
     .option(
       "test-split", \.testSplit, value: "name", .run,
-      "val2017, or train2017 to look at what was learnt by heart."
+      "train2017 looks at what was learnt by heart."
     )
-    .option("seed", \.seed, value: "n", .run, "Of weights, order and augmentation.")
-    .option("resamples", \.resamples, value: "n", .run, "Of the intervals.")
-    .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
-    .option(
-      "save-minutes", \.saveMinutes, value: "x", .run, "Time between states to go on from."
-    )
-    .flag("restart", \.restarts, .run, "Begin again even when a run is there.")
-    .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
-    .option("output", \.output, value: "folder", .output, "Where runs are kept.")
-    .option("cache", \.cache, value: "folder", .output, "Where backbones are kept.")
-    .flag("json", \.json, .output, "Print the tables as JSON.")
-    .flag("quiet", \.quiet, .output, "No progress.")
   }
 
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate() throws(UsageError) {
-    func require(_ holds: Bool, _ sentence: String) throws(UsageError) {
-      if !holds { throw .conflict(sentence) }
-    }
-    try require(
-      recipe.isEmpty || DetectionRecipe.named(recipe) != nil,
-      "--recipe must be \(DetectionRecipe.all.map(\.name).joined(separator: ", ")).")
-    try require(
-      !evaluatesOnly || !detectors.isEmpty, "--eval-only needs --detector.")
-    try require(
-      detectors.isEmpty || backbones.isEmpty, "give --detector or --backbone, not both.")
-    try require(epochs >= 0, "--epochs must be at least 1.")
-    try require(
-      batchSize >= 0 && (batchSize < 2 || batchSize % 2 == 0), "--batch-size must be 1 or even.")
-    try require(learningRate >= 0, "--learning-rate must be above 0.")
-    try require((0.05...4).contains(imageScale), "--image-scale must lie in 0.05...4.")
-    try require(trainLimit >= 0 && limit >= 0, "limits must not be negative.")
-    try require(threads >= 0, "--threads must not be negative.")
-    try require(saveMinutes >= 0, "--save-minutes must not be negative.")
-    try require(seed >= 0, "--seed must not be negative.")
-    try require(resamples >= 2, "--resamples must be at least 2.")
+  public func validate() throws(UsageError) {
+    try common.validate(network: "detector")
   }
 
-  /// The recipe with what the options change.
+  private static let oneOrEven = NumberRange(text: "that is 1 or even, up to 1000000") {
+    $0 == 1 || $0 >= 2 && $0 <= 1e6 && $0.truncatingRemainder(dividingBy: 2) == 0
+  }
+
+  /// The recipe with what the other options change.
   func resolvedRecipe() -> DetectionRecipe {
-    let standard = data.isEmpty ? "mini" : "mask-rcnn-1x"
-    var result = DetectionRecipe.named(recipe.isEmpty ? standard : recipe) ?? .mini
-    if epochs > 0 {
-      let factor = Double(epochs) / Double(result.epochs)
-      result.milestones = result.milestones.map { Int((Double($0) * factor).rounded()) }
-      result.epochs = epochs
-    }
-    if batchSize > 0 {
-      result.imagesPerPass = min(batchSize, 2)
-      result.passesPerUpdate = max(1, batchSize / 2)
-    }
-    if learningRate > 0 { result.learningRate = learningRate }
-    if imageScale != 1 {
-      result.augmentation = result.augmentation.scaled(by: imageScale)
-      func scaled(_ side: Int) -> Int { max(16, Int((Double(side) * imageScale).rounded())) }
-      result.testSize = KeepRatioSize(
-        short: scaled(result.testSize.short), long: scaled(result.testSize.long))
-    }
-    if !augments {
-      result.augmentation.shortSides = [result.testSize.short]
-      result.augmentation.longSide = result.testSize.long
-      result.augmentation.cropShortSides = []
-      result.augmentation.flipProbability = 0
-    }
+    var result = recipe
+    if let architecture { result.detector.backbone = architecture.configuration }
+    result.scaleImages(by: imageScale)
+    if !augments { result.dropAugmentation() }
     return result
   }
+
+  var run: RunOptions { common.run }
+  var data: DataOptions { common.data }
+  var preset: Preset { common.preset }
+  var recipeSettings: [String: String] { resolvedRecipe().settings }
 }

@@ -1,3 +1,4 @@
+import CommandLine
 import Layers
 import Models
 import VisionData
@@ -11,8 +12,17 @@ import VisionData
 /// Source: the Swin detection code's configurations. Differs from the source: single precision
 /// throughout; the batch norms of the cascade's heads see two images at a time, not sixteen.
 public struct DetectionRecipe: Sendable, Hashable {
-  /// The name on the command line.
-  public var name: String
+  /// What is trained: the detector and its published schedule.
+  public enum Name: String, OptionChoice, Sendable {
+    case maskRCNN1x = "mask-rcnn-1x"
+    case maskRCNN3x = "mask-rcnn-3x"
+    case cascade1x = "cascade-1x"
+    case cascade3x = "cascade-3x"
+  }
+
+  /// The name on the command line, and how large the run is.
+  public let name: Name
+  public private(set) var preset = Preset.full
   /// The network.
   public var detector: DetectorConfiguration
   /// Passes over the training images.
@@ -38,52 +48,78 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// How test images are seen.
   public var testSize = KeepRatioSize(short: 800, long: 1333)
 
-  init(
-    name: String, detector: DetectorConfiguration, epochs: Int, milestones: [Int],
-    dropPathRate: Float
-  ) {
+  /// The published recipe of a name.
+  public init(_ name: Name) {
     self.name = name
-    self.detector = detector
-    self.epochs = epochs
-    self.milestones = milestones
-    self.dropPathRate = dropPathRate
+    switch name {
+    case .maskRCNN1x: (detector, epochs, milestones, dropPathRate) = (.maskRCNN, 12, [8, 11], 0.1)
+    case .maskRCNN3x:
+      (detector, epochs, milestones, dropPathRate) = (.maskRCNN, 36, [27, 33], 0.2)
+    case .cascade1x:
+      (detector, epochs, milestones, dropPathRate) = (.cascadeMaskRCNN, 12, [8, 11], 0)
+    case .cascade3x:
+      (detector, epochs, milestones, dropPathRate) = (.cascadeMaskRCNN, 36, [27, 33], 0.2)
+    }
   }
 
-  /// The published recipes and the small one, by their names.
-  public static let all: [DetectionRecipe] = [
-    DetectionRecipe(
-      name: "mask-rcnn-1x", detector: .maskRCNN, epochs: 12, milestones: [8, 11],
-      dropPathRate: 0.1),
-    DetectionRecipe(
-      name: "mask-rcnn-3x", detector: .maskRCNN, epochs: 36, milestones: [27, 33],
-      dropPathRate: 0.2),
-    DetectionRecipe(
-      name: "cascade-1x", detector: .cascadeMaskRCNN, epochs: 12, milestones: [8, 11],
-      dropPathRate: 0),
-    DetectionRecipe(
-      name: "cascade-3x", detector: .cascadeMaskRCNN, epochs: 36, milestones: [27, 33],
-      dropPathRate: 0.2),
-    .mini,
-  ]
+  /// The recipe at another size. The small ones are for the sample set: a small detector, small
+  /// images, a schedule of few updates in an epoch and so of more epochs.
+  public init(_ name: Name, preset: Preset) {
+    self.init(name)
+    self.preset = preset
+    guard preset != .full else { return }
+    detector = detector.miniature(classCount: 80)
+    epochs *= 4
+    milestones = [epochs * 3 / 4, epochs * 11 / 12]
+    dropPathRate = min(dropPathRate, 0.05)
+    learningRate = 1e-3
+    passesPerUpdate = 1
+    warmupUpdates = 50
+    augmentation = augmentation.scaled(by: 0.24)
+    testSize = KeepRatioSize(short: 192, long: 320)
+    guard preset == .smoke else { return }
+    length = 2
+    warmupUpdates = 4
+    scaleImages(by: 0.5)
+  }
 
-  /// For the sample set: a small detector, small images, a short schedule.
-  public static let mini: DetectionRecipe = {
-    var recipe = DetectionRecipe(
-      name: "mini", detector: DetectorConfiguration.maskRCNN.miniature(classCount: 80),
-      epochs: 48, milestones: [36, 44], dropPathRate: 0.05)
-    recipe.learningRate = 1e-3
-    recipe.passesPerUpdate = 1
-    recipe.warmupUpdates = 50
-    recipe.augmentation = DetectionAugmentation().scaled(by: 0.24)
-    recipe.testSize = KeepRatioSize(short: 192, long: 320)
-    return recipe
-  }()
+  /// The recipe in tables: `mask-rcnn-1x`, `mask-rcnn-1x (mini)`.
+  var title: String { name.rawValue + (preset == .full ? "" : " (\(preset.rawValue))") }
 
-  /// The recipe of a name; nil when there is none.
-  public static func named(_ name: String) -> DetectionRecipe? { all.first { $0.name == name } }
+  /// Epochs; setting them moves the milestones in proportion.
+  var length: Int {
+    get { epochs }
+    set {
+      let factor = Double(newValue) / Double(epochs)
+      milestones = milestones.map { Int((Double($0) * factor).rounded()) }
+      epochs = newValue
+    }
+  }
 
-  /// Images an update.
-  public var batchSize: Int { imagesPerPass * passesPerUpdate }
+  /// Images an update; they pass two at a time.
+  public var batchSize: Int {
+    get { imagesPerPass * passesPerUpdate }
+    set {
+      imagesPerPass = min(newValue, 2)
+      passesPerUpdate = max(1, newValue / 2)
+    }
+  }
+
+  /// Brings training and test images to another size.
+  mutating func scaleImages(by factor: Double) {
+    guard factor != 1 else { return }
+    augmentation = augmentation.scaled(by: factor)
+    func scaled(_ side: Int) -> Int { max(16, Int((Double(side) * factor).rounded())) }
+    testSize = KeepRatioSize(short: scaled(testSize.short), long: scaled(testSize.long))
+  }
+
+  /// Shows training images as test images are shown.
+  mutating func dropAugmentation() {
+    augmentation.shortSides = [testSize.short]
+    augmentation.longSide = testSize.long
+    augmentation.cropShortSides = []
+    augmentation.flipProbability = 0
+  }
 
   /// The rate of every update, counted from 0.
   public func schedule(updatesPerEpoch: Int) -> StepSchedule {
@@ -106,7 +142,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// Every setting by name, for the run's record.
   public var settings: [String: String] {
     [
-      "recipe": name, "detector": detector.name, "network": detector.backbone.name,
+      "recipe": name.rawValue, "preset": preset.rawValue, "detector": detector.name, "network": detector.backbone.name,
       "epochs": String(epochs), "milestones": milestones.map(String.init).joined(separator: ","),
       "drop-path": String(dropPathRate), "learning-rate": String(learningRate),
       "weight-decay": String(weightDecay), "images-per-pass": String(imagesPerPass),

@@ -50,10 +50,8 @@ struct DetectionTables {
     for first in outcomes.indices {
       for second in outcomes.indices where second > first {
         let (a, b) = (outcomes[second], outcomes[first])
-        table.add([
-          a.result.backbone["name"] ?? "?", b.result.backbone["name"] ?? "?",
-          difference(a.boxes, b.boxes), difference(a.masks, b.masks),
-        ])
+        table.add(
+          [a.result.backbone["name"] ?? "?", b.result.backbone["name"] ?? "?"] + difference(a, b))
       }
     }
     table.notes = [
@@ -63,15 +61,30 @@ struct DetectionTables {
     return table
   }
 
-  private func difference(_ first: MatchRecords, _ second: MatchRecords) -> String {
-    let bootstrap = DetectionBootstrap(
-      first: first, second: second, resampleCount: resampleCount, seed: seed)
-    return percentage(bootstrap.estimate, bootstrap.interval)
+  /// Box AP and mask AP of the first minus those of the second.
+  private func difference(
+    _ first: DetectionBenchmark.Outcome, _ second: DetectionBenchmark.Outcome
+  ) -> [String] {
+    guard first.records.count == 1, second.records.count == 1 else {
+      let (mean, other) = (first.resampled, second.resampled)
+      let outcomes = PairedResampling(
+        first: mean, second: other, resampleCount: resampleCount, seed: seed
+      ).outcomes
+      return zip(mean.metricNames, outcomes).filter { $0.0.hasSuffix("/AP") }.map { _, outcome in
+        outcome.map { percentage($0.estimate, $0.interval) } ?? "-"
+      }
+    }
+    let (own, other) = (first.records[0], second.records[0])
+    return [(own.boxes, other.boxes), (own.masks, other.masks)].map { own, other in
+      let bootstrap = DetectionBootstrap(
+        first: own, second: other, resampleCount: resampleCount, seed: seed)
+      return percentage(bootstrap.estimate, bootstrap.interval)
+    }
   }
 
   private var notes: [String] {
     var lines = [
-      "trained with \(recipe.name): \(recipe.epochs) epochs of batch \(recipe.batchSize), "
+      "trained with \(recipe.title): \(recipe.epochs) epochs of batch \(recipe.batchSize), "
         + "tested at short side \(recipe.testSize.short)"
     ]
     if outcomes.first?.result.settings["epochs"] == nil {

@@ -1,104 +1,95 @@
 import CocoFormat
-import CommandLine
-import Foundation
+import FileSupport
 import Layers
 import Models
 import TensorCore
 import Training
 import VisionData
 
-/// Trains a detector; a killed run goes on where its state was last saved, to the same bits.
+/// A detector under its recipe, as a training loop sees it: a batch holds the passes of one update.
 ///
 /// All random choices are functions of seed, epoch, step and image, so the state is the weights,
 /// the optimiser's moments and the position.
-struct DetectorTraining {
-  let recipe: DetectionRecipe
-  let detector: Detector
-  let dataset: DetectionDataset
-  let seed: UInt64
-  /// Where the state is kept.
-  let state: TrainingState
-  /// Seconds between two saved states.
-  let saveInterval: Double
+final class DetectorTraining: Trainee {
   let label: String
+  private let recipe: DetectionRecipe
+  private let detector: Detector
+  private let dataset: DetectionDataset
+  private let seed: UInt64
+  private let sampler: AspectRatioBatches
+  private let optimizer: AdamW
+  private let schedule: StepSchedule
+  // The terms of the loss of the update at hand.
+  private var terms: [(name: String, value: Float)] = []
 
-  /// What one update cost and gave, for the run's log.
-  struct Event {
-    let update: Int
-    let loss: Float
-    let terms: [(name: String, value: Float)]
-    let learningRate: Double
-  }
-
-  /// Trains to the end.
-  ///
-  /// - Parameter log: Called after every update.
-  /// - Throws: What loading throws; `TrainingError` when the loss is not finite; `InterruptedError`
-  ///   after saving the state when the user asks to stop.
-  func run(log: (Event) throws -> Void) throws {
-    let sampler = AspectRatioBatches(
+  /// Prepares a training from the detector's weights as they are.
+  init(
+    recipe: DetectionRecipe, detector: Detector, dataset: DetectionDataset, seed: UInt64,
+    label: String
+  ) {
+    self.recipe = recipe
+    self.detector = detector
+    self.dataset = dataset
+    self.seed = seed
+    self.label = label
+    sampler = AspectRatioBatches(
       sizes: dataset.images.map {
         (dataset.annotations.images[$0].width, dataset.annotations.images[$0].height)
       }, batchSize: recipe.imagesPerPass, groupMultiple: recipe.batchSize, seed: seed)
-    let updatesPerEpoch = sampler.batchCount / recipe.passesPerUpdate
-    let schedule = recipe.schedule(updatesPerEpoch: updatesPerEpoch)
-    let optimizer = AdamW(recipe.optimizedParameters(detector), learningRate: 0)
-    let total = recipe.epochs * updatesPerEpoch
-    var update = try state.restore(detector, optimizer) { detector.restoreBuffers($0) } ?? 0
-    let progress = ProgressReporter(
-      label, total: total * recipe.batchSize, unit: "images",
-      resumedAt: update * recipe.batchSize)
-    var lastSave = Date()
-    while update < total {
-      let epoch = update / updatesPerEpoch
-      let done = update % updatesPerEpoch * recipe.passesPerUpdate
-      let batches = sampler.batches(epoch: epoch).dropFirst(done).map { batch in
-        batch.map { dataset.images[$0] }
-      }
-      let loader = DetectionLoader(
-        dataset, batches: batches, augmentation: recipe.augmentation, seed: seed, epoch: epoch)
-      while update < (epoch + 1) * updatesPerEpoch {
-        let event = try step(
-          loader, optimizer, update: update, rate: schedule.learningRate(step: update))
-        update += 1
-        try log(event)
-        progress.advance(by: recipe.batchSize, extra: String(format: "loss %.3f", event.loss))
-        if Interruption.isRequested || Date().timeIntervalSince(lastSave) > saveInterval {
-          try state.save(detector, optimizer, updates: update)
-          lastSave = Date()
-          try Interruption.check()
-        }
-      }
-    }
-    detector.backbone.dropPath = nil
-    progress.finish()
+    schedule = recipe.schedule(updatesPerEpoch: sampler.batchCount / recipe.passesPerUpdate)
+    optimizer = AdamW(recipe.optimizedParameters(detector), learningRate: 0)
   }
 
-  private func step(
-    _ loader: DetectionLoader, _ optimizer: AdamW, update: Int, rate: Double
-  ) throws -> Event {
+  var epochCount: Int { recipe.epochs }
+  var batchesPerEpoch: Int { sampler.batchCount / recipe.passesPerUpdate }
+  var imagesPerBatch: Int { recipe.batchSize }
+  var optimizers: [any Optimizer] { [optimizer] }
+
+  /// The passes of each update of an epoch.
+  private struct Passes: BatchSource {
+    let loader: DetectionLoader
+    let count: Int
+
+    func next() throws -> [DetectionBatch]? {
+      var passes: [DetectionBatch] = []
+      while passes.count < count, let batch = try loader.next() { passes.append(batch) }
+      return passes.isEmpty ? nil : passes
+    }
+  }
+
+  func batches(epoch: Int, from batch: Int) -> any BatchSource<[DetectionBatch]> {
+    let batches = sampler.batches(epoch: epoch).prefix(batchesPerEpoch * recipe.passesPerUpdate)
+      .dropFirst(batch * recipe.passesPerUpdate).map { batch in batch.map { dataset.images[$0] } }
+    return Passes(
+      loader: DetectionLoader(
+        dataset, batches: batches, augmentation: recipe.augmentation, seed: seed, epoch: epoch),
+      count: recipe.passesPerUpdate)
+  }
+
+  func gradients(_ batch: [DetectionBatch], at position: TrainingPosition) throws -> Float? {
     var loss: Float = 0
-    var sums: [(name: String, value: Float)] = []
-    for pass in 0..<recipe.passesPerUpdate {
-      guard let batch = try loader.next() else { break }
-      let number = update * recipe.passesPerUpdate + pass
+    terms = []
+    defer { detector.backbone.dropPath = nil }
+    for (pass, images) in batch.enumerated() {
+      let number = position.step * recipe.passesPerUpdate + pass
       detector.backbone.dropPath =
         recipe.dropPathRate > 0
         ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: number) : nil
-      let losses = detector.losses(batch, draws: DetectionDraws(seed: seed, step: number))
+      let losses = detector.losses(images, draws: DetectionDraws(seed: seed, step: number))
       let share = scaled(losses.sum, by: 1 / Float(recipe.passesPerUpdate))
       guard share.item.isFinite else {
         throw TrainingError.notFinite(
-          what: recipe.detector.name, step: update, remedy: "lower its --learning-rate")
+          what: "the loss of \(recipe.detector.name)", step: position.step,
+          remedy: "lower its --learning-rate")
       }
       share.backward()
       loss += share.item
       for (index, term) in losses.terms.enumerated() {
         let value = term.value.item / Float(recipe.passesPerUpdate)
-        if index < sums.count {
-          sums[index].value += value
+        if index < terms.count {
+          terms[index].value += value
         } else {
-          sums.append((term.name, value))
+          terms.append((term.name, value))
         }
       }
     }
@@ -106,9 +97,26 @@ struct DetectorTraining {
     for parameter in optimizer.parameters where parameter.tensor.gradient == nil {
       parameter.tensor.gradient = Tensor(zeros: parameter.tensor.shape)
     }
-    optimizer.learningRate = Float(rate)
-    optimizer.step()
-    optimizer.clearGradients()
-    return Event(update: update, loss: loss, terms: sums, learningRate: rate)
+    return loss
+  }
+
+  func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
+    let rate = schedule.learningRate(step: position.step)
+    optimizer.update(rate: rate)
+    var row: [String: JSONValue] = [
+      "update": .integer(position.step), "loss": .number(Double(loss)),
+      "learning_rate": .number(rate),
+    ]
+    for term in terms { row[term.name] = .number(Double(term.value)) }
+    return TrainingEvent([.object(row)], progress: lossText(loss))
+  }
+
+  var state: [StateTensor] { moduleState(detector, optimizer) }
+
+  func restore(
+    _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
+  ) {
+    restoreModule(detector, optimizer, from: stored, step: position.step)
+    detector.restoreBuffers { stored.tensors["model." + $0] }
   }
 }

@@ -13,11 +13,7 @@ struct EvaluateCommand {
   private let options: DetectionEvaluationOptions
   private let settings: CocoProtocol
 
-  init(_ options: DetectionEvaluationOptions) throws(UsageError) {
-    guard !options.limits.isEmpty, options.limits.allSatisfy({ $0 > 0 }) else {
-      throw .conflict("--max-detections must be numbers of at least 1.")
-    }
-    guard options.resamples >= 2 else { throw .conflict("--resamples must be at least 2.") }
+  init(_ options: DetectionEvaluationOptions) {
     self.options = options
     var settings = CocoProtocol(maxDetections: options.limits)
     settings.usesCategories = !options.classAgnostic
@@ -30,24 +26,28 @@ struct EvaluateCommand {
   ///
   /// - Throws: What reading and writing files throws.
   func run() throws -> ExitCode {
-    if options.threads > 0 { ThreadPool.shared.threadCount = options.threads }
-    if options.quiet { ProgressReporter.silence() }
-    let clock = Stopwatch(isQuiet: options.quiet)
+    options.engine.apply()
+    let clock = Stopwatch(isQuiet: options.engine.quiet)
     let groundTruth = try CocoAnnotations(path: options.groundTruth)
     report(groundTruth.findings)
     let detections = try load(options.detections, groundTruth)
-    let other = try options.versus.isEmpty ? nil : load(options.versus, groundTruth)
+    if options.versus != nil, groundTruth.images.isEmpty {
+      throw DatasetError(
+        path: options.groundTruth, problem: "lists no images, so nothing can be compared on them",
+        remedy: "name annotations with images, or leave --versus out")
+    }
+    let other = try options.versus.map { try load($0, groundTruth) }
     clock.lap("loading")
     if detections.detections.isEmpty {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
     }
     var members: [String: JSONValue] = [:]
-    for (place, type) in types(detections).enumerated() {
+    for (place, type) in try types(detections, groundTruth).enumerated() {
       if place > 0 { Console.output("") }
       members[type.rawValue] = try evaluate(
         detections, other, groundTruth, type, clock: clock)
     }
-    if !options.output.isEmpty {
+    if let output = options.output {
       let document = JSONValue.object([
         "groundTruth": .string(options.groundTruth), "detections": .string(options.detections),
         "images": .integer(groundTruth.images.count),
@@ -55,7 +55,7 @@ struct EvaluateCommand {
         "detectionCount": .integer(detections.detections.count),
         "corrected": .bool(options.corrected), "results": .object(members),
       ])
-      try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: options.output)
+      try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: output)
     }
     let damaged = [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -77,13 +77,30 @@ struct EvaluateCommand {
     if let worst = findings.worst, worst > .note { Console.error(findings.text()) }
   }
 
-  private func types(_ detections: CocoDetections) -> [OverlapType] {
+  private func types(
+    _ detections: CocoDetections, _ groundTruth: CocoAnnotations
+  ) throws(DatasetError) -> [OverlapType] {
+    let wanted = OverlapType.allCases.filter { type in
+      guard options.types.isEmpty else { return options.types.contains(type) }
+      return type == .bbox
+        ? detections.areBoxes || !detections.haveMasks : detections.haveMasks
+    }
+    let (without, count) = (groundTruth.objectsWithoutMask, groundTruth.annotations.count)
+    guard wanted.contains(.segm), without > 0 else { return wanted }
+    if without < count {
+      Console.error(
+        "\(options.groundTruth): \(without) of \(count) objects have no mask; in mask AP they count "
+          + "as missed.")
+      return wanted
+    }
     guard options.types.isEmpty else {
-      return OverlapType.allCases.filter { options.types.contains($0) }
+      throw DatasetError(
+        path: options.groundTruth, problem: "has no mask of any object, so masks cannot be scored",
+        remedy: "use --iou-type bbox, or annotations with masks")
     }
-    return OverlapType.allCases.filter { type in
-      type == .bbox ? detections.areBoxes || !detections.haveMasks : detections.haveMasks
-    }
+    Console.error(
+      "\(options.groundTruth): no object has a mask; boxes are scored and masks are not.")
+    return [.bbox]
   }
 
   // MARK: One type of overlap
@@ -114,7 +131,7 @@ struct EvaluateCommand {
       try keep(otherRecords, name: "\(type.rawValue).versus.matches")
       let bootstrap = DetectionBootstrap(
         first: records, second: otherRecords, resampleCount: options.resamples,
-        seed: UInt64(max(0, options.seed)))
+        seed: UInt64(options.seed))
       clock.lap("resampling \(type.rawValue)")
       Console.output("\n" + EvaluationOutput.sentence(bootstrap, other: other.path))
       members["versus"] = EvaluationOutput.json(bootstrap, other: other.path)
@@ -134,8 +151,8 @@ struct EvaluateCommand {
   }
 
   private func keep(_ records: MatchRecords, name: String) throws(FileError) {
-    guard !options.records.isEmpty else { return }
-    try records.write(to: options.records + "/" + name)
+    guard let folder = options.records else { return }
+    try records.write(to: folder + "/" + name)
   }
 
   /// What was scored, and which area decides about sizes.

@@ -10,14 +10,21 @@ import VisionData
 /// The settings of `bench-coco show`.
 struct ShowDetectionsOptions: CommandOptions {
   var detector = ""
-  var data = ""
-  var split = "val2017"
+  var data: String?
+  var split = DetectionOptions.Split.validation
   var count = 6
   var score = 0.3
-  var recipe = ""
+  var recipe = DetectionRecipe.Name.maskRCNN1x
+  var preset = Preset.full
   var imageScale = 1.0
   var output = "detections.png"
-  var quiet = false
+  var engine = EngineOptions()
+
+  static let basis = ["preset"]
+
+  mutating func start(given: Set<String>) {
+    if given.isDisjoint(with: ["preset", "data"]) { preset = .mini }
+  }
 
   static var table: OptionTable<ShowDetectionsOptions> {
     OptionTable(
@@ -30,32 +37,33 @@ struct ShowDetectionsOptions: CommandOptions {
     )
     .option("data", \.data, value: "folder", .input, "COCO-style folder; else the sample set.")
     .option("split", \.split, value: "name", .input, "Which images.")
-    .option("count", \.count, value: "n", .run, "How many images.")
-    .option("score", \.score, value: "x", .run, "Draw detections from this score on.")
+    .option("count", \.count, in: .count, value: "n", .run, "How many images.")
+    .option(
+      "score", \.score, in: .within(0, 1), value: "x", .run, "Draw detections from this score on."
+    )
     .option(
       "recipe", \.recipe, value: "name", .protocolSettings, "Whose test size images are brought to."
     )
     .option(
-      "image-scale", \.imageScale, value: "x", .protocolSettings, "Factor of that size."
+      "preset", \.preset, value: "size", .protocolSettings, "How large that recipe was run."
+    )
+    .option(
+      "image-scale", \.imageScale, in: .within(0.05, 4), value: "x", .protocolSettings, "Factor of that size."
     )
     .option("output", \.output, value: "file", .output, "The PNG to write.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
   }
 }
 
 enum ShowDetections {
   /// Draws the first images of a split with their detections on one sheet.
   static func run(_ options: ShowDetectionsOptions) throws -> ExitCode {
-    if options.quiet { ProgressReporter.silence() }
-    guard options.count > 0 else { throw UsageError.conflict("--count must be at least 1.") }
-    var settings = DetectionOptions()
-    (settings.data, settings.recipe) = (options.data, options.recipe)
-    settings.imageScale = options.imageScale
-    try settings.validate()
-    let root =
-      options.data.isEmpty
-      ? try SampleSet().generate(at: "datasets/sample") { _, _ in }.instancesPath : options.data
-    let dataset = try DetectionDataset(root: root, split: options.split, use: .testing)
+    try Engine.check()
+    options.engine.apply()
+    var recipe = DetectionRecipe(options.recipe, preset: options.preset)
+    recipe.scaleImages(by: options.imageScale)
+    let root = try options.data ?? RunContext.sample(\.instancesPath)
+    let dataset = try DetectionDataset(root: root, split: options.split.rawValue, use: .testing)
       .first(options.count)
     let loaded = try DetectorFile.load(path: options.detector)
     let names = dataset.classNames
@@ -67,7 +75,7 @@ enum ShowDetections {
         remedy: "name the data that the detector was trained for")
     }
     let inference = DetectionInference(
-      detector: loaded.detector, dataset: dataset, testSize: settings.resolvedRecipe().testSize,
+      detector: loaded.detector, dataset: dataset, testSize: recipe.testSize,
       label: "detecting")
     var pictures: [(image: RGBImage, caption: String)] = []
     for image in dataset.images {

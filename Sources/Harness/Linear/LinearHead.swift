@@ -9,7 +9,7 @@ import TensorCore
 final class LinearHead {
   let learningRate: Double
   let layer: Linear
-  private let optimizer: SGD
+  let optimizer: SGD
   private let schedule: CosineSchedule
   private let settings: LinearProtocol
 
@@ -36,12 +36,15 @@ final class LinearHead {
   }
 
   /// The step at which the loss ceased to be a number; the classifier stopped learning there.
-  private(set) var divergedStep: Int?
+  var divergedStep: Int?
 
-  /// One update on a batch of features.
+  // Whether gradients wait for `update`.
+  private var isWaiting = false
+
+  /// Leaves the gradients of a batch of features in the weights.
   ///
   /// - Returns: The loss; NaN once the classifier diverged.
-  func train(features: Tensor, labels: [Int], step: Int) -> Float {
+  func gradients(features: Tensor, labels: [Int], step: Int) -> Float {
     guard divergedStep == nil else { return .nan }
     let loss = crossEntropy(
       layer(features), targets: labels, labelSmoothing: Float(settings.labelSmoothing))
@@ -50,11 +53,16 @@ final class LinearHead {
       return .nan
     }
     loss.backward()
-    clipGradientNorm(optimizer.parameters, limit: Float(settings.clipNorm))
-    optimizer.learningRate = Float(schedule.learningRate(step: step))
-    optimizer.step()
-    optimizer.clearGradients()
+    isWaiting = true
     return loss.item
+  }
+
+  /// Updates the weights by the gradients that were left, if any were.
+  func update(step: Int) {
+    guard isWaiting else { return }
+    isWaiting = false
+    optimizer.update(
+      rate: schedule.learningRate(step: step), clipping: .global(Float(settings.clipNorm)))
   }
 
   /// The classifier's answers on some rows of a feature matrix.
@@ -68,40 +76,27 @@ final class LinearHead {
       let logits = withoutGradients { layer(features.rows(part)) }
       let classes = logits.shape[1]
       for (offset, row) in part.enumerated() {
-        records.append(
-          ClassificationRecord(
-            index: Int(features.indices[row]), label: Int(features.labels[row]),
-            scores: UnsafeBufferPointer(start: logits.pointer + offset * classes, count: classes)))
+        logits.withValues { values in
+          records.append(
+            ClassificationRecord(
+              index: Int(features.indices[row]), label: Int(features.labels[row]),
+              scores: UnsafeBufferPointer(
+                rebasing: values[offset * classes..<(offset + 1) * classes])))
+        }
       }
     }
     return records
   }
 
   /// Everything needed to go on later: weights and velocities.
-  var state: [(key: String, tensor: Tensor)] {
-    layer.parameters + optimizer.state
-  }
-}
+  var memory: [(key: String, tensor: Tensor)] { layer.parameters + optimizer.state }
 
-/// Why training stopped.
-public enum TrainingError: ReportableError, Equatable {
-  /// A loss was NaN or infinite.
-  case notFinite(what: String, step: Int, remedy: String)
-  /// A setting makes no sense for the data.
-  case setting(String)
-
-  public var exitCode: ExitCode {
-    switch self {
-    case .notFinite: .gateFailed
-    case .setting: .usage
-    }
-  }
-
-  public var description: String {
-    switch self {
-    case .notFinite(let what, let step, let remedy):
-      "the loss of the \(what) is not a finite number at step \(step); \(remedy)."
-    case .setting(let sentence): sentence
+  /// Weights, then biases.
+  var weights: [Float] {
+    get { layer.weight.values + (layer.bias?.values ?? []) }
+    set {
+      layer.weight.assign(Array(newValue.prefix(layer.weight.elementCount)))
+      layer.bias?.assign(Array(newValue.dropFirst(layer.weight.elementCount)))
     }
   }
 }

@@ -1,64 +1,28 @@
 import CommandLine
-import Foundation
-import Layers
 import Models
 
-/// How much of the protocol is run.
-public enum Preset: String, OptionChoice, Sendable {
-  /// Seconds: does it work at all.
-  case smoke
-  /// Minutes: small input, cached features, a chosen learning rate.
-  case mini
-  /// The published protocol.
-  case full
-}
-
-extension CheckpointBranch: OptionChoice {}
-
 /// The settings of `bench-linear`, each declared once.
-public struct LinearOptions: CommandOptions {
-  /// Checkpoints, or `random`.
-  public var backbones: [String] = []
-  /// The data set's folder.
-  public var data = ""
-  var branch = CheckpointBranch.published
-  var allowsPartial = false
-  var architecture = ""
-  var settings = LinearProtocol()
+public struct LinearOptions: ComparisonOptions {
+  var run = RunOptions()
+  var data = DataOptions()
+  var backbone = BackboneOptions()
+  /// The network of fresh weights and of the program's own backbones.
+  var architecture: NamedArchitecture?
+  var name = LinearProtocol.Name.moby
   var preset = Preset.full
-  var limit = 0
+  var settings = LinearProtocol()
   var seeds = [0]
-  var threads = 0
-  var onBadImage = BadImagePolicy.fail
-  var config = ""
-  var isDryRun = false
-  var checks = true
-  var restarts = false
-  var output = "reports/runs"
-  var cache = "reports/cache"
-  var json = false
-  var quiet = false
 
   /// Every setting at its default.
   public init() {}
 
-  public mutating func apply(preset: String) {
-    switch preset {
-    case "smoke":
-      settings.epochs = 3
-      settings.warmupEpochs = 1
-      settings.batchSize = 64
-      settings.inputSize = 64
-      settings.isCached = true
-      limit = 200
-    case "mini":
-      settings.epochs = 60
-      settings.batchSize = 64
-      settings.learningRates = [0.3, 1, 3, 10]
-      settings.inputSize = 64
-      settings.isCached = true
-    default: break
-    }
+  public static let basis = ["recipe", "preset"]
+
+  public mutating func start(given: Set<String>) {
+    // Without a checkpoint there is only the program's own small backbones to measure.
+    if given.isDisjoint(with: ["preset", "backbone", "config"]) { preset = .mini }
+    settings = LinearProtocol(name, preset: preset)
+    if preset == .smoke { data.limit = 200 }
   }
 
   public static var table: OptionTable<LinearOptions> {
@@ -72,103 +36,75 @@ public struct LinearOptions: CommandOptions {
         "swift run bench-linear --backbone a.pth,b.pth --data imagenet --cached --seeds 0,1,2",
       ]
     )
-    .option(
-      "backbone", \.backbones, value: "files", .input,
-      "Checkpoints (.pth, .safetensors), with commas, or 'random'. Without it the program makes "
-        + "short random, supervised and MoBY backbones of its own."
-    )
-    .option(
-      "data", \.data, value: "folder", .input,
-      "ImageNet-style folder with train and val. Without it the generated sample set."
-    )
-    .option("branch", \.branch, value: "name", .input, "Which network of a self-supervised file.")
+    .options(BackboneOptions.table, at: \.backbone)
     .option(
       "architecture", \.architecture, value: "name", .input,
-      "Network of 'random': swin-t, deit-s or swin-mini."
+      "Network of 'random' and of the program's own backbones."
     )
-    .flag("allow-partial", \.allowsPartial, .input, "Accept a checkpoint that misses keys.")
-    .option(
-      "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded."
+    .options(
+      DataOptions.table(
+        layout: "ImageNet-style folder with train and val.",
+        limit: "At most n images of each split, evenly by class. Without it all."), at: \.data
     )
-    .option("preset", \.preset, value: "size", .protocolSettings, "How much of the protocol.")
-    .option("epochs", \.settings.epochs, value: "n", .protocolSettings, "Passes over train.")
+    .option("recipe", \.name, value: "name", .protocolSettings, "Whose protocol it is.")
+    .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
     .option(
-      "warmup-epochs", \.settings.warmupEpochs, value: "n", .protocolSettings, "Linear warm-up."
+      "epochs", \.settings.epochs, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Passes over train."
     )
-    .option("batch-size", \.settings.batchSize, value: "n", .protocolSettings, "Images a step.")
     .option(
-      "learning-rates", \.settings.learningRates, value: "list", .protocolSettings,
+      "warmup-epochs", \.settings.warmupEpochs, in: .within(0, 1e6), value: "n",
+      .protocolSettings, "Linear warm-up."
+    )
+    .option(
+      "batch-size", \.settings.batchSize, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Images a step."
+    )
+    .option(
+      "learning-rates", \.settings.learningRates, in: .above(0), value: "list", .protocolSettings,
       "Rates for a batch of 512; several are compared on held-out training images."
     )
     .option(
-      "held-out", \.settings.heldOutFraction, value: "part", .protocolSettings,
-      "Part of train held out to choose rate and epoch."
+      "held-out", \.settings.heldOutFraction, in: .between(0, 1), value: "part",
+      .protocolSettings, "Part of train held out to choose rate and epoch."
     )
     .option(
-      "weight-decay", \.settings.weightDecay, value: "x", .protocolSettings, "Of the classifier."
+      "weight-decay", \.settings.weightDecay, in: .atLeast(0), value: "x", .protocolSettings,
+      "Of the classifier."
     )
     .option(
-      "label-smoothing", \.settings.labelSmoothing, value: "x", .protocolSettings, "Of the loss."
+      "label-smoothing", \.settings.labelSmoothing, in: .from(0, below: 1), value: "x",
+      .protocolSettings, "Of the loss."
     )
     .option(
-      "clip-norm", \.settings.clipNorm, value: "x", .protocolSettings, "Of the gradient."
+      "clip-norm", \.settings.clipNorm, in: .above(0), value: "x", .protocolSettings,
+      "Of the gradient."
     )
     .option(
-      "drop-path", \.settings.dropPathRate, value: "rate", .protocolSettings,
-      "In the frozen backbone while the classifier trains."
+      "drop-path", \.settings.dropPathRate, in: .from(0, below: 1), value: "rate",
+      .protocolSettings, "In the frozen backbone while the classifier trains."
     )
     .option(
-      "input-size", \.settings.inputSize, value: "px", .protocolSettings, "Side of the images."
+      "input-size", \.settings.inputSize, in: .multiple(of: 4, from: 16, to: 4096), value: "px",
+      .protocolSettings, "Side of the images."
     )
     .flag(
       "cached", \.settings.isCached, .protocolSettings,
       "Compute features once: no augmentation, no drop path."
     )
-    .option(
-      "limit", \.limit, value: "n", .run,
-      "Use at most n images of each split, evenly by class; 0 is all."
-    )
-    .option("seeds", \.seeds, value: "list", .run, "One probe a seed.")
-    .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
-    .option("config", \.config, value: "file", .run, "JSON object of settings by name.")
-    .flag("check", \.checks, .run, "Look through the data set first.")
-    .flag("restart", \.restarts, .run, "Run again even when the result is there.")
-    .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
-    .option("output", \.output, value: "folder", .output, "Where runs are kept.")
-    .option("cache", \.cache, value: "folder", .output, "Where features and backbones are kept.")
-    .flag("json", \.json, .output, "Print the table as JSON.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .option("seeds", \.seeds, in: .atLeast(0), value: "list", .run, "One probe a seed.")
+    .options(RunOptions.table, at: \.run)
   }
 
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate() throws(UsageError) {
-    func require(_ holds: Bool, _ sentence: String) throws(UsageError) {
-      if !holds { throw .conflict(sentence) }
+  public func validate() throws(UsageError) {
+    try SeedList.validate(seeds)
+    guard !settings.learningRates.isEmpty else {
+      throw .conflict("--learning-rates must name at least one rate.")
     }
-    try require(settings.epochs > 0, "--epochs must be at least 1.")
-    try require(settings.warmupEpochs >= 0, "--warmup-epochs must not be negative.")
-    try require(settings.batchSize > 0, "--batch-size must be at least 1.")
-    try require(
-      !settings.learningRates.isEmpty && settings.learningRates.allSatisfy { $0 > 0 },
-      "--learning-rates must be above 0.")
-    try require(!seeds.isEmpty, "--seeds must name at least one seed.")
-    try require(
-      settings.heldOutFraction > 0 && settings.heldOutFraction < 1 || !settings.selects,
-      "--held-out must lie between 0 and 1.")
-    try require(
-      (0..<1).contains(settings.labelSmoothing), "--label-smoothing must be 0 or more, below 1.")
-    try require(settings.clipNorm > 0, "--clip-norm must be above 0.")
-    try require((0..<1).contains(settings.dropPathRate), "--drop-path must be 0 or more, below 1.")
-    try require(
-      (16...4096).contains(settings.inputSize) && settings.inputSize % 4 == 0,
-      "--input-size must be a multiple of 4 between 16 and 4096.")
-    try require(limit >= 0, "--limit must not be negative.")
-    try require(threads >= 0, "--threads must not be negative.")
-    try require(Set(seeds).count == seeds.count, "--seeds names a seed twice.")
-    try require(
-      ["", "swin-t", "deit-s", "swin-mini"].contains(architecture),
-      "--architecture must be swin-t, deit-s or swin-mini.")
   }
+
+  var recipeSettings: [String: String] { settings.settings }
 }

@@ -1,11 +1,13 @@
-import Reporting
 import CommandLine
 import CounterRandom
 import Evaluation
 import FileSupport
 import Foundation
+import Layers
 import Models
+import Reporting
 import TensorCore
+import Training
 import VisionData
 
 /// What one seed of a linear probe found.
@@ -33,86 +35,70 @@ struct LinearOutcome {
 /// One classifier a learning rate learns from all training images and is scored. With several
 /// rates a twin of each learns without the held-out images and is scored on those; rate and epoch
 /// are the twin's best. Validation images decide nothing.
-struct LinearProbe {
-  let settings: LinearProtocol
-  let backbone: any Backbone
-  let split: ImageFolder
-  let train: FeatureMatrix
-  let validation: FeatureMatrix
-  let classCount: Int
-  let policy: BadImagePolicy
-  /// Where an unfinished probe is kept, or nil.
-  let checkpointPath: String?
+final class LinearProbe: Trainee {
+  let label: String
+  private let settings: LinearProtocol
+  private let backbone: any Backbone
+  private let split: ImageFolder
+  private let train, validation: FeatureMatrix
+  private let classCount: Int
+  private let policy: BadImagePolicy
+  private let seed: Int
+  private let batchSize: Int
+  private let heldOut: [Int]
+  private let heldOutImages: Set<Int32>
+  private var probe: ProbeState
+  private var summary = ""
 
-  func run(seed: Int, label: String) throws -> LinearOutcome {
-    let count = train.count
-    let batchSize = min(settings.batchSize, count)
-    let stepsPerEpoch = count / batchSize
-    let heldOut = settings.selects ? heldOutRows(seed: seed) : []
-    let heldOutImages = Set(heldOut.map { train.indices[$0] })
+  /// Prepares a probe of one seed.
+  init(
+    settings: LinearProtocol, backbone: any Backbone, split: ImageFolder, train: FeatureMatrix,
+    validation: FeatureMatrix, classCount: Int, policy: BadImagePolicy, seed: Int, label: String
+  ) {
+    self.settings = settings
+    self.backbone = backbone
+    self.split = split
+    self.train = train
+    self.validation = validation
+    self.classCount = classCount
+    self.policy = policy
+    self.seed = seed
+    self.label = label
+    let batchSize = min(settings.batchSize, train.count)
+    self.batchSize = batchSize
+    heldOut =
+      settings.selects ? Self.heldOutRows(settings, train, classCount: classCount, seed: seed) : []
+    heldOutImages = Set(heldOut.map { train.indices[$0] })
     func makeHeads() -> [LinearHead] {
       settings.learningRates.map {
         LinearHead(
           settings, learningRate: $0, featureCount: train.featureCount, classCount: classCount,
-          stepsPerEpoch: stepsPerEpoch, batchSize: batchSize, seed: UInt64(seed))
+          stepsPerEpoch: train.count / batchSize, batchSize: batchSize, seed: UInt64(seed))
       }
     }
-    var state = ProbeState(heads: makeHeads(), twins: settings.selects ? makeHeads() : [])
-    if let checkpointPath { state.restore(from: checkpointPath, key: stateKey(seed)) }
-    let progress = ProgressReporter(label, total: settings.epochs, unit: "epochs")
-    progress.advance(by: state.epoch)
-    while state.epoch < settings.epochs {
-      try Interruption.check()
-      var losses: [Double] = []
-      var step = state.epoch * stepsPerEpoch
-      try forEachBatch(epoch: state.epoch, seed: seed, batchSize: batchSize) {
-        features, labels, indices in
-        for head in state.heads {
-          let loss = head.train(features: features, labels: labels, step: step)
-          if head === state.heads[0] { losses.append(Double(loss)) }
-        }
-        if !state.twins.isEmpty {
-          let rows = indices.indices.filter { !heldOutImages.contains(Int32(indices[$0])) }
-          if !rows.isEmpty {
-            let part = rows.count == indices.count ? features : gathered(features, rows)
-            for twin in state.twins {
-              _ = twin.train(features: part, labels: rows.map { labels[$0] }, step: step)
-            }
-          }
-        }
-        step += 1
-      }
-      // One of several rates may diverge and lose; when all do there is nothing to report.
-      if let diverged = state.heads.compactMap(\.divergedStep).min(),
-        state.heads.allSatisfy({ $0.divergedStep != nil })
-      {
-        throw TrainingError.notFinite(
-          what: "linear classifier", step: diverged,
-          remedy: "lower --learning-rates, or check the checkpoint's features")
-      }
-      state.finishEpoch(
-        loss: losses.isEmpty ? .nan : losses.reduce(0, +) / Double(losses.count),
-        validation: validation, train: train, heldOut: heldOut, classCount: classCount)
-      if let checkpointPath, !settings.isCached {
-        try state.save(to: checkpointPath, key: stateKey(seed))
-      }
-      progress.advance(
-        extra: "loss \(String(format: "%.3f", state.losses.last ?? .nan))  val top-1 "
-          + percentage(state.curves.map { $0.last ?? 0 }.max() ?? 0))
-    }
-    progress.finish()
-    if let checkpointPath { unlink(checkpointPath) }
-    return state.outcome(
+    probe = ProbeState(heads: makeHeads(), twins: settings.selects ? makeHeads() : [])
+  }
+
+  /// Trains, or goes on where a killed run stopped, and gives the chosen classifier's answers.
+  ///
+  /// - Throws: What loading and writing throw; `TrainingError` when every classifier diverged.
+  func outcome(_ loop: TrainingLoop) throws -> LinearOutcome {
+    var loop = loop
+    // An epoch with augmentation is worth a state; one on stored features takes no time.
+    loop.saveInterval = 0
+    _ = try loop.train(self)
+    loop.state?.remove()
+    return probe.outcome(
       seed: seed, selects: settings.selects, validation: validation, classCount: classCount)
   }
 
-  private func stateKey(_ seed: Int) -> String {
-    let lines = settings.settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-    return SHA256.digest(lines.joined(separator: "\n") + "\n\(seed) \(train.count) \(classCount)")
-  }
+  /// What decides a probe beside its run: a state of another is not taken over.
+  static func stateKey(_ run: String, seed: Int) -> String { "\(run) seed \(seed)" }
 
   /// Rows of the training matrix that are held out: the same part of every class.
-  private func heldOutRows(seed: Int) -> [Int] {
+  private static func heldOutRows(
+    _ settings: LinearProtocol, _ train: FeatureMatrix, classCount: Int, seed: Int
+  ) -> [Int] {
     var byClass: [[Int]] = Array(repeating: [], count: classCount)
     for (row, label) in train.labels.enumerated() { byClass[Int(label)].append(row) }
     return byClass.enumerated().flatMap { label, rows -> [Int] in
@@ -122,44 +108,115 @@ struct LinearProbe {
     }.sorted()
   }
 
-  /// Calls `body` with each full batch of one epoch: features, labels, positions in the folder.
-  private func forEachBatch(
-    epoch: Int, seed: Int, batchSize: Int, _ body: (Tensor, [Int], [Int]) throws -> Void
-  ) throws {
-    var stream = RandomStream(seed: UInt64(seed), purpose: .shuffle, epoch: epoch)
-    let order = stream.permutation(train.count)
-    let used = order.prefix(train.count / batchSize * batchSize)
-    if settings.isCached {
-      for start in stride(from: 0, to: used.count, by: batchSize) {
-        let rows = used[start..<start + batchSize]
-        try body(
-          train.rows(rows), rows.map { Int(train.labels[$0]) }, rows.map { Int(train.indices[$0]) })
-      }
-      return
-    }
-    let loader = BatchLoader(
-      folder: split, order: used.map { Int(train.indices[$0]) },
-      transforms: [settings.trainTransform], batchSize: batchSize,
-      seed: UInt64(seed), epoch: epoch, policy: policy)
-    defer { backbone.dropPath = nil }
-    var step = 0
-    while let batch = try loader.next() {
-      try Interruption.check()
-      // The published code leaves the frozen backbone in training mode, with drop path.
-      backbone.dropPath = DropPathContext(
-        rate: Float(settings.dropPathRate), seed: UInt64(seed), step: epoch << 16 | step)
-      let features = withoutGradients { backbone.features(batch.images) }
-      try body(features, batch.labels, batch.indices)
-      step += 1
+  // MARK: Training
+
+  var epochCount: Int { settings.epochs }
+  var batchesPerEpoch: Int { train.count / batchSize }
+  var imagesPerBatch: Int { batchSize }
+  var optimizers: [any Optimizer] { (probe.heads + probe.twins).map(\.optimizer) }
+
+  /// Images to compute features of, or rows of the stored ones.
+  enum Batch {
+    case images(BatchLoader.Batch)
+    case rows(ArraySlice<Int>)
+  }
+
+  private struct ImageSource: BatchSource {
+    let loader: BatchLoader
+    func next() throws -> Batch? { try loader.next().map(Batch.images) }
+    var skippedImages: Int { loader.skipped.count }
+  }
+
+  private struct RowSource: BatchSource {
+    var rows: ArraySlice<Int>
+    let batchSize: Int
+    mutating func next() -> Batch? {
+      guard !rows.isEmpty else { return nil }
+      defer { rows = rows.dropFirst(batchSize) }
+      return .rows(rows.prefix(batchSize))
     }
   }
 
-  private func gathered(_ features: Tensor, _ rows: [Int]) -> Tensor {
-    let width = features.shape[1]
-    let result = Tensor(uninitialized: [rows.count, width])
-    for (target, row) in rows.enumerated() {
-      (result.pointer + target * width).update(from: features.pointer + row * width, count: width)
+  func batches(epoch: Int, from batch: Int) -> any BatchSource<Batch> {
+    var stream = RandomStream(seed: UInt64(seed), purpose: .shuffle, epoch: epoch)
+    let order = stream.permutation(train.count)
+    let used = order.prefix(batchesPerEpoch * batchSize)
+    if settings.isCached {
+      return RowSource(rows: used.dropFirst(batch * batchSize), batchSize: batchSize)
     }
-    return result
+    return ImageSource(
+      loader: BatchLoader(
+        folder: split, order: used.map { Int(train.indices[$0]) }, startBatch: batch,
+        transforms: [settings.trainTransform], batchSize: batchSize, seed: UInt64(seed),
+        epoch: epoch, policy: policy))
+  }
+
+  func gradients(_ batch: Batch, at position: TrainingPosition) -> Float? {
+    let features: Tensor
+    let labels, indices: [Int]
+    switch batch {
+    case .rows(let rows):
+      features = train.rows(rows)
+      labels = rows.map { Int(train.labels[$0]) }
+      indices = rows.map { Int(train.indices[$0]) }
+    case .images(let loaded):
+      // The published code leaves the frozen backbone in training mode, with drop path.
+      backbone.dropPath = DropPathContext(
+        rate: Float(settings.dropPathRate), seed: UInt64(seed),
+        step: position.epoch << 16 | position.batch)
+      defer { backbone.dropPath = nil }
+      features = withoutGradients { backbone.features(loaded.images) }
+      (labels, indices) = (loaded.labels, loaded.indices)
+    }
+    let losses = probe.heads.map {
+      $0.gradients(features: features, labels: labels, step: position.step)
+    }
+    if !probe.twins.isEmpty {
+      let rows = indices.indices.filter { !heldOutImages.contains(Int32(indices[$0])) }
+      if !rows.isEmpty {
+        let part = rows.count == indices.count ? features : selectedRows(features, rows)
+        for twin in probe.twins {
+          _ = twin.gradients(
+            features: part, labels: rows.map { labels[$0] }, step: position.step)
+        }
+      }
+    }
+    return losses[0]
+  }
+
+  func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
+    probe.addStep(loss: Double(loss))
+    for head in probe.heads + probe.twins { head.update(step: position.step) }
+    return TrainingEvent([], progress: summary)
+  }
+
+  func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
+    // One of several rates may diverge and lose; when all do there is nothing to report.
+    let diverged = probe.heads.compactMap(\.divergedStep)
+    if diverged.count == probe.heads.count, let first = diverged.min() {
+      throw TrainingError.notFinite(
+        what: "the loss of the linear classifier", step: first,
+        remedy: "lower --learning-rates, or check the checkpoint's features")
+    }
+    probe.finishEpoch(
+      validation: validation, train: train, heldOut: heldOut, classCount: classCount)
+    summary =
+      "epoch \(probe.epoch)/\(settings.epochs) loss "
+      + String(format: "%.3f", probe.losses.last ?? .nan) + "  val top-1 "
+      + percentage(probe.curves.map { $0.last ?? 0 }.max() ?? 0)
+    return TrainingEvent([])
+  }
+
+  // MARK: State
+
+  var state: [StateTensor] { probe.tensors }
+  var facts: JSONValue { probe.facts }
+
+  func restore(
+    _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
+  ) throws {
+    guard probe.restore(stored) else {
+      throw TrainingError.foreignState("the curves of the linear probe")
+    }
   }
 }

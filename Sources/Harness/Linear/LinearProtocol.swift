@@ -1,11 +1,13 @@
 import CommandLine
-import Foundation
-import Layers
-import Models
 import VisionData
 
 /// Every setting of a linear probe that decides its numbers; the defaults are MoBY's.
 public struct LinearProtocol: Sendable, Equatable {
+  /// Whose protocol it is.
+  public enum Name: String, OptionChoice, Sendable {
+    case moby
+  }
+
   /// Passes over the training images.
   public var epochs = 100
   /// Epochs of linear warm-up.
@@ -31,6 +33,19 @@ public struct LinearProtocol: Sendable, Equatable {
 
   /// The published protocol.
   public init() {}
+
+  /// A protocol at some size: the small ones compute features once, and `mini` chooses its rate.
+  public init(_ name: Name, preset: Preset) {
+    guard preset != .full else { return }
+    batchSize = 64
+    inputSize = 64
+    isCached = true
+    if preset == .smoke {
+      (epochs, warmupEpochs) = (3, 1)
+    } else {
+      (epochs, learningRates) = (60, [0.3, 1, 3, 10])
+    }
+  }
 
   /// Pixels of the shorter side before a test image is cropped: 32 more, in proportion to 224.
   public var resizeSize: Int { inputSize + (inputSize * 32 + 112) / 224 }

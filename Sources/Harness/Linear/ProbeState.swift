@@ -1,9 +1,7 @@
 import Evaluation
 import FileSupport
-import Foundation
-import Layers
-import Models
 import TensorCore
+import Training
 
 /// A linear probe between two epochs: classifiers, curves, and the best epoch so far.
 struct ProbeState {
@@ -16,8 +14,9 @@ struct ProbeState {
   /// Top-1 by epoch for each learning rate, on validation and on held-out images.
   private(set) var curves: [[Double]]
   private(set) var heldOutCurves: [[Double]]
-  /// Training loss by epoch.
+  /// Training loss by epoch, and by step of the unfinished one.
   private(set) var losses: [Double] = []
+  private var stepLosses: [Double] = []
   /// Each classifier's weights at its twin's best epoch.
   private var best: [[Float]]
   private var bestEpochs: [Int]
@@ -27,15 +26,20 @@ struct ProbeState {
     self.twins = twins
     curves = heads.map { _ in [] }
     heldOutCurves = heads.map { _ in [] }
-    best = heads.map { _ in [] }
+    best = heads.map(\.weights)
     bestEpochs = heads.map { _ in 0 }
   }
 
+  /// Takes in the first classifier's loss of a step.
+  mutating func addStep(loss: Double) { stepLosses.append(loss) }
+
   mutating func finishEpoch(
-    loss: Double, validation: FeatureMatrix, train: FeatureMatrix, heldOut: [Int], classCount: Int
+    validation: FeatureMatrix, train: FeatureMatrix, heldOut: [Int], classCount: Int
   ) {
     epoch += 1
-    losses.append(loss)
+    losses.append(
+      stepLosses.isEmpty ? .nan : stepLosses.reduce(0, +) / Double(stepLosses.count))
+    stepLosses = []
     for (index, head) in heads.enumerated() {
       let hasDiverged = head.divergedStep != nil
       curves[index].append(
@@ -47,7 +51,7 @@ struct ProbeState {
         heldOutCurves[index].append(hasDiverged ? 0 : top1)
       }
       if isBest {
-        best[index] = head.layer.weight.values + (head.layer.bias?.values ?? [])
+        best[index] = head.weights
         bestEpochs[index] = epoch
       }
     }
@@ -72,7 +76,7 @@ struct ProbeState {
         ((heldOutCurves[$0].max() ?? 0), -$0) < ((heldOutCurves[$1].max() ?? 0), -$1)
       } ?? 0 : 0
     let head = heads[chosen]
-    Self.load(best[chosen], into: head)
+    head.weights = best[chosen]
     let records = head.records(validation)
     return LinearOutcome(
       seed: seed, learningRate: head.learningRate, selectedEpoch: bestEpochs[chosen],
@@ -80,73 +84,57 @@ struct ProbeState {
       heldOutCurve: heldOutCurves[chosen], lossCurve: losses)
   }
 
-  private static func load(_ values: [Float], into head: LinearHead) {
-    let weight = head.layer.weight
-    guard values.count >= weight.elementCount else { return }
-    values.withUnsafeBufferPointer { source in
-      guard let base = source.baseAddress else { return }
-      weight.pointer.update(from: base, count: weight.elementCount)
-      if let bias = head.layer.bias, values.count == weight.elementCount + bias.elementCount {
-        bias.pointer.update(from: base + weight.elementCount, count: bias.elementCount)
-      }
-    }
-  }
-
   // MARK: Resume
 
-  private func tensors() -> [(key: String, shape: [Int], values: [Float])] {
-    var list: [(key: String, shape: [Int], values: [Float])] = []
-    for (name, group) in [("head", heads), ("twin", twins)] {
-      for (index, head) in group.enumerated() {
-        for (key, tensor) in head.state {
-          list.append(("\(name).\(index).\(key)", tensor.shape, tensor.values))
-        }
-      }
-    }
-    for (index, values) in best.enumerated() {
-      list.append(("best.\(index)", [values.count], values))
-    }
-    return list
+  /// The classifiers with their keys' beginnings.
+  private var named: [(name: String, head: LinearHead)] {
+    heads.enumerated().map { ("head.\($0).", $1) } + twins.enumerated().map { ("twin.\($0).", $1) }
   }
 
-  /// Writes the state aside and renames it into place.
-  func save(to path: String, key: String) throws(FileError) {
+  var tensors: [StateTensor] {
+    named.flatMap { name, head in
+      head.memory.map { (name + $0.key, $0.tensor.shape, $0.tensor.values) }
+    } + best.enumerated().map { ("best.\($0)", [$1.count], $1) }
+  }
+
+  var facts: JSONValue {
     func list(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }
-    let progress = JSONValue.object([
-      "epoch": .integer(epoch), "losses": list(losses), "curves": .array(curves.map(list)),
-      "heldOut": .array(heldOutCurves.map(list)),
-      "bestEpochs": .array(bestEpochs.map { .integer($0) }),
+    return .object([
+      "epoch": .integer(epoch), "losses": list(losses), "step losses": list(stepLosses),
+      "curves": .array(curves.map(list)), "held out": .array(heldOutCurves.map(list)),
+      "best epochs": .array(bestEpochs.map { .integer($0) }),
+      "diverged": .array(named.map { .integer($0.head.divergedStep ?? -1) }),
     ])
-    try CheckpointWriter.write(
-      tensors(), metadata: [("key", key), ("progress", progress.text())], to: path)
   }
 
-  /// Takes over a state saved under the same key; anything else is left alone.
-  mutating func restore(from path: String, key: String) {
-    guard let file = try? CheckpointFile(path: path), file.metadata["key"] == key,
-      let progress = JSONValue(parsing: Array((file.metadata["progress"] ?? "").utf8)),
-      let finished = progress["epoch"]?.intValue
-    else { return }
+  /// Takes over a state whose tensors fit.
+  ///
+  /// - Returns: Whether the facts are those of such a probe.
+  mutating func restore(_ stored: TrainingState.Contents) -> Bool {
     func list(_ value: JSONValue?) -> [Double] {
       value?.arrayValue?.map { $0.doubleValue ?? .nan } ?? []
     }
-    let stored = Dictionary(
-      file.entries.map { ($0.key, $0.tensor) }, uniquingKeysWith: { first, _ in first })
-    for (name, group) in [("head", heads), ("twin", twins)] {
-      for (index, head) in group.enumerated() {
-        for (key, tensor) in head.state {
-          guard let source = stored["\(name).\(index).\(key)"], source.shape == tensor.shape else {
-            return
-          }
-          for (i, value) in source.floats().enumerated() { tensor.pointer[i] = value }
-        }
+    func integers(_ name: String) -> [Int] {
+      stored.facts[name]?.arrayValue?.compactMap(\.intValue) ?? []
+    }
+    guard let finished = stored.facts["epoch"]?.intValue,
+      let curves = stored.facts["curves"]?.arrayValue?.map(list), curves.count == heads.count,
+      let held = stored.facts["held out"]?.arrayValue?.map(list), held.count == heads.count,
+      integers("best epochs").count == heads.count, integers("diverged").count == named.count
+    else { return false }
+    for ((name, head), step) in zip(named, integers("diverged")) {
+      for (key, tensor) in head.memory {
+        if let values = stored.tensors[name + key] { tensor.assign(values) }
       }
+      head.divergedStep = step < 0 ? nil : step
     }
     epoch = finished
-    losses = list(progress["losses"])
-    curves = progress["curves"]?.arrayValue?.map(list) ?? curves
-    heldOutCurves = progress["heldOut"]?.arrayValue?.map(list) ?? heldOutCurves
-    bestEpochs = progress["bestEpochs"]?.arrayValue?.map { $0.intValue ?? 0 } ?? bestEpochs
-    best = best.indices.map { stored["best.\($0)"]?.floats() ?? [] }
+    losses = list(stored.facts["losses"])
+    stepLosses = list(stored.facts["step losses"])
+    self.curves = curves
+    heldOutCurves = held
+    bestEpochs = integers("best epochs")
+    best = best.indices.map { stored.tensors["best.\($0)"] ?? best[$0] }
+    return true
   }
 }

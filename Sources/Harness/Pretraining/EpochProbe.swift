@@ -17,8 +17,8 @@ struct EpochProbe {
     guard limit > 0, data.train.classNames.count > 1, data.validation.count > 0 else { return nil }
     train = data.train
     validation = data.validation
-    trainOrder = LinearBenchmark.selection(train, limit: limit)
-    validationOrder = LinearBenchmark.selection(validation, limit: limit)
+    trainOrder = train.evenly(limit)
+    validationOrder = validation.evenly(limit)
     transform = EvaluationTransform(
       resizeSize: inputSize + (inputSize * 32 + 112) / 224, cropSize: inputSize)
     self.policy = policy

@@ -10,22 +10,12 @@ import VisionData
 
 /// `bench-pretrain`, from arguments to a checkpoint.
 public enum PretrainingCommand {
-  /// The arguments with the preset that suits them: without data the small one.
-  public static func resolved(_ arguments: [String]) -> [String] {
-    let names = ["--data", "--preset", "--config", "--architecture"]
-    let isGiven = arguments.contains { argument in
-      names.contains { argument == $0 || argument.hasPrefix($0 + "=") }
-    }
-    return isGiven ? arguments : arguments + ["--preset", "mini"]
-  }
-
   /// Trains.
   ///
   /// - Returns: The program's status.
   /// - Throws: One sentence about what was wrong with settings or data.
   public static func run(_ parsed: ParsedOptions<PretrainingOptions>) throws -> ExitCode {
     let options = parsed.options
-    try options.validate()
     try Engine.check()
     if options.quiet { ProgressReporter.silence() }
     if options.threads > 0 { ThreadPool.shared.threadCount = options.threads }
@@ -71,7 +61,11 @@ public enum PretrainingCommand {
   ) throws -> (data: ClassificationData, name: String) {
     guard options.data.isEmpty else {
       let data = try ClassificationData(root: options.data)
-      if options.checks { try DatasetGate.quickCheck(root: options.data, cache: options.cache) }
+      if options.checks {
+        try DatasetGate(root: options.data, policy: options.onBadImage).pass(
+          DataCheck(root: options.data, depth: .quick).run(
+            cachedIn: options.cache + "/checks", threadCount: ThreadPool.shared.threadCount))
+      }
       return (data, (options.data as NSString).lastPathComponent)
     }
     let progress = ProgressReporter("sample set", total: SampleSet().fileCount, unit: "files")

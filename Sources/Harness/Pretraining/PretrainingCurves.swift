@@ -4,31 +4,18 @@ import Models
 import Reporting
 import Training
 
-/// The curves of a pretraining run: lines in `events.jsonl`, and their summary.
+/// The curves of a pretraining run: lines for `events.jsonl`, and their summary.
 final class PretrainingCurves {
-  private let run: RunDirectory
   private var monitor = HealthMonitor()
   private var losses: [Double] = []
-  private var epochLosses: [Double] = []
   private var probes: [Double] = []
-  private var waiting: [JSONValue] = []
-  private static let name = "events.jsonl"
 
-  /// Opens the curves of a run; what lies beyond `progress` was written after the state that the
-  /// run goes on from, and is dropped.
-  init(_ run: RunDirectory, upTo progress: PretrainingProgress) throws {
-    self.run = run
-    let rows = try run.rows(Self.name)
-    let kept = rows.filter { row in
-      if row["knn"] != nil { return (row["epoch"]?.intValue ?? .max) <= progress.epoch }
-      return (row["step"]?.intValue ?? .max) < progress.step
-    }
-    try run.restart(Self.name)
-    try run.append(kept, to: Self.name)
-    for row in kept { restore(row, progress) }
+  /// Takes over the lines that an earlier part of the run wrote.
+  func restore(_ rows: [JSONValue]) {
+    for row in rows { restore(row) }
   }
 
-  private func restore(_ row: JSONValue, _ progress: PretrainingProgress) {
+  private func restore(_ row: JSONValue) {
     if let top1 = row["knn"]?.doubleValue {
       probes.append(top1)
     } else if let health = HealthRecord(row) {
@@ -49,10 +36,10 @@ final class PretrainingCurves {
 
   /// Takes a step in.
   ///
-  /// - Returns: A warning, the first time that the run looks collapsed.
+  /// - Returns: Its lines, and a warning the first time that the run looks collapsed.
   func record(
     _ outcome: PretrainingEngine.Outcome, engine: PretrainingEngine, step: Int, epoch: Int
-  ) -> String? {
+  ) -> TrainingEvent {
     addLoss(Double(outcome.loss), epoch: epoch)
     var row: [String: JSONValue] = [
       "step": .integer(step), "epoch": .integer(epoch + 1), "loss": .number(Double(outcome.loss)),
@@ -60,37 +47,31 @@ final class PretrainingCurves {
       "learning_rate": .number(outcome.learningRate),
     ]
     if engine.recipe.method != .supervised { row["momentum"] = .number(outcome.momentum) }
-    waiting.append(.object(row))
+    var event = TrainingEvent([.object(row)])
     // Every look at first, when runs collapse; later ten times an epoch's worth of steps apart.
     let interval = step < 100 ? HealthMonitor.interval : HealthMonitor.interval * 10
-    guard step % interval == 0, let health = HealthRecord(engine.method, features: nil, step: step)
-    else { return nil }
-    waiting.append(health.json)
-    return monitor.add(health)
+    if step % interval == 0, let health = HealthRecord(engine.method, features: nil, step: step) {
+      event.rows.append(health.json)
+      event.warning = monitor.add(health)
+    }
+    event.progress = line(loss: outcome.loss, epoch: epoch)
+    return event
   }
 
-  func recordProbe(_ top1: Double, epoch: Int, step: Int) {
+  /// The line of a probe at the end of an epoch.
+  func recordProbe(_ top1: Double, epoch: Int, step: Int) -> JSONValue {
     probes.append(top1)
-    waiting.append(
-      .object(["epoch": .integer(epoch + 1), "step": .integer(step), "knn": .number(top1)]))
+    return .object(["epoch": .integer(epoch + 1), "step": .integer(step), "knn": .number(top1)])
   }
 
   /// What the progress line says beside rate and time.
-  func line(_ outcome: PretrainingEngine.Outcome, epoch: Int) -> String {
-    var text = String(format: "epoch %d loss %.3f", epoch + 1, outcome.loss)
+  private func line(loss: Float, epoch: Int) -> String {
+    var text = String(format: "epoch %d loss %.3f", epoch + 1, loss)
     if let health = monitor.records.last {
       text += String(format: " spread %.2f", health.outputSpread)
     }
     if let top1 = probes.last { text += String(format: " kNN %.1f", top1 * 100) }
     return text
-  }
-
-  /// Puts what is waiting on disk.
-  func flush() throws(FileError) {
-    guard !waiting.isEmpty else { return }
-    try run.append(waiting, to: Self.name)
-    waiting = []
-    try run.synchronize(Self.name)
   }
 
   func summarize(into result: inout RunResult) {

@@ -23,23 +23,13 @@ public enum Oddities: String, OptionChoice, Sendable {
   case mend
 }
 
-/// How large a run is.
-public enum PretrainingPreset: String, OptionChoice, Sendable {
-  /// Seconds: does it work at all.
-  case smoke
-  /// Minutes: small network, small images, heads and queues in proportion.
-  case mini
-  /// The published protocol.
-  case full
-}
-
 /// The settings of `bench-pretrain`, each declared once.
 public struct PretrainingOptions: CommandOptions {
   var method = PretrainingMethodName.moby
   var architecture = "swin-t"
   var data = ""
   var onBadImage = BadImagePolicy.fail
-  var preset = PretrainingPreset.full
+  var preset = Preset.full
   var source = RecipeSource.paper
   var oddities = Oddities.keep
   var epochs: Int?
@@ -67,7 +57,6 @@ public struct PretrainingOptions: CommandOptions {
   var threads = 0
   var probeLimit = 1000
   var saveMinutes = 10.0
-  var config = ""
   var isDryRun = false
   var checks = true
   var forecasts = true
@@ -80,13 +69,16 @@ public struct PretrainingOptions: CommandOptions {
   /// Every setting at its default.
   public init() {}
 
-  public mutating func apply(preset: String) {
-    guard preset != PretrainingPreset.full.rawValue else { return }
+  public static let basis = ["preset"]
+
+  public mutating func start(given: Set<String>) {
+    if given.isDisjoint(with: ["data", "preset", "config", "architecture"]) { preset = .mini }
+    guard preset != .full else { return }
     architecture = "swin-mini"
     source = .transformer
     inputSize = 64
     localSize = 32
-    if preset == PretrainingPreset.smoke.rawValue {
+    if preset == .smoke {
       inputSize = 32
       localSize = 16
       limit = 64
@@ -175,7 +167,6 @@ public struct PretrainingOptions: CommandOptions {
     .option(
       "save-minutes", \.saveMinutes, value: "x", .run, "Time between states to go on from."
     )
-    .option("config", \.config, value: "file", .run, "JSON object of settings by name.")
     .flag("check", \.checks, .run, "Look through the data set first.")
     .flag("forecast", \.forecasts, .run, "Say first what the run will take.")
     .flag("forecast-only", \.forecastOnly, .run, "Say it and stop.")
@@ -189,7 +180,7 @@ public struct PretrainingOptions: CommandOptions {
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate() throws(UsageError) {
+  public func validate() throws(UsageError) {
     func require(_ holds: Bool, _ sentence: String) throws(UsageError) {
       if !holds { throw .conflict(sentence) }
     }

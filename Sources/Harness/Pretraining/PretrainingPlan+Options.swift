@@ -1,3 +1,4 @@
+import CommandLine
 import Models
 
 extension PretrainingPlan {

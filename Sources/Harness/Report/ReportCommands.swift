@@ -26,7 +26,7 @@ public enum ReportCommands {
 
   private static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let started = Date()
-    var builder = try options.builder()
+    var builder = options.builder()
     builder.picture = { GalleryPicture.png(of: $1, in: $0) }
     let catalogue = try RunCatalogue(paths: options.runs)
     let comparison = try builder.comparison(catalogue)
@@ -79,7 +79,7 @@ public enum ReportCommands {
   // MARK: Explain, diff, check
 
   private static func explain(_ options: ExplainOptions) throws -> ExitCode {
-    var builder = try options.report.builder()
+    var builder = options.report.builder()
     builder.galleryCount = 0
     builder.references = nil
     let comparison = try builder.comparison(try RunCatalogue(paths: options.report.runs))
@@ -98,9 +98,6 @@ public enum ReportCommands {
   }
 
   private static func difference(_ options: DiffOptions) throws -> ExitCode {
-    guard options.resamples >= 100 else {
-      throw UsageError.conflict("--resamples must be at least 100, or the intervals are noise.")
-    }
     var builder = ComparisonBuilder()
     builder.resampleCount = options.resamples
     builder.cache = options.cache + "/tests"

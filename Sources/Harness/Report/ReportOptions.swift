@@ -9,7 +9,7 @@ public enum ReportFormat: String, OptionChoice, Sendable {
 /// The settings of `bench-report`.
 struct BuildReportOptions: CommandOptions {
   var runs = ["reports/runs"]
-  var baseline = ""
+  var baseline: String?
   var references = "reports/reference"
   var resamples = 1000
   var seed = 0
@@ -17,7 +17,6 @@ struct BuildReportOptions: CommandOptions {
   var formats = ReportFormat.allCases
   var output = "reports/comparison"
   var cache = "reports/cache"
-  var config = ""
   var json = false
   var quiet = false
 
@@ -45,32 +44,29 @@ struct BuildReportOptions: CommandOptions {
       "references", \.references, value: "folder", .input, "Published figures, shown beside ours."
     )
     .option(
-      "resamples", \.resamples, value: "n", .protocolSettings, "Of the paired bootstrap."
+      "resamples", \.resamples, in: resampleRange, value: "n", .protocolSettings,
+      "Of the paired bootstrap."
     )
-    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the resamples.")
     .option(
-      "gallery", \.gallery, value: "n", .output, "Images a row, so many gains and so many losses."
+      "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the resamples."
+    )
+    .option(
+      "gallery", \.gallery, in: .within(0, 1000), value: "n", .output, "Images a row, so many gains and so many losses."
     )
     .option("formats", \.formats, value: "list", .output, "What to write.")
     .option("output", \.output, value: "folder", .output, "Where the report goes.")
     .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
-    .option("config", \.config, value: "file", .run, "JSON object of settings by name.")
     .flag("json", \.json, .output, "Print the report as JSON.")
     .flag("quiet", \.quiet, .output, "Print nothing but the report.")
   }
 
+  /// Fewer resamples make intervals of noise.
+  static let resampleRange = NumberRange.within(100, 1e6)
+
   /// The builder that these settings ask for.
-  ///
-  /// - Throws: `UsageError` for settings that make no sense.
-  func builder() throws(UsageError) -> ComparisonBuilder {
-    guard resamples >= 100 else {
-      throw .conflict("--resamples must be at least 100, or the intervals are noise.")
-    }
-    guard gallery >= 0, seed >= 0 else {
-      throw .conflict("--gallery and --seed must not be negative.")
-    }
+  func builder() -> ComparisonBuilder {
     var builder = ComparisonBuilder()
-    builder.baseline = baseline.isEmpty ? nil : baseline
+    builder.baseline = baseline
     builder.resampleCount = resamples
     builder.seed = UInt64(seed)
     builder.cache = cache + "/tests"
@@ -96,8 +92,14 @@ struct ExplainOptions: CommandOptions {
     )
     .option("runs", \.report.runs, value: "folders", .input, "Runs, or folders that hold them.")
     .option("baseline", \.report.baseline, value: "name", .input, "Row to compare with.")
-    .option("resamples", \.report.resamples, value: "n", .protocolSettings, "Of the bootstrap.")
-    .option("seed", \.report.seed, value: "n", .protocolSettings, "Seed of the resamples.")
+    .option(
+      "resamples", \.report.resamples, in: BuildReportOptions.resampleRange, value: "n",
+      .protocolSettings, "Of the bootstrap."
+    )
+    .option(
+      "seed", \.report.seed, in: .atLeast(0), value: "n", .protocolSettings,
+      "Seed of the resamples."
+    )
     .option("cache", \.report.cache, value: "folder", .output, "Where tests are kept.")
   }
 }
@@ -118,7 +120,10 @@ struct DiffOptions: CommandOptions {
     )
     .argument("first", \.first, .input, "Folder of the run that is taken as the baseline.")
     .argument("second", \.second, .input, "Folder of the other run.")
-    .option("resamples", \.resamples, value: "n", .protocolSettings, "Of the bootstrap.")
+    .option(
+      "resamples", \.resamples, in: BuildReportOptions.resampleRange, value: "n",
+      .protocolSettings, "Of the bootstrap."
+    )
     .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
   }
 }

@@ -15,15 +15,14 @@ struct LabelMapFolder {
   init(_ path: String) throws(DatasetError) {
     let choices = ["annotations/validation", "annotations/val"].map { path + "/" + $0 }
     root = choices.first { FileManager.default.fileExists(atPath: $0) } ?? path
-    guard let entries = try? FileManager.default.subpathsOfDirectory(atPath: root) else {
-      throw DatasetError(
-        path: root, problem: "is no folder that can be read", remedy: "check the path",
-        exitCode: .missingFile)
-    }
     var files: [String: String] = [:]
-    for entry in entries where (entry as NSString).pathExtension.lowercased() == "png" {
-      guard !(entry as NSString).lastPathComponent.hasPrefix(".") else { continue }
-      files[(entry as NSString).deletingPathExtension] = entry
+    for file in try FileTree.files(below: root).files
+    where (file as NSString).pathExtension.lowercased() == "png" {
+      if let other = files.updateValue(file, forKey: (file as NSString).deletingPathExtension) {
+        throw DatasetError(
+          path: "\(root)/\(file)", problem: "has the same name as \(other)",
+          remedy: "remove one of them: an image has one label map")
+      }
     }
     guard !files.isEmpty else {
       throw DatasetError(

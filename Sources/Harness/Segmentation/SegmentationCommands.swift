@@ -13,7 +13,7 @@ public enum SegmentationCommands {
   public static func run(_ arguments: [String]) -> Never {
     if arguments.first?.hasPrefix("-") ?? true {
       Command.run(SegmentationOptions.self, arguments: arguments) {
-        try SegmentationBenchmark.run($0)
+        try SegmentationBenchmark.execute($0)
       }
     }
     Command.run(
@@ -22,7 +22,7 @@ public enum SegmentationCommands {
         Subcommand("run", "Fine-tune UPerNet on backbones and score it; the default.") {
           arguments in
           Command.run(SegmentationOptions.self, arguments: arguments) {
-            try SegmentationBenchmark.run($0)
+            try SegmentationBenchmark.execute($0)
           }
         },
         Subcommand("evaluate", "Score label maps that were predicted elsewhere.") { arguments in
@@ -42,20 +42,14 @@ public enum SegmentationCommands {
   // MARK: Evaluate
 
   private static func evaluate(_ options: EvaluateSegmentationOptions) throws -> ExitCode {
-    if options.quiet { ProgressReporter.silence() }
-    guard (1...2).contains(options.predictions.count) else {
-      throw UsageError.conflict("--predictions takes one folder, or two to compare.")
-    }
-    guard options.resamples == 0 || options.resamples >= 2 else {
-      throw UsageError.conflict("--resamples must be 0 or at least 2.")
-    }
+    options.engine.apply()
     let truth = try LabelMapFolder(options.groundTruth)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
     let scored = try options.predictions.map { try score($0, against: truth, scorer) }
-    if !options.records.isEmpty {
+    if let records = options.records {
       for (number, folder) in scored.enumerated() {
-        let path = options.records + (scored.count > 1 ? ".\(number + 1)" : "")
+        let path = records + (scored.count > 1 ? ".\(number + 1)" : "")
         let lines = zip(truth.names, folder.records).map {
           SegmentationRecordFile.line($1, name: $0)
         }
@@ -64,9 +58,9 @@ public enum SegmentationCommands {
     }
     let tables = SegmentationTables(
       classes: classes, scored: scored, convention: options.convention,
-      resampleCount: options.resamples, seed: UInt64(max(0, options.seed)))
-    if !options.output.isEmpty {
-      try AtomicFile.write(text: tables.json.text(isPretty: true) + "\n", to: options.output)
+      resampleCount: options.resamples, seed: UInt64(options.seed))
+    if let output = options.output {
+      try AtomicFile.write(text: tables.json.text(isPretty: true) + "\n", to: output)
     }
     if options.json {
       Console.output(tables.json.text(isPretty: true))
@@ -123,20 +117,16 @@ public enum SegmentationCommands {
   // MARK: Show
 
   private static func show(_ options: ShowSegmentationOptions) throws -> ExitCode {
-    if options.quiet { ProgressReporter.silence() }
-    guard options.opacity >= 0, options.opacity <= 1, options.count >= 0 else {
-      throw UsageError.conflict("--opacity must be in 0...1 and --count at least 0.")
-    }
+    options.engine.apply()
     let maps = try LabelMapFolder(options.labels)
-    let predictions =
-      options.predictions.isEmpty ? nil : try LabelMapFolder(options.predictions)
+    let predictions = try options.predictions.map { try LabelMapFolder($0) }
     let classes = try maps.classes(options.classes, labels: options.encoding)
     let overlay = SegmentationOverlay(classes: classes, opacity: options.opacity)
     let pictures = try SegmentationPictures(
       images: options.images, maps: maps, predictions: predictions, classes: classes,
       values: options.predictionValues)
     let all = pictures.names
-    let wanted = options.count == 0 ? all.count : min(options.count, all.count)
+    let wanted = min(options.count, all.count)
     let progress = ProgressReporter("drawing", total: wanted, unit: "images")
     for number in 0..<wanted {
       try Interruption.check()

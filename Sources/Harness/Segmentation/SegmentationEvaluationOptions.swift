@@ -16,10 +16,10 @@ struct EvaluateSegmentationOptions: CommandOptions {
   var resamples = 1000
   var seed = 0
   var perClass = false
-  var output = ""
-  var records = ""
+  var output: String?
+  var records: String?
   var json = false
-  var quiet = false
+  var engine = EngineOptions()
 
   static var table: OptionTable<EvaluateSegmentationOptions> {
     OptionTable(
@@ -54,10 +54,10 @@ struct EvaluateSegmentationOptions: CommandOptions {
       "Classes without pixels leave the means, or count as 0."
     )
     .option(
-      "resamples", \.resamples, value: "n", .protocolSettings,
+      "resamples", \.resamples, in: .within(0, 1e6), value: "n", .protocolSettings,
       "Draws for the intervals; 0 for none."
     )
-    .option("seed", \.seed, value: "n", .protocolSettings, "Seed of the draws.")
+    .option("seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the draws.")
     .flag("per-class", \.perClass, .output, "Also print every class.")
     .option("output", \.output, value: "file", .output, "Also write everything as JSON.")
     .option(
@@ -65,7 +65,14 @@ struct EvaluateSegmentationOptions: CommandOptions {
       "Also write the pixel counts of each image, one line each."
     )
     .flag("json", \.json, .output, "Print JSON instead of tables.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
+  }
+
+  func validate() throws(UsageError) {
+    guard (1...2).contains(predictions.count) else {
+      throw .conflict("--predictions takes one folder, or two to compare.")
+    }
+    guard resamples != 1 else { throw .conflict("--resamples must be 0 or at least 2.") }
   }
 }
 
@@ -73,14 +80,14 @@ struct EvaluateSegmentationOptions: CommandOptions {
 struct ShowSegmentationOptions: CommandOptions {
   var images = ""
   var labels = ""
-  var predictions = ""
+  var predictions: String?
   var output = ""
   var classes = ""
   var encoding: LabelEncoding.Kind?
   var predictionValues = PredictionValues.ids
   var opacity = 0.5
   var count = 20
-  var quiet = false
+  var engine = EngineOptions()
 
   static var table: OptionTable<ShowSegmentationOptions> {
     OptionTable(
@@ -115,10 +122,13 @@ struct ShowSegmentationOptions: CommandOptions {
       "How predictions store classes: as the label maps, or as indices from 0."
     )
     .option(
-      "opacity", \.opacity, value: "x", .protocolSettings, "Share of the colour, 0 to 1."
+      "opacity", \.opacity, in: .within(0, 1), value: "x", .protocolSettings,
+      "Share of the colour."
     )
-    .option("count", \.count, value: "n", .protocolSettings, "Images, evenly spread; 0 for all.")
+    .option(
+      "count", \.count, in: .count, value: "n", .protocolSettings, "Images at most, evenly spread."
+    )
     .option("output", \.output, value: "folder", .output, "Where PNG files go.", isRequired: true)
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(EngineOptions.table, at: \.engine)
   }
 }

@@ -20,13 +20,8 @@ struct SegmentationPictures {
     images root: String, maps: LabelMapFolder, predictions: LabelMapFolder?,
     classes: SegmentationClasses, values: PredictionValues
   ) throws(DatasetError) {
-    guard let entries = try? FileManager.default.subpathsOfDirectory(atPath: root) else {
-      throw DatasetError(
-        path: root, problem: "is no folder that can be read", remedy: "check the path",
-        exitCode: .missingFile)
-    }
     var images: [String: String] = [:]
-    for entry in entries {
+    for entry in try FileTree.files(below: root).files {
       guard ["jpg", "jpeg", "png"].contains((entry as NSString).pathExtension.lowercased()) else {
         continue
       }

@@ -7,10 +7,18 @@ import VisionData
 ///
 /// Source: Swin-Transformer-Semantic-Segmentation, `upernet_swin_tiny…_512x512_160k_ade20k`.
 public struct SegmentationRecipe: Sendable, Equatable {
-  /// The name on the command line.
-  public var name: String
-  /// Whether the small network is used; else Swin-T with 512 channels.
-  public var isMiniature = false
+  /// What is trained: UPerNet for one of its published lengths.
+  public enum Name: String, OptionChoice, Sendable {
+    case upernet160k = "upernet-160k"
+    case upernet80k = "upernet-80k"
+    case upernet40k = "upernet-40k"
+  }
+
+  /// The name on the command line, and how large the run is.
+  public let name: Name
+  public private(set) var preset = Preset.full
+  /// The backbone.
+  public var backbone = SwinConfiguration.tiny
   /// Updates, and images in each.
   public var iterations: Int
   public var batchSize = 16
@@ -24,48 +32,58 @@ public struct SegmentationRecipe: Sendable, Equatable {
   public var dropPathRate: Float = 0.3
   /// Updates of warm-up.
   public var warmupIterations = 1500
-  /// Whether training images are changed at random.
-  public var augments = true
-
-  /// ADE20K's published recipe.
-  public static let full = SegmentationRecipe(name: "160k", iterations: 160_000)
-
-  /// The published recipe with half of the updates.
-  public static let half = shortened("80k", iterations: 80_000)
-
-  /// The published recipe with a quarter of the updates.
-  public static let quarter = shortened("40k", iterations: 40_000)
-
-  private static func shortened(_ name: String, iterations: Int) -> SegmentationRecipe {
-    var recipe = full
-    recipe.name = name
-    recipe.iterations = iterations
-    return recipe
+  /// Whether training images are changed at random, and blocks dropped.
+  public var augments = true {
+    didSet { if !augments { dropPathRate = 0 } }
   }
 
-  /// For the sample set: a small segmentor, small images, a short schedule.
-  public static let mini: SegmentationRecipe = {
-    var recipe = SegmentationRecipe(name: "mini", iterations: 900)
-    recipe.isMiniature = true
-    recipe.batchSize = 8
-    recipe.cropSize = 96
-    recipe.learningRate = 2e-3
-    recipe.dropPathRate = 0.05
-    recipe.warmupIterations = 90
-    return recipe
-  }()
+  /// The published recipe of a name.
+  public init(_ name: Name) {
+    self.name = name
+    iterations =
+      switch name {
+      case .upernet160k: 160_000
+      case .upernet80k: 80_000
+      case .upernet40k: 40_000
+      }
+  }
 
-  /// The recipes by name.
-  public static let all = [full, half, quarter, mini]
+  /// The recipe at another size. The small ones are for the sample set: a small segmentor, small
+  /// images, a short schedule.
+  public init(_ name: Name, preset: Preset) {
+    self.init(name)
+    self.preset = preset
+    guard preset != .full else { return }
+    iterations = iterations * 9 / 1600
+    warmupIterations = iterations / 10
+    backbone = .mini
+    batchSize = 8
+    cropSize = 96
+    learningRate = 2e-3
+    dropPathRate = 0.05
+    guard preset == .smoke else { return }
+    length = 10
+    batchSize = 2
+    cropSize = 48
+  }
 
-  /// Their names, for help and errors.
-  static let names = all.map(\.name).joined(separator: ", ")
+  /// Updates; setting them shortens the warm-up in proportion.
+  var length: Int {
+    get { iterations }
+    set {
+      warmupIterations = warmupIterations * newValue / iterations
+      iterations = newValue
+    }
+  }
 
   /// The network for a number of classes.
   func configuration(classCount: Int) -> SegmentorConfiguration {
-    isMiniature
-      ? .miniature(classCount: classCount)
-      : SegmentorConfiguration(backbone: .tiny, classCount: classCount)
+    var configuration: SegmentorConfiguration =
+      preset == .full
+      ? SegmentorConfiguration(backbone: backbone, classCount: classCount)
+      : .miniature(classCount: classCount)
+    configuration.backbone = backbone
+    return configuration
   }
 
   /// How training images are seen.
@@ -106,7 +124,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// Every setting by name, for the run's record.
   var settings: [String: String] {
     [
-      "preset": name, "iterations": String(iterations), "batch-size": String(batchSize),
+      "recipe": name.rawValue, "preset": preset.rawValue,
+      "network": configuration(classCount: 1).name, "iterations": String(iterations), "batch-size": String(batchSize),
       "crop-size": String(cropSize), "learning-rate": learningRate.argument,
       "weight-decay": weightDecay.argument, "drop-path": String(dropPathRate),
       "warmup-iterations": String(warmupIterations), "training view": training.summary,

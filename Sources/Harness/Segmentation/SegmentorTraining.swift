@@ -1,93 +1,92 @@
-import CommandLine
 import FileSupport
-import Foundation
 import Layers
 import Models
 import TensorCore
 import Training
 import VisionData
 
-/// Trains a segmentor; a killed run goes on where its state was last saved, to the same bits.
-struct SegmentorTraining {
-  let recipe: SegmentationRecipe
-  let segmentor: Segmentor
-  let folder: SegmentationFolder
-  let encoding: LabelEncoding
-  /// The first this many images; 0 is all.
-  let limit: Int
-  let seed: UInt64
-  let state: TrainingState
-  let run: RunDirectory
-  /// Seconds between two saved states.
-  let saveInterval: Double
+/// A segmentor under its recipe, as a training loop sees it: one epoch of as many batches as the
+/// recipe has iterations.
+final class SegmentorTraining: Trainee {
   let label: String
+  private let recipe: SegmentationRecipe
+  private let segmentor: Segmentor
+  private let folder: SegmentationFolder
+  private let encoding: LabelEncoding
+  private let seed: UInt64
+  private let sampler: IterationSampler
+  private let optimizer: AdamW
+  // The losses of the update at hand.
+  private var decode = Float.nan, auxiliary = Float.nan
 
-  /// Trains to the end.
-  ///
-  /// - Throws: What loading throws; `TrainingError` when the loss is not finite; `InterruptedError`
-  ///   after saving the state when the user asks to stop.
-  func callAsFunction() throws {
-    let optimizer = AdamW(recipe.optimizedParameters(segmentor), learningRate: 0)
-    var update =
-      try state.restore(segmentor, optimizer) { segmentor.restoreBuffers($0) } ?? 0
-    try dropEvents(from: update)
-    let count = limit > 0 ? min(limit, folder.count) : folder.count
-    let sampler = IterationSampler(imageCount: count, batchSize: recipe.batchSize, seed: seed)
-    let loader = SegmentationLoader(
-      folder: folder, encoding: encoding, transform: recipe.training, sampler: sampler,
-      iterations: update..<recipe.iterations)
-    let progress = ProgressReporter(
-      label, total: recipe.iterations * recipe.batchSize, unit: "images",
-      resumedAt: update * recipe.batchSize)
-    segmentor.setTraining(true)
-    var lastSave = Date()
-    var waiting: [JSONValue] = []
-    func save() throws {
-      try run.append(waiting, to: "events.jsonl")
-      waiting = []
-      try run.synchronize("events.jsonl")
-      try state.save(segmentor, optimizer, updates: update)
-      lastSave = Date()
-    }
-    while let batch = try loader.next() {
-      segmentor.backbone.dropPath =
-        recipe.dropPathRate > 0
-        ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: update) : nil
-      let losses = segmentor.losses(
-        batch.images, labels: batch.labels, seed: seed, step: update)
-      guard losses.total.item.isFinite else {
-        throw TrainingError.notFinite(
-          what: "the loss of the segmentor", step: update, remedy: "lower its --learning-rate")
-      }
-      let rate = recipe.learningRate(step: update)
-      waiting.append(
-        .object([
-          "update": .integer(update), "loss": .number(Double(losses.total.item)),
-          "decode_loss": .number(Double(losses.decode)),
-          "auxiliary_loss": .number(Double(losses.auxiliary)), "learning_rate": .number(rate),
-        ]))
-      losses.total.backward()
-      optimizer.learningRate = Float(rate)
-      optimizer.step()
-      optimizer.clearGradients()
-      update += 1
-      progress.advance(
-        by: recipe.batchSize, extra: String(format: "loss %.3f", losses.total.item))
-      if Interruption.isRequested || Date().timeIntervalSince(lastSave) > saveInterval {
-        try save()
-        try Interruption.check()
-      }
-    }
-    try run.append(waiting, to: "events.jsonl")
-    try run.synchronize("events.jsonl")
-    progress.finish()
-    segmentor.setTraining(false)
+  /// Prepares a training from the segmentor's weights as they are.
+  init(
+    recipe: SegmentationRecipe, segmentor: Segmentor, folder: SegmentationFolder,
+    encoding: LabelEncoding, seed: UInt64, label: String
+  ) {
+    self.recipe = recipe
+    self.segmentor = segmentor
+    self.folder = folder
+    self.encoding = encoding
+    self.seed = seed
+    self.label = label
+    sampler = IterationSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
+    optimizer = AdamW(recipe.optimizedParameters(segmentor), learningRate: 0)
   }
 
-  /// Lines that were written after the state are dropped; they come again.
-  private func dropEvents(from update: Int) throws {
-    let kept = try run.rows("events.jsonl").filter { ($0["update"]?.intValue ?? .max) < update }
-    try run.restart("events.jsonl")
-    try run.append(kept, to: "events.jsonl")
+  var epochCount: Int { 1 }
+  var batchesPerEpoch: Int { recipe.iterations }
+  var imagesPerBatch: Int { recipe.batchSize }
+  var optimizers: [any Optimizer] { [optimizer] }
+
+  func batches(epoch: Int, from batch: Int) -> any BatchSource<SegmentationLoader.Batch> {
+    segmentor.setTraining(true)
+    return SegmentationLoader(
+      folder: folder, encoding: encoding, transform: recipe.training, sampler: sampler,
+      iterations: batch..<recipe.iterations)
+  }
+
+  func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float? {
+    segmentor.backbone.dropPath =
+      recipe.dropPathRate > 0
+      ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: position.step) : nil
+    let losses = segmentor.losses(
+      batch.images, labels: batch.labels, seed: seed, step: position.step)
+    guard losses.total.item.isFinite else {
+      throw TrainingError.notFinite(
+        what: "the loss of the segmentor", step: position.step, remedy: "lower its --learning-rate")
+    }
+    (decode, auxiliary) = (losses.decode, losses.auxiliary)
+    losses.total.backward()
+    return losses.total.item
+  }
+
+  func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
+    let rate = recipe.learningRate(step: position.step)
+    optimizer.update(rate: rate)
+    return TrainingEvent(
+      [
+        .object([
+          "update": .integer(position.step), "loss": .number(Double(loss)),
+          "decode_loss": .number(Double(decode)), "auxiliary_loss": .number(Double(auxiliary)),
+          "learning_rate": .number(rate),
+        ])
+      ], progress: lossText(loss))
+  }
+
+  func epochDidEnd(at position: TrainingPosition) -> TrainingEvent {
+    segmentor.setTraining(false)
+    return TrainingEvent([])
+  }
+
+  var state: [StateTensor] { moduleState(segmentor, optimizer) }
+
+  func restore(
+    _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
+  ) {
+    restoreModule(segmentor, optimizer, from: stored, step: position.step)
+    segmentor.restoreBuffers { stored.tensors["model." + $0] }
   }
 }
+
+extension SegmentationLoader: BatchSource {}

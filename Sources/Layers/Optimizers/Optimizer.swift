@@ -48,6 +48,28 @@ extension Optimizer {
   }
 }
 
+/// How gradients are kept from growing.
+public enum GradientClipping: Sendable, Equatable {
+  /// By the norm of all together.
+  case global(Float)
+  /// By each tensor's own norm.
+  case perTensor(Float)
+}
+
+extension Optimizer {
+  /// Clips, makes one update at a rate, and forgets the gradients.
+  public func update(rate: Double, clipping: GradientClipping? = nil) {
+    switch clipping {
+    case .global(let limit): clipGradientNorm(parameters, limit: limit)
+    case .perTensor(let limit): clipEachGradientNorm(parameters, limit: limit)
+    case nil: break
+    }
+    learningRate = Float(rate)
+    step()
+    clearGradients()
+  }
+}
+
 /// Scales all gradients so that their joint L2 norm is at most `limit`.
 ///
 /// The factor is min(1, limit / (norm + 1e-6)).

@@ -10,9 +10,10 @@ enum Safetensors {
     return length >= 2 && length < 100 << 20 && bytes[8] == UInt8(ascii: "{")
   }
 
-  static func read(
-    _ file: FileBytes
-  ) throws(CheckpointError) -> (tensors: [(String, StoredTensor)], metadata: [String: String]) {
+  /// The tensors and metadata of a file; tensors of types that are not read are named.
+  ///
+  /// - Throws: `CheckpointError`, saying where the file is damaged.
+  static func read(_ file: FileBytes) throws(CheckpointError) -> CheckpointFile.Content {
     func fault(_ problem: String) -> CheckpointError {
       CheckpointError(path: file.path, problem: problem)
     }
@@ -26,43 +27,49 @@ enum Safetensors {
     guard let root = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
       throw fault("has a header that is not JSON")
     }
-    let metadata = (root["__metadata__"] as? [String: String]) ?? [:]
     let data = 8 + length
     let available = bytes.count - data
-    var tensors: [(start: Int, name: String, tensor: StoredTensor)] = []
+    var content = CheckpointFile.Content(
+      metadata: (root["__metadata__"] as? [String: String]) ?? [:])
+    var tensors: [(range: Range<Int>, name: String, tensor: StoredTensor?)] = []
     for (name, value) in root where name != "__metadata__" {
       guard let fields = value as? [String: Any], let dtype = fields["dtype"] as? String,
         let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
         offsets.count == 2
       else { throw fault("describes tensor '\(name)' wrongly in its header") }
-      guard let type = StoredType(rawValue: dtype) else {
-        throw CheckpointError(
-          path: file.path, problem: "stores tensor '\(name)' as \(dtype), which is not supported",
-          remedy: "save it as F32, F16 or BF16")
-      }
       let (start, end) = (offsets[0], offsets[1])
-      guard let count = checkedCount(shape), start >= 0, start <= end, end <= available,
-        count == (end - start) / type.size, (end - start) % type.size == 0
-      else {
+      guard let count = checkedCount(shape), start >= 0, start <= end, end <= available else {
         throw fault(
           "is cut off or damaged: tensor '\(name)' of shape \(shape) does not fit bytes "
             + "\(start)..<\(end) of \(available)")
       }
-      tensors.append(
-        (
-          start, name,
-          StoredTensor(shape: shape, type: type, file: file, range: data + start..<data + end)
-        ))
+      guard let type = StoredType(rawValue: dtype) else {
+        content.unread.append((name, dtype))
+        tensors.append((start..<end, name, nil))
+        continue
+      }
+      guard count == (end - start) / type.size, (end - start) % type.size == 0 else {
+        throw fault(
+          "is damaged: tensor '\(name)' of shape \(shape) as \(dtype) does not fill bytes "
+            + "\(start)..<\(end)")
+      }
+      let tensor = StoredTensor(
+        shape: shape, type: type, file: file, range: data + start..<data + end)
+      tensors.append((start..<end, name, tensor))
     }
-    tensors.sort { ($0.start, $0.name) < ($1.start, $1.name) }
+    tensors.sort { ($0.range.lowerBound, $0.name) < ($1.range.lowerBound, $1.name) }
     var end = 0
     for entry in tensors {
-      guard entry.start >= end else {
+      guard entry.range.lowerBound >= end else {
         throw fault("has overlapping tensors ('\(entry.name)')")
       }
-      end = entry.start + entry.tensor.elementCount * entry.tensor.type.size
+      end = entry.range.upperBound
+      if let tensor = entry.tensor {
+        content.entries.append(CheckpointFile.Entry(group: "", key: entry.name, tensor: tensor))
+      }
     }
-    return (tensors.map { ($0.name, $0.tensor) }, metadata)
+    content.unread.sort { $0.key < $1.key }
+    return content
   }
 
   /// Writes single-precision tensors, header padded so that data begin at a multiple of eight.

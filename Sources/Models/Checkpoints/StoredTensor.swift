@@ -25,30 +25,6 @@ public struct CheckpointError: ReportableError, Equatable {
   public var description: String { "\(path): \(problem); \(remedy)." }
 }
 
-/// How the numbers of a stored tensor are encoded, little-endian.
-public enum StoredType: String, Sendable, CaseIterable {
-  case float32 = "F32"
-  case float64 = "F64"
-  case float16 = "F16"
-  case bfloat16 = "BF16"
-  case int64 = "I64"
-  case int32 = "I32"
-  case int16 = "I16"
-  case int8 = "I8"
-  case uint8 = "U8"
-  case bool = "BOOL"
-
-  /// Bytes of one number.
-  public var size: Int {
-    switch self {
-    case .float64, .int64: 8
-    case .float32, .int32: 4
-    case .float16, .bfloat16, .int16: 2
-    case .int8, .uint8, .bool: 1
-    }
-  }
-}
-
 /// A tensor inside a checkpoint file; its numbers stay in the file until they are asked for.
 public struct StoredTensor: Sendable {
   /// Lengths of the axes, outermost first.
@@ -65,7 +41,7 @@ public struct StoredTensor: Sendable {
   }
 
   /// The product of the shape.
-  public var elementCount: Int { shape.reduce(1, *) }
+  public var elementCount: Int { checkedCount(shape) ?? 0 }
 
   /// A view of `bytes` in a file; offset and strides count elements.
   ///
@@ -100,7 +76,8 @@ public struct StoredTensor: Sendable {
   static func contiguousStrides(_ shape: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: shape.count)
     for axis in stride(from: shape.count - 2, through: 0, by: -1) {
-      strides[axis] = strides[axis + 1] * shape[axis + 1]
+      // Without elements nothing is reached by them, and lengths may be anything.
+      strides[axis] = strides[axis + 1] &* shape[axis + 1]
     }
     return strides
   }
@@ -122,32 +99,15 @@ public struct StoredTensor: Sendable {
     let at: [Int] = isContiguous ? [] : elementOffsets()
     return [Float](unsafeUninitializedCapacity: count) { out, filled in
       filled = count
-      func gather(_ read: (Int) -> Float) {
-        if isContiguous {
-          for i in 0..<count { out[i] = read(offset + i) }
-        } else {
-          for i in 0..<count { out[i] = read(offset + at[i]) }
-        }
+      if isContiguous, type == .float32, let base = bytes.baseAddress, let target = out.baseAddress {
+        memcpy(target, base + offset * 4, count * 4)
+        return
       }
-      func load<T>(_ index: Int, _: T.Type) -> T {
-        bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self)
-      }
-      switch type {
-      case .float32:
-        if isContiguous, let base = bytes.baseAddress, let target = out.baseAddress {
-          memcpy(target, base + offset * 4, count * 4)
-        } else {
-          gather { load($0, Float.self) }
-        }
-      case .float64: gather { Float(load($0, Double.self)) }
-      case .float16: gather { Self.half(load($0, UInt16.self)) }
-      case .bfloat16: gather { Float(bitPattern: UInt32(load($0, UInt16.self)) << 16) }
-      case .int64: gather { Float(load($0, Int64.self)) }
-      case .int32: gather { Float(load($0, Int32.self)) }
-      case .int16: gather { Float(load($0, Int16.self)) }
-      case .int8: gather { Float(load($0, Int8.self)) }
-      case .uint8: gather { Float(load($0, UInt8.self)) }
-      case .bool: gather { load($0, UInt8.self) == 0 ? 0 : 1 }
+      let read = type.reader(bytes)
+      if isContiguous {
+        for i in 0..<count { out[i] = read(offset + i) }
+      } else {
+        for i in 0..<count { out[i] = read(offset + at[i]) }
       }
     }
   }
@@ -158,20 +118,6 @@ public struct StoredTensor: Sendable {
       offsets = offsets.flatMap { base in (0..<length).map { base + $0 * stride } }
     }
     return offsets
-  }
-
-  /// A half-precision number by its bits (Swift's Float16 is missing on some processors).
-  static func half(_ bits: UInt16) -> Float {
-    let sign = UInt32(bits & 0x8000) << 16
-    let exponent = UInt32(bits >> 10 & 0x1F)
-    let fraction = UInt32(bits & 0x3FF)
-    switch exponent {
-    case 0:
-      let magnitude = Float(fraction) * 0x1p-24
-      return sign == 0 ? magnitude : -magnitude
-    case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
-    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
-    }
   }
 }
 
@@ -190,8 +136,8 @@ func checkedCount(_ shape: [Int]) -> Int? {
 
 /// Whether a strided view stays inside `count` elements.
 ///
-/// A view that repeats elements may name at most four times as many as the file holds, or a few
-/// bytes could claim all memory.
+/// A view that repeats elements may name 64 million, or four times as many as the file holds:
+/// otherwise a few bytes could claim all memory.
 func viewFits(shape: [Int], strides: [Int], offset: Int, count: Int) -> Bool {
   guard shape.count == strides.count, offset >= 0, strides.allSatisfy({ $0 >= 0 }),
     let total = checkedCount(shape)
@@ -204,5 +150,5 @@ func viewFits(shape: [Int], strides: [Int], offset: Int, count: Int) -> Bool {
     guard !overflow, !overflow2 else { return false }
     last = sum
   }
-  return last < count && total / 4 <= count
+  return last < count && (total <= 1 << 26 || total / 4 <= count)
 }

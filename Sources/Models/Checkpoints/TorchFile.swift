@@ -3,97 +3,79 @@ import Foundation
 
 /// Reads PyTorch's two file forms through the restricted unpickler.
 enum TorchFile {
-  typealias Content = (entries: [CheckpointFile.Entry], metadata: [String: String])
-
   private static let magic: [UInt8] = [
-    0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
+    0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
   ]
+  // The magic number as the two oldest pickle protocols write it.
+  private static let magicText = Array("L119547037146038801333356L\n.".utf8)
 
-  /// Whether bytes begin like the form of before PyTorch 1.6.
+  /// Whether bytes begin like the form of before PyTorch 1.6, in any pickle protocol.
   static func matchesLegacy(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    bytes.count > magic.count && bytes.prefix(magic.count).elementsEqual(magic)
+    if bytes.starts(with: magicText) { return true }
+    // A protocol number, from protocol 4 on a frame, then the number and the end.
+    guard bytes.count > 24, bytes[0] == 0x80 else { return false }
+    let start = bytes[2] == 0x95 ? 11 : 2
+    return bytes[start...].starts(with: magic)
   }
 
-  static func readZip(_ file: FileBytes) throws -> Content {
+  /// Reads the zip form of PyTorch 1.6 and later.
+  static func readZip(_ file: FileBytes) throws -> CheckpointFile.Content {
     let archive = try ZipArchive(file)
+    let root = try root(of: archive, file.path)
+    func entry(_ name: String) throws -> ZipArchive.Contents? {
+      try archive.entries[root + name].map { try archive.contents($0) }
+    }
+    if let order = try entry("byteorder"), String(decoding: file.bytes(order), as: UTF8.self) == "big" {
+      throw bigEndian(file.path)
+    }
+    guard let pickle = try entry("data.pkl") else {
+      throw CheckpointError(path: file.path, problem: "has no data.pkl")
+    }
+    return try file.withBytes(pickle) { bytes in
+      var reader = Unpickler(bytes)
+      defer { reader.release() }
+      let value = try load(&reader, file.path)
+      var loaded: [String: ZipArchive.Contents] = [:]
+      return try content(value, file) { storage in
+        if let known = loaded[storage.key] { return known }
+        guard let contents = try entry("data/" + storage.key) else {
+          throw CheckpointError(
+            path: file.path, problem: "is incomplete: storage \(storage.key) is missing")
+        }
+        guard let wanted = storage.byteCount, wanted <= contents.count else {
+          throw CheckpointError(
+            path: file.path,
+            problem: "says storage \(storage.key) has \(storage.count) numbers, its entry has "
+              + "\(contents.count) bytes")
+        }
+        loaded[storage.key] = contents
+        return contents
+      }
+    }
+  }
+
+  /// The folder inside the archive that holds the checkpoint.
+  private static func root(of archive: ZipArchive, _ path: String) throws -> String {
     let names = archive.entries.keys
     guard let pickle = names.filter({ $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }).min() else {
       throw CheckpointError(
-        path: file.path, problem: "is a zip file but no checkpoint: it has no data.pkl",
+        path: path, problem: "is a zip file but no checkpoint: it has no data.pkl",
         remedy: "give the .pth file itself")
     }
     let root = String(pickle.dropLast("data.pkl".count))
     if names.contains(root + "constants.pkl") {
       throw CheckpointError(
-        path: file.path, problem: "is a TorchScript program, not a state dictionary",
+        path: path, problem: "is a TorchScript program, not a state dictionary",
         remedy: "save model.state_dict() with torch.save")
     }
-    func entry(_ name: String) throws -> ZipArchive.Contents? {
-      guard let entry = archive.entries[name] else { return nil }
-      return try archive.contents(entry)
-    }
-    if let order = try entry(root + "byteorder") {
-      let text =
-        switch order {
-        case .stored(let range): String(decoding: file.bytes[range], as: UTF8.self)
-        case .inflated(let bytes): String(decoding: bytes, as: UTF8.self)
-        }
-      guard text != "big" else {
-        throw CheckpointError(
-          path: file.path, problem: "stores its numbers big-endian",
-          remedy: "save it again on a little-endian machine")
-      }
-    }
-    let value: PickleValue
-    switch try entry(pickle) {
-    case .stored(let range):
-      value = try unpickle(UnsafeRawBufferPointer(rebasing: file.bytes[range]), file.path)
-    case .inflated(let bytes):
-      value = try bytes.withUnsafeBytes { try unpickle($0, file.path) }
-    case nil:
-      throw CheckpointError(path: file.path, problem: "has no data.pkl")
-    }
-    var loaded: [String: ZipArchive.Contents] = [:]
-    return try flatten(value, file.path) { storage in
-      if loaded[storage.key] == nil {
-        guard let contents = try entry(root + "data/" + storage.key) else {
-          throw CheckpointError(
-            path: file.path, problem: "is incomplete: storage \(storage.key) is missing")
-        }
-        loaded[storage.key] = contents
-      }
-      return loaded[storage.key] ?? .inflated([])
-    } make: { tensor, contents in
-      let wanted = tensor.storage.count.multipliedReportingOverflow(by: tensor.storage.type.size)
-      let present =
-        switch contents {
-        case .stored(let range): range.count
-        case .inflated(let bytes): bytes.count
-        }
-      guard !wanted.overflow, wanted.partialValue <= present else {
-        throw CheckpointError(
-          path: file.path,
-          problem: "says storage \(tensor.storage.key) has \(tensor.storage.count) numbers, its "
-            + "entry has \(present) bytes")
-      }
-      switch contents {
-      case .stored(let range):
-        return StoredTensor(
-          shape: tensor.shape, type: tensor.storage.type, file: file, range: range,
-          offset: tensor.offset, strides: tensor.strides)
-      case .inflated(let bytes):
-        return StoredTensor(
-          shape: tensor.shape, type: tensor.storage.type, bytes: bytes, offset: tensor.offset,
-          strides: tensor.strides)
-      }
-    }
+    return root
   }
 
-  static func readLegacy(_ file: FileBytes) throws -> Content {
+  /// Reads the form of before PyTorch 1.6: four pickles, then the storages one after the other.
+  static func readLegacy(_ file: FileBytes) throws -> CheckpointFile.Content {
     var reader = Unpickler(file.bytes)
-    func next() throws -> PickleValue {
-      do { return try reader.load() } catch { throw described(error, file.path) }
-    }
+    defer { reader.release() }
+    func next() throws -> PickleValue { try load(&reader, file.path) }
     _ = try next()  // magic number
     guard case .int(1001) = try next() else {
       throw CheckpointError(
@@ -105,18 +87,10 @@ enum TorchFile {
         if case .bool(false) = $0.value { $0.key.asString == "little_endian" } else { false }
       })
     {
-      throw CheckpointError(
-        path: file.path, problem: "stores its numbers big-endian",
-        remedy: "save it again on a little-endian machine")
+      throw bigEndian(file.path)
     }
     let value = try next()
     let keys = (try next().asTuple ?? []).compactMap(\.asString)
-    // Element sizes come from the storages that the objects name.
-    var sizes: [String: Int] = [:]
-    try walk(value, path: [], depth: 0, file.path) { _, tensor in
-      sizes[tensor.storage.key] = tensor.storage.type.size
-    } metadata: { _, _ in
-    }
     var ranges: [String: Range<Int>] = [:]
     var at = reader.at
     for key in keys {
@@ -126,9 +100,13 @@ enum TorchFile {
       let count = Int(
         truncatingIfNeeded: file.bytes.loadUnaligned(fromByteOffset: at, as: Int64.self))
       at += 8
-      guard let size = sizes[key] else {
+      guard let storage = reader.storages[key],
+        let size = storage.typeName.map({ PickleStorage.sizes[$0] }) ?? 1
+      else {
         throw CheckpointError(
-          path: file.path, problem: "holds storage \(key), which no tensor uses",
+          path: file.path,
+          problem: "holds storage \(key) of a type that is not known, so what follows it cannot be "
+            + "found",
           remedy: "save it again with a current PyTorch")
       }
       guard count >= 0, count <= (file.count - at) / size else {
@@ -138,87 +116,88 @@ enum TorchFile {
       ranges[key] = at..<at + count * size
       at += count * size
     }
-    return try flatten(value, file.path) { storage in
-      guard let range = ranges[storage.key], range.count / storage.type.size >= storage.count else {
+    return try content(value, file) { storage in
+      guard let range = ranges[storage.key], let wanted = storage.byteCount, range.count >= wanted
+      else {
         throw CheckpointError(
           path: file.path, problem: "is incomplete: storage \(storage.key) is missing or short")
       }
-      return ZipArchive.Contents.stored(range)
-    } make: { tensor, contents in
-      guard case .stored(let range) = contents else {
-        throw CheckpointError(path: file.path, problem: "is damaged")
-      }
-      return StoredTensor(
-        shape: tensor.shape, type: tensor.storage.type, file: file, range: range,
-        offset: tensor.offset, strides: tensor.strides)
+      return .stored(range)
     }
   }
 
-  private static func unpickle(
-    _ bytes: UnsafeRawBufferPointer, _ path: String
-  ) throws -> PickleValue {
-    var reader = Unpickler(bytes)
-    do { return try reader.load() } catch { throw described(error, path) }
-  }
-
-  private static func described(_ error: PickleError, _ path: String) -> CheckpointError {
+  private static func bigEndian(_ path: String) -> CheckpointError {
     CheckpointError(
-      path: path, problem: "has a damaged object graph at byte \(error.offset): it \(error.problem)"
-    )
+      path: path, problem: "stores its numbers big-endian",
+      remedy: "save it again on a little-endian machine")
   }
 
-  private static func flatten(
-    _ value: PickleValue, _ path: String,
-    contents: (PickleStorage) throws -> ZipArchive.Contents,
-    make: (PickleTensor, ZipArchive.Contents) throws -> StoredTensor
-  ) throws -> Content {
-    var entries: [CheckpointFile.Entry] = []
-    var metadata: [String: String] = [:]
-    try walk(value, path: [], depth: 0, path) { keys, tensor in
-      let stored = try make(tensor, try contents(tensor.storage))
-      entries.append(
-        CheckpointFile.Entry(
-          group: keys.dropLast().joined(separator: "/"), key: keys.last ?? "tensor",
-          tensor: stored))
-    } metadata: { keys, text in
-      metadata[keys.joined(separator: "/")] = text
+  private static func load(
+    _ reader: inout Unpickler, _ path: String
+  ) throws(CheckpointError) -> PickleValue {
+    do throws(PickleError) {
+      return try reader.load()
+    } catch {
+      throw CheckpointError(
+        path: path,
+        problem: "has a damaged object graph at byte \(error.offset): it \(error.problem)")
     }
-    return (entries, metadata)
   }
 
-  /// Visits every tensor under nested dictionaries and lists, and every plain value near the top.
-  private static func walk(
-    _ value: PickleValue, path: [String], depth: Int, _ file: String,
-    _ visit: ([String], PickleTensor) throws -> Void,
-    metadata: ([String], String) -> Void
-  ) throws {
-    // Deep nesting means a structure that contains itself; weights lie a few levels down.
-    guard depth < 12 else { return }
-    func descend(_ key: String, _ child: PickleValue) throws {
-      try walk(child, path: path + [key], depth: depth + 1, file, visit, metadata: metadata)
+  /// The file's tensors, with their numbers where `contents` says.
+  private static func content(
+    _ value: PickleValue, _ file: FileBytes,
+    contents: (PickleStorage) throws -> ZipArchive.Contents
+  ) throws -> CheckpointFile.Content {
+    let found = PickledTensors(value)
+    var content = CheckpointFile.Content(metadata: found.metadata)
+    for (keys, tensor) in found.tensors {
+      let (group, key) = (keys.dropLast().joined(separator: "/"), keys.last ?? "tensor")
+      guard let type = tensor.type else {
+        content.unread.append((keys.joined(separator: "/"), tensor.typeName))
+        continue
+      }
+      let stored: StoredTensor =
+        switch try contents(tensor.storage) {
+        case .stored(let range):
+          StoredTensor(
+            shape: tensor.shape, type: type, file: file, range: range, offset: tensor.offset,
+            strides: tensor.strides)
+        case .inflated(let bytes):
+          StoredTensor(
+            shape: tensor.shape, type: type, bytes: bytes, offset: tensor.offset,
+            strides: tensor.strides)
+        }
+      content.entries.append(CheckpointFile.Entry(group: group, key: key, tensor: stored))
     }
-    switch value {
-    case .tensor(let tensor): try visit(path, tensor)
-    case .dictionary(let dictionary):
-      for (key, child) in dictionary.pairs {
-        guard let name = key.asString ?? key.asInt.map(String.init) else { continue }
-        try descend(name, child)
-      }
-    case .opaque(let object):
-      guard depth < 3 else { return }
-      for (key, child) in object.contents.pairs {
-        if let name = key.asString { try descend(name, child) }
-      }
-    case .list(let list):
-      guard depth < 3 else { return }
-      for (index, child) in list.items.enumerated().prefix(4096) {
-        try descend(String(index), child)
-      }
-    case .int(let number): if depth < 4 { metadata(path, String(number)) }
-    case .float(let number): if depth < 4 { metadata(path, String(number)) }
-    case .string(let text): if depth < 4, text.utf8.count < 4096 { metadata(path, text) }
-    case .bool(let flag): if depth < 4 { metadata(path, flag ? "true" : "false") }
-    case .tuple, .none, .bytes, .global, .storage: break
+    guard content.entries.isEmpty else { return content }
+    if let module = found.modules.first {
+      throw CheckpointError(
+        path: file.path,
+        problem: "is a whole module (\(module)), which only its own code can read, not its weights",
+        remedy: "load it where that code is and save model.state_dict() with torch.save")
     }
+    if found.isCut {
+      throw CheckpointError(
+        path: file.path, problem: "nests its objects too deep for a state dictionary",
+        remedy: "give a checkpoint with a state dictionary")
+    }
+    return content
+  }
+}
+
+extension FileBytes {
+  /// The bytes of an archive's entry, in the file or inflated.
+  fileprivate func withBytes<Result>(
+    _ contents: ZipArchive.Contents, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) rethrows -> Result {
+    switch contents {
+    case .stored(let range): try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
+    case .inflated(let bytes): try bytes.withUnsafeBytes(body)
+    }
+  }
+
+  fileprivate func bytes(_ contents: ZipArchive.Contents) -> [UInt8] {
+    withBytes(contents) { Array($0) }
   }
 }

@@ -113,6 +113,14 @@ struct ZipArchive {
   enum Contents {
     case stored(Range<Int>)
     case inflated([UInt8])
+
+    /// How many bytes there are.
+    var count: Int {
+      switch self {
+      case .stored(let range): range.count
+      case .inflated(let bytes): bytes.count
+      }
+    }
   }
 
   /// The contents of an entry, its checksum compared.
@@ -131,8 +139,8 @@ struct ZipArchive {
       }
       return .stored(entry.range)
     case 8:
-      // Weights hardly compress; a large ratio is an attack.
-      guard entry.size <= 1 << 32, entry.size / 64 <= entry.compressedSize else {
+      // Deflate shrinks to a 1032nd at most; more is an attack.
+      guard entry.size <= 1 << 32, entry.size / 1032 <= entry.compressedSize else {
         throw fault("has an entry '\(entry.name)' that inflates to \(entry.size) bytes")
       }
       guard let data = inflated(raw, size: entry.size),

@@ -35,12 +35,12 @@ final class KeyQueue {
 
   /// Takes over stored keys and the position; anything of another size is left alone.
   func restore(_ stored: [Float]?, position: [Float]?) {
-    guard let stored, stored.count == keys.elementCount, let position = position?.first else {
-      return
-    }
+    guard let stored, stored.count == keys.elementCount, let position = position?.first,
+      let place = Int(exactly: position), (0..<keys.shape[0]).contains(place)
+    else { return }
     let rows = Self.transposed(Tensor(stored, shape: [keys.shape[1], keys.shape[0]]))
     keys.pointer.update(from: rows.pointer, count: rows.elementCount)
-    self.position = Int(position)
+    self.position = place
   }
 
   private static func transposed(_ matrix: Tensor) -> Tensor {

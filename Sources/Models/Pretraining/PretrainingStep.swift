@@ -76,16 +76,21 @@ public final class PretrainingEngine {
     schedule = recipe.learningRateSchedule(stepsPerEpoch: stepsPerEpoch)
   }
 
-  /// Trains on one batch.
-  ///
-  /// Nothing is updated when loss or gradients are not finite.
+  /// Trains on one batch: `gradients`, then `update`.
   ///
   /// - Parameters:
   ///   - step: The optimiser's step, from 0.
   ///   - epoch: The epoch, from 0.
   public func step(_ batch: PretrainingBatch, step: Int, epoch: Int) -> Outcome {
+    update(
+      loss: gradients(batch, step: step, epoch: epoch), step: step, epoch: epoch)
+  }
+
+  /// Clips the gradients, updates the networks and forgets the gradients.
+  ///
+  /// Nothing is updated when loss or gradients are not finite.
+  public func update(loss: Float, step: Int, epoch: Int) -> Outcome {
     let position = StepPosition(step: step, epoch: epoch, chunkSize: chunkSize)
-    let loss = gradients(batch, at: position)
     let limit = Float(recipe.clipNorm)
     let norm =
       switch recipe.clipping {
@@ -98,17 +103,24 @@ public final class PretrainingEngine {
     let outcome = Outcome(
       loss: loss, gradientNorm: norm, learningRate: rate, weightDecay: decay,
       momentum: method.momentum(step: step))
-    defer { optimizer.clearGradients() }
-    guard loss.isFinite, norm.isFinite else { return outcome }
+    guard loss.isFinite, norm.isFinite else {
+      optimizer.clearGradients()
+      return outcome
+    }
     method.willUpdate(at: position)
-    optimizer.learningRate = Float(rate)
     if recipe.finalWeightDecay != nil { optimizer.setWeightDecay(Float(decay)) }
-    optimizer.step()
+    optimizer.update(rate: rate)
     method.didUpdate(at: position)
     return outcome
   }
 
   /// Leaves the gradients of one batch in the parameters.
+  ///
+  /// - Returns: The batch's loss.
+  public func gradients(_ batch: PretrainingBatch, step: Int, epoch: Int) -> Float {
+    gradients(batch, at: StepPosition(step: step, epoch: epoch, chunkSize: chunkSize))
+  }
+
   private func gradients(_ batch: PretrainingBatch, at position: StepPosition) -> Float {
     let count = batch.count
     guard chunkSize < count else {

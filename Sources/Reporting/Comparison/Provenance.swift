@@ -79,7 +79,9 @@ extension Comparison {
     for member in row.runs {
       add("command", member.command ?? "not noted by the run")
       add("run", member.path)
-      add("records", member.result.files["records.jsonl"])
+      for (name, digest) in member.result.files.sorted(by: { $0.key < $1.key }) {
+        add("records", "\(name) \(digest)")
+      }
     }
     add(
       "engine",

@@ -41,6 +41,35 @@ public struct StoredRun: Sendable {
     }
   }
 
+  /// The networks of the run: itself, or of several seeds each as a run of its own.
+  var networks: [StoredRun] {
+    let folders = Set(result.files.keys.compactMap { $0.split(separator: "/").first })
+      .filter { $0.hasPrefix("seed-") }
+    let seeds = folders.compactMap { Int($0.dropFirst("seed-".count)) }.sorted()
+    return seeds.isEmpty ? [self] : seeds.map { StoredRun(self, seed: $0) }
+  }
+
+  /// What one seed of a run found.
+  private init(_ run: StoredRun, seed: Int) {
+    let (folder, tail) = ("seed-\(seed)", "_seed\(seed)")
+    func own<Value>(_ members: [String: Value]) -> [String: Value] {
+      Dictionary(
+        members.compactMap { name, value in
+          name.hasSuffix(tail) ? (String(name.dropLast(tail.count)), value) : nil
+        }, uniquingKeysWith: { first, _ in first })
+    }
+    path = run.path + "/" + folder
+    var result = run.result
+    result.metrics = own(result.metrics)
+    result.curves = own(result.curves)
+    result.files = Dictionary(
+      result.files.compactMap { name, digest in
+        name.hasPrefix(folder + "/") ? (String(name.dropFirst(folder.count + 1)), digest) : nil
+      }, uniquingKeysWith: { first, _ in first })
+    self.result = result
+    (command, seconds, engine) = (run.command, run.seconds, run.engine)
+  }
+
   /// The backbone's name in tables.
   public var name: String { result.backbone["name"] ?? "?" }
   /// The network.
@@ -86,10 +115,11 @@ public struct RunCatalogue: Sendable {
   init(runs: [StoredRun]) { self.runs = runs }
 
   private mutating func add(_ folder: String) {
-    guard !runs.contains(where: { $0.path == folder }) else { return }
+    guard !runs.contains(where: { $0.path == folder || $0.path.hasPrefix(folder + "/seed-") })
+    else { return }
     do throws(FileError) {
       let run = try StoredRun(folder: folder)
-      runs.append(run)
+      runs += run.networks
       if !run.result.isSealed {
         remarks.append(
           "\(folder): written before results carried a digest, so an edit would go unnoticed")

@@ -72,6 +72,13 @@ public struct DataCheck: Sendable {
             severity: name == "train" ? .error : .warning, problem: "holds no image",
             remedy: "unpack the class again, or remove its folder from both splits"))
       }
+      if split.hiddenCount > 0 {
+        report.findings.append(
+          DataFinding(
+            path: name, rule: "layout/hidden-files", severity: .warning,
+            problem: "holds \(split.hiddenCount) hidden files or folders, which are left out",
+            remedy: "remove them, or rename those that are images"))
+      }
       if split.ignoredFileCount > 0 {
         report.findings.append(
           DataFinding(

@@ -89,7 +89,7 @@ public struct SegmentationCheck: Sendable {
     var hash = SHA256()
     hash.update("segmentation 2 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
     for top in ["images", "annotations"] {
-      for file in (try? SegmentationListing.files(root + "/" + top)) ?? [] {
+      for file in (try? FileTree.files(below: root + "/" + top))?.files ?? [] {
         hash.update("\(top)/\(file) \(Self.stamp("\(root)/\(top)/\(file)"))\n")
       }
     }

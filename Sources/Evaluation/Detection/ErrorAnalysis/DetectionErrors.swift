@@ -51,19 +51,19 @@ public struct DetectionErrors: Sendable, Equatable {
   /// Looks through all detections.
   ///
   /// - Parameters:
+  ///   - chosen: Indices of the images that are looked at; nil is all.
   ///   - limit: How many detections of an image count, of all classes together.
   /// - Precondition: `0 < backgroundThreshold ≤ foregroundThreshold`.
   public init(
-    _ detections: CocoDetections, groundTruth: CocoAnnotations, overlapType: OverlapType,
-    foregroundThreshold: Double = 0.5, backgroundThreshold: Double = 0.1, limit: Int = 100
+    _ detections: CocoDetections, groundTruth: CocoAnnotations, images chosen: [Int]? = nil,
+    overlapType: OverlapType, foregroundThreshold: Double = 0.5, backgroundThreshold: Double = 0.1, limit: Int = 100
   ) {
     precondition(
       backgroundThreshold > 0 && backgroundThreshold <= foregroundThreshold,
       "background up to \(backgroundThreshold), foreground from \(foregroundThreshold)")
     let (labels, ids) = CocoEvaluator.labels(groundTruth)
     // The tool goes through the images in the file's order, which decides between equal scores.
-    let images = groundTruth.images.indices
-      .filter { groundTruth.imageIndex(id: groundTruth.images[$0].id) == $0 }
+    let images = CocoEvaluator.uniqueImages(groundTruth, among: chosen)
     let perPiece = 16
     let parts = threadMap((images.count + perPiece - 1) / perPiece) { piece in
       var classifier = ErrorClassifier(

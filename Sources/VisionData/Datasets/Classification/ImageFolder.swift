@@ -17,6 +17,8 @@ public struct ImageFolder: Sendable {
   public let emptyClasses: [String]
   /// Files in class folders that are no images by their extension.
   public let ignoredFileCount: Int
+  /// Hidden files and folders, whose names begin with a dot; they are left out.
+  public let hiddenCount: Int
   private let names: [UInt8]
   private let ends: [Int]
 
@@ -33,13 +35,31 @@ public struct ImageFolder: Sendable {
     let start = index == 0 ? 0 : ends[index - 1]
     let file = String(decoding: names[start..<ends[index]], as: UTF8.self)
     let label = Int(labels[index])
-    return label < 0 ? file : flat ? file : classNames[label] + "/" + file
+    return flat ? file : folders[label] + "/" + file
+  }
+
+  /// At most `limit` images, the first of every class in turn, in the folder's order; nil is all.
+  public func evenly(_ limit: Int?) -> [Int] {
+    guard let limit, limit < count else { return Array(0..<count) }
+    var byClass = [[Int]](repeating: [], count: classNames.count)
+    for (index, label) in labels.enumerated() { byClass[Int(label)].append(index) }
+    var chosen: [Int] = []
+    var round = 0
+    while chosen.count < limit {
+      for images in byClass where round < images.count && chosen.count < limit {
+        chosen.append(images[round])
+      }
+      round += 1
+    }
+    return chosen.sorted()
   }
 
   /// The path of an image.
   public func path(_ index: Int) -> String { root + "/" + relativePath(index) }
 
   private let flat: Bool
+  // The classes as this split's folders are spelled, which may differ in how accents are composed.
+  private let folders: [String]
 
   /// Lists a split.
   ///
@@ -53,9 +73,11 @@ public struct ImageFolder: Sendable {
   /// - Throws: `DatasetError` naming the folder and the remedy.
   public init(root: String, classNames known: [String]? = nil) throws(DatasetError) {
     let entries = try Self.list(root)
-    let folders = entries.filter { Self.isFolder(root + "/" + $0) }
+    let folders = entries.filter { $0.isFolder && !$0.isHidden }.map(\.name)
     if folders.isEmpty {
-      self = try ImageFolder(flat: root, entries: entries, known: known)
+      let files = entries.filter { !$0.isHidden }.map(\.name)
+      self = try ImageFolder(
+        flat: root, entries: files, hiddenCount: entries.count - files.count, known: known)
       return
     }
     if let known {
@@ -69,7 +91,13 @@ public struct ImageFolder: Sendable {
       }
     }
     let classes = known ?? folders
-    let present = Set(folders)
+    let present = Dictionary(folders.map { ($0, $0) }, uniquingKeysWith: { first, _ in first })
+    guard present.count == folders.count else {
+      throw DatasetError(
+        path: root, problem: "has two class folders whose names differ only in how accents are "
+          + "composed", remedy: "join them")
+    }
+    var hidden = entries.count(where: \.isHidden)
     var labels: [Int32] = []
     var names: [UInt8] = []
     var ends: [Int] = []
@@ -77,7 +105,13 @@ public struct ImageFolder: Sendable {
     var ignored = 0
     for (label, name) in classes.enumerated() {
       let before = labels.count
-      for file in present.contains(name) ? try Self.list(root + "/" + name) : [] {
+      guard let folder = present[name] else {
+        empty.append(name)
+        continue
+      }
+      let found = try FileTree.files(below: root + "/" + folder)
+      hidden += found.hiddenCount
+      for file in found.files {
         guard Self.isImage(file) else {
           ignored += 1
           continue
@@ -100,42 +134,35 @@ public struct ImageFolder: Sendable {
     self.ends = ends
     emptyClasses = empty
     ignoredFileCount = ignored
+    hiddenCount = hidden
     flat = false
+    self.folders = classes.map { present[$0] ?? $0 }
   }
 
-  private init(flat root: String, entries: [String], known: [String]?) throws(DatasetError) {
+  private init(
+    flat root: String, entries: [String], hiddenCount: Int, known: [String]?
+  ) throws(DatasetError) {
     let images = entries.filter(Self.isImage)
     guard !images.isEmpty else {
       throw DatasetError(
         path: root, problem: "has no class folders and no images",
         remedy: "give a folder with one sub-folder a class, for example train/n01440764/*.JPEG")
     }
-    let map = try Self.readMap(root: root)
-    guard let map, let known else {
+    guard let known, let map = try ValidationMap.find(root: root) else {
       throw DatasetError(
         path: root,
         problem: "holds \(images.count) images side by side, without class folders",
         remedy: "sort them into one folder a class, or put a val_map.txt with one "
           + "'file class' pair a line beside them")
     }
-    let index = Dictionary(uniqueKeysWithValues: known.enumerated().map { ($1, Int32($0)) })
     var labels: [Int32] = []
     var names: [UInt8] = []
     var ends: [Int] = []
+    let lookup = map.lookup(classes: known)
     for file in images {
-      guard let name = map[file] else {
-        throw DatasetError(
-          path: root + "/" + file, problem: "has no line in val_map.txt",
-          remedy: "add its class there or remove the file")
-      }
-      guard let label = index[name] else {
-        throw DatasetError(
-          path: root + "/" + file, problem: "has class '\(name)', which the training split lacks",
-          remedy: "correct val_map.txt")
-      }
+      labels.append(try lookup(file, root))
       names.append(contentsOf: file.utf8)
       ends.append(names.count)
-      labels.append(label)
     }
     self.root = root
     classNames = known
@@ -145,55 +172,19 @@ public struct ImageFolder: Sendable {
     let used = Set(labels)
     emptyClasses = known.enumerated().filter { !used.contains(Int32($0.offset)) }.map(\.element)
     ignoredFileCount = entries.count - images.count
+    self.hiddenCount = hiddenCount
     flat = true
+    folders = []
   }
 
-  private static func readMap(root: String) throws(DatasetError) -> [String: String]? {
-    let parent = (root as NSString).deletingLastPathComponent
-    for path in [root + "/val_map.txt", parent + "/val_map.txt"] {
-      guard let bytes = try? FileBytes.read(path) else { continue }
-      var map: [String: String] = [:]
-      let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-      for (number, line) in lines.enumerated() {
-        let fields = line.split { " \t,".contains($0) }
-        guard fields.count == 2 else {
-          throw DatasetError(
-            path: path, problem: "line \(number + 1) is not 'file class'",
-            remedy: "write one file name and one class name a line")
-        }
-        map[String(fields[0])] = String(fields[1])
-      }
-      return map
-    }
-    return nil
-  }
-
-  private static func list(_ path: String) throws(DatasetError) -> [String] {
-    var info = stat()
-    guard stat(path, &info) == 0 else {
-      let denied = errno == EACCES
+  private static func list(_ path: String) throws(DatasetError) -> [FileTree.Entry] {
+    guard FileManager.default.fileExists(atPath: path) else {
       throw DatasetError(
-        path: path, problem: denied ? "may not be read by this user" : "does not exist",
-        remedy: denied
-          ? "change its permissions"
-          : "give the folder that holds train and val, or make a sample with bench-data make",
+        path: path, problem: "does not exist",
+        remedy: "give the folder that holds train and val, or make a sample with bench-data make",
         exitCode: .missingFile)
     }
-    guard info.st_mode & S_IFMT == S_IFDIR else {
-      throw DatasetError(path: path, problem: "is no folder", remedy: "give a folder")
-    }
-    guard let entries = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-      throw DatasetError(
-        path: path, problem: "may not be read by this user", remedy: "change its permissions",
-        exitCode: .missingFile)
-    }
-    return entries.filter { !$0.hasPrefix(".") }
-      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var info = stat()
-    return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    return try FileTree.entries(path)
   }
 
   static func isImage(_ file: String) -> Bool {

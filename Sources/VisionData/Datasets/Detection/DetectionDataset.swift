@@ -1,5 +1,6 @@
 import CocoFormat
 import FileSupport
+import Foundation
 import Geometry
 
 /// The images of one split of a COCO-style folder, as a detector is trained and tested on them.
@@ -37,7 +38,7 @@ public struct DetectionDataset: Sendable {
   /// - Throws: `FileError` or `DatasetError` when the file is missing or no COCO file.
   public init(root: String, split: String, use: Use) throws {
     try self.init(
-      annotations: CocoAnnotations(path: "\(root)/annotations/instances_\(split).json"),
+      annotations: CocoAnnotations(path: Self.annotationPath(root, split)),
       folder: "\(root)/\(split)", use: use)
   }
 
@@ -76,6 +77,36 @@ public struct DetectionDataset: Sendable {
     var part = self
     part.images = Array(images.prefix(count))
     return part
+  }
+
+  /// The same data with some of the images only.
+  ///
+  /// - Throws: `DatasetError` when none is left.
+  public func keeping(_ images: [Int]) throws(DatasetError) -> DetectionDataset {
+    guard !images.isEmpty else {
+      throw DatasetError(
+        path: folder, problem: "has no image that can be decoded",
+        remedy: "run bench-data check on the data set")
+    }
+    var part = self
+    part.images = images
+    return part
+  }
+
+  /// Whether a folder looks like such a data set.
+  public static func isLayout(_ root: String) -> Bool {
+    splits.contains { hasSplit($0, in: root) }
+  }
+
+  static func hasSplit(_ split: String, in root: String) -> Bool {
+    FileManager.default.fileExists(atPath: annotationPath(root, split))
+  }
+
+  /// The names of the splits.
+  public static let splits = ["train2017", "val2017"]
+
+  private static func annotationPath(_ root: String, _ split: String) -> String {
+    "\(root)/annotations/instances_\(split).json"
   }
 
   /// The path of an image's file.

@@ -62,11 +62,25 @@ public struct SegmentationFolder: Sendable, Equatable {
     self.labelFiles = labelFiles
   }
 
+  /// The same split with some of the images only.
+  ///
+  /// - Throws: `DatasetError` when none is left.
+  public func keeping(_ indices: [Int]) throws(DatasetError) -> SegmentationFolder {
+    guard !indices.isEmpty else {
+      throw DatasetError(
+        path: "\(root)/\(imageFolder)", problem: "has no image that can be decoded",
+        remedy: "run bench-data check on the data set")
+    }
+    return SegmentationFolder(
+      root: root, imageFolder: imageFolder, labelFolder: labelFolder,
+      imageFiles: indices.map { imageFiles[$0] }, labelFiles: indices.map { labelFiles[$0] })
+  }
+
   /// Whether a folder looks like such a data set.
   public static func isLayout(_ root: String) -> Bool {
     Split.allCases.contains { split in
       ["images", "annotations"].allSatisfy { top in
-        split.folders.contains { isFolder("\(root)/\(top)/\($0)") }
+        split.folders.contains { FileTree.isFolder("\(root)/\(top)/\($0)") }
       }
     }
   }
@@ -102,11 +116,6 @@ public struct SegmentationFolder: Sendable, Equatable {
     }
     return hash.finish()
   }
-
-  static func isFolder(_ path: String) -> Bool {
-    var info = stat()
-    return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
-  }
 }
 
 /// What lies in the folders of a split, paired and unpaired.
@@ -122,18 +131,26 @@ struct SegmentationListing {
   init(root: String, split: SegmentationFolder.Split) throws(DatasetError) {
     let images = try Self.folder("images", root: root, split: split)
     let labels = try Self.folder("annotations", root: root, split: split)
-    let imageFiles = try Self.files(root + "/" + images)
-    let labelFiles = try Self.files(root + "/" + labels)
+    let imageFiles = try FileTree.files(below: root + "/" + images).files
+    let labelFiles = try FileTree.files(below: root + "/" + labels).files
     func stem(_ file: String) -> String { (file as NSString).deletingPathExtension }
-    let pictures = imageFiles.filter(ImageFolder.isImage)
-    let maps = labelFiles.filter(ImageFolder.isImage)
+    func sorted(_ files: [String]) -> [String] {
+      files.filter(ImageFolder.isImage).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+    let (pictures, maps) = (sorted(imageFiles), sorted(labelFiles))
     guard !pictures.isEmpty else {
       throw DatasetError(
         path: root + "/" + images, problem: "holds no image",
         remedy: "check that the archive was unpacked whole")
     }
     var mapOf: [String: String] = [:]
-    for map in maps { mapOf[stem(map)] = map }
+    for map in maps {
+      if let other = mapOf.updateValue(map, forKey: stem(map)) {
+        throw DatasetError(
+          path: "\(root)/\(labels)/\(map)", problem: "has the same name as \(other)",
+          remedy: "remove one of them: an image has one label map")
+      }
+    }
     var pictureOf: [String: String] = [:]
     for picture in pictures {
       if let other = pictureOf.updateValue(picture, forKey: stem(picture)) {
@@ -156,26 +173,13 @@ struct SegmentationListing {
     _ top: String, root: String, split: SegmentationFolder.Split
   ) throws(DatasetError) -> String {
     let choices = split.folders.map { "\(top)/\($0)" }
-    if let found = choices.first(where: { SegmentationFolder.isFolder(root + "/" + $0) }) {
+    if let found = choices.first(where: { FileTree.isFolder(root + "/" + $0) }) {
       return found
     }
     throw DatasetError(
       path: root + "/" + choices[0], problem: "does not exist",
       remedy: "give the folder that holds images/{training,validation} and "
         + "annotations/{training,validation}", exitCode: .missingFile)
-  }
-
-  /// Relative paths of all files below a folder, in byte order.
-  static func files(_ path: String) throws(DatasetError) -> [String] {
-    guard let entries = try? FileManager.default.subpathsOfDirectory(atPath: path) else {
-      throw DatasetError(
-        path: path, problem: "may not be read by this user", remedy: "change its permissions",
-        exitCode: .missingFile)
-    }
-    return entries.filter { file in
-      !file.split(separator: "/").contains { $0.hasPrefix(".") }
-        && !SegmentationFolder.isFolder(path + "/" + file)
-    }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 }
 

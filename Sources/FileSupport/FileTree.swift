@@ -1,0 +1,109 @@
+import Foundation
+
+/// What lies in a folder: every name, or an error that says which one cannot be used.
+public enum FileTree {
+  /// One name in a folder.
+  public struct Entry: Sendable, Equatable {
+    /// The name.
+    public let name: String
+    /// Whether it is a folder, or a link to one.
+    public let isFolder: Bool
+    /// Whether its name begins with a dot.
+    public var isHidden: Bool { name.utf8.first == UInt8(ascii: ".") }
+  }
+
+  /// Lists a folder in byte order of the names.
+  ///
+  /// - Throws: `DatasetError` when it is none, may not be read, or holds a name that is not UTF-8.
+  public static func entries(_ path: String) throws(DatasetError) -> [Entry] {
+    guard let folder = opendir(path) else { throw unreadable(path, errno) }
+    defer { closedir(folder) }
+    var entries: [Entry] = []
+    while let item = readdir(folder) {
+      let kind = Int32(item.pointee.d_type)
+      let name = try withUnsafePointer(to: &item.pointee.d_name) {
+        (field) throws(DatasetError) -> String in
+        let text = UnsafeRawPointer(field).assumingMemoryBound(to: CChar.self)
+        guard let name = String(validatingCString: text) else {
+          throw DatasetError(
+            path: path,
+            problem: "holds '\(String(cString: text))', a name that is not UTF-8",
+            remedy: "rename it (convmv does whole folders)")
+        }
+        return name
+      }
+      guard name != ".", name != ".." else { continue }
+      let isFolder =
+        switch kind {
+        case Int32(DT_DIR): true
+        case Int32(DT_LNK), Int32(DT_UNKNOWN): self.isFolder(path + "/" + name)
+        default: false
+        }
+      entries.append(Entry(name: name, isFolder: isFolder))
+    }
+    return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  /// Relative paths of all files below a folder: those of a folder in byte order, then those of
+  /// its sub-folders. Links are followed; hidden files and folders are counted and left out.
+  ///
+  /// - Throws: `DatasetError` as `entries` does, and for a link that leads back to a folder above.
+  public static func files(
+    below root: String
+  ) throws(DatasetError) -> (files: [String], hiddenCount: Int) {
+    var files: [String] = []
+    var hidden = 0
+    try walk(root, prefix: "", above: [], &files, &hidden)
+    return (files, hidden)
+  }
+
+  /// Whether a path is a folder, or a link to one.
+  public static func isFolder(_ path: String) -> Bool {
+    var info = stat()
+    return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+  }
+
+  private struct Identity: Hashable {
+    let device: UInt64, node: UInt64
+  }
+
+  private static func walk(
+    _ root: String, prefix: String, above: Set<Identity>, _ files: inout [String],
+    _ hidden: inout Int
+  ) throws(DatasetError) {
+    let path = prefix.isEmpty ? root : root + "/" + prefix.dropLast()
+    var info = stat()
+    guard stat(path, &info) == 0 else { throw unreadable(path, errno) }
+    let identity = Identity(device: UInt64(info.st_dev), node: UInt64(info.st_ino))
+    guard !above.contains(identity) else {
+      throw DatasetError(
+        path: path, problem: "is a link to a folder above it", remedy: "remove the link")
+    }
+    let entries = try entries(path)
+    hidden += entries.count(where: \.isHidden)
+    for entry in entries where !entry.isFolder && !entry.isHidden {
+      files.append(prefix + entry.name)
+    }
+    for entry in entries where entry.isFolder && !entry.isHidden {
+      try walk(root, prefix: prefix + entry.name + "/", above: above.union([identity]), &files, &hidden)
+    }
+  }
+
+  private static func unreadable(_ path: String, _ code: Int32) -> DatasetError {
+    switch code {
+    case EACCES, EPERM:
+      DatasetError(
+        path: path, problem: "may not be read by this user", remedy: "change its permissions",
+        exitCode: .missingFile)
+    case ENOTDIR:
+      DatasetError(path: path, problem: "is no folder", remedy: "give a folder")
+    case ENOENT:
+      DatasetError(
+        path: path, problem: "does not exist", remedy: "check the path", exitCode: .missingFile)
+    default:
+      DatasetError(
+        path: path, problem: "could not be read (\(String(cString: strerror(code))))",
+        remedy: "check the disk", exitCode: .missingFile)
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Evaluation
+import FileSupport
+import Reporting
+import Training
+
+/// What the probes of one backbone found, as files of records and as a result.
+struct LinearRecord {
+  /// One a seed.
+  let outcomes: [LinearOutcome]
+  let neighbours: [NearestNeighbourProbe.Outcome]
+  let classNames: [String]
+  /// What differs from the published protocol.
+  let deviations: [String]
+
+  /// The files that `write` leaves in a run.
+  static let files = ["records.jsonl", "knn.jsonl", "events.jsonl"]
+
+  /// Adds the numbers: means over seeds with intervals over images, curves, classes, notes.
+  func summarize(into result: inout RunResult) {
+    for outcome in neighbours {
+      result.metrics["knn_\(outcome.k)"] = MetricValue(
+        successes: outcome.score.top1Count, of: outcome.score.count)
+    }
+    guard let first = outcomes.first else { return }
+    func mean(_ value: (LinearOutcome) -> Double) -> Double {
+      Spread(outcomes.map(value)).mean
+    }
+    let n = first.score.count
+    func measure(_ value: @escaping (LinearOutcome) -> Double) -> MetricValue {
+      let average = mean(value)
+      // The interval is over images, at the mean of the seeds.
+      return MetricValue(
+        average,
+        interval: Proportions.wilson(successes: Int((average * Double(n)).rounded()), of: n),
+        count: n)
+    }
+    result.metrics["top1"] = measure(\.score.top1)
+    result.metrics["top5"] = measure(\.score.top5)
+    result.metrics["top1_last"] = measure(\.last)
+    result.metrics["top1_best"] = measure(\.best)
+    result.metrics["mean_class"] = MetricValue(mean(\.score.meanClassAccuracy), count: n)
+    if outcomes.count > 1 {
+      result.metrics["top1_seed_deviation"] = MetricValue(
+        Spread(outcomes.map(\.score.top1)).deviation, count: outcomes.count)
+    }
+    for outcome in outcomes {
+      let tail = outcomes.count > 1 ? "_seed\(outcome.seed)" : ""
+      result.curves["val_top1" + tail] = outcome.curve
+      result.curves["loss" + tail] = outcome.lossCurve
+      if !outcome.heldOutCurve.isEmpty {
+        result.curves["held_out_top1" + tail] = outcome.heldOutCurve
+      }
+      if outcomes.count > 1 {
+        result.metrics["top1" + tail] = MetricValue(
+          successes: outcome.score.top1Count, of: outcome.score.count)
+      }
+      result.metrics["learning_rate" + tail] = MetricValue(outcome.learningRate, count: 1)
+      result.metrics["epoch" + tail] = MetricValue(Double(outcome.selectedEpoch), count: 1)
+    }
+    result.classes = classNames.indices.map { label in
+      (
+        classNames[label],
+        MetricValue(
+          successes: first.score.classTop1Counts[label], of: first.score.classCounts[label])
+      )
+    }
+    let confused = first.score.mostConfused(5).map { entry in
+      "\(classNames[entry.pair.label]) taken for "
+        + "\(classNames[entry.pair.prediction]) \(entry.count)x"
+    }
+    if !confused.isEmpty {
+      result.notes.append("most confused: " + confused.joined(separator: ", "))
+    }
+    if !deviations.isEmpty {
+      result.notes.append("deviates from MoBY's protocol: " + deviations.joined(separator: "; "))
+    }
+  }
+
+  // MARK: Files
+
+  /// Writes the answers of every image, and the curves.
+  ///
+  /// - Throws: `FileError` when the disk is full.
+  func write(to run: RunDirectory) throws {
+    try writeOutcomes(run)
+    try writeNeighbours(run)
+  }
+
+  private func writeOutcomes(_ run: RunDirectory) throws {
+    try run.restart("records.jsonl")
+    try run.restart("events.jsonl")
+    for outcome in outcomes {
+      try run.append(
+        outcome.records.map { record in
+          .object([
+            "seed": .integer(outcome.seed), "index": .integer(record.index),
+            "label": .integer(record.label), "rank": .integer(record.rank),
+            "top5": .array(record.predictions.map { .integer($0) }),
+          ])
+        }, to: "records.jsonl")
+      try run.append(
+        outcome.curve.enumerated().map { epoch, top1 in
+          .object([
+            "seed": .integer(outcome.seed), "epoch": .integer(epoch + 1),
+            "val_top1": .number(top1), "loss": .number(outcome.lossCurve[epoch]),
+          ])
+        }, to: "events.jsonl")
+    }
+    try run.synchronize("records.jsonl")
+    try run.synchronize("events.jsonl")
+  }
+
+  /// What the neighbours said of each image: `{"index":0,"label":3,"knn_10":3,"knn_20":5}`.
+  private func writeNeighbours(_ run: RunDirectory) throws {
+    try run.restart("knn.jsonl")
+    guard let first = neighbours.first else { return }
+    try run.append(
+      first.records.indices.map { row in
+        var members: [String: JSONValue] = [
+          "index": .integer(first.records[row].index), "label": .integer(first.records[row].label),
+        ]
+        for outcome in neighbours {
+          members["knn_\(outcome.k)"] = .integer(outcome.records[row].predictions.first ?? -1)
+        }
+        return .object(members)
+      }, to: "knn.jsonl")
+    try run.synchronize("knn.jsonl")
+  }
+}

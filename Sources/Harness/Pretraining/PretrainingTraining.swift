@@ -1,0 +1,130 @@
+import CounterRandom
+import FileSupport
+import Layers
+import Models
+import TensorCore
+import Training
+import VisionData
+
+/// A pretraining plan as a training loop sees it.
+final class PretrainingTraining: Trainee {
+  let engine: PretrainingEngine
+  let curves = PretrainingCurves()
+  private let plan: PretrainingPlan
+  private let data: ClassificationData
+  private let order: [Int]
+  private let stepsPerEpoch: Int
+  private let probe: EpochProbe?
+
+  /// Prepares a training.
+  ///
+  /// - Parameter order: The training images that take part.
+  init(
+    _ plan: PretrainingPlan, data: ClassificationData, order: [Int], engine: PretrainingEngine
+  ) {
+    self.plan = plan
+    self.data = data
+    self.order = order
+    self.engine = engine
+    stepsPerEpoch = order.count / plan.recipe.batchSize
+    probe = EpochProbe(
+      data: data, limit: plan.probeLimit, inputSize: plan.inputSize, policy: plan.onBadImage)
+  }
+
+  var label: String { "\(plan.recipe.method.title) \(plan.architecture.name)" }
+  var epochCount: Int { plan.recipe.epochs }
+  var batchesPerEpoch: Int { stepsPerEpoch }
+  var imagesPerBatch: Int { plan.recipe.batchSize }
+  var optimizers: [any Optimizer] { [engine.optimizer] }
+
+  /// Batches in all views.
+  struct Views: BatchSource {
+    let loader: BatchLoader
+    func next() throws -> (views: [Tensor], labels: [Int], indices: [Int])? {
+      try loader.nextViews()
+    }
+    var skippedImages: Int { loader.skipped.count }
+  }
+
+  func batches(
+    epoch: Int, from batch: Int
+  ) -> any BatchSource<(views: [Tensor], labels: [Int], indices: [Int])> {
+    Views(
+      loader: BatchLoader(
+        folder: data.train, order: epochOrder(epoch), startBatch: batch, transforms: plan.views,
+        batchSize: plan.recipe.batchSize, seed: UInt64(plan.seed), epoch: epoch,
+        policy: plan.onBadImage))
+  }
+
+  func gradients(
+    _ batch: (views: [Tensor], labels: [Int], indices: [Int]), at position: TrainingPosition
+  ) throws -> Float? {
+    // A batch that lost an image would not divide the queue and shift the norm's statistics.
+    guard batch.labels.count == plan.recipe.batchSize else { return nil }
+    return engine.gradients(
+      makeBatch(batch.views, batch.labels, step: position.step), step: position.step,
+      epoch: position.epoch)
+  }
+
+  func update(loss: Float, at position: TrainingPosition) throws -> TrainingEvent {
+    let outcome = engine.update(loss: loss, step: position.step, epoch: position.epoch)
+    guard outcome.loss.isFinite, outcome.gradientNorm.isFinite else {
+      throw TrainingError.notFinite(
+        what:
+          "the \(outcome.loss.isFinite ? "gradient" : "loss") of \(plan.recipe.method.title)",
+        step: position.step,
+        remedy: "lower --base-learning-rate or raise --warmup-epochs, then use --restart")
+    }
+    return curves.record(outcome, engine: engine, step: position.step, epoch: position.epoch)
+  }
+
+  func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
+    guard let probe else { return TrainingEvent([]) }
+    let top1 = try probe.top1(engine.method.publishedEncoder)
+    return TrainingEvent([
+      curves.recordProbe(top1, epoch: position.epoch, step: position.step)
+    ])
+  }
+
+  /// The images of an epoch in order, whole batches only.
+  private func epochOrder(_ epoch: Int) -> [Int] {
+    var stream = RandomStream(seed: UInt64(plan.seed), purpose: .shuffle, epoch: epoch)
+    let shuffled = stream.permutation(order.count).map { order[$0] }
+    let repeated = RepeatedAugmentation(
+      repeats: plan.recipe.repeats, rounding: plan.recipe.batchSize
+    ).order(shuffled)
+    return Array(repeated.prefix(stepsPerEpoch * plan.recipe.batchSize))
+  }
+
+  private func makeBatch(_ views: [Tensor], _ labels: [Int], step: Int) -> PretrainingBatch {
+    guard plan.recipe.method == .supervised else { return PretrainingBatch(views: views) }
+    let classes = data.train.classNames.count
+    let mixing = plan.mixing
+    let view = views[0]
+    let (height, width) = (view.shape[2], view.shape[3])
+    var stream = RandomStream(seed: UInt64(plan.seed), purpose: .mixing, epoch: step)
+    let mix = mixing.draw(width: width, height: height, stream: &stream)
+    view.withMutableValues { pixels in
+      guard let base = pixels.baseAddress else { return }
+      MixupCutmix.apply(mix, to: base, count: labels.count, height: height, width: width)
+    }
+    let targets = Tensor(
+      mixing.targets(
+        labels, classCount: classes, share: mix.share(width: width, height: height)),
+      shape: [labels.count, classes])
+    return PretrainingBatch(views: views, targets: targets)
+  }
+
+  // MARK: State
+
+  var state: [StateTensor] { engine.state }
+
+  func restore(
+    _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
+  ) throws {
+    if let key = engine.restore({ stored.tensors[$0] }) {
+      throw TrainingError.foreignState("'\(key)'")
+    }
+    curves.restore(events)
+  }
+}

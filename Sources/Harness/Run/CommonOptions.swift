@@ -1,0 +1,130 @@
+import CommandLine
+import Foundation
+import Models
+
+extension CheckpointBranch: OptionChoice {}
+
+/// Settings of every program that reads a data set.
+struct DataOptions: Sendable {
+  /// The data set's folder; nil is the generated sample set.
+  var folder: String?
+  /// Images used at most; nil is all.
+  var limit: Int?
+  var onBadImage = BadImagePolicy.fail
+  var checks = true
+
+  /// The options.
+  ///
+  /// - Parameters:
+  ///   - layout: What the folder must hold.
+  ///   - limit: Which images a limit leaves.
+  static func table(layout: String, limit: String) -> OptionTable<DataOptions> {
+    OptionTable()
+      .option(
+        "data", \.folder, value: "folder", .input, "\(layout) Without it the generated sample set."
+      )
+      .option(
+        "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded."
+      )
+      .option("limit", \.limit, in: .count, value: "n", .run, limit)
+      .flag("check", \.checks, .run, "Look through the data set first; stop at what spoils a run.")
+  }
+}
+
+/// Settings of every program that compares backbones.
+struct BackboneOptions: Sendable {
+  /// Checkpoints, or `random`; none for the program's own.
+  var files: [String] = []
+  var branch = CheckpointBranch.published
+  var allowsPartial = false
+
+  /// The options.
+  static var table: OptionTable<BackboneOptions> {
+    OptionTable()
+      .option(
+        "backbone", \.files, value: "files", .input,
+        "Checkpoints (.pth, .safetensors), with commas, or 'random'. Without it the program makes "
+          + "short random, supervised and MoBY backbones of its own."
+      )
+      .option("branch", \.branch, value: "name", .input, "Which network of a self-supervised file.")
+      .flag("allow-partial", \.allowsPartial, .input, "Accept a checkpoint that misses keys.")
+  }
+}
+
+/// The seeds of a run: one training each.
+enum SeedList {
+  /// Checks what single numbers cannot.
+  ///
+  /// - Throws: `UsageError`.
+  static func validate(_ seeds: [Int]) throws(UsageError) {
+    guard !seeds.isEmpty else { throw .conflict("--seeds must name at least one seed.") }
+    guard Set(seeds).count == seeds.count else { throw .conflict("--seeds names a seed twice.") }
+  }
+}
+
+/// Settings of the programs that train a network around a backbone and score it.
+struct FineTuningOptions: Sendable {
+  var run = RunOptions()
+  var data = DataOptions()
+  var backbone = BackboneOptions()
+  var preset = Preset.full
+  /// Checkpoints of whole networks.
+  var networks: [String] = []
+  var evaluatesOnly = false
+  /// Training images used at most; nil is all.
+  var trainLimit: Int?
+  var seeds = [0]
+  var resamples = 1000
+  var saveMinutes = 5.0
+
+  /// The options.
+  ///
+  /// - Parameters:
+  ///   - network: The option that names whole networks.
+  ///   - library: Whose keys their files have.
+  ///   - layout: What the data set's folder must hold.
+  static func table(
+    network: String, library: String, layout: String
+  ) -> OptionTable<FineTuningOptions> {
+    OptionTable()
+      .options(BackboneOptions.table, at: \.backbone)
+      .option(
+        network, \.networks, value: "files", .input,
+        "\(network.capitalized) checkpoints under \(library)'s keys, with commas: trained on, or "
+          + "only scored with --eval-only."
+      )
+      .options(
+        DataOptions.table(layout: layout, limit: "First n test images. Without it all."), at: \.data
+      )
+      .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
+      .flag("eval-only", \.evaluatesOnly, .run, "Score --\(network) without training.")
+      .option(
+        "train-limit", \.trainLimit, in: .count, value: "n", .run,
+        "First n training images. Without it all."
+      )
+      .option(
+        "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
+        "Of weights, order and augmentation: one network each."
+      )
+      .option("resamples", \.resamples, in: .within(2, 1e6), value: "n", .run, "Of the intervals.")
+      .option(
+        "save-minutes", \.saveMinutes, in: .within(0, 1e6), value: "x", .run,
+        "Time between states to go on from."
+      )
+      .options(RunOptions.table, at: \.run)
+  }
+
+  /// Checks what single options cannot.
+  ///
+  /// - Parameter network: The option that names whole networks.
+  /// - Throws: `UsageError`.
+  func validate(network: String) throws(UsageError) {
+    try SeedList.validate(seeds)
+    guard !evaluatesOnly || !networks.isEmpty else {
+      throw .conflict("--eval-only needs --\(network).")
+    }
+    guard networks.isEmpty || backbone.files.isEmpty else {
+      throw .conflict("give --\(network) or --backbone, not both.")
+    }
+  }
+}

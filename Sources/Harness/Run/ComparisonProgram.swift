@@ -1,0 +1,47 @@
+import CommandLine
+import FileSupport
+import Reporting
+
+/// The settings of a program that compares candidates.
+protocol ComparisonOptions: CommandOptions {
+  var run: RunOptions { get }
+  var data: DataOptions { get }
+  var preset: Preset { get }
+  /// The settings of the recipe by name, for `--dry-run`.
+  var recipeSettings: [String: String] { get }
+}
+
+/// A program that measures candidates one after another and compares them in tables.
+protocol ComparisonProgram {
+  associatedtype Options: ComparisonOptions
+  associatedtype Outcome
+
+  /// Reads the data.
+  init(_ options: Options, _ context: RunContext) throws
+  /// What is compared.
+  func candidates() throws -> [Candidate]
+  /// Measures a candidate, or finds what an earlier run measured.
+  func outcome(of candidate: Candidate) throws -> Outcome
+  /// Writes and prints the tables.
+  func report(_ outcomes: [Outcome]) throws
+}
+
+extension ComparisonProgram {
+  /// Runs the program.
+  ///
+  /// - Returns: The program's status.
+  /// - Throws: One sentence about what was wrong with settings, data or checkpoints.
+  static func execute(_ parsed: ParsedOptions<Options>) throws -> ExitCode {
+    let options = parsed.options
+    if options.run.isDryRun {
+      let settings = options.recipeSettings.sorted { $0.key < $1.key }
+      Console.output(
+        parsed.summary + "\n" + settings.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
+      return .success
+    }
+    let context = try RunContext(options.run, data: options.data, preset: options.preset)
+    let program = try Self(options, context)
+    try program.report(try program.candidates().map { try program.outcome(of: $0) })
+    return .success
+  }
+}

@@ -1,0 +1,172 @@
+import CommandLine
+import Evaluation
+import FileSupport
+import Foundation
+import Models
+import Reporting
+import Training
+
+/// Trains and scores the candidates of a task, one network a seed.
+struct FineTuning<Task: FineTuningTask> {
+  /// A finished candidate.
+  struct Outcome {
+    let result: RunResult
+    /// One a seed.
+    let records: [Task.Records]
+    let network: Task.Network
+
+    /// The mean over seeds of the numbers that have intervals.
+    var resampled: any ResampledMetric {
+      records.count == 1 ? records[0].resampled : MeanOfSeeds(records.map(\.resampled))
+    }
+  }
+
+  /// A network before its training, and what tells it from others.
+  private struct Start {
+    var network: Task.Network
+    var identity: [String: String]
+    var settings: [String: String]
+  }
+
+  let task: Task
+  let options: FineTuningOptions
+  let context: RunContext
+  /// What a reader must know of the data.
+  let notes: [String]
+
+  /// Measures a candidate, or finds what an earlier run measured.
+  ///
+  /// - Throws: What loading, training and scoring throw.
+  func outcome(of candidate: Candidate) throws -> Outcome {
+    let seeds = options.evaluatesOnly ? Array(options.seeds.prefix(1)) : options.seeds
+    var start = try start(candidate, seed: seeds[0])
+    if case .backbone(_, nil, _) = candidate {
+      start.identity["sha256"] = "random, seed " + seeds.map(String.init).joined(separator: ", ")
+    }
+    if !options.evaluatesOnly { start.settings["seeds"] = seeds.argument }
+    start.settings["on-bad-image"] = options.data.onBadImage.rawValue
+    var result = RunResult(
+      task: Task.name, backbone: start.identity, data: task.dataIdentity, settings: start.settings)
+    let session = try RunSession(
+      result, name: "\(Task.name)-\(candidate.slug)",
+      scoring: ["resamples": String(options.resamples), "seed": String(seeds[0])],
+      options: options.run)
+    // One network fills the run's folder; of several each has a folder of its own in it.
+    let runs = try seeds.map { seed in
+      seeds.count == 1
+        ? session.directory : try RunDirectory(path: "\(session.path)/seed-\(seed)")
+    }
+    if let finished = session.finished {
+      return Outcome(
+        result: finished, records: try runs.map(task.records), network: start.network)
+    }
+    var records: [Task.Records] = []
+    for (seed, run) in zip(seeds, runs) {
+      if seed != seeds[0] { start = try self.start(candidate, seed: seed) }
+      let label = candidate.title + (seeds.count > 1 ? " seed \(seed)" : "")
+      if !options.evaluatesOnly {
+        try session.timed("training") {
+          try train(start.network, seed: seed, key: session.key.digest, in: run, label: label)
+        }
+      }
+      records.append(
+        try session.timed("scoring") { try task.score(start.network, in: run, label: label) })
+    }
+    result.notes = notes
+    if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
+    for run in runs { try task.images.write(to: run.path) }
+    try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
+    let names = Task.recordFiles + (options.evaluatesOnly ? [] : ["events.jsonl"])
+    try session.finish(
+      &result,
+      files: runs.flatMap { run in
+        names.map { String((run.path + "/" + $0).dropFirst(session.path.count + 1)) }
+      })
+    return Outcome(result: result, records: records, network: start.network)
+  }
+
+  private func start(_ candidate: Candidate, seed: Int) throws -> Start {
+    func identity(_ architecture: String, _ report: LoadReport?) -> [String: String] {
+      var members = ["name": candidate.title, "architecture": architecture]
+      members["sha256"] = report?.sha256
+      if case .backbone = candidate { members["layout"] = report?.layout }
+      if let report, seed == options.seeds[0] { context.say(report.summary) }
+      return members
+    }
+    switch candidate {
+    case .network(_, let path):
+      let (network, report) = try task.load(network: path)
+      var settings = task.testSettings(network)
+      if !options.evaluatesOnly {
+        settings = task.trainingSettings
+        settings["start"] = "whole \(Task.networkName)"
+      }
+      return Start(
+        network: network, identity: identity(report.architecture, report), settings: settings)
+    case .backbone(_, let path, _):
+      let network = task.makeNetwork(seed: seed)
+      let report = try path.map { try task.load(backbone: $0, into: network) }
+      var settings = task.trainingSettings
+      settings["branch"] = options.backbone.branch.rawValue
+      return Start(
+        network: network, identity: identity(task.architectureName, report), settings: settings)
+    }
+  }
+
+  /// Trains, or takes over the finished network of an earlier process.
+  private func train(
+    _ network: Task.Network, seed: Int, key: String, in run: RunDirectory, label: String
+  ) throws {
+    let path = "\(run.path)/\(Task.networkName).pth"
+    let state = TrainingState(path: run.path + "/state.safetensors", key: key)
+    if FileManager.default.fileExists(atPath: path) {
+      try task.restore(network, from: path)
+    } else {
+      var loop = TrainingLoop(run: run, state: state)
+      loop.saveInterval = options.saveMinutes * 60
+      loop.isQuiet = options.run.engine.quiet
+      if let training = task.training(network, seed: seed, label: label) {
+        _ = try loop.train(training)
+      }
+      try task.write(network, to: path)
+    }
+    state.remove()
+  }
+
+  /// Intervals over images, of several networks at their mean.
+  private func intervals(_ records: [Task.Records]) -> [String: Interval] {
+    guard records.count > 1 else { return task.intervals(records[0]) }
+    let mean = MeanOfSeeds(records.map(\.resampled))
+    let outcomes = PairedResampling(
+      mean, resampleCount: options.resamples, seed: UInt64(options.seeds[0])
+    ).outcomes
+    return Dictionary(
+      zip(mean.metricNames, outcomes).compactMap { name, outcome in
+        outcome.map { (name, $0.interval) }
+      }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Means over seeds with intervals over images; several seeds also each by itself.
+  private func summarize(
+    _ records: [Task.Records], _ seeds: [Int], _ runs: [RunDirectory], into result: inout RunResult
+  ) throws {
+    let metrics = records.map(task.metrics)
+    for (name, first) in metrics[0] {
+      let values = metrics.map { $0[name]?.value ?? .nan }
+      result.metrics[name] = MetricValue(Spread(values).mean, count: first.count)
+      guard seeds.count > 1 else { continue }
+      result.metrics[name + "_seed_deviation"] = MetricValue(
+        Spread(values).deviation, count: seeds.count)
+      for (seed, value) in zip(seeds, values) {
+        result.metrics["\(name)_seed\(seed)"] = MetricValue(value, count: first.count)
+      }
+    }
+    for (name, interval) in intervals(records) { result.metrics[name]?.interval = interval }
+    try task.describe(records[0], into: &result)
+    for (seed, run) in zip(seeds, runs) {
+      let losses = try run.rows("events.jsonl").compactMap { $0["loss"]?.doubleValue }
+      let tail = seeds.count > 1 ? "_seed\(seed)" : ""
+      if !losses.isEmpty { result.curves["loss" + tail] = losses }
+    }
+  }
+}

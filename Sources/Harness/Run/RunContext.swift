@@ -1,0 +1,148 @@
+import CommandLine
+import FileSupport
+import Foundation
+import Reporting
+import SampleData
+import TensorCore
+import Threads
+import VisionData
+
+extension EngineOptions {
+  /// Takes silence and threads over for the process.
+  func apply() {
+    if quiet { ProgressReporter.silence() }
+    if let threads { ThreadPool.shared.threadCount = threads }
+  }
+}
+
+/// What stands around the work of every program: silence, threads, the start line, the data set
+/// and its gate, the candidates, and what is written of the results.
+struct RunContext {
+  let options: RunOptions
+  let data: DataOptions
+
+  /// Where a data set is, and its name in tables.
+  typealias DataSource = (root: String, name: String)
+
+  /// Sets the process up and says with what it computes.
+  ///
+  /// - Throws: `Engine.LoadingError` when the matrix products cannot be loaded.
+  init(_ options: RunOptions, data: DataOptions, preset: Preset) throws {
+    self.options = options
+    self.data = data
+    try Engine.check()
+    options.engine.apply()
+    say(
+      "OpenBLAS core \(BLAS.coreName), \(ThreadPool.shared.threadCount) threads, preset "
+        + preset.rawValue)
+  }
+
+  /// Writes a line for people unless the user asked for silence.
+  func say(_ line: String) {
+    if !options.engine.quiet { Console.error(line) }
+  }
+
+  // MARK: Data
+
+  /// The user's data set, or a part of the sample set.
+  ///
+  /// - Throws: `SampleSetError` when it cannot be written.
+  func source(_ part: KeyPath<SampleSetSummary, String>) throws -> DataSource {
+    if let folder = data.folder { return (folder, (folder as NSString).lastPathComponent) }
+    return (try Self.sample(part), "sample")
+  }
+
+  /// A part of the sample set, which is made where it is missing.
+  static func sample(_ part: KeyPath<SampleSetSummary, String>) throws(SampleSetError) -> String {
+    let progress = ProgressReporter("sample set", total: SampleSet().fileCount, unit: "files")
+    let summary = try SampleSet().generate(at: "datasets/sample") { done, _ in
+      progress.advance(to: done)
+    }
+    progress.finish()
+    return summary[keyPath: part]
+  }
+
+  /// Looks through a data set before hours are spent on it, unless the user forbids it.
+  ///
+  /// - Throws: `DatasetError` for what would spoil the run.
+  func gate(
+    _ source: DataSource,
+    _ check: (_ cache: String, _ lines: CheckProgress) throws -> DataCheckReport
+  ) throws {
+    guard data.checks else { return }
+    let lines = CheckProgress()
+    let report = try check(options.cache + "/checks", lines)
+    lines.finish()
+    try DatasetGate(root: source.root, policy: data.onBadImage).pass(report)
+  }
+
+  /// An ImageNet-style data set that passed the gate.
+  ///
+  /// - Throws: `DatasetError` when its layout is broken.
+  func classification(_ source: DataSource) throws -> ClassificationData {
+    let images = try ClassificationData(root: source.root)
+    try gate(source) { cache, lines in
+      try DataCheck(root: source.root, depth: .quick).run(
+        cachedIn: cache, threadCount: ThreadPool.shared.threadCount
+      ) { lines.update(done: $0, total: $1) }
+    }
+    return images
+  }
+
+  /// The images that can be decoded, with a note of those that cannot.
+  ///
+  /// Only `--on-bad-image skip` opens them all; else a run stops at the first that it meets.
+  ///
+  /// - Parameters:
+  ///   - indices: Images by their numbers.
+  ///   - open: Decodes one image and what belongs to it.
+  /// - Throws: What `open` throws that is no `ImageError`.
+  func usable(
+    _ indices: [Int], of split: String, _ open: @escaping @Sendable (Int) throws -> Void
+  ) throws -> (indices: [Int], note: String?) {
+    guard data.onBadImage == .skip else { return (indices, nil) }
+    let lines = CheckProgress()
+    let outcomes = survey(
+      indices.count, threadCount: ThreadPool.shared.threadCount,
+      progress: { lines.update(done: $0, total: $1) }
+    ) { place in Result { try open(indices[place]) } }
+    lines.finish()
+    var kept: [Int] = []
+    var names: [String] = []
+    for (index, outcome) in zip(indices, outcomes) {
+      do {
+        try outcome.get()
+        kept.append(index)
+      } catch let error as ImageError {
+        names.append(error.name)
+        say("skipped \(error.name): \(error.problem)")
+      }
+    }
+    guard !names.isEmpty else { return (kept, nil) }
+    return (
+      kept,
+      "\(names.count) \(split) images could not be decoded and were left out: "
+        + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? "…" : "")
+    )
+  }
+
+  // MARK: Results
+
+  /// Writes tables under a name made from their results and prints them.
+  ///
+  /// - Parameter json: What JSON says; nil is a list of the tables.
+  /// - Throws: `FileError` when the disk is full.
+  func deliver(
+    _ tables: [Table], of results: [RunResult], named name: String, json: JSONValue? = nil
+  ) throws(FileError) {
+    let digest = SHA256.digest(results.map { $0.json.text() }.joined()).prefix(12)
+    let base = "\(options.output)/\(name)-table-\(digest)"
+    let markdown = tables.map(\.markdown).joined(separator: "\n")
+    let json = (json ?? .array(tables.map(\.json))).text(isPretty: true)
+    try AtomicFile.write(text: markdown, to: base + ".md")
+    if let first = tables.first { try AtomicFile.write(text: first.csv, to: base + ".csv") }
+    try AtomicFile.write(text: json + "\n", to: base + ".json")
+    Console.output(options.isJSON ? json : markdown)
+    say("tables in \(base).md, .csv and .json")
+  }
+}

@@ -1,0 +1,136 @@
+import CommandLine
+import FileSupport
+import Foundation
+import Reporting
+import TensorCore
+import Threads
+import Training
+
+extension RunResult {
+  /// What decides the numbers, and the name that it gives the run.
+  var key: RunKey {
+    RunKey(task: task, ["backbone": backbone, "data": data, "settings": settings])
+  }
+}
+
+/// One run: its folder and lock, its key, how long it took, and its result, which is written last.
+///
+///     protocol.json   what decides the numbers, see `RunKey`
+///     manifest.json   schema, key, backbone, data, scoring, engine
+///     timing.json     schema, command, seconds, phases, threads, blas core
+final class RunSession {
+  /// Raised when the form of `manifest.json` or `timing.json` changes.
+  static let schemaVersion = 1
+
+  let directory: RunDirectory
+  let key: RunKey
+  /// The result that an earlier process finished under the same key, its files as it left them.
+  let finished: RunResult?
+  private var phases: [String: Double] = [:]
+  private var facts: [String: JSONValue] = [:]
+
+  /// The run's folder.
+  var path: String { directory.path }
+
+  /// Opens a run, finds its result or writes down what it will be made of.
+  ///
+  /// - Parameters:
+  ///   - result: Task, backbone, data and settings; the numbers are still to come.
+  ///   - name: What a person tells the folder by.
+  ///   - scoring: Settings of the intervals: they decide the result, but no trained weight.
+  /// - Throws: `FileError` when the folder may not be written, another process has it, or a file
+  ///   that the finished result was made from has changed.
+  init(
+    _ result: RunResult, name: String, scoring: [String: String] = [:], options: RunOptions
+  ) throws(FileError) {
+    key = result.key
+    directory = try RunDirectory(path: "\(options.output)/\(name)-\(key.digest.prefix(12))")
+    if options.restarts { try directory.clear() }
+    let manifest = JSONValue.object([
+      "schema": .integer(Self.schemaVersion), "key": .string(key.digest),
+      "backbone": Self.object(result.backbone), "data": Self.object(result.data),
+      "scoring": Self.object(scoring),
+      "engine": .object([
+        "version": .string(Command.version), "blas core": .string(BLAS.coreName),
+      ]),
+    ])
+    finished = try Self.finished(result, scoring: scoring, in: directory)
+    guard finished == nil else { return }
+    if case .object(let known)? = directory.read("timing.json")?["phases"] {
+      phases = known.compactMapValues(\.doubleValue)
+    }
+    try directory.write(key.document, to: "protocol.json")
+    try directory.write(manifest, to: "manifest.json")
+  }
+
+  private static func object(_ members: [String: String]) -> JSONValue {
+    .object(members.mapValues { .string($0) })
+  }
+
+  private static func finished(
+    _ result: RunResult, scoring: [String: String], in directory: RunDirectory
+  ) throws(FileError) -> RunResult? {
+    guard let known = try? RunResult(path: directory.path + "/result.json"), known.isSealed,
+      known.task == result.task, known.key.digest == result.key.digest,
+      directory.read("manifest.json")?["scoring"]?.text() == object(scoring).text()
+    else { return nil }
+    for (name, digest) in known.files.sorted(by: { $0.key < $1.key }) {
+      let file = directory.path + "/" + name
+      guard try SHA256.digest(file: file) == digest else {
+        throw FileError(
+          path: file, problem: "is not the file that the finished result was made from",
+          remedy: "put it back, or begin again with --restart", exitCode: .badData)
+      }
+    }
+    return known
+  }
+
+  // MARK: Time
+
+  /// Does a part of the work and adds its seconds to `timing.json`, also when it is stopped.
+  func timed<Value>(_ phase: String, _ work: () throws -> Value) throws -> Value {
+    let started = Date()
+    do {
+      let value = try work()
+      try note(phase, since: started)
+      return value
+    } catch {
+      // The work's own error says more than one about its timing.
+      try? note(phase, since: started)
+      throw error
+    }
+  }
+
+  private func note(_ phase: String, since started: Date) throws(FileError) {
+    phases[phase, default: 0] += Date().timeIntervalSince(started)
+    try writeTiming()
+  }
+
+  /// Notes a fact that may differ from run to run, such as how many steps a process made.
+  func note(_ name: String, _ value: JSONValue) { facts[name] = value }
+
+  private func writeTiming() throws(FileError) {
+    func tenths(_ seconds: Double) -> JSONValue { .number((seconds * 10).rounded() / 10) }
+    var members = facts
+    members["schema"] = .integer(Self.schemaVersion)
+    members["command"] = .string(Command.line)
+    members["seconds"] = tenths(phases.values.reduce(0, +))
+    members["phases"] = .object(phases.mapValues(tenths))
+    members["threads"] = .integer(ThreadPool.shared.threadCount)
+    members["blas core"] = .string(BLAS.coreName)
+    try directory.write(.object(members), to: "timing.json")
+  }
+
+  // MARK: The end
+
+  /// Notes the hashes of the files that the numbers come from and writes the result, last of all.
+  ///
+  /// - Throws: `FileError` when a file is missing or the disk is full.
+  func finish(_ result: inout RunResult, files: [String], images: RunImages? = nil) throws(FileError)
+  {
+    for name in files { result.files[name] = try SHA256.digest(file: path + "/" + name) }
+    try images?.write(to: path)
+    try writeTiming()
+    try directory.write(result.json, to: "result.json")
+  }
+}

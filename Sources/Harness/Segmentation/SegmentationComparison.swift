@@ -1,0 +1,104 @@
+import CommandLine
+import Evaluation
+import Models
+import Reporting
+import Training
+import VisionData
+
+/// The comparison of segmentors: their scores, how far each is from the first, and each class.
+struct SegmentationComparison {
+  let outcomes: [SegmentationBenchmark.Outcome]
+  let options: SegmentationOptions
+  /// The data by name: hashes and counts.
+  let data: [String: String]
+  let classNames: [String]
+
+  /// The tables that were asked for.
+  var all: [Table] { options.perClass ? [scores, perClass] : [scores] }
+
+  private var scores: Table {
+    let hasDelta = outcomes.count > 1
+    var table = Table(
+      caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
+        + "\(data["classes"] ?? "") classes; % with 95 % intervals",
+      columns: [.init("backbone", isNumeric: false), .init("mIoU"), .init("95 %")]
+        + (hasDelta ? [.init("to the first"), .init("95 %")] : [])
+        + [.init("mAcc"), .init("aAcc"), .init("classes in mIoU")])
+    for outcome in outcomes {
+      func number(_ name: String) -> String {
+        twoDecimals(outcome.result.metrics[name]?.value ?? .nan)
+      }
+      table.add(
+        [
+          outcome.result.backbone["name"] ?? "", number("mIoU"),
+          outcome.result.metrics["mIoU"]?.interval.map(text) ?? "-",
+        ] + (hasDelta ? delta(outcome) : []) + [
+          number("mAcc"), number("aAcc"), String(outcome.records[0].score.presentClassCount),
+        ])
+    }
+    table.notes = notes
+    return table
+  }
+
+  private func text(_ interval: Interval) -> String {
+    "[\(twoDecimals(interval.low)), \(twoDecimals(interval.high))]"
+  }
+
+  private func delta(_ outcome: SegmentationBenchmark.Outcome) -> [String] {
+    guard outcome.result.key.digest != outcomes[0].result.key.digest else { return ["-", "-"] }
+    guard outcome.records.count == 1 else {
+      let delta = PairedResampling(
+        first: outcome.resampled, second: outcomes[0].resampled,
+        resampleCount: options.common.resamples, seed: UInt64(options.common.seeds[0])
+      ).outcomes[0]
+      return delta.map { [twoDecimals($0.estimate), text($0.interval)] } ?? ["-", "-"]
+    }
+    let delta = SegmentationBootstrap(
+      first: outcome.records[0].images, second: outcomes[0].records[0].images,
+      classCount: classNames.count, resampleCount: options.common.resamples,
+      seed: UInt64(options.common.seeds[0]))
+    return [twoDecimals(delta.estimate), text(delta.interval)]
+  }
+
+  private var notes: [String] {
+    var notes = outcomes.flatMap { outcome in
+      outcome.result.notes.map { "\(outcome.result.backbone["name"] ?? ""): \($0)" }
+    }
+    let testing = options.testing
+    notes.append("test: \(options.mode.rawValue), \(testing.summary)")
+    notes.append(
+      "passes: "
+        + testing.passes.map { "x\($0.ratio.argument)\($0.isFlipped ? " mirrored" : "")" }
+        .joined(separator: ", "))
+    let recipe = options.recipe
+    if !options.common.evaluatesOnly {
+      notes.append(
+        "\(recipe.iterations) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px; "
+          + "published: 160000 of 16 of 512")
+    }
+    let networks = Set(outcomes.map(\.network.configuration))
+    for network in networks.sorted(by: { $0.name < $1.name }) {
+      let side = recipe.cropSize
+      notes.append(
+        "\(network.name): \(network.multiplyAdds(height: side, width: side).text) multiply-adds "
+          + "of a \(side)x\(side) image, attention included")
+    }
+    notes.append(
+      "intervals: images resampled \(options.common.resamples) times; differences with the same "
+        + "images")
+    return notes
+  }
+
+  private var perClass: Table {
+    var table = Table(
+      caption: "IoU of each class; %",
+      columns: [.init("class", isNumeric: false), .init("labelled px")]
+        + outcomes.map { .init($0.result.backbone["name"] ?? "") })
+    for (index, name) in classNames.enumerated() {
+      table.add(
+        [name, String(outcomes[0].records[0].score.labelled[index])]
+          + outcomes.map { twoDecimals($0.records[0].score.classIoU[index]) })
+    }
+    return table
+  }
+}

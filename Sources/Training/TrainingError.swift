@@ -1,0 +1,27 @@
+import FileSupport
+
+/// Why training stopped.
+public enum TrainingError: ReportableError, Equatable {
+  /// A loss or a gradient was NaN or infinite.
+  ///
+  /// - `what`: The loss or gradient and whose it is, as a sentence begins with it.
+  case notFinite(what: String, step: Int, remedy: String)
+  /// A saved state lacks something that every state of this training has.
+  case foreignState(String)
+
+  public var exitCode: ExitCode {
+    switch self {
+    case .notFinite: .gateFailed
+    case .foreignState: .badData
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .notFinite(let what, let step, let remedy):
+      "\(what) is not a finite number at step \(step); \(remedy)."
+    case .foreignState(let what):
+      "the saved state lacks \(what); use --restart to begin again."
+    }
+  }
+}

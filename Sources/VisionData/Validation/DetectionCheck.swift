@@ -1,0 +1,145 @@
+import CocoFormat
+import FileSupport
+
+/// Looks through a COCO-style data set for what would spoil a run.
+public struct DetectionCheck: Sendable {
+  private let root: String
+  private let sets: [DetectionDataset]
+  private let depth: DataCheck.Depth
+
+  /// A check of splits that were read.
+  ///
+  /// - Parameters:
+  ///   - root: The data set's folder.
+  ///   - depth: The quick check opens the headers of a sample of the images; the full one decodes
+  ///     all.
+  public init(root: String, sets: [DetectionDataset], depth: DataCheck.Depth) {
+    self.root = root
+    self.sets = sets
+    self.depth = depth
+  }
+
+  /// A check of the splits that a folder has.
+  ///
+  /// - Throws: `FileError` or `DatasetError` when one cannot be read.
+  public init(root: String, depth: DataCheck.Depth) throws {
+    let present = DetectionDataset.splits.filter { DetectionDataset.hasSplit($0, in: root) }
+    self.init(
+      root: root,
+      sets: try present.map {
+        try DetectionDataset(
+          root: root, split: $0, use: $0 == DetectionDataset.splits[0] ? .training : .testing)
+      }, depth: depth)
+  }
+
+  /// Runs the check.
+  ///
+  /// - Parameters:
+  ///   - threadCount: Threads that open images.
+  ///   - progress: Called from any thread with the images done and their number.
+  /// - Returns: What is wrong with the annotations, and with the images that they name.
+  public func run(
+    threadCount: Int,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) -> DataCheckReport {
+    var report = DataCheckReport()
+    report.classCount = sets.first?.classCount ?? 0
+    var seen: Set<String> = []
+    for set in sets where seen.insert(set.annotations.path).inserted {
+      report.findings += findings(of: set.annotations)
+    }
+    if sets.count > 1 {
+      report.findings += differences(sets[1].annotations, from: sets[0].annotations)
+    }
+    let images = sets.flatMap { set in set.images.map { (set: set, image: $0) } }
+    report.imageCount = images.count
+    let isFull = depth == .full
+    let wanted = isFull ? images.count : min(images.count, DataCheck.quickSampleSize)
+    let sample = (0..<wanted).map { images[$0 * images.count / wanted] }
+    report.openedCount = sample.count
+    let outcomes = survey(sample.count, threadCount: threadCount, progress: progress) { place in
+      let (set, image) = sample[place]
+      return Self.examine(set, image, relative: relative(set.path(image)), isFull: isFull)
+    }
+    report.findings += outcomes.flatMap { $0 }
+    report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
+    return report
+  }
+
+  private func relative(_ path: String) -> String {
+    path.hasPrefix(root + "/") ? String(path.dropFirst(root.count + 1)) : path
+  }
+
+  /// The described faults of a file, and how many more of each kind there are.
+  private func findings(of annotations: CocoAnnotations) -> [DataFinding] {
+    let path = relative(annotations.path)
+    var findings = annotations.findings.described.map { finding in
+      DataFinding(
+        path: path, rule: finding.rule, severity: finding.severity, problem: finding.problem,
+        remedy: finding.remedy)
+    }
+    let (without, count) = (annotations.objectsWithoutMask, annotations.annotations.count)
+    if without > 0 {
+      findings.append(
+        DataFinding(
+          path: path, rule: "mask/none", severity: .warning,
+          problem: "has no mask of \(without == count ? "any" : "\(without)") of \(count) objects",
+          remedy: without == count
+            ? "boxes are scored and masks are not" : "those count as missed in mask AP"))
+    }
+    for rule in CocoRule.allCases {
+      let left = annotations.findings.count(rule) - CocoFindings.describedPerRule
+      guard left > 0 else { continue }
+      findings.append(
+        DataFinding(
+          path: path, rule: rule.rawValue, severity: rule.severity,
+          problem: "has \(left) more such records", remedy: "see bench-data check-annotations"))
+    }
+    return findings
+  }
+
+  /// Where the categories of a second split are others than the first one's: a network knows those
+  /// of its training, by their ids in order.
+  private func differences(
+    _ other: CocoAnnotations, from first: CocoAnnotations
+  ) -> [DataFinding] {
+    func names(_ set: CocoAnnotations) -> [Int: String] {
+      Dictionary(set.categories.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+    }
+    let (known, present) = (names(first), names(other))
+    func finding(_ problem: String) -> DataFinding {
+      DataFinding(
+        path: relative(other.path), rule: "category/other", severity: .error, problem: problem,
+        remedy: "give both files the same list of categories")
+    }
+    return Set(known.keys).union(present.keys).sorted().compactMap { id in
+      switch (known[id], present[id]) {
+      case (let a?, let b?) where a != b:
+        finding("calls category \(id) '\(b)' where \(relative(first.path)) calls it '\(a)'")
+      case (let a?, nil):
+        finding("lacks category \(id) '\(a)', which \(relative(first.path)) has")
+      case (nil, let b?):
+        finding("has category \(id) '\(b)', which \(relative(first.path)) lacks")
+      default: nil
+      }
+    }
+  }
+
+  private static func examine(
+    _ set: DetectionDataset, _ image: Int, relative: String, isFull: Bool
+  ) -> [DataFinding] {
+    let outcome = DataCheck.examine(path: set.path(image), relative: relative, isFull: isFull)
+    let expected = set.annotations.images[image]
+    // The header does not say how the picture is turned.
+    guard let header = outcome.header,
+      [header.width, header.height].sorted() != [expected.width, expected.height].sorted()
+    else { return outcome.findings }
+    return outcome.findings + [
+      DataFinding(
+        path: relative, rule: "layout/image-size", severity: .error,
+        problem: "has \(header.width)x\(header.height) pixels where the annotations say "
+          + "\(expected.width)x\(expected.height)",
+        remedy: "use the images that the annotations were made for")
+    ]
+  }
+}

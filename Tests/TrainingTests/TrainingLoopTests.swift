@@ -1,0 +1,192 @@
+import FileSupport
+import Foundation
+import Layers
+import TensorCore
+import TestSupport
+import Testing
+import Training
+
+private struct Stop: Error {}
+private struct Unreadable: Error {}
+
+/// A line is fitted to points that follow from their number: small, and with all that a loop needs.
+private final class LineFit: Trainee {
+  let label = "line"
+  let epochCount = 3, batchesPerEpoch = 5, imagesPerBatch = 2
+  let weight = Tensor([0.5], shape: [1])
+  let optimizer: AdamW
+  var epochs: [Double] = []
+  var failsAt: Int?
+
+  init() {
+    optimizer = AdamW([OptimizedParameter(key: "weight", tensor: weight)], learningRate: 0)
+    weight.requiresGradient = true
+  }
+
+  var optimizers: [any Optimizer] { [optimizer] }
+
+  struct Numbers: BatchSource {
+    var rest: Range<Int>
+    let failsAt: Int?
+    var skippedImages = 0
+    mutating func next() throws -> Int? {
+      guard let number = rest.first else { return nil }
+      if number == failsAt { throw Unreadable() }
+      rest = rest.dropFirst()
+      if number % 7 == 3 { skippedImages += 1 }
+      return number
+    }
+  }
+
+  func batches(epoch: Int, from batch: Int) -> any BatchSource<Int> {
+    Numbers(rest: epoch * 5 + batch..<epoch * 5 + 5, failsAt: failsAt)
+  }
+
+  func gradients(_ batch: Int, at position: TrainingPosition) -> Float? {
+    // One batch in seven makes no update.
+    guard batch % 7 != 3 else { return nil }
+    let error = weight.item - Float(batch)
+    weight.gradient = Tensor([2 * error], shape: [1])
+    return error * error
+  }
+
+  func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
+    optimizer.update(rate: 0.1)
+    return TrainingEvent([
+      .object(["step": .integer(position.step), "loss": .number(Double(loss))])
+    ])
+  }
+
+  func epochDidEnd(at position: TrainingPosition) -> TrainingEvent {
+    epochs.append(Double(weight.item))
+    return TrainingEvent([.object(["epoch": .integer(position.epoch)])])
+  }
+
+  var state: [StateTensor] {
+    [("weight", [1], weight.values)]
+      + optimizer.state.map { ("optimizer." + $0.key, $0.tensor.shape, $0.tensor.values) }
+  }
+
+  var facts: JSONValue { .object(["epochs": .array(epochs.map { .number($0) })]) }
+
+  func restore(
+    _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
+  ) {
+    if let values = stored.tensors["weight"] { weight.assign(values) }
+    for (key, tensor) in optimizer.state {
+      if let values = stored.tensors["optimizer." + key] { tensor.assign(values) }
+    }
+    optimizer.stepCount = position.step
+    epochs = stored.facts["epochs"]?.arrayValue?.compactMap(\.doubleValue) ?? []
+  }
+}
+
+@Suite("The training loop", .timeLimit(.minutes(1)))
+struct TrainingLoopTests {
+  private func loop(_ folder: String, key: String = "key") throws -> TrainingLoop {
+    let run = try RunDirectory(path: folder)
+    var loop = TrainingLoop(
+      run: run, state: TrainingState(path: folder + "/state.safetensors", key: key))
+    loop.saveInterval = 0
+    loop.isQuiet = true
+    return loop
+  }
+
+  @Test("A training stopped at any step ends in the same numbers and lines", arguments: 0..<13)
+  func resume(stop: Int) throws {
+    let folder = try TemporaryDirectory()
+    let whole = LineFit()
+    let end = try loop(folder.file("whole")).train(whole)
+    #expect(end.position.step == 13 && end.position.skippedImages == 2 && end.resumedAt == 0)
+    var cut = try loop(folder.file("cut"))
+    var steps = 0
+    cut.reduce = { _, _ in
+      if steps == stop { throw Stop() }
+      steps += 1
+    }
+    #expect(throws: Stop.self) { try cut.train(LineFit()) }
+    let rest = LineFit()
+    cut.reduce = { _, _ in }
+    let last = try cut.train(rest)
+    #expect(last.resumedAt == stop && last.position == end.position)
+    #expect(rest.weight.values == whole.weight.values && rest.epochs == whole.epochs)
+    #expect(
+      try FileBytes.read(folder.file("cut/events.jsonl"))
+        == FileBytes.read(folder.file("whole/events.jsonl")))
+  }
+
+  @Test("Lines written after the state are cut off; lost ones are an error")
+  func events() throws {
+    let folder = try TemporaryDirectory()
+    let cut = try stopped(folder.file("run"), at: 4)
+    #expect(try cut.run.rows("events.jsonl").count == 5)
+    try cut.run.append([.object(["step": .integer(99)])], to: "events.jsonl")
+    _ = try cut.train(LineFit())
+    #expect(try cut.run.rows("events.jsonl").count == 16)
+    let other = try stopped(folder.file("other"), at: 4)
+    try other.run.restart("events.jsonl")
+    let error = #expect(throws: FileError.self) { try other.train(LineFit()) }
+    #expect(error?.problem.contains("lines that belong to the saved state") == true)
+  }
+
+  /// A loop whose training was stopped after some steps.
+  @discardableResult
+  private func stopped(_ folder: String, at stop: Int) throws -> TrainingLoop {
+    var cut = try loop(folder)
+    var steps = 0
+    cut.reduce = { _, _ in
+      if steps == stop { throw Stop() }
+      steps += 1
+    }
+    #expect(throws: Stop.self) { try cut.train(LineFit()) }
+    cut.reduce = { _, _ in }
+    return cut
+  }
+
+  @Test("An error of loading leaves a state behind")
+  func unreadable() throws {
+    let folder = try TemporaryDirectory()
+    var first = try loop(folder.file("run"))
+    first.saveInterval = 1000
+    let failing = LineFit()
+    failing.failsAt = 9
+    #expect(throws: Unreadable.self) { try first.train(failing) }
+    #expect(try first.train(LineFit()).resumedAt == 8)
+  }
+
+  @Test("A state that is altered anywhere, cut, or of another run is refused before it is used")
+  func refused() throws {
+    let folder = try TemporaryDirectory()
+    try stopped(folder.file("run"), at: 6)
+    let path = folder.file("run/state.safetensors")
+    let bytes = try FileBytes.read(path)
+    let fresh = LineFit()
+    func refuses(_ changed: [UInt8], key: String = "key") throws -> Bool {
+      try Data(changed).write(to: URL(fileURLWithPath: path))
+      let trainee = LineFit()
+      do {
+        let stored = try TrainingState(path: path, key: key).restore(expected: trainee.state)
+        // A changed blank of the header changes nothing that is read.
+        let same = try TrainingState(path: path, key: key).restore(expected: trainee.state)
+        return stored == nil || same?.tensors["weight"] != weightBefore
+      } catch {
+        #expect(error.remedy.contains("--restart"))
+        return true
+      }
+    }
+    let weightBefore = try #require(
+      try TrainingState(path: path, key: "key").restore(expected: fresh.state)
+    ).tensors["weight"]
+    let header = 8 + Int(bytes[0]) + Int(bytes[1]) << 8
+    for place in bytes.indices {
+      var changed = bytes
+      changed[place] ^= 1
+      if place < header, bytes[place] == 0x20 { continue }
+      #expect(try refuses(changed), "byte \(place)")
+    }
+    for length in stride(from: 0, to: bytes.count, by: 7) {
+      #expect(try refuses(Array(bytes.prefix(length))), "cut to \(length)")
+    }
+    #expect(try refuses(bytes, key: "another"))
+  }
+}
