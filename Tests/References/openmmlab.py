@@ -1,4 +1,4 @@
-"""What mmdetection.py and mmsegmentation.py share: OpenMMLab's code without its compiled operations.
+"""OpenMMLab's code without its compiled operations, for mmdetection.py and mmsegmentation.py.
 
 Made with: torch 2.15.0, torchvision 0.29.2, numpy 2.4.6, mmengine 0.10.7, mmcv-lite 2.1.0,
 mmdet 3.3.0, mmsegmentation 1.2.2, ftfy 6.3.1. Import this module before mmdet and mmseg.

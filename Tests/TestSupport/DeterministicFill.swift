@@ -48,8 +48,7 @@ public enum DeterministicFill {
   public static func fill(_ tensors: [(key: String, tensor: Tensor)]) {
     for (key, tensor) in tensors where !key.hasSuffix("num_batches_tracked") {
       let isPositive = key.hasSuffix("bn.weight") || key.hasSuffix("running_var")
-      let values = weight(key, tensor.shape).values
-      for i in 0..<tensor.elementCount { tensor.pointer[i] = values[i] + (isPositive ? 1 : 0) }
+      tensor.assign(weight(key, tensor.shape).values.map { isPositive ? $0 + 1 : $0 })
     }
   }
 }

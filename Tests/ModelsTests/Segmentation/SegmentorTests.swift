@@ -84,10 +84,11 @@ struct SegmentorTests {
       let expected = try #require(reference.gradients[key], "\(key) is not in the reference")
       // Below that a gradient is what rounding leaves of zero.
       if expected.norm > 1e-9 * largest {
-        expect(gradient, expected, relative: 5e-5, "gradient of \(key)")
+        expect(gradient, expected, relative: 5e-4, "gradient of \(key)")
       }
     }
-    try expect(Self.wholeLogits(segmentor), #require(reference.logits["trained"]), relative: 1e-5, "logits")
+    try expect(
+      Self.wholeLogits(segmentor), #require(reference.logits["trained"]), relative: 1e-5, "logits")
   }
 
   /// The logits of a whole pass at the size of the reference's input.
