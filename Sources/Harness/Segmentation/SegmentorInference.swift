@@ -44,7 +44,7 @@ struct SegmentorInference {
   }
 
   /// The mean logits of overlapping windows at the input's own size.
-  private func slid(_ input: Tensor) -> Tensor {
+  func slid(_ input: Tensor) -> Tensor {
     let (height, width) = (input.shape[2], input.shape[3])
     let classCount = segmentor.configuration.classCount
     let sums = Tensor(zeros: [1, height, width, classCount])
