@@ -26,7 +26,7 @@ public enum Oddities: String, OptionChoice, Sendable {
 /// The settings of `bench-pretrain`, each declared once.
 public struct PretrainingOptions: CommandOptions {
   var method = PretrainingMethodName.moby
-  var architecture = "swin-t"
+  var architecture = NamedArchitecture.swinTiny
   var data = ""
   var onBadImage = BadImagePolicy.fail
   var preset = Preset.full
@@ -74,7 +74,7 @@ public struct PretrainingOptions: CommandOptions {
   public mutating func start(given: Set<String>) {
     if given.isDisjoint(with: ["data", "preset", "config", "architecture"]) { preset = .mini }
     guard preset != .full else { return }
-    architecture = "swin-mini"
+    architecture = .swinMini
     source = .transformer
     inputSize = 64
     localSize = 32
@@ -214,13 +214,12 @@ public struct PretrainingOptions: CommandOptions {
     try require(threads >= 0, "--threads must not be negative.")
     try require(probeLimit >= 0, "--probe-limit must not be negative.")
     try require(saveMinutes >= 0, "--save-minutes must not be negative.")
-    try require(
-      ["swin-t", "deit-s", "swin-mini", "moco-vit-s"].contains(architecture),
-      "--architecture must be swin-t, deit-s, swin-mini or moco-vit-s.")
-    if architecture == "deit-s" || architecture == "moco-vit-s" {
+    if case .visionTransformer(let network) = architecture.architecture {
+      let patch = network.patchSize
       try require(
-        inputSize % 16 == 0 && localSize % 16 == 0,
-        "--input-size and --local-size must be multiples of 16 for \(architecture).")
+        inputSize % patch == 0 && localSize % patch == 0,
+        "--input-size and --local-size must be multiples of \(patch) for "
+          + "\(architecture.rawValue).")
     }
   }
 }

@@ -6,13 +6,7 @@ extension PretrainingPlan {
   ///
   /// - Parameter imageCount: Training images, for lengths given as a budget.
   init(_ options: PretrainingOptions, imageCount: Int) {
-    let architecture: Architecture =
-      switch options.architecture {
-      case "deit-s": .visionTransformer(.deitSmall)
-      case "moco-vit-s": .visionTransformer(.mocoV3Small)
-      case "swin-mini": .swin(.mini)
-      default: .swin(.tiny)
-      }
+    let architecture = options.architecture.architecture
     var recipe =
       options.source == .paper
       ? PretrainingRecipe.published(options.method, for: architecture)
