@@ -34,19 +34,16 @@ struct EpochProbe {
     defer { backbone.dropPath = kept }
     let (trainUnits, trainLabels) = try units(train, trainOrder, backbone)
     let (units, labels) = try units(validation, validationOrder, backbone)
-    let count = units.shape[0]
-    let similarities = rowProducts(units, 0..<count, with: trainUnits)
+    let nearest = NearestNeighbourProbe.neighbours(of: units, limit: k, among: [(0, trainUnits)])
     var hits = 0
-    for row in 0..<count {
-      var nearest = NearestNeighbours(limit: k)
-      similarities.withRow(row) { nearest.offer($0, firstRow: 0) }
+    for (row, nearest) in nearest.enumerated() {
       let votes = nearest.votes(
         ks: [k], temperature: NearestNeighbourProbe.temperature, labels: trainLabels,
         classCount: train.classNames.count)[0]
       let best = votes.indices.max { (votes[$0], -$0) < (votes[$1], -$1) } ?? 0
       if best == Int(labels[row]) { hits += 1 }
     }
-    return Double(hits) / Double(max(1, count))
+    return Double(hits) / Double(max(1, labels.count))
   }
 
   private func units(

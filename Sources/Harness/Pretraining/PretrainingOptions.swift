@@ -205,10 +205,11 @@ public struct PretrainingOptions: CommandOptions {
     guard epochs == nil || gflop == nil else {
       throw .conflict("--epochs and --gflop both set the length; give one.")
     }
-    if case .visionTransformer = architecture.architecture {
-      guard inputSize % 16 == 0, localSize % 16 == 0 else {
+    if case .visionTransformer(let network) = architecture.architecture {
+      let patch = network.patchSize
+      guard inputSize % patch == 0, localSize % patch == 0 else {
         throw .conflict(
-          "--input-size and --local-size must be multiples of 16 for \(architecture.rawValue).")
+          "--input-size and --local-size must be multiples of \(patch) for \(architecture.rawValue).")
       }
     }
   }

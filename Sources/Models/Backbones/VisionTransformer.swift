@@ -36,19 +36,6 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
     configuration.hasFixedPositions = true
     return configuration
   }()
-
-  /// The name in tables.
-  public var name: String {
-    var plain = self
-    plain.hasFixedPositions = false
-    plain.hasDistillationToken = false
-    let suffix = hasDistillationToken ? " distilled" : ""
-    if plain == .deitSmall { return "DeiT-S" + suffix }
-    plain.headCount = Self.deitSmall.headCount
-    if plain == .deitSmall { return "ViT-S (\(headCount) heads)" + suffix }
-    return "ViT (\(embeddingSize) channels, depth \(depth), \(headCount) heads, "
-      + "patch \(patchSize))" + suffix
-  }
 }
 
 /// One pre-norm transformer block with global attention.

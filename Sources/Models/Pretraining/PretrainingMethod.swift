@@ -111,35 +111,11 @@ extension PretrainingMethod {
   public func optimizedParameters(
     weightDecay: Float, rule: WeightDecayRule
   ) -> [OptimizedParameter] {
-    var list: [OptimizedParameter] = []
+    var trained: [(key: String, tensor: Tensor)] = []
     visitTrained { key, tensor in
-      guard tensor.requiresGradient else { return }
-      let decays = rule.decays(key: key, shape: tensor.shape)
-      list.append(
-        OptimizedParameter(
-          key: key, tensor: tensor, weightDecay: decays ? weightDecay : 0,
-          isAdapted: WeightDecayRule.matrices.decays(key: key, shape: tensor.shape)))
+      if tensor.requiresGradient { trained.append((key, tensor)) }
     }
-    return list
-  }
-}
-
-/// Which parameters a recipe's weight decay reaches.
-public enum WeightDecayRule: String, Sendable, CaseIterable {
-  /// All of them.
-  case all
-  /// All but one-dimensional tensors and biases.
-  case matrices
-  /// As `matrices`, sparing bias tables, position embeddings and the class token, too.
-  case matricesWithoutPositions = "matrices-without-positions"
-
-  /// Whether a parameter decays.
-  public func decays(key: String, shape: [Int]) -> Bool {
-    if self == .all { return true }
-    if shape.count == 1 || key.hasSuffix(".bias") { return false }
-    guard self == .matricesWithoutPositions else { return true }
-    let spared = ["relative_position_bias_table", "pos_embed", "cls_token"]
-    return !spared.contains { key.hasSuffix($0) }
+    return rule.applied(to: trained, weightDecay: weightDecay)
   }
 }
 

@@ -34,8 +34,8 @@ struct SegmentorTests {
 
   private static func small() -> Segmentor {
     var configuration = SegmentorConfiguration(
-      backbone: SwinConfiguration(
-        embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4),
+      backbone: .swin(SwinConfiguration(
+        embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4)),
       classCount: 5)
     configuration.channels = 16
     configuration.auxiliaryChannels = 8
@@ -160,20 +160,20 @@ struct SegmentorTests {
     #expect(segmentor.parameters.count == 220)
     let folder = try TemporaryDirectory()
     let small = Self.small()
-    try SegmentorFile.write(small, to: folder.file("small.pth"))
-    let loaded = try SegmentorFile.load(path: folder.file("small.pth"))
+    try small.write(to: folder.file("small.pth"))
+    let loaded = try Segmentor.load(path: folder.file("small.pth"))
     #expect(loaded.report.isComplete)
     // Dropout is no part of a file.
     var expected = small.configuration
-    expected.dropoutRate = loaded.segmentor.configuration.dropoutRate
-    #expect(loaded.segmentor.configuration == expected)
-    for (a, b) in zip(small.parameters, loaded.segmentor.parameters) {
+    expected.dropoutRate = loaded.network.configuration.dropoutRate
+    #expect(loaded.network.configuration == expected)
+    for (a, b) in zip(small.parameters, loaded.network.parameters) {
       #expect(a.key == b.key && a.tensor.values == b.tensor.values)
     }
     try CheckpointWriter.write(
       StateDictionary(small.backbone).entries, to: folder.file("backbone.pth"))
     #expect(throws: CheckpointError.self) {
-      try SegmentorFile.load(path: folder.file("backbone.pth"))
+      try Segmentor.load(path: folder.file("backbone.pth"))
     }
   }
 
