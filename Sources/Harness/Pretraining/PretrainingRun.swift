@@ -49,7 +49,7 @@ public final class PretrainingRun {
     self.dataName = dataName
     self.saveInterval = saveInterval
     self.isQuiet = isQuiet
-    order = data.train.evenly(plan.limit > 0 ? plan.limit : nil)
+    order = data.train.evenly(plan.limit)
     manifest = data.train.manifestHash()
     let recipe = plan.recipe
     stepsPerEpoch = order.count / max(1, recipe.batchSize)
@@ -57,14 +57,8 @@ public final class PretrainingRun {
       throw UsageError.conflict(
         "--batch-size \(recipe.batchSize) is more than the \(order.count) training images.")
     }
-    if recipe.usesQueue, recipe.queueSize % recipe.batchSize != 0 {
-      throw UsageError.conflict(
-        "--batch-size \(recipe.batchSize) does not divide the queue of \(recipe.queueSize) keys; "
-          + "choose a divisor, or another --queue-size.")
-    }
-    if recipe.normGroups > 1, recipe.batchSize % recipe.normGroups != 0 {
-      throw UsageError.conflict(
-        "--norm-groups \(recipe.normGroups) does not divide the batch of \(recipe.batchSize).")
+    if let problem = recipe.settings.problem(batchSize: recipe.batchSize) {
+      throw UsageError.conflict(problem)
     }
   }
 
@@ -75,15 +69,16 @@ public final class PretrainingRun {
     ]
   }
 
-  /// Names the run by everything that decides its weights.
-  public var key: String {
-    SHA256.digest(
-      JSONValue.object([
-        "plan": .object(plan.settings.mapValues { .string($0) }), "form": .integer(1),
-        "recipe": .string("\(plan.recipe)"),
-        "data": .object(information.mapValues { .string($0) }),
-      ]).text())
+  /// The run's result before it has any numbers.
+  private var blank: RunResult {
+    RunResult(
+      task: "pretraining",
+      backbone: ["name": plan.recipe.method.title, "architecture": plan.architecture.name],
+      data: information, settings: plan.settings)
   }
+
+  /// Names the run by everything that decides its weights.
+  public var key: String { blank.key.digest }
 
   private var slug: String {
     let network = plan.architecture.name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
@@ -132,7 +127,7 @@ public final class PretrainingRun {
       if !isQuiet { Console.error(forecast.text) }
       try forecast.check(folder: run.path)
     }
-    try run.write(.object(plan.settings.mapValues { .string($0) }), to: "protocol.json")
+    try run.write(blank.key.document, to: "protocol.json")
     let started = Date()
     let training = PretrainingTraining(plan, data: data, order: order, engine: makeEngine())
     var loop = TrainingLoop(run: run, state: state)
@@ -158,9 +153,8 @@ public final class PretrainingRun {
     path: String
   ) throws -> RunResult {
     let engine = training.engine
-    let settings = plan.settings
     let metadata = [
-      (key: "protocol", value: JSONValue.object(settings.mapValues { .string($0) }).text()),
+      (key: "protocol", value: JSONValue.object(plan.settings.mapValues { .string($0) }).text()),
       (key: "method", value: plan.recipe.method.rawValue),
       (key: "published_branch", value: engine.method.publishedBranch.rawValue),
       (key: "epoch", value: String(plan.recipe.epochs)),
@@ -170,10 +164,7 @@ public final class PretrainingRun {
     try CheckpointWriter.write(
       entries, metadata: metadata,
       to: (path as NSString).deletingPathExtension + ".safetensors")
-    var result = RunResult(
-      task: "pretraining",
-      backbone: ["name": plan.recipe.method.title, "architecture": plan.architecture.name],
-      data: information, settings: settings)
+    var result = blank
     training.curves.summarize(into: &result)
     if position.skippedImages > 0 {
       result.notes.append(
