@@ -73,8 +73,8 @@ struct PretrainingRunTests {
   }
 
   @Test(
-    "bench-linear takes the checkpoint of every method", arguments: PretrainingMethodName.allCases)
-  func probed(method: PretrainingMethodName) throws {
+    "bench-linear takes the checkpoint of every method", arguments: MethodDescription.allCases)
+  func probed(method: MethodDescription) throws {
     let folder = try prepare()
     let trained = try ChildProgram.run(
       "bench-pretrain", base + ["--method", method.rawValue, "--epochs", "1"], in: folder.path)
@@ -119,11 +119,8 @@ struct PretrainingRunTests {
   /// Two views are pulled together and nothing keeps others apart: every output becomes the same.
   private final class Attraction: PretrainingMethod {
     let encoder: any Backbone
-    let dropPathRate: Float = 0
     let head: ProjectionHead
     var observation: StepObservation?
-    var onlineViews: [Int] { [0, 1] }
-    var targetViews: [Int] { [] }
     var followed: [(target: Tensor, online: Tensor)] { [] }
     func momentum(step: Int) -> Double { 0 }
 
@@ -193,10 +190,9 @@ struct PretrainingRunTests {
     let folder = try prepare()
     let data = try ClassificationData(root: folder.file("data/classification"))
     func measure(_ batch: Int) throws -> Forecast {
-      var recipe = PretrainingRecipe.forTransformers(.moby, architecture: .swin(.mini))
+      var recipe = MethodDescription.moby.recipe(for: .swin(.mini), forTransformers: true)
       recipe.shrink(isSmoke: true)
       recipe.batchSize = batch
-      recipe.queueSize = 64
       var plan = PretrainingPlan(recipe, architecture: .swin(.mini))
       plan.inputSize = 64
       return try PretrainingRun(plan, data: data, dataName: "x").forecast()

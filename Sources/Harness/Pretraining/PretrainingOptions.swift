@@ -1,9 +1,7 @@
 import CommandLine
-import Foundation
-import Layers
 import Models
 
-extension PretrainingMethodName: OptionChoice {}
+extension MethodDescription: OptionChoice {}
 extension PretrainingRecipe.OptimizerKind: OptionChoice {}
 
 /// Which numbers a method starts from.
@@ -23,63 +21,55 @@ public enum Oddities: String, OptionChoice, Sendable {
   case mend
 }
 
-/// The settings of `bench-pretrain`, each declared once.
+/// The settings of `bench-pretrain`, each declared once; those of a method stand with the method.
 public struct PretrainingOptions: CommandOptions {
-  var method = PretrainingMethodName.moby
-  var architecture = NamedArchitecture.swinTiny
+  var run = RunOptions()
   var data = DataOptions()
+  var method = MethodDescription.moby
+  var architecture = NamedArchitecture.swinTiny
   var preset = Preset.full
   var source = RecipeSource.paper
   var oddities = Oddities.keep
+  /// The method's numbers.
+  var recipe = MethodDescription.moby.recipe(for: NamedArchitecture.swinTiny.architecture)
   var epochs: Int?
   var gflop: Double?
   var warmupEpochs: Int?
-  var batchSize: Int?
   var accumulation = 1
-  var baseLearningRate: Double?
-  var weightDecay: Double?
-  var optimizer: PretrainingRecipe.OptimizerKind?
-  var dropPath: Double?
-  var startMomentum: Double?
-  var temperature: Double?
-  var hiddenSize: Int?
-  var outputSize: Int?
-  var queueSize: Int?
-  var normGroups: Int?
-  var prototypes: Int?
-  var localViews: Int?
-  var cropScale: Double?
   var inputSize = 224
-  var localSize = 96
   var seeds = [0]
   var probeLimit = 1000
   var saveMinutes = 10.0
   var forecasts = true
   var forecastOnly = false
-  var run = RunOptions()
+  /// Options that were given though the method has no such number.
+  private var foreign: [String] = []
+  private var hasNothingToMend = false
 
   /// Every setting at its default.
   public init() {}
 
-  public static let basis = ["preset"]
+  public static let basis = ["method", "architecture", "preset", "recipe", "oddities"]
 
   public mutating func start(given: Set<String>) {
     if given.isDisjoint(with: ["data", "preset", "config", "architecture"]) { preset = .mini }
-    guard preset != .full else { return }
-    architecture = .swinMini
-    source = .transformer
-    inputSize = 64
-    localSize = 32
-    if preset == .smoke {
-      inputSize = 32
-      localSize = 16
-      data.limit = 64
-      probeLimit = 64
+    if preset != .full {
+      if !given.contains("architecture") { architecture = .swinMini }
+      if !given.contains("recipe") { source = .transformer }
+      inputSize = preset == .smoke ? 32 : 64
+    }
+    if preset == .smoke { (data.limit, probeLimit) = (64, 64) }
+    recipe = method.recipe(
+      for: architecture.architecture, forTransformers: source == .transformer)
+    if preset != .full { recipe.shrink(isSmoke: preset == .smoke) }
+    if oddities == .mend {
+      hasNothingToMend = recipe.oddities.isEmpty
+      recipe = recipe.withoutOddities()
     }
   }
 
   public static var table: OptionTable<PretrainingOptions> {
-    OptionTable(
+    let common = OptionTable<PretrainingOptions>(
       name: "bench-pretrain",
       summary: "Pretrain a backbone, with labels or without, and write its checkpoint.",
       usage: "[--method <name>] [--data <folder>] [options]",
@@ -93,7 +83,7 @@ public struct PretrainingOptions: CommandOptions {
     .option("method", \.method, value: "name", .input, "How the backbone is trained.")
     .option(
       "architecture", \.architecture, value: "name", .input,
-      "Network; moco-vit-s is MoCo v3's own: 12 heads, fixed positions."
+      "The network; moco-vit-s is MoCo v3's own (12 heads, fixed positions)."
     )
     .options(
       DataOptions.table(
@@ -119,67 +109,32 @@ public struct PretrainingOptions: CommandOptions {
       "Linear warm-up."
     )
     .option(
-      "batch-size", \.batchSize, in: .within(2, 1e6), value: "n", .protocolSettings,
+      "batch-size", \.recipe.batchSize, in: .within(2, 1e6), value: "n", .protocolSettings,
       "Images an update."
     )
     .option(
-      "base-learning-rate", \.baseLearningRate, in: .above(0), value: "x", .protocolSettings,
-      "Highest rate for a batch of 256; it grows in proportion."
+      "base-learning-rate", \.recipe.baseLearningRate, in: .above(0), value: "x",
+      .protocolSettings, "Highest rate for a batch of 256; it grows in proportion."
     )
     .option(
-      "weight-decay", \.weightDecay, in: .atLeast(0), value: "x", .protocolSettings,
-      "Of what decays."
+      "weight-decay", \.recipe.constantWeightDecay, in: .atLeast(0), value: "x",
+      .protocolSettings, "Of what decays."
     )
-    .option("optimizer", \.optimizer, value: "name", .protocolSettings, "The update rule.")
+    .option("optimizer", \.recipe.optimizer, value: "name", .protocolSettings, "The update rule.")
     .option(
-      "drop-path", \.dropPath, in: .from(0, below: 1), value: "rate", .protocolSettings,
-      "Of the online encoder."
-    )
-    .option(
-      "start-momentum", \.startMomentum, in: .within(0, 1), value: "x", .protocolSettings,
-      "Of the target network."
+      "drop-path", \.recipe.dropPathRate, in: .from(0, below: 1), value: "rate",
+      .protocolSettings, "Of the online encoder."
     )
     .option(
-      "temperature", \.temperature, in: .above(0), value: "x", .protocolSettings, "Of the logits."
-    )
-    .option(
-      "hidden-size", \.hiddenSize, in: .within(1, 1e6), value: "n", .protocolSettings,
-      "Of the heads."
-    )
-    .option(
-      "output-size", \.outputSize, in: .within(1, 1e6), value: "n", .protocolSettings,
-      "Length of a key."
-    )
-    .option(
-      "queue-size", \.queueSize, in: .within(1, 1e8), value: "n", .protocolSettings,
-      "Keys in a queue."
-    )
-    .option(
-      "norm-groups", \.normGroups, in: .within(0, 1e6), value: "n", .protocolSettings,
-      "Gives MoCo v2's head batch normalisation in n groups with shuffled keys."
-    )
-    .option(
-      "prototypes", \.prototypes, in: .within(1, 1e7), value: "n", .protocolSettings,
-      "Of DINO's last layer."
-    )
-    .option(
-      "local-views", \.localViews, in: .within(0, 14), value: "n", .protocolSettings,
-      "DINO's small crops."
-    )
-    .option(
-      "crop-scale", \.cropScale, in: .between(0, 1), value: "part", .protocolSettings,
-      "Smallest area of a (global) crop."
-    )
-    .option("input-size", \.inputSize, in: sides, value: "px", .protocolSettings, "Side of the views.")
-    .option(
-      "local-size", \.localSize, in: sides, value: "px", .protocolSettings, "Side of local views."
+      "input-size", \.inputSize, in: .multiple(of: 4, from: 8, to: 4096), value: "px",
+      .protocolSettings, "Side of the views."
     )
     .option(
       "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
       "Of weights, order and views: one backbone each."
     )
     .option(
-      "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
+      "accumulate", \.accumulation, in: .count, value: "n", .run,
       "Take a batch in n pieces, for less memory and a third more time."
     )
     .option(
@@ -193,24 +148,95 @@ public struct PretrainingOptions: CommandOptions {
     .flag("forecast", \.forecasts, .run, "Say first what the run will take.")
     .flag("forecast-only", \.forecastOnly, .run, "Say it and stop.")
     .options(RunOptions.table, at: \.run)
+    return methodOptions.reduce(common) { $0.methodOption($1) }
   }
 
-  private static let sides = NumberRange.multiple(of: 4, from: 8, to: 4096)
+  // MARK: The methods' own options
 
-  /// Checks what single options cannot.
+  /// Every option that some method declares, once.
+  static var methodOptions: [MethodOption] {
+    var names: Set<String> = []
+    return MethodDescription.allCases.flatMap(\.options).filter { names.insert($0.name).inserted }
+  }
+
+  /// The methods that have an option.
+  static func methods(with name: String) -> [MethodDescription] {
+    MethodDescription.allCases.filter { $0.options.contains { $0.name == name } }
+  }
+
+  /// A number of the method's own; nil when it has none.
+  subscript(number name: String) -> Double? {
+    get { method.options.first { $0.name == name }?.value(in: recipe) }
+    set {
+      guard let newValue else { return }
+      guard let option = method.options.first(where: { $0.name == name }) else {
+        foreign.append(name)
+        return
+      }
+      option.set(newValue, in: &recipe)
+    }
+  }
+
+  subscript(count name: String) -> Int? {
+    get { self[number: name].map { Int($0) } }
+    set { self[number: name] = newValue.map(Double.init) }
+  }
+
+  // MARK: What single options cannot check
+
+  /// Refuses what the method does not have and what does not go together.
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try SeedList.validate(seeds)
-    guard epochs == nil || gflop == nil else {
+    if let name = foreign.first {
+      let titles = Self.methods(with: name).map(\.title)
+      throw .conflict(
+        "\(method.title) has no --\(name); \(titles.joined(separator: ", ")) "
+          + "\(titles.count == 1 ? "has" : "have") it.")
+    }
+    if hasNothingToMend {
+      throw .conflict(
+        "--oddities mend has nothing to mend in the \(source.rawValue) recipe of \(method.title).")
+    }
+    if accumulation > recipe.batchSize / 2 {
+      throw .conflict(
+        "--accumulate \(accumulation) leaves pieces of less than two images of a batch of "
+          + "\(recipe.batchSize).")
+    }
+    if epochs != nil, gflop != nil {
       throw .conflict("--epochs and --gflop both set the length; give one.")
     }
-    if case .visionTransformer(let network) = architecture.architecture {
-      let patch = network.patchSize
-      guard inputSize % patch == 0, localSize % patch == 0 else {
-        throw .conflict(
-          "--input-size and --local-size must be multiples of \(patch) for \(architecture.rawValue).")
-      }
+    guard case .visionTransformer(let network) = architecture.architecture else { return }
+    let sizes = recipe.settings.views(inputSize: inputSize).map(\.size)
+    if let size = sizes.first(where: { $0 % network.patchSize != 0 }) {
+      throw .conflict(
+        "views of \(size) pixels do not divide into the patches of \(architecture.rawValue); use "
+          + "multiples of \(network.patchSize).")
+    }
+  }
+}
+
+extension OptionTable<PretrainingOptions> {
+  /// Declares an option of one or several methods.
+  fileprivate func methodOption(_ option: MethodOption) -> OptionTable {
+    let titles = PretrainingOptions.methods(with: option.name).map(\.title)
+    let help =
+      "\(option.help) (\(titles.count > 3 ? "Most methods" : titles.joined(separator: ", ")).)"
+    func count(_ range: NumberRange, _ unit: String) -> OptionTable {
+      self.option(
+        option.name, \.[count: option.name], in: range, value: unit, .protocolSettings, help)
+    }
+    func number(_ range: NumberRange) -> OptionTable {
+      self.option(
+        option.name, \.[number: option.name], in: range, value: "x", .protocolSettings, help)
+    }
+    return switch option.values {
+    case .count(let limit): count(.within(1, Double(limit)), "n")
+    case .side: count(.multiple(of: 4, from: 8, to: 4096), "px")
+    case .positive: number(.above(0))
+    case .share: number(.within(0, 1))
+    case .part: number(.between(0, 1))
     }
   }
 }

@@ -50,7 +50,7 @@ public final class PretrainingRun {
     self.dataName = dataName
     self.saveInterval = saveInterval
     self.isQuiet = isQuiet
-    order = data.train.evenly(plan.limit > 0 ? plan.limit : nil)
+    order = data.train.evenly(plan.limit)
     manifest = data.train.manifestHash()
     let recipe = plan.recipe
     stepsPerEpoch = order.count / max(1, recipe.batchSize)
@@ -58,14 +58,8 @@ public final class PretrainingRun {
       throw UsageError.conflict(
         "--batch-size \(recipe.batchSize) is more than the \(order.count) training images.")
     }
-    if recipe.usesQueue, recipe.queueSize % recipe.batchSize != 0 {
-      throw UsageError.conflict(
-        "--batch-size \(recipe.batchSize) does not divide the queue of \(recipe.queueSize) keys; "
-          + "choose a divisor, or another --queue-size.")
-    }
-    if recipe.normGroups > 1, recipe.batchSize % recipe.normGroups != 0 {
-      throw UsageError.conflict(
-        "--norm-groups \(recipe.normGroups) does not divide the batch of \(recipe.batchSize).")
+    if let problem = recipe.settings.problem(batchSize: recipe.batchSize) {
+      throw UsageError.conflict(problem)
     }
   }
 
@@ -111,7 +105,7 @@ public final class PretrainingRun {
   public func run(_ options: RunOptions, forecasts: Bool = false) throws -> Outcome {
     var result = blank
     let session = try RunSession(
-      result, name: "pretrain-\(slug)", parts: ["recipe": plan.recipe.numbers], options: options)
+      result, name: "pretrain-\(slug)", options: options)
     let path = "\(session.path)/\(slug).pth"
     if let finished = session.finished, FileManager.default.fileExists(atPath: path) {
       return Outcome(path: path, result: finished)

@@ -97,9 +97,10 @@ final class PretrainingTraining: Trainee {
   }
 
   private func makeBatch(_ views: [Tensor], _ labels: [Int], step: Int) -> PretrainingBatch {
-    guard plan.recipe.method == .supervised else { return PretrainingBatch(views: views) }
+    guard let mixing = plan.recipe.settings.labels?.mixing else {
+      return PretrainingBatch(views: views)
+    }
     let classes = data.train.classNames.count
-    let mixing = plan.mixing
     let view = views[0]
     let (height, width) = (view.shape[2], view.shape[3])
     var stream = RandomStream(seed: UInt64(plan.seed), purpose: .mixing, epoch: step)

@@ -64,8 +64,6 @@ protocol SiameseMethod: PretrainingMethod {
 
 extension SiameseMethod {
   public var encoder: any Backbone { networks.encoder }
-  public var onlineViews: [Int] { [0, 1] }
-  public var targetViews: [Int] { [0, 1] }
   public func momentum(step: Int) -> Double { schedule(step: step) }
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void) {}
   func restoreMemory(_ stored: (String) -> [Float]?) {}

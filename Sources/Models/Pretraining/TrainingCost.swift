@@ -7,24 +7,17 @@ public struct TrainingCost: Sendable, Equatable {
   /// that, a target view a forward pass.
   ///
   /// - Parameters:
-  ///   - inputSize: Side of the global views.
-  ///   - localSize: Side of the local ones.
+  ///   - inputSize: Side of the (global) views.
   ///   - recomputes: Whether features are computed a second time for their gradients.
   public init(
-    _ recipe: PretrainingRecipe, architecture: Architecture, inputSize: Int, localSize: Int,
+    _ settings: any MethodSettings, architecture: Architecture, inputSize: Int,
     recomputes: Bool = false
   ) {
-    let global = Double(architecture.multiplyAdds(inputSize: inputSize))
-    let local = Double(architecture.multiplyAdds(inputSize: localSize))
-    let onlineGlobals = recipe.method == .supervised || recipe.method == .mocoV2 ? 1.0 : 2.0
-    let targets =
-      switch recipe.method {
-      case .supervised: 0.0
-      case .mocoV2: 1.0
-      default: 2.0
-      }
-    let factor = recomputes ? 4.0 : 3.0
-    let online = onlineGlobals * global + Double(recipe.localViewCount) * local
-    operationsPerImage = 2 * (factor * online + targets * global)
+    let views = settings.views(inputSize: inputSize).map {
+      Double(architecture.multiplyAdds(inputSize: $0.size))
+    }
+    func sum(_ seen: [Int]) -> Double { seen.reduce(0) { $0 + views[$1] } }
+    operationsPerImage =
+      2 * ((recomputes ? 4 : 3) * sum(settings.onlineViews) + sum(settings.targetViews))
   }
 }

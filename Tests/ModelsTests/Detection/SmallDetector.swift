@@ -9,8 +9,9 @@ import TestSupport
 enum SmallDetector {
   static func configuration(_ base: DetectorConfiguration) -> DetectorConfiguration {
     var small = base
-    small.backbone = SwinConfiguration(
-      embeddingSize: 8, depths: [1, 2, 1, 1], headCounts: [1, 2, 2, 4], windowSize: 4)
+    small.backbone = .swin(
+      SwinConfiguration(
+        embeddingSize: 8, depths: [1, 2, 1, 1], headCounts: [1, 2, 2, 4], windowSize: 4))
     (small.classCount, small.channels, small.hiddenSize) = (5, 8, 24)
     small.anchors.scale = 4
     small.trainingProposals = ProposalSelection(perLevel: 60, perImage: 50)
