@@ -136,9 +136,8 @@ struct CommandProcessTests {
     #expect(!Self.text(result.standardErrorContent).contains("Error"))
   }
 
-  @Test("Results that cannot be written are an error")
+  @Test("Results that cannot be written are an error", .needsFullDevice)
   func fullOutput() async throws {
-    guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
     let result = try await #require(
       processExitsWith: .exitCode(73), observing: [\.standardErrorContent]
     ) {
