@@ -11,7 +11,9 @@ private func receiveSignals() {
   pthread_sigmask(SIG_UNBLOCK, &all, nil)
 }
 
-/// What a whole process prints and how it ends. Each body runs in a process of its own.
+/// What a whole process prints and how it ends.
+///
+/// Each body runs in a process of its own.
 @Suite("Command as a process", .timeLimit(.minutes(1)))
 struct CommandProcessTests {
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -48,7 +48,6 @@ public final class BYOL: SiameseMethod {
   }
 
   public func didUpdate(at position: StepPosition) { moveTarget(step: position.step) }
-
 }
 
 extension PretrainingRecipe {

@@ -25,8 +25,9 @@ public struct MetricDescription: Sendable, Equatable {
   }
 }
 
-/// A downstream task as reports show it. A new task is one more entry in `all`, and a reader of its
-/// records in `RunOutcomes`.
+/// A downstream task as reports show it.
+///
+/// A new task is one more entry in `all`, and a reader of its records in `RunOutcomes`.
 public struct TaskDescription: Sendable {
   /// The task's name in result files.
   public let key: String

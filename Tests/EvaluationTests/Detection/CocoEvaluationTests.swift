@@ -11,10 +11,15 @@ import VisionData
 private struct Expected: Decodable {
   struct Numbers: Decodable { let metrics, classes: [Double] }
   struct Errors: Decodable {
-    let AP: Double
+    let averagePrecision: Double
     let counts: [String: Int]
     let losses: [String: Double]
     let special: [Double]
+
+    private enum CodingKeys: String, CodingKey {
+      case averagePrecision = "AP"
+      case counts, losses, special
+    }
   }
   let ties: [String: Numbers], repeated: [String: Numbers], errors: [String: Errors]
   let copies: [Int]
@@ -186,7 +191,7 @@ struct CocoEvaluationTests {
     for type in OverlapType.allCases {
       let own = DetectionErrors(detections, groundTruth: truth, overlapType: type)
       let reference = try #require(expected[type.rawValue])
-      #expect(abs(own.averagePrecision - reference.AP) < 1e-12)
+      #expect(abs(own.averagePrecision - reference.averagePrecision) < 1e-12)
       for kind in DetectionErrorKind.allCases {
         #expect(own.counts[kind] == reference.counts[kind.rawValue], "\(type) \(kind)")
         let (loss, other) = (
