@@ -65,7 +65,8 @@ struct ImportTests {
 
   @Test("Every target imports exactly what the picture says")
   func picture() throws {
-    let (allowed, found) = (try allowed(), try found())
+    let allowed = try self.allowed()
+    let found = try self.found()
     #expect(found.imports.count > 15 && found.imports.values.contains { $0.count > 5 })
     #expect(found.exporting.isEmpty, "imports are not passed on")
     #expect(Set(allowed.keys) == Set(found.imports.keys), "a line for each target, no more")
