@@ -58,7 +58,7 @@ private func expectEqual(
   _ scores: CocoScores, _ expected: Expected.Numbers, _ what: String,
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  for (metric, value) in zip(scores.metrics(), expected.metrics) {
+  for (metric, value) in paired(scores.metrics(), expected.metrics) {
     #expect(
       abs(metric.value - value) < 1e-12, "\(what) \(metric.name): \(metric.value), not \(value)",
       sourceLocation: sourceLocation)
@@ -148,7 +148,7 @@ struct CocoEvaluationTests {
         groundTruth: truth)
       let scores = CocoScores(CocoEvaluator.match(detections, to: truth, overlapType: type))
       #expect(scores.metrics().count == numbers.count)
-      for (metric, value) in zip(scores.metrics(), numbers) {
+      for (metric, value) in paired(scores.metrics(), numbers) {
         #expect(abs(metric.value - value) < 1e-12, "\(type) \(metric.name)")
       }
     }

@@ -148,7 +148,7 @@ struct SegmentorTests {
     var expected = small.configuration
     expected.dropoutRate = loaded.segmentor.configuration.dropoutRate
     #expect(loaded.segmentor.configuration == expected)
-    for (a, b) in zip(small.parameters, loaded.segmentor.parameters) {
+    for (a, b) in paired(small.parameters, loaded.segmentor.parameters) {
       #expect(a.key == b.key && a.tensor.values == b.tensor.values)
     }
     try CheckpointWriter.write(
