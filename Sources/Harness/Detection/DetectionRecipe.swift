@@ -62,8 +62,10 @@ public struct DetectionRecipe: Sendable, Hashable {
     }
   }
 
-  /// The recipe at another size. The small ones are for the sample set: a small detector, small
-  /// images, a schedule of few updates in an epoch and so of more epochs.
+  /// The recipe at another size.
+  ///
+  /// The small ones are for the sample set: a small detector, small images, a schedule of few
+  /// updates in an epoch and so of more epochs.
   public init(_ name: Name, preset: Preset) {
     self.init(name)
     self.preset = preset

@@ -48,8 +48,9 @@ public struct SegmentationRecipe: Sendable, Equatable {
       }
   }
 
-  /// The recipe at another size. The small ones are for the sample set: a small segmentor, small
-  /// images, a short schedule.
+  /// The recipe at another size.
+  ///
+  /// The small ones are for the sample set: a small segmentor, small images, a short schedule.
   public init(_ name: Name, preset: Preset) {
     self.init(name)
     self.preset = preset

@@ -167,7 +167,7 @@ struct SegmentorTests {
     var expected = small.configuration
     expected.dropoutRate = loaded.network.configuration.dropoutRate
     #expect(loaded.network.configuration == expected)
-    for (a, b) in zip(small.parameters, loaded.network.parameters) {
+    for (a, b) in paired(small.parameters, loaded.network.parameters) {
       #expect(a.key == b.key && a.tensor.values == b.tensor.values)
     }
     try CheckpointWriter.write(

@@ -22,7 +22,7 @@ struct DetectorFileTests {
     let found = loaded.network.configuration
     #expect(found.classCount == 7 && found.stages.count == base.stages.count)
     #expect(found.backbone == .swin(.mini) && found.channels == 32 && found.anchors.scale == 4)
-    for (a, b) in zip(
+    for (a, b) in paired(
       detector.parameters + detector.buffers, loaded.network.parameters + loaded.network.buffers)
     {
       #expect(a.key == b.key && a.tensor.values == b.tensor.values)
@@ -99,7 +99,7 @@ struct DetectorFileTests {
     }
     func check(_ own: some Module, _ loaded: some Module, _ report: LoadReport) {
       #expect(report.isComplete && report.layout.contains("OpenMMLab"))
-      for (a, b) in zip(own.parameters, loaded.parameters) {
+      for (a, b) in paired(own.parameters, loaded.parameters) {
         #expect(a.key == b.key && a.tensor.values == b.tensor.values, "\(a.key)")
       }
     }

@@ -234,22 +234,28 @@ struct SegmentationDataTests {
     #expect(rules == ["label/undecodable"])
   }
 
-  @Test("The sample set and real frames pass the check")
+  private func expectClean(_ root: String) throws {
+    let report = SegmentationCheck(root: root, depth: .quick).run(threadCount: 2)
+    #expect(report.findings.isEmpty, "\(report.text)")
+    #expect(report.imageCount > 20)
+    let data = try SegmentationData(root: root)
+    let (image, labels) = try data.validation.load(0, data.classes.encoding)
+    #expect(image.width == labels.width)
+  }
+
+  @Test("Real frames pass the check", .needs(sharedData: "segmentation"))
   func realData() throws {
+    try expectClean(#require(SourceTree.sharedData("segmentation")))
+  }
+
+  @Test("The sample set passes the check")
+  func sampleData() throws {
     let folder = try TemporaryDirectory()
     var settings = SampleSettings()
     settings.trainingImagesPerClass = 1
     settings.validationImagesPerClass = 1
     let sample = try SampleSet(settings).generate(at: folder.path)
-    for root in [sample.segmentationPath, SourceTree.sharedData("segmentation")].compactMap({ $0 })
-    {
-      let report = SegmentationCheck(root: root, depth: .quick).run(threadCount: 2)
-      #expect(report.findings.isEmpty, "\(report.text)")
-      #expect(report.imageCount > 20)
-      let data = try SegmentationData(root: root)
-      let (image, labels) = try data.validation.load(0, data.classes.encoding)
-      #expect(image.width == labels.width)
-    }
+    try expectClean(sample.segmentationPath)
   }
 
   @Test("An overlay mixes colour and image, and the legend lists the classes by size")

@@ -64,7 +64,7 @@ struct OptimizerReferenceTests {
     let parameters = Self.shapes.map { key, shape in
       OptimizedParameter(key: key, tensor: Tensor(zeros: shape))
     }
-    for (parameter, (key, shape)) in zip(parameters, Self.shapes) {
+    for (parameter, (key, shape)) in paired(parameters, Self.shapes) {
       parameter.tensor.gradient = DeterministicFill.tensor("clip.\(key)", shape)
     }
     let norm = clipGradientNorm(parameters, limit: 1.5)
@@ -116,7 +116,7 @@ struct OptimizerReferenceTests {
       let weights = whole.parameters[0].tensor.values
       let resumed = fresh()
       #expect(resumed.state.map(\.key) == saved.map(\.key))
-      for (target, source) in zip(resumed.state, saved) {
+      for (target, source) in paired(resumed.state, saved) {
         target.tensor.pointer.update(from: source.values, count: source.values.count)
       }
       resumed.parameters[0].tensor.pointer.update(from: weights, count: weights.count)

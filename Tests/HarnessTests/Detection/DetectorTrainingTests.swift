@@ -80,7 +80,7 @@ struct DetectorTrainingTests {
     let (resumed, rest, resumedAt) = try train("cut")
     #expect(resumedAt == 4)
     #expect(rest == losses)
-    for (a, b) in zip(whole.parameters, resumed.parameters) {
+    for (a, b) in paired(whole.parameters, resumed.parameters) {
       #expect(a.tensor.values == b.tensor.values, "\(a.key)")
     }
   }

@@ -11,23 +11,23 @@ import Testing
 struct TrajectoryTests {
   private struct Numbers: Decodable {
     let batch, hidden, output, epochs: Int
-    let steps_per_epoch: Int
+    let stepsPerEpoch: Int
     let peak: Double
-    let warmup_start, minimum, weight_decay, final_weight_decay, temperature: Double?
-    let base_momentum: Double?
-    let queue, prototypes, local_crops: Int?
+    let warmupStart, minimum, weightDecay, finalWeightDecay, temperature: Double?
+    let baseMomentum: Double?
+    let queue, prototypes, localCrops: Int?
   }
 
   private struct Step: Decodable {
-    let loss, learning_rate, weight_decay, gradient_norm: Double
-    let momentum, teacher_temperature: Double?
+    let loss, learningRate, weightDecay, gradientNorm: Double
+    let momentum, teacherTemperature: Double?
     let norms: [String: Double]?
     let sensitive, extra: [String: Double]
   }
 
   private struct Trajectory: Decodable {
     let numbers: Numbers
-    let zero_gradient: [String]
+    let zeroGradient: [String]
     let steps: [Step]
   }
 
@@ -35,7 +35,9 @@ struct TrajectoryTests {
 
   private static func trajectory(_ name: String) throws -> Trajectory {
     let url = URL(fileURLWithPath: SourceTree.fixture("Models/trajectories.json"))
-    let file = try JSONDecoder().decode(File.self, from: Data(contentsOf: url))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let file = try decoder.decode(File.self, from: Data(contentsOf: url))
     return try #require(file.methods[name])
   }
 
@@ -49,13 +51,13 @@ struct TrajectoryTests {
     recipe.warmupEpochs = method == .mocoV2 ? 0 : 1
     recipe.baseLearningRate = numbers.peak / recipe.rateScale
     recipe.scalesMinimum = false
-    recipe.warmupStart = numbers.warmup_start ?? 0
+    recipe.warmupStart = numbers.warmupStart ?? 0
     recipe.minimumRate = numbers.minimum ?? 0
-    recipe.weightDecay = numbers.weight_decay ?? 0
+    recipe.weightDecay = numbers.weightDecay ?? 0
     recipe.dropPathRate = 0
     let sizes = [
       "hidden-size": numbers.hidden, "output-size": numbers.output, "queue-size": numbers.queue,
-      "prototypes": numbers.prototypes, "local-views": numbers.local_crops,
+      "prototypes": numbers.prototypes, "local-views": numbers.localCrops,
     ]
     for option in method.options {
       if let size = sizes[option.name] ?? nil { option.set(Double(size), in: &recipe) }
@@ -113,7 +115,7 @@ struct TrajectoryTests {
         DeterministicFill.tensor("targets.step\(step)", [numbers.batch, 5], bound: 2))
       return PretrainingBatch(views: [view("view1", 32)], targets: targets)
     }
-    let locals = (0..<(numbers.local_crops ?? 0)).map { view("local\($0 + 1)", 16) }
+    let locals = (0..<(numbers.localCrops ?? 0)).map { view("local\($0 + 1)", 16) }
     return PretrainingBatch(views: [view("view1", 32), view("view2", 32)] + locals)
   }
 
@@ -165,26 +167,26 @@ struct TrajectoryTests {
       Self.recipe(method, numbers),
       architecture: .swin(
         SwinConfiguration(embeddingSize: 8, depths: [1, 2], headCounts: [1, 2], windowSize: 4)),
-      inputSize: 32, classCount: 5, stepsPerEpoch: numbers.steps_per_epoch, seed: 1)
+      inputSize: 32, classCount: 5, stepsPerEpoch: numbers.stepsPerEpoch, seed: 1)
     Self.fill(engine.method)
-    let insensitive = Set(trajectory.zero_gradient)
+    let insensitive = Set(trajectory.zeroGradient)
     var compared = 0
     for (step, expected) in trajectory.steps.enumerated() {
       let outcome = engine.step(
         Self.batch(method, numbers, step: step), step: step,
-        epoch: step / numbers.steps_per_epoch)
+        epoch: step / numbers.stepsPerEpoch)
       let what = "\(name) step \(step)"
       expectClose([outcome.loss], [expected.loss], relative: 1e-4, absolute: 0, what + " loss")
       expectClose(
-        [outcome.gradientNorm], [expected.gradient_norm], relative: 1e-3, absolute: 0,
+        [outcome.gradientNorm], [expected.gradientNorm], relative: 1e-3, absolute: 0,
         what + " gradient norm")
-      #expect(abs(outcome.learningRate - expected.learning_rate) < 1e-8, "\(what) learning rate")
-      #expect(abs(outcome.weightDecay - expected.weight_decay) < 1e-8, "\(what) weight decay")
+      #expect(abs(outcome.learningRate - expected.learningRate) < 1e-8, "\(what) learning rate")
+      #expect(abs(outcome.weightDecay - expected.weightDecay) < 1e-8, "\(what) weight decay")
       if let momentum = expected.momentum {
         #expect(abs(outcome.momentum - momentum) < 1e-8, "\(what) momentum")
       }
-      if let temperature = expected.teacher_temperature, let dino = engine.method as? DINO {
-        let ours = dino.teacherTemperature(epoch: step / numbers.steps_per_epoch)
+      if let temperature = expected.teacherTemperature, let dino = engine.method as? DINO {
+        let ours = dino.teacherTemperature(epoch: step / numbers.stepsPerEpoch)
         #expect(abs(ours - temperature) < 1e-8)
       }
       let (tensors, groups) = Self.moments(engine.method, insensitive: insensitive)

@@ -78,7 +78,7 @@ struct PretrainingLawTests {
       let b = resumed.step(batch, step: step, epoch: step / 3)
       #expect(a.loss == b.loss)
     }
-    for (a, b) in zip(whole.state, resumed.state) { #expect(a.values == b.values, "\(a.key)") }
+    for (a, b) in paired(whole.state, resumed.state) { #expect(a.values == b.values, "\(a.key)") }
     #expect(resumed.restore { $0 == "optimizer.step_count" ? nil : stored[$0] } != nil)
   }
 

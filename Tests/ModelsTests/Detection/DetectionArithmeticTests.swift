@@ -107,7 +107,7 @@ struct DetectionArithmeticTests {
       MaxIoUAssigner(positive: 0.5, negative: 0.5, minimumPositive: 0.5, matchesLowQuality: true),
       MaxIoUAssigner(positive: 0.6, negative: 0.6, minimumPositive: 0.6, matchesLowQuality: false),
     ]
-    for (rule, expected) in zip(rules, reference.assign) {
+    for (rule, expected) in paired(rules, reference.assign) {
       #expect(rule.assign(candidates, objects: objects) == expected)
     }
     #expect(rules[0].assign(candidates, objects: []).allSatisfy { $0 == 0 })
@@ -275,7 +275,7 @@ struct DetectionMaskTests {
       CornerBox(-5, -5, 90, 70), CornerBox(20, 20, 20, 30), CornerBox(70, 50, 79.5, 59.5),
       CornerBox(30, 25, 30.6, 25.4),
     ]
-    for (region, expected) in zip(regions, reference.maskTargets) {
+    for (region, expected) in paired(regions, reference.maskTargets) {
       let out = Tensor(uninitialized: [28, 28])
       MaskTargets().write(mask(), region: region, padded: (64, 96), to: out.pointer)
       #expect(out.values.map { $0 == 1 ? "1" : "0" }.joined() == expected, "\(region)")
