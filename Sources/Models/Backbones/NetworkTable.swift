@@ -55,6 +55,15 @@ public enum NetworkTable {
     }
   }
 
+  /// Whether a network is one of the table, so that what shapes do not tell is known of it.
+  static func knows(_ vit: VisionTransformerConfiguration) -> Bool {
+    rows.contains {
+      if case .visionTransformer(let known) = $0.architecture { known.hasSameBlocks(as: vit) } else {
+        false
+      }
+    }
+  }
+
   /// The heads of the known network whose channels and kind of positions these are.
   static func headCount(like vit: VisionTransformerConfiguration) -> Int? {
     for row in rows {

@@ -40,6 +40,12 @@ public enum BackboneLoader {
         problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "
           + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint")
     }
+    if case .visionTransformer(let network) = architecture, inputSize % network.patchSize != 0 {
+      throw CheckpointError(
+        path: path,
+        problem: "has patches of \(network.patchSize) pixels, of which \(inputSize) is no multiple",
+        remedy: "choose an --input-size that is", exitCode: .usage)
+    }
     let backbone = architecture.makeBackbone(inputSize: inputSize, initializer: .blank)
     var report = LoadReport(
       path: path, sha256: file.sha256, format: file.format.rawValue,
@@ -47,6 +53,11 @@ public enum BackboneLoader {
       source: [weights.group, weights.prefix].filter { !$0.isEmpty }.joined(separator: "/"),
       architecture: architecture.name)
     report.others = weights.others
+    if case .visionTransformer(let network) = architecture, !NetworkTable.knows(network) {
+      report.assumptions.append(
+        "\(network.headCount) heads of \(network.embeddingSize / max(1, network.headCount)) channels "
+          + "are assumed; the shapes do not tell")
+    }
     let leading = architecture.leadingTokenCount
     // A dense backbone's output norms have no place in a classifier, and no classifier's final
     // norm comes with it; that is reported as missing and unexpected like anything else.
@@ -76,16 +87,27 @@ public enum BackboneLoader {
   ) throws -> CanonicalWeights {
     var groups: [String: [String: StoredTensor]] = [:]
     for entry in file.entries { groups[entry.group, default: [:]][entry.key] = entry.tensor }
-    let preferred =
-      branch == .online
-      ? ["model", "state_dict", "student", "teacher", ""]
-      : ["model", "state_dict", "teacher", "student", ""]
+    let preferred: [String] =
+      switch branch {
+      case .online: ["model", "state_dict", "student", "teacher", ""]
+      case .target: CanonicalWeights.targetGroups + ["model", "state_dict", ""]
+      case .published: ["model", "state_dict", "teacher", "student", ""]
+      }
     let order =
       preferred.filter { groups[$0] != nil } + file.groups.filter { !preferred.contains($0) }
     for group in order {
       guard let entries = groups[group] else { continue }
-      if let weights = CanonicalWeights(group: group, entries: entries, branch: branch) {
+      do throws(CanonicalWeights.KeyClash) {
+        guard
+          let weights = try CanonicalWeights(group: group, entries: entries, branch: branch)
+        else { continue }
+        try check(weights, in: file, branch: branch)
         return weights
+      } catch {
+        throw CheckpointError(
+          path: file.path,
+          problem: "holds '\(error.wrapped)' beside '\(error.bare)', two networks in one",
+          remedy: "keep the keys of one of them")
       }
     }
     let examples = file.entries.prefix(3).map(\.key).joined(separator: ", ")
@@ -94,5 +116,24 @@ public enum BackboneLoader {
       problem: "holds \(file.entries.count) tensors but no Swin or ViT backbone (it begins with "
         + "\(examples))",
       remedy: "give a Swin-T or DeiT-S checkpoint")
+  }
+
+  /// Refuses a branch that the file does not have, and tensors without elements.
+  private static func check(
+    _ weights: CanonicalWeights, in file: CheckpointFile, branch: CheckpointBranch
+  ) throws(CheckpointError) {
+    if branch == .target, !weights.isTarget {
+      throw CheckpointError(
+        path: file.path,
+        problem: "has no target network (momentum encoder, teacher or moving average), only the "
+          + "\(weights.layout.rawValue) layout's own",
+        remedy: "leave --branch target out, or give the file of the whole pretraining")
+    }
+    let empty = weights.tensors.filter { $0.value.shape.contains(0) }.keys.min()
+    if let empty {
+      throw CheckpointError(
+        path: file.path,
+        problem: "has '\(empty)' of shape \(weights.tensors[empty]?.shape ?? []), without elements")
+    }
   }
 }

@@ -36,12 +36,25 @@ struct CanonicalWeights {
   var head: (weight: StoredTensor, bias: StoredTensor?)?
   /// Keys that belong to something else (heads, queues, projectors).
   var others: [String]
+  /// Whether these are the weights of a moving average: a momentum encoder, a teacher, an EMA.
+  var isTarget: Bool
+
+  /// Groups of files, and beginnings of keys, that hold a moving average.
+  static let targetGroups = ["teacher", "model_ema", "state_dict_ema", "ema"]
+  static let targetPrefixes = ["encoder_k.", "momentum_encoder.", "momentum_backbone."]
+
+  /// Two keys of a file that are the same once wrappers are cut off.
+  struct KeyClash: Error {
+    let wrapped, bare: String
+  }
 }
 
 extension CanonicalWeights {
   /// Recognises the layout of one group of a file, or nil when it holds no backbone.
-  init?(group: String, entries: [String: StoredTensor], branch: CheckpointBranch) {
-    var tensors = Self.stripped(entries, prefix: "module.")
+  ///
+  /// - Throws: `KeyClash` when wrapped and bare keys name the same tensor.
+  init?(group: String, entries: [String: StoredTensor], branch: CheckpointBranch) throws(KeyClash) {
+    var tensors = try Self.unwrapped(entries)
     var others: [String] = []
     var layout = CheckpointLayout.official
     var prefix = ""
@@ -62,11 +75,15 @@ extension CanonicalWeights {
     } else if has("encoder.") {
       layout = .moby
       prefix = "encoder."
+    } else if has("backbone."), has("momentum_backbone.") {
+      layout = .moby
+      prefix = wantsTarget ? "momentum_backbone." : "backbone."
     } else if has("backbone.") {
       layout = group == "teacher" || group == "student" ? .dino : .detector
       prefix = "backbone."
     }
     guard has(prefix) else { return nil }
+    isTarget = Self.targetPrefixes.contains(prefix) || Self.targetGroups.contains(group)
     if !prefix.isEmpty {
       others = tensors.keys.filter { !$0.hasPrefix(prefix) }.sorted()
       tensors = Dictionary(
@@ -99,6 +116,11 @@ extension CanonicalWeights {
       if head == nil || key.hasPrefix("head_dist.") { others.append(prefix + key) }
       tensors[key] = nil
     }
+    // Decoders, mask tokens and whatever else was saved beside the backbone.
+    for key in tensors.keys where !Self.belongsToBackbone(key) {
+      others.append(prefix + key)
+      tensors[key] = nil
+    }
     self.layout = layout
     self.group = group
     self.prefix = prefix
@@ -107,14 +129,34 @@ extension CanonicalWeights {
     self.others = others.sorted()
   }
 
-  private static func stripped(
-    _ entries: [String: StoredTensor], prefix: String
-  ) -> [String: StoredTensor] {
-    guard entries.keys.contains(where: { $0.hasPrefix(prefix) }) else { return entries }
-    return Dictionary(
-      entries.map { key, tensor in
-        (key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : key, tensor)
-      }, uniquingKeysWith: { first, _ in first })
+  /// What compilers, parallel wrappers and trainers put before every key, at any depth.
+  private static let wrappers = ["module.", "_orig_mod.", "model.", "net.", "network."]
+
+  private static func unwrapped(
+    _ entries: [String: StoredTensor]
+  ) throws(KeyClash) -> [String: StoredTensor] {
+    var result: [String: StoredTensor] = [:]
+    var sources: [String: String] = [:]
+    for (key, tensor) in entries.sorted(by: { $0.key < $1.key }) {
+      var bare = key[...]
+      while let wrapper = wrappers.first(where: { bare.hasPrefix($0) }) {
+        bare = bare.dropFirst(wrapper.count)
+      }
+      let name = String(bare)
+      if let other = sources.updateValue(key, forKey: name) {
+        throw KeyClash(wrapped: key.count > other.count ? key : other, bare: name)
+      }
+      result[name] = tensor
+    }
+    return result
+  }
+
+  /// Whether a backbone of some kind has such a key under the official names.
+  private static func belongsToBackbone(_ key: String) -> Bool {
+    [
+      "patch_embed.", "layers.", "blocks.", "norm.", "norm0.", "norm1.", "norm2.", "norm3.",
+      "cls_token", "pos_embed", "dist_token", "absolute_pos_embed",
+    ].contains { key.hasPrefix($0) }
   }
 
   /// timm since 2023 puts the merge at the start of the next stage: stage 0 has none.

@@ -22,6 +22,8 @@ public struct LoadReport: Sendable, Equatable {
   public var ignored: [String] = []
   /// Keys of other parts: heads, queues, projectors.
   public var others: [String] = []
+  /// What the file does not say and was taken to be usual.
+  public var assumptions: [String] = []
 
   /// Whether every parameter of the network was loaded and nothing of the file was left over.
   public var isComplete: Bool { missing.isEmpty && unexpected.isEmpty }
@@ -69,6 +71,7 @@ public struct LoadReport: Sendable, Equatable {
         "\(title): " + keys.prefix(6).joined(separator: ", ")
           + (keys.count > 6 ? ", and \(keys.count - 6) more" : ""))
     }
+    lines += assumptions.map { "note: " + $0 }
     return lines.joined(separator: "\n")
   }
 }
