@@ -100,8 +100,7 @@ struct DetectionTask: FineTuningTask {
     try DetectorFile.write(
       network,
       metadata: [
-        ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
-        ("classes", testing.classNames.joined(separator: ",")),
+        ("recipe", recipe.title), ("classes", testing.classNames.joined(separator: ",")),
       ], to: path)
   }
 

@@ -115,8 +115,7 @@ struct SegmentationTask: FineTuningTask {
     try SegmentorFile.write(
       network,
       metadata: [
-        ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
-        ("classes", classes.names.joined(separator: ",")),
+        ("recipe", recipe.preset.title(recipe.name.rawValue)), ("classes", classes.names.joined(separator: ",")),
       ], to: path)
   }
 
