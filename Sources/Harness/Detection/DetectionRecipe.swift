@@ -86,7 +86,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// The recipe in tables: `mask-rcnn-1x`, `mask-rcnn-1x (mini)`.
-  var title: String { name.rawValue + (preset == .full ? "" : " (\(preset.rawValue))") }
+  var title: String { preset.title(name.rawValue) }
 
   /// Epochs; setting them moves the milestones in proportion.
   var length: Int {

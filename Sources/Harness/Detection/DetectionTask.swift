@@ -98,8 +98,7 @@ struct DetectionTask: FineTuningTask {
   func write(_ network: Detector, to path: String) throws {
     try network.write(
       metadata: [
-        ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
-        ("classes", testing.classNames.joined(separator: ",")),
+        ("recipe", recipe.title), ("classes", testing.classNames.joined(separator: ",")),
       ], to: path)
   }
 

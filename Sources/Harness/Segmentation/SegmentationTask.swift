@@ -106,8 +106,7 @@ struct SegmentationTask: FineTuningTask {
   func write(_ network: Segmentor, to path: String) throws {
     try network.write(
       metadata: [
-        ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
-        ("classes", classes.names.joined(separator: ",")),
+        ("recipe", recipe.preset.title(recipe.name.rawValue)), ("classes", classes.names.joined(separator: ",")),
       ], to: path)
   }
 
