@@ -108,6 +108,9 @@ public struct CocoAnnotations: Sendable {
     categories.indices.sorted { categories[$0].id < categories[$1].id }
   }
 
+  /// How many objects have no mask.
+  public var objectsWithoutMask: Int { segmentations.slots.count { $0.kind == .none } }
+
   /// The mask of an object; nil where it has none.
   ///
   /// - Throws: `MaskError.wrongSize` for an image too large for a mask.

@@ -30,7 +30,7 @@ public final class BatchLoader {
     public let indices: [Int]
   }
 
-  private let prefetch: OrderedPrefetch<[Tensor]>
+  private let prefetch: OrderedPrefetch<[BatchBuffer]>
   private let folder: ImageFolder
   private let order: [Int]
   private let batchSize: Int
@@ -66,7 +66,7 @@ public final class BatchLoader {
       min(startBatch, batchCount)..<batchCount, depth: 3, threadCount: threadCount,
       partCount: count
     ) { batch in
-      transforms.map { Tensor(uninitialized: [count(batch), 3, $0.size, $0.size]) }
+      transforms.map { BatchBuffer(shape: [count(batch), 3, $0.size, $0.size]) }
     } load: { views, batch, position in
       let place = batch * batchSize + position
       let index = order[place]
@@ -76,9 +76,8 @@ public final class BatchLoader {
         var stream = RandomStream(
           seed: seed, purpose: .augmentation, epoch: epoch,
           sample: (occurrence << 48) + index * 16 + view)
-        views[view].withMutableRow(position) { row in
-          guard let base = row.baseAddress else { return }
-          transform.write(image, normalization: normalization, stream: &stream, to: base)
+        views[view].withRow(position) {
+          transform.write(image, normalization: normalization, stream: &stream, to: $0)
         }
       }
     }
@@ -121,7 +120,7 @@ public final class BatchLoader {
     let bad = Set(failures.map(\.part))
     let kept = indices.indices.filter { !bad.contains($0) }
     return (
-      bad.isEmpty ? views : views.map { $0.selectedRows(kept) },
+      views.map { bad.isEmpty ? $0.tensor : $0.tensor(rows: kept) },
       kept.map { Int(folder.labels[indices[$0]]) }, kept.map { indices[$0] }
     )
   }

@@ -5,7 +5,7 @@ public enum CocoCommands {
   /// Runs the command that the first argument names; options alone run the benchmark.
   public static func run(_ arguments: [String]) -> Never {
     guard let word = arguments.first, !word.hasPrefix("-") else {
-      Command.run(DetectionOptions.self, arguments: arguments) {
+      Command.run(DetectionOptions.self, arguments: renamed(arguments)) {
         try DetectionBenchmark.execute($0)
       }
     }
@@ -28,5 +28,15 @@ public enum CocoCommands {
         "swift run bench-coco evaluate --ground-truth instances_val2017.json "
           + "--detections results.json"
       ], arguments: arguments)
+  }
+
+  /// Takes `--recipe mini` of versions before 0.2 for the preset that it is now.
+  static func renamed(_ arguments: [String]) -> [String] {
+    var arguments = arguments.map { $0 == "--recipe=mini" ? "--preset=mini" : $0 }
+    for place in arguments.indices.dropLast()
+    where arguments[place] == "--recipe" && arguments[place + 1] == "mini" {
+      arguments[place] = "--preset"
+    }
+    return arguments
   }
 }

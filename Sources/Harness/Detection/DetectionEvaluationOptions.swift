@@ -79,5 +79,8 @@ struct DetectionEvaluationOptions: CommandOptions {
     guard !limits.isEmpty else {
       throw .conflict("--max-detections must name at least one number.")
     }
+    guard Set(limits).count == limits.count else {
+      throw .conflict("--max-detections names a number twice: \(limits.argument).")
+    }
   }
 }

@@ -151,7 +151,10 @@ struct DetectionTask: FineTuningTask {
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     var metrics: [String: MetricValue] = [:]
-    for (name, matches) in [("bbox", records.boxes), ("segm", records.masks)] {
+    // Where no object has a mask there is nothing that masks could be right about.
+    let truth = testing.annotations
+    let hasMasks = truth.objectsWithoutMask < truth.annotations.count
+    for (name, matches) in [("bbox", records.boxes)] + (hasMasks ? [("segm", records.masks)] : []) {
       // COCO says -1 where there is nothing to find, such as no object of a size.
       for metric in CocoScores(matches).metrics() where metric.value >= 0 {
         metrics["\(name)/\(metric.name)"] = MetricValue(

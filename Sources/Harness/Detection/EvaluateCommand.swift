@@ -31,13 +31,18 @@ struct EvaluateCommand {
     let groundTruth = try CocoAnnotations(path: options.groundTruth)
     report(groundTruth.findings)
     let detections = try load(options.detections, groundTruth)
+    if options.versus != nil, groundTruth.images.isEmpty {
+      throw DatasetError(
+        path: options.groundTruth, problem: "lists no images, so nothing can be compared on them",
+        remedy: "name annotations with images, or leave --versus out")
+    }
     let other = try options.versus.map { try load($0, groundTruth) }
     clock.lap("loading")
     if detections.detections.isEmpty {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
     }
     var members: [String: JSONValue] = [:]
-    for (place, type) in types(detections).enumerated() {
+    for (place, type) in try types(detections, groundTruth).enumerated() {
       if place > 0 { Console.output("") }
       members[type.rawValue] = try evaluate(
         detections, other, groundTruth, type, clock: clock)
@@ -72,13 +77,30 @@ struct EvaluateCommand {
     if let worst = findings.worst, worst > .note { Console.error(findings.text()) }
   }
 
-  private func types(_ detections: CocoDetections) -> [OverlapType] {
+  private func types(
+    _ detections: CocoDetections, _ groundTruth: CocoAnnotations
+  ) throws(DatasetError) -> [OverlapType] {
+    let wanted = OverlapType.allCases.filter { type in
+      guard options.types.isEmpty else { return options.types.contains(type) }
+      return type == .bbox
+        ? detections.areBoxes || !detections.haveMasks : detections.haveMasks
+    }
+    let (without, count) = (groundTruth.objectsWithoutMask, groundTruth.annotations.count)
+    guard wanted.contains(.segm), without > 0 else { return wanted }
+    if without < count {
+      Console.error(
+        "\(options.groundTruth): \(without) of \(count) objects have no mask; in mask AP they count "
+          + "as missed.")
+      return wanted
+    }
     guard options.types.isEmpty else {
-      return OverlapType.allCases.filter { options.types.contains($0) }
+      throw DatasetError(
+        path: options.groundTruth, problem: "has no mask of any object, so masks cannot be scored",
+        remedy: "use --iou-type bbox, or annotations with masks")
     }
-    return OverlapType.allCases.filter { type in
-      type == .bbox ? detections.areBoxes || !detections.haveMasks : detections.haveMasks
-    }
+    Console.error(
+      "\(options.groundTruth): no object has a mask; boxes are scored and masks are not.")
+    return [.bbox]
   }
 
   // MARK: One type of overlap

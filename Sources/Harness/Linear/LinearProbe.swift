@@ -174,7 +174,7 @@ final class LinearProbe: Trainee {
     if !probe.twins.isEmpty {
       let rows = indices.indices.filter { !heldOutImages.contains(Int32(indices[$0])) }
       if !rows.isEmpty {
-        let part = rows.count == indices.count ? features : features.selectedRows(rows)
+        let part = rows.count == indices.count ? features : selectedRows(features, rows)
         for twin in probe.twins {
           _ = twin.gradients(
             features: part, labels: rows.map { labels[$0] }, step: position.step)

@@ -25,12 +25,12 @@ public final class SegmentationLoader {
   // Each image's part is written by one thread.
   private final class Slot: @unchecked Sendable {
     let items: [IterationSampler.Item]
-    let images: Tensor
+    let images: BatchBuffer
     let labels: UnsafeMutableBufferPointer<UInt8>
 
     init(items: [IterationSampler.Item], size: Int) {
       self.items = items
-      images = Tensor(uninitialized: [items.count, 3, size, size])
+      images = BatchBuffer(shape: [items.count, 3, size, size])
       labels = .allocate(capacity: items.count * size * size)
       labels.initialize(repeating: LabelEncoding.ignored)
     }
@@ -68,9 +68,7 @@ public final class SegmentationLoader {
       var stream = RandomStream(
         seed: sampler.seed, purpose: .augmentation, epoch: item.epoch, sample: item.index)
       let sample = transform(image, labels, stream: &stream)
-      slot.images.withMutableRow(position) { row in
-        if let base = row.baseAddress { sample.writeImage(size: size, normalization, to: base) }
-      }
+      slot.images.withRow(position) { sample.writeImage(size: size, normalization, to: $0) }
       if let target = slot.labels.baseAddress {
         sample.writeLabels(size: size, to: target + position * size * size)
       }
@@ -86,6 +84,6 @@ public final class SegmentationLoader {
     nextIteration += 1
     if let failure = failures.first { throw failure.error }
     return Batch(
-      iteration: iteration, images: slot.images, labels: Array(slot.labels), items: slot.items)
+      iteration: iteration, images: slot.images.tensor, labels: Array(slot.labels), items: slot.items)
   }
 }

@@ -45,7 +45,7 @@ public func channelFirstRows(_ x: Tensor) -> Tensor {
 }
 
 /// Transposes `count` matrices of `rows` by `columns`.
-private func transposeEach(
+func transposeEach(
   _ source: UnsafePointer<Float>, count: Int, rows: Int, columns: Int,
   into target: UnsafeMutablePointer<Float>
 ) {

@@ -48,6 +48,9 @@ public struct DetectionCheck: Sendable {
     for set in sets where seen.insert(set.annotations.path).inserted {
       report.findings += findings(of: set.annotations)
     }
+    if sets.count > 1 {
+      report.findings += differences(sets[1].annotations, from: sets[0].annotations)
+    }
     let images = sets.flatMap { set in set.images.map { (set: set, image: $0) } }
     report.imageCount = images.count
     let isFull = depth == .full
@@ -75,6 +78,15 @@ public struct DetectionCheck: Sendable {
         path: path, rule: finding.rule, severity: finding.severity, problem: finding.problem,
         remedy: finding.remedy)
     }
+    let (without, count) = (annotations.objectsWithoutMask, annotations.annotations.count)
+    if without > 0 {
+      findings.append(
+        DataFinding(
+          path: path, rule: "mask/none", severity: .warning,
+          problem: "has no mask of \(without == count ? "any" : "\(without)") of \(count) objects",
+          remedy: without == count
+            ? "boxes are scored and masks are not" : "those count as missed in mask AP"))
+    }
     for rule in CocoRule.allCases {
       let left = annotations.findings.count(rule) - CocoFindings.describedPerRule
       guard left > 0 else { continue }
@@ -84,6 +96,33 @@ public struct DetectionCheck: Sendable {
           problem: "has \(left) more such records", remedy: "see bench-data check-annotations"))
     }
     return findings
+  }
+
+  /// Where the categories of a second split are others than the first one's: a network knows those
+  /// of its training, by their ids in order.
+  private func differences(
+    _ other: CocoAnnotations, from first: CocoAnnotations
+  ) -> [DataFinding] {
+    func names(_ set: CocoAnnotations) -> [Int: String] {
+      Dictionary(set.categories.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+    }
+    let (known, present) = (names(first), names(other))
+    func finding(_ problem: String) -> DataFinding {
+      DataFinding(
+        path: relative(other.path), rule: "category/other", severity: .error, problem: problem,
+        remedy: "give both files the same list of categories")
+    }
+    return Set(known.keys).union(present.keys).sorted().compactMap { id in
+      switch (known[id], present[id]) {
+      case (let a?, let b?) where a != b:
+        finding("calls category \(id) '\(b)' where \(relative(first.path)) calls it '\(a)'")
+      case (let a?, nil):
+        finding("lacks category \(id) '\(a)', which \(relative(first.path)) has")
+      case (nil, let b?):
+        finding("has category \(id) '\(b)', which \(relative(first.path)) lacks")
+      default: nil
+      }
+    }
   }
 
   private static func examine(
