@@ -47,7 +47,7 @@ struct DetectionBenchmark: ComparisonProgram {
   func candidates() throws -> [Candidate] {
     try context.candidates(
       networks: options.common.networks, backbones: options.common.backbone.files
-    ) { $0.architecture = .swin(fineTuning.task.recipe.detector.backbone) }
+    ) { $0.architecture = fineTuning.task.recipe.detector.backbone }
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {

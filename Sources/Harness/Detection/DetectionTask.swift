@@ -82,9 +82,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   func load(network path: String) throws -> (network: Detector, report: LoadReport) {
-    let loaded = try DetectorFile.load(
+    let loaded = try Detector.load(
       path: path, allowsPartial: options.backbone.allowsPartial)
-    let count = loaded.detector.configuration.classCount
+    let count = loaded.network.configuration.classCount
     guard count == testing.classCount else {
       throw CheckpointError(
         path: path,
@@ -92,12 +92,11 @@ struct DetectionTask: FineTuningTask {
           + "\(testing.classCount)",
         remedy: "give the annotations that the detector was trained for")
     }
-    return (loaded.detector, loaded.report)
+    return (loaded.network, loaded.report)
   }
 
   func write(_ network: Detector, to path: String) throws {
-    try DetectorFile.write(
-      network,
+    try network.write(
       metadata: [
         ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
         ("classes", testing.classNames.joined(separator: ",")),
@@ -105,7 +104,7 @@ struct DetectionTask: FineTuningTask {
   }
 
   func restore(_ network: Detector, from path: String) throws {
-    network.copyParameters(from: try DetectorFile.load(path: path).detector)
+    network.copyParameters(from: try Detector.load(path: path).network)
   }
 
   // MARK: Training

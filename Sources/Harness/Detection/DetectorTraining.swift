@@ -38,7 +38,9 @@ final class DetectorTraining: Trainee {
         (dataset.annotations.images[$0].width, dataset.annotations.images[$0].height)
       }, batchSize: recipe.imagesPerPass, groupMultiple: recipe.batchSize, seed: seed)
     schedule = recipe.schedule(updatesPerEpoch: sampler.batchCount / recipe.passesPerUpdate)
-    optimizer = AdamW(recipe.optimizedParameters(detector), learningRate: 0)
+    optimizer = AdamW(
+      WeightDecayRule.namedNorms.applied(
+        to: detector.parameters, weightDecay: recipe.weightDecay), learningRate: 0)
   }
 
   var epochCount: Int { recipe.epochs }

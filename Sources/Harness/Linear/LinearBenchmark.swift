@@ -116,7 +116,7 @@ struct LinearBenchmark: ComparisonProgram {
   private func load(_ candidate: Candidate) throws -> (any Backbone, [String: String]) {
     let size = options.settings.inputSize
     guard case .backbone(_, let path?, _) = candidate else {
-      let architecture = (options.architecture ?? .swinTiny).architecture
+      let architecture = options.architecture?.architecture ?? .swin(.tiny)
       let backbone = architecture.makeBackbone(inputSize: size, initializer: Initializer(seed: 0))
       return (
         backbone,

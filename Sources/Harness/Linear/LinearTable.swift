@@ -1,6 +1,7 @@
 import Evaluation
 import Foundation
 import Layers
+import Models
 import Reporting
 
 /// The comparison of linear probes as a table.
@@ -42,11 +43,9 @@ enum LinearTable {
   static func published(beside results: [RunResult]) -> Table? {
     let names = Set(results.compactMap { $0.backbone["architecture"] })
     // The papers write the same network in several ways.
-    let spellings = [
-      "Swin-T": ["Swin-T"], "DeiT-S": ["DeiT-S", "DeiT-S/16", "ViT-S/16", "ViT-S"],
-      "ViT-S (12 heads)": ["ViT-S"],
-    ]
-    let wanted = names.sorted().flatMap { spellings[$0] ?? [] }
+    let wanted = names.sorted().flatMap { name in
+      NetworkTable.rows.first { $0.title == name }?.spellings ?? []
+    }
     guard !wanted.isEmpty,
       let known = try? PublishedFigures(path: "reports/reference/imagenet_linear.json")
     else { return nil }

@@ -51,7 +51,7 @@ struct SegmentationBenchmark: ComparisonProgram {
   func candidates() throws -> [Candidate] {
     try context.candidates(
       networks: options.common.networks, backbones: options.common.backbone.files
-    ) { $0.architecture = .swin(options.recipe.backbone) }
+    ) { $0.architecture = options.recipe.backbone }
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {

@@ -46,7 +46,7 @@ struct SegmentationComparison {
   }
 
   private func delta(_ outcome: SegmentationBenchmark.Outcome) -> [String] {
-    guard outcome.result.key.digest != outcomes[0].result.key.digest else { return ["-", "-"] }
+    guard outcome.result.key().digest != outcomes[0].result.key().digest else { return ["-", "-"] }
     let delta = Bootstrap(
       outcome.resampled, minus: outcomes[0].resampled, resampleCount: options.common.resamples,
       seed: UInt64(options.common.seeds[0]))["mIoU"]

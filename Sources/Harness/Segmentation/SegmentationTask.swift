@@ -91,21 +91,20 @@ struct SegmentationTask: FineTuningTask {
   }
 
   func load(network path: String) throws -> (network: Segmentor, report: LoadReport) {
-    let loaded = try SegmentorFile.load(
+    let loaded = try Segmentor.load(
       path: path, allowsPartial: options.common.backbone.allowsPartial)
-    let count = loaded.segmentor.configuration.classCount
+    let count = loaded.network.configuration.classCount
     guard count == classes.count else {
       throw CheckpointError(
         path: path,
         problem: "tells \(count) classes apart where the data has \(classes.count)",
         remedy: "give --classes, or the data that the segmentor was trained for")
     }
-    return (loaded.segmentor, loaded.report)
+    return (loaded.network, loaded.report)
   }
 
   func write(_ network: Segmentor, to path: String) throws {
-    try SegmentorFile.write(
-      network,
+    try network.write(
       metadata: [
         ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
         ("classes", classes.names.joined(separator: ",")),
@@ -113,7 +112,7 @@ struct SegmentationTask: FineTuningTask {
   }
 
   func restore(_ network: Segmentor, from path: String) throws {
-    network.copyParameters(from: try SegmentorFile.load(path: path).segmentor)
+    network.copyParameters(from: try Segmentor.load(path: path).network)
     network.setTraining(false)
   }
 

@@ -32,7 +32,9 @@ final class SegmentorTraining: Trainee {
     self.seed = seed
     self.label = label
     sampler = IterationSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
-    optimizer = AdamW(recipe.optimizedParameters(segmentor), learningRate: 0)
+    optimizer = AdamW(
+      WeightDecayRule.namedNorms.applied(
+        to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)), learningRate: 0)
   }
 
   var epochCount: Int { 1 }

@@ -36,7 +36,7 @@ public struct EventFile: Sendable, Equatable {
     append(event)
   }
 
-  /// Event { wall_time: 1 (double), step: 2 (int64) }
+  /// The start of an `Event { wall_time: 1 (double), step: 2 (int64) }`.
   private static func header(step: Int) -> [UInt8] {
     var event: [UInt8] = [1 << 3 | 1]
     withUnsafeBytes(of: (0.0).bitPattern.littleEndian) { event += $0 }

@@ -202,7 +202,7 @@ struct NearestNeighboursTests {
         scores[position].add(record)
       }
     }
-    for (score, k) in zip(scores, ks) {
+    for (score, k) in paired(scores, ks) {
       #expect(score.top1Count == reference[String(k)]?.top1, "k \(k)")
       #expect(score.top5Count == reference[String(k)]?.top5, "k \(k)")
     }
@@ -215,7 +215,7 @@ struct NearestNeighboursTests {
     let ks = [20, 1, 50, 400, 7]
     let together = list.votes(
       ks: ks, temperature: 0.07, labels: trainLabels, classCount: classCount)
-    for (votes, k) in zip(together, ks) {
+    for (votes, k) in paired(together, ks) {
       #expect(
         votes == list.vote(k: k, temperature: 0.07, labels: trainLabels, classCount: classCount))
     }

@@ -50,7 +50,7 @@ private func score(_ records: [SegmentationRecord], classes: Int) -> Segmentatio
 struct SegmentationTests {
   private func expectEqual(_ own: [Double], _ expected: [Double?], _ what: String) {
     #expect(own.count == expected.count)
-    for (index, (a, e)) in zip(own, expected).enumerated() {
+    for (index, (a, e)) in paired(own, expected).enumerated() {
       if let e {
         #expect(abs(a - e) < 1e-12, "\(what) \(index): \(a), expected \(e)")
       } else {
@@ -78,7 +78,7 @@ struct SegmentationTests {
         ], "means of \(expected.classes)")
       expectEqual(score.classIoU, expected.classIoU, "IoU")
       expectEqual(score.classAccuracy, expected.classAccuracy, "accuracy")
-      for (record, areas) in zip(records, expected.records) {
+      for (record, areas) in paired(records, expected.records) {
         var dense = areas.map { [Int](repeating: 0, count: $0.count) }
         for (at, index) in record.classes.enumerated() {
           dense[0][index] = record.intersections[at]
@@ -125,7 +125,7 @@ struct SegmentationTests {
       let guesses = (0..<count).map { UInt8(($0 / (run + number) * 91) % 256) }
       let pairs = LabelPairs(labels: labels, predictions: guesses)
       var plain: [Int: Int] = [:]
-      for (a, b) in zip(labels, guesses) where a != 255 {
+      for (a, b) in paired(labels, guesses) where a != 255 {
         plain[Int(a) * 256 + Int(b), default: 0] += 1
       }
       let own = pairs.entries.map { [Int($0.label) * 256 + Int($0.prediction), $0.count] }

@@ -86,7 +86,7 @@ struct StatisticsTests {
   @Test("Holm's adjusted values equal those of statsmodels")
   func holm() throws {
     for row in try Reference.load().holm {
-      for (own, expected) in zip(Proportions.holm(row.values), row.adjusted) {
+      for (own, expected) in paired(Proportions.holm(row.values), row.adjusted) {
         #expect(isClose(own, expected, 1e-14), "\(row)")
       }
     }

@@ -42,7 +42,7 @@ struct JSONValueTests {
     }
     let text = JSONValue.array(numbers.map { .number($0) }).text()
     let read = try #require(JSONValue(parsing: Array(text.utf8))?.arrayValue)
-    for (own, expected) in zip(read, numbers) {
+    for (own, expected) in paired(read, numbers) {
       #expect(own.doubleValue?.bitPattern == expected.bitPattern, "\(expected)")
     }
     #expect(JSONValue.array([.number(.nan), .number(.infinity)]).text() == "[null,null]")

@@ -1,7 +1,8 @@
 import Evaluation
 
-/// Drawings as inline SVG, 360 units wide so that their text stays readable on a phone. Colours are
-/// the page's variables and follow its theme.
+/// Drawings as inline SVG, 360 units wide so that their text stays readable on a phone.
+///
+/// Colours are the page's variables and follow its theme.
 enum Charts {
   private static let width = 360.0
 
