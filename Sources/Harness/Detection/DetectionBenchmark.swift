@@ -59,6 +59,7 @@ struct DetectionBenchmark: ComparisonProgram {
       outcomes: outcomes, recipe: fineTuning.task.recipe,
       dataName: fineTuning.task.dataIdentity["name"] ?? "",
       resampleCount: options.common.resamples, seed: UInt64(options.common.seeds[0]))
-    try context.deliver(tables.all, of: outcomes.map(\.result), named: DetectionTask.description.name)
+    try context.deliver(
+      tables.all, of: outcomes.map(\.result), named: DetectionTask.description.name)
   }
 }

@@ -143,7 +143,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   func records(in run: RunDirectory) throws -> Records {
-    let matched = try Self.description.recordFiles.map { try MatchRecords(path: run.path + "/" + $0) }
+    let matched = try Self.description.recordFiles.map {
+      try MatchRecords(path: run.path + "/" + $0)
+    }
     return Records(boxes: matched[0], masks: matched[1])
   }
 

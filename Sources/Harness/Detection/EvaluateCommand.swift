@@ -57,7 +57,8 @@ struct EvaluateCommand {
       ])
       try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: output)
     }
-    let damaged = [(options.groundTruth, groundTruth.findings)]
+    let damaged =
+      [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
     for (path, findings) in damaged where findings.worst == .error {
       Console.error(

@@ -44,7 +44,8 @@ struct FineTuning<Task: FineTuningTask> {
     if !options.evaluatesOnly { start.settings["seeds"] = seeds.argument }
     start.settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
-      task: Task.description.name, backbone: start.identity, data: task.dataIdentity, settings: start.settings)
+      task: Task.description.name, backbone: start.identity, data: task.dataIdentity,
+      settings: start.settings)
     let session = try RunSession(
       result, name: "\(Task.description.name)-\(candidate.slug)",
       scoring: ["resamples": String(options.resamples), "seed": String(seeds[0])],

@@ -62,6 +62,7 @@ struct SegmentationBenchmark: ComparisonProgram {
     let tables = SegmentationComparison(
       outcomes: outcomes, options: options, data: fineTuning.task.dataIdentity,
       classNames: fineTuning.task.classNames)
-    try context.deliver(tables.all, of: outcomes.map(\.result), named: SegmentationTask.description.name)
+    try context.deliver(
+      tables.all, of: outcomes.map(\.result), named: SegmentationTask.description.name)
   }
 }

@@ -49,7 +49,8 @@ final class SegmentorTraining: Trainee {
       iterations: batch..<recipe.iterations)
   }
 
-  func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float? {
+  func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?
+  {
     segmentor.backbone.dropPath =
       recipe.dropPathRate > 0
       ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: position.step) : nil

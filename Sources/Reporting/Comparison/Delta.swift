@@ -39,7 +39,8 @@ public struct Delta: Sendable, Equatable {
   public static let significance = 0.05
 
   init(
-    metric: MetricDescription, baseline: String, estimate: Double, interval: Interval, standardError: Double, pValue: Double,
+    metric: MetricDescription, baseline: String, estimate: Double, interval: Interval,
+    standardError: Double, pValue: Double,
     method: Method, imageCount: Int
   ) {
     self.metric = metric

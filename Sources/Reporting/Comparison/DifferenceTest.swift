@@ -73,7 +73,8 @@ struct DifferenceTest {
     let difference = SeededDifference(
       first: own, second: other, sampleVariance: sampleVariance, imageCount: imageCount)
     return Delta(
-      metric: metric, baseline: base.name, estimate: difference.estimate, interval: difference.interval,
+      metric: metric, baseline: base.name, estimate: difference.estimate,
+      interval: difference.interval,
       standardError: difference.standardError, pValue: difference.pValue,
       method: .seeds(
         sampleVariance: sampleVariance, seedVariance: difference.seedVariance,

@@ -53,7 +53,8 @@ public struct RunComparison: Sendable {
           metric.title, section.baselines.first?.cells[metric.key].map(measuredText) ?? "-",
           other.map(measuredText) ?? "-",
           delta.map { "\($0.text) \($0.intervalText)" }
-            ?? other.flatMap { own in cells[0].map { metric.unit.difference(own.value - $0.value) } }
+            ?? other.flatMap { own in cells[0].map { metric.unit.difference(own.value - $0.value) }
+            }
             ?? "-",
           delta.map { probability($0.adjustedPValue) } ?? "-",
           delta?.verdict.rawValue ?? other?.untested ?? "-",

@@ -41,7 +41,8 @@ extension Comparison {
     for entry in section.detectable(testCount: testCount) {
       lines.append(
         "  \\par\\footnotesize \(escaped(entry.metric.title)): a difference of "
-          + "\(entry.metric.unit.deviation(entry.alone)) \(entry.metric.unit.name) is found with a power of 80\\,\\%.")
+          + "\(entry.metric.unit.deviation(entry.alone)) \(entry.metric.unit.name) is found with a power of 80\\,\\%."
+      )
     }
     lines.append("\\end{table}")
     return lines.joined(separator: "\n") + published(section)

@@ -209,7 +209,8 @@ public struct RunResult: Sendable, Equatable {
         return Confusion(label: label, prediction: prediction, count: count)
       }
     }
-    guard case .object(var sealed) = stored, let digest = sealed.removeValue(forKey: "digest") else {
+    guard case .object(var sealed) = stored, let digest = sealed.removeValue(forKey: "digest")
+    else {
       isSealed = false
       return
     }

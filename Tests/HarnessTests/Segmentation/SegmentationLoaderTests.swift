@@ -1,4 +1,5 @@
 import CounterRandom
+import Evaluation
 import FileSupport
 import Foundation
 import Geometry

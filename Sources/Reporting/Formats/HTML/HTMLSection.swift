@@ -114,7 +114,8 @@ struct HTMLSection {
           charts[base, default: []].append(
             Charts.Curve(
               name: row.name + (base == name ? "" : ", " + name[base.endIndex...].dropFirst()),
-              color: color(row), values: section.task.curve(base).isFraction ? values.map { $0 * 100 } : values,
+              color: color(row),
+              values: section.task.curve(base).isFraction ? values.map { $0 * 100 } : values,
               isThin: base != name || row.runs.count > 1))
         }
       }
