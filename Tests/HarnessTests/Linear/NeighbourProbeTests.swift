@@ -17,7 +17,7 @@ struct NeighbourProbeTests {
       NearestNeighbourProbe.neighbours(
         of: queries, limit: 5,
         among: stride(from: 0, to: 50, by: size).map { first in
-          (first, rows.selectedRows(first..<min(50, first + size)))
+          (first, selectedRows(rows, Array(first..<min(50, first + size))))
         })
     }
     let (whole, parts) = (found(50), found(7))
