@@ -68,7 +68,7 @@ struct PretrainingRunTests {
     #expect(next.errors.contains("going on after step"))
     // Other settings are another run, with a folder of its own.
     let other = try ChildProgram.run(
-      "bench-pretrain", options + ["--seed", "1"], in: folder.path, killAfter: 1)
+      "bench-pretrain", options + ["--seeds", "1"], in: folder.path, killAfter: 1)
     #expect(!other.errors.contains("going on"))
   }
 

@@ -37,7 +37,7 @@ public struct PretrainingOptions: CommandOptions {
   var warmupEpochs: Int?
   var accumulation = 1
   var inputSize = 224
-  var seed = 0
+  var seeds = [0]
   var probeLimit = 1000
   var saveMinutes = 10.0
   var forecasts = true
@@ -129,9 +129,12 @@ public struct PretrainingOptions: CommandOptions {
       "input-size", \.inputSize, in: .multiple(of: 4, from: 8, to: 4096), value: "px",
       .protocolSettings, "Side of the views."
     )
-    .option("seed", \.seed, in: .atLeast(0), value: "n", .run, "Of weights, order and views.")
     .option(
-      "accumulate", \.accumulation, in: .count, value: "n", .run,
+      "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
+      "Of weights, order and views: one backbone each."
+    )
+    .option(
+      "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
       "Take a batch in n pieces, for less memory and a third more time."
     )
     .option(
@@ -185,6 +188,7 @@ public struct PretrainingOptions: CommandOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
+    try SeedList.validate(seeds)
     if let name = foreign.first {
       let titles = Self.methods(with: name).map(\.title)
       throw .conflict(

@@ -8,7 +8,7 @@ extension PretrainingPlan {
   init(_ options: PretrainingOptions, imageCount: Int) {
     self.init(options.recipe, architecture: options.architecture.architecture)
     inputSize = options.inputSize
-    seed = options.seed
+    seed = options.seeds[0]
     accumulation = options.accumulation
     limit = options.data.limit
     onBadImage = options.data.onBadImage

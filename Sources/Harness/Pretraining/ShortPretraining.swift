@@ -1,7 +1,9 @@
+import CommandLine
 import FileSupport
 import Foundation
 import Layers
 import Models
+import Training
 import VisionData
 
 /// How a comparison's own backbones are made.
@@ -84,7 +86,15 @@ public struct ShortPretraining: Sendable {
     in folder: String, data: ClassificationData, dataName: String, policy: BadImagePolicy
   ) throws -> String {
     guard var plan else {
-      let path = "\(folder)/random-\(SHA256.digest("\(self)").prefix(12)).pth"
+      let key = RunKey(
+        task: "random",
+        [
+          "settings": [
+            "architecture": architecture.name, "input-size": String(inputSize),
+            "seed": String(seed),
+          ]
+        ])
+      let path = "\(folder)/random-\(key.digest.prefix(12)).pth"
       if !FileManager.default.fileExists(atPath: path) {
         let network = architecture.makeBackbone(
           inputSize: inputSize, initializer: Initializer(seed: UInt64(seed)))
@@ -98,6 +108,8 @@ public struct ShortPretraining: Sendable {
     plan.recipe.settings.fit(batchSize: plan.recipe.batchSize)
     let run = try PretrainingRun(
       plan, data: data, dataName: dataName, saveInterval: 60, isQuiet: true)
-    return try run.run(in: folder).path
+    var options = RunOptions()
+    options.output = folder
+    return try run.run(options).path
   }
 }

@@ -16,12 +16,16 @@ enum NamedArchitecture: String, OptionChoice, Sendable {
     case .mocoViTSmall: .visionTransformer(.mocoV3Small)
     }
   }
-}
 
-/// A network that detectors and segmentors can be built on.
-enum DenseArchitecture: String, OptionChoice, Sendable {
-  case swinTiny = "swin-t"
-  case swinMini = "swin-mini"
-
-  var configuration: SwinConfiguration { self == .swinTiny ? .tiny : .mini }
+  /// The numbers of a network that detectors and segmentors can be built on.
+  ///
+  /// - Throws: `UsageError` for another network.
+  func dense() throws(UsageError) -> SwinConfiguration {
+    guard case .swin(let configuration) = architecture else {
+      throw .conflict(
+        "--architecture \(rawValue) has one size of feature map; detectors and segmentors need "
+          + "swin-t or swin-mini.")
+    }
+    return configuration
+  }
 }

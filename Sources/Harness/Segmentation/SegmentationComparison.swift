@@ -45,7 +45,7 @@ struct SegmentationComparison {
   }
 
   private func delta(_ outcome: SegmentationBenchmark.Outcome) -> [String] {
-    guard outcome.result.key.digest != outcomes[0].result.key.digest else { return ["-", "-"] }
+    guard outcome.result.key().digest != outcomes[0].result.key().digest else { return ["-", "-"] }
     guard outcome.records.count == 1 else {
       let delta = PairedResampling(
         first: outcome.resampled, second: outcomes[0].resampled,

@@ -69,7 +69,7 @@ struct PretrainingOptionsTests {
       ("architecture", "swin-t"), ("on-bad-image", "skip"), ("limit", "32"), ("preset", "mini"),
       ("recipe", "paper"), ("epochs", "7"), ("gflop", "1000"), ("warmup-epochs", "3"),
       ("batch-size", "32"), ("base-learning-rate", "0.5"), ("weight-decay", "0.3"),
-      ("optimizer", "lars"), ("drop-path", "0.4"), ("input-size", "48"), ("seed", "5"),
+      ("optimizer", "lars"), ("drop-path", "0.4"), ("input-size", "48"), ("seeds", "5"),
       ("accumulate", "2"), ("probe-limit", "10"),
     ] {
       // What a paper's recipe changes is the optimiser of methods made for convolutions.
@@ -92,7 +92,7 @@ struct PretrainingOptionsTests {
     let others: Set<String> = [
       "method", "architecture", "data", "on-bad-image", "limit", "check", "preset", "recipe",
       "oddities", "epochs", "gflop", "warmup-epochs", "batch-size", "base-learning-rate",
-      "weight-decay", "optimizer", "drop-path", "input-size", "seed", "accumulate", "probe-limit",
+      "weight-decay", "optimizer", "drop-path", "input-size", "seeds", "accumulate", "probe-limit",
       "save-minutes", "forecast", "forecast-only", "threads", "quiet", "restart", "dry-run",
       "output", "cache", "json", "config",
     ]
@@ -105,7 +105,7 @@ struct PretrainingOptionsTests {
       ["--epochs", "0"], ["--batch-size", "1"], ["--limit", "0"], ["--threads", "0"],
       ["--queue-size", "0"], ["--hidden-size", "-3"], ["--start-momentum", "1.1"],
       ["--temperature", "0"], ["--crop-scale", "1"], ["--input-size", "30"], ["--gflop", "0"],
-      ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seed", "-1"],
+      ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seeds", "-1"],
       ["--method", "dino-multicrop", "--local-views", "15"],
       ["--method", "dino-multicrop", "--local-views", "0"],
       ["--method", "dino-multicrop", "--architecture", "deit-s", "--local-size", "36"],
