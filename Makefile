@@ -1,11 +1,12 @@
 # bench: installs what is missing, builds, and runs the main job on generated sample data.
 # test:  builds and passes the tests.
 # report: all tasks on sample data, then the report of them; stopped, it goes on where it was.
+# lint:   what swift-format finds in the tree; .swift-format holds the rules.
 # compare: measures the engine beside PyTorch (makes a Python environment of its own).
 
 PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev
 
-.PHONY: bench test report compare packages clean
+.PHONY: bench test lint report compare packages clean
 
 bench: packages
 	swift build --product bench-linear
@@ -14,6 +15,9 @@ bench: packages
 test: packages
 	swift build --build-tests
 	swift test --skip-build
+
+lint:
+	swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
 
 report: packages
 	Benchmarks/Report/suite.sh

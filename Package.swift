@@ -108,8 +108,9 @@ let package = Package(
   ]
   + libraries
   + [
-    "CounterRandom", "Threads", "FileSupport", "Geometry", "CommandLine", "CocoFormat", "VisionData",
-    "SampleData", "TensorCore", "Layers", "Models", "Evaluation", "Reporting", "Training",
-    "Harness",
-  ].map(tests),
+    "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
+    "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
+    "Reporting", "Training", "Harness",
+  ].map(tests)
+  + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

@@ -57,7 +57,9 @@ public struct CocoBox: Sendable, Hashable {
   }
 }
 
-/// One object of an image, as the file annotates it. Its mask is kept apart, by the same index.
+/// One object of an image, as the file annotates it.
+///
+/// Its mask is kept apart, by the same index.
 public struct CocoAnnotation: Sendable, Equatable {
   /// The file's own number for it.
   public let id: Int
@@ -81,7 +83,9 @@ public enum CocoSegmentation: Sendable, Equatable {
   case runs(RunLengthMask, isCompressed: Bool)
 }
 
-/// One detection of a result file. Its mask is kept apart, by the same index.
+/// One detection of a result file.
+///
+/// Its mask is kept apart, by the same index.
 public struct CocoDetection: Sendable, Equatable {
   /// Indices into the images and categories of the ground truth.
   public let image, category: Int

@@ -44,8 +44,10 @@ public enum FileTree {
     return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
-  /// Relative paths of all files below a folder: those of a folder in byte order, then those of
-  /// its sub-folders. Links are followed; hidden files and folders are counted and left out.
+  /// Relative paths of all files below a folder: those of a folder in byte order, then those of its
+  /// sub-folders.
+  ///
+  /// Links are followed; hidden files and folders are counted and left out.
   ///
   /// - Throws: `DatasetError` as `entries` does, and for a link that leads back to a folder above.
   public static func files(

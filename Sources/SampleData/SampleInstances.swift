@@ -7,8 +7,13 @@ struct SampleInstances: Encodable {
     var version = "1.0"
     var year = 2017
     var contributor = "SwinBench"
-    var date_created = "2017/09/01"
+    var dateCreated = "2017/09/01"
     var url = ""
+
+    private enum CodingKeys: String, CodingKey {
+      case description, version, year, contributor, url
+      case dateCreated = "date_created"
+    }
   }
 
   struct License: Encodable {
@@ -19,11 +24,17 @@ struct SampleInstances: Encodable {
 
   struct Image: Encodable {
     var id: Int
-    var file_name: String
+    var fileName: String
     var width: Int
     var height: Int
     var license = 1
-    var date_captured = "2017-09-01 00:00:00"
+    var dateCaptured = "2017-09-01 00:00:00"
+
+    private enum CodingKeys: String, CodingKey {
+      case id, width, height, license
+      case fileName = "file_name"
+      case dateCaptured = "date_captured"
+    }
   }
 
   struct Category: Encodable {
@@ -54,12 +65,18 @@ struct SampleInstances: Encodable {
 
   struct Annotation: Encodable {
     var id: Int
-    var image_id: Int
-    var category_id: Int
+    var imageID: Int
+    var categoryID: Int
     var segmentation: Segmentation
     var area: Int
     var bbox: [Int]
     var iscrowd: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case id, segmentation, area, bbox, iscrowd
+      case imageID = "image_id"
+      case categoryID = "category_id"
+    }
   }
 
   var info = Info()
@@ -85,7 +102,7 @@ struct SampleInstances: Encodable {
   ) -> Int {
     let id = 100 + number * 7 + (part == .training ? 0 : 3)
     images.append(
-      Image(id: id, file_name: Self.fileName(id), width: scene.width, height: scene.height))
+      Image(id: id, fileName: Self.fileName(id), width: scene.width, height: scene.height))
     for (index, item) in scene.items.enumerated() where !item.isCrowd {
       guard let kind = item.kind else { continue }
       let mask = PixelMask(
@@ -113,10 +130,10 @@ struct SampleInstances: Encodable {
       ? Segmentation.runs(counts: mask.columnRuns, size: [mask.height, mask.width])
       : Segmentation.polygons(mask.polygons)
     // Unique over both parts: the image's id and the place within the image.
-    let place = annotations.count { $0.image_id == image }
+    let place = annotations.count { $0.imageID == image }
     annotations.append(
       Annotation(
-        id: image * 100 + place, image_id: image, category_id: kind.categoryID,
+        id: image * 100 + place, imageID: image, categoryID: kind.categoryID,
         segmentation: segmentation, area: mask.area, bbox: [box.x, box.y, box.width, box.height],
         iscrowd: isCrowd ? 1 : 0))
   }

@@ -5,7 +5,9 @@ import Foundation
 import Geometry
 
 /// Random annotations and detections in COCO's format, of any size: input for measuring readers and
-/// evaluators. There are no images to them.
+/// evaluators.
+///
+/// There are no images to them.
 ///
 /// Shapes are closed curves around a point; sizes, classes and the number of objects of an image
 /// are spread as widely as in COCO, the ids of categories have its gaps, and one object in a

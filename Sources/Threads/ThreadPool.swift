@@ -76,7 +76,9 @@ public final class ThreadPool: Sendable {
     }
   }
 
-  /// Runs pieces until none are left. Every reference to the body is gone when it returns.
+  /// Runs pieces until none are left.
+  ///
+  /// Every reference to the body is gone when it returns.
   @inline(never)
   private func takePieces() {
     guard let address = UnsafeRawPointer(bitPattern: currentBody.load(ordering: .relaxed)) else {

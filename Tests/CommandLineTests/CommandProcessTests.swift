@@ -11,7 +11,9 @@ private func receiveSignals() {
   pthread_sigmask(SIG_UNBLOCK, &all, nil)
 }
 
-/// What a whole process prints and how it ends. Each body runs in a process of its own.
+/// What a whole process prints and how it ends.
+///
+/// Each body runs in a process of its own.
 @Suite("Command as a process", .timeLimit(.minutes(1)))
 struct CommandProcessTests {
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
@@ -136,9 +138,8 @@ struct CommandProcessTests {
     #expect(!Self.text(result.standardErrorContent).contains("Error"))
   }
 
-  @Test("Results that cannot be written are an error")
+  @Test("Results that cannot be written are an error", .needsFullDevice)
   func fullOutput() async throws {
-    guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
     let result = try await #require(
       processExitsWith: .exitCode(73), observing: [\.standardErrorContent]
     ) {

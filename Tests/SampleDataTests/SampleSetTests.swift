@@ -70,10 +70,10 @@ struct SampleSetTests {
     struct Document: Decodable {
       struct Image: Decodable {
         let id, width, height: Int
-        let file_name: String
+        let fileName: String
       }
       struct Annotation: Decodable {
-        let id, image_id, category_id, iscrowd: Int
+        let id, imageId, categoryId, iscrowd: Int
         let bbox: [Double]
         let area: Double
       }
@@ -86,22 +86,24 @@ struct SampleSetTests {
       let categories: [Category]
     }
     let bytes = try FileBytes.read(path + "/annotations/instances_train2017.json")
-    let document = try JSONDecoder().decode(Document.self, from: Data(bytes))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let document = try decoder.decode(Document.self, from: Data(bytes))
     #expect(document.images.count == 12 && document.categories.count == 10)
     let images = Dictionary(uniqueKeysWithValues: document.images.map { ($0.id, $0) })
     let ids = document.categories.map(\.id).sorted()
     #expect(zip(ids, ids.dropFirst()).contains { $1 - $0 > 1 })
     #expect(Set(document.annotations.map(\.id)).count == document.annotations.count)
     for annotation in document.annotations {
-      let image = try #require(images[annotation.image_id])
-      #expect(ids.contains(annotation.category_id))
+      let image = try #require(images[annotation.imageId])
+      #expect(ids.contains(annotation.categoryId))
       #expect(annotation.bbox[0] >= 0 && annotation.bbox[1] >= 0)
       #expect(annotation.bbox[0] + annotation.bbox[2] <= Double(image.width))
       #expect(annotation.bbox[1] + annotation.bbox[3] <= Double(image.height))
       #expect(annotation.area > 0 && annotation.area <= annotation.bbox[2] * annotation.bbox[3])
     }
     for image in document.images {
-      let header = try ImageFile.inspect(path: "\(path)/train2017/\(image.file_name)")
+      let header = try ImageFile.inspect(path: "\(path)/train2017/\(image.fileName)")
       #expect(header.width == image.width && header.height == image.height)
     }
   }

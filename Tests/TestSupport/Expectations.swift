@@ -68,3 +68,15 @@ public func expectGradientsMatch(
     }
   }
 }
+
+/// The pairs of two lists that must be equally long and not empty: a loop over `zip` would pass
+/// where one of them is cut off.
+public func paired<First: Collection, Second: Collection>(
+  _ first: First, _ second: Second, sourceLocation: SourceLocation = #_sourceLocation
+) -> Zip2Sequence<First, Second> {
+  if first.isEmpty || first.count != second.count {
+    Issue.record(
+      "\(first.count) values stand against \(second.count)", sourceLocation: sourceLocation)
+  }
+  return zip(first, second)
+}

@@ -41,7 +41,9 @@ public struct CocoProtocol: Sendable, Equatable {
   /// Whether a match to an object with the id 0 counts as a miss, as it does in the source.
   public var missesZeroID = true
   /// Whether a detection's size is that of its mask also in files of boxes and masks, where the
-  /// source takes the box. Only mask AP by size depends on it.
+  /// source takes the box.
+  ///
+  /// Only mask AP by size depends on it.
   public var takesMaskArea = false
 
   /// COCO's own parameters, to the last bit.

@@ -2,7 +2,7 @@ import Foundation
 
 /// One of the numbers of COCO's summary.
 public struct CocoMetric: Sendable, Equatable {
-  /// Its usual name: AP, AP50, APs, AR100, …
+  /// Its usual name, such as AP, AP50, APs or AR100.
   public let name: String
   /// Its value, or −1 where there is no object of its kind.
   public let value: Double

@@ -52,7 +52,7 @@ public struct SegmentationRecord: Sendable, Equatable {
   /// - Throws: `LabelRangeError` when a counted pixel has a label or prediction that is no class.
   ///   (The published tool takes such values for the last class, or drops them, without a word.)
   public init(index: Int, pairs: LabelPairs, classCount: Int) throws(LabelRangeError) {
-    var counts = [Int: (both: Int, predicted: Int, labelled: Int)]()
+    var counts: [Int: (both: Int, predicted: Int, labelled: Int)] = [:]
     for entry in pairs.entries {
       let (label, guess) = (Int(entry.label), Int(entry.prediction))
       guard label < classCount, guess < classCount else {

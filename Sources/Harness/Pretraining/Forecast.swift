@@ -126,10 +126,10 @@ struct Forecast: Sendable {
     _ plan: PretrainingPlan, count: Int, classes: Int
   ) -> PretrainingBatch {
     let views = plan.views.enumerated().map { index, view in
-      let tensor = Tensor(uninitialized: [count, 3, view.size, view.size])
       var stream = RandomStream(seed: 0, purpose: .test, sample: index)
-      for i in 0..<tensor.elementCount { tensor.pointer[i] = stream.uniform() * 4 - 2 }
-      return tensor
+      return Tensor(shape: [count, 3, view.size, view.size]) { values in
+        for i in values.indices { values[i] = stream.uniform() * 4 - 2 }
+      }
     }
     let targets = Tensor(repeating: 1 / Float(classes), shape: [count, classes])
     return PretrainingBatch(views: views, targets: targets)
@@ -146,9 +146,10 @@ struct Forecast: Sendable {
       let start = DispatchTime.now().uptimeNanoseconds
       guard let image = try? ImageFile.decode(path: data.train.path(index)) else { continue }
       for (number, view) in views.enumerated() {
-        let out = Tensor(uninitialized: [3, view.size, view.size])
         var stream = RandomStream(seed: 0, purpose: .augmentation, sample: index * 16 + number)
-        view.write(image, normalization: .imageNet, stream: &stream, to: out.pointer)
+        _ = Tensor(shape: [3, view.size, view.size]) {
+          view.write(image, normalization: .imageNet, stream: &stream, to: $0)
+        }
       }
       // The first one pays for cold caches.
       if count > 0 { seconds += Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }

@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import Layers
 import Models
 import VisionData
 

@@ -73,7 +73,7 @@ public final class PretrainingRun {
   /// What the run will say of itself; the numbers are still to come.
   private var blank: RunResult {
     RunResult(
-      task: "pretraining",
+      task: TaskDescription.pretraining.name,
       backbone: ["name": plan.recipe.method.title, "architecture": plan.architecture.name],
       data: information, settings: plan.settings)
   }

@@ -21,10 +21,8 @@ struct SegmentationPictures {
     classes: SegmentationClasses, values: PredictionValues
   ) throws(DatasetError) {
     var images: [String: String] = [:]
-    for entry in try FileTree.files(below: root).files {
-      guard ["jpg", "jpeg", "png"].contains((entry as NSString).pathExtension.lowercased()) else {
-        continue
-      }
+    for entry in try FileTree.files(below: root).files
+    where ["jpg", "jpeg", "png"].contains((entry as NSString).pathExtension.lowercased()) {
       images[(entry as NSString).deletingPathExtension] = root + "/" + entry
     }
     names = maps.names.filter { images[$0] != nil }

@@ -29,12 +29,13 @@ public struct LoadReport: Sendable, Equatable {
   /// Notes keys of the file that found no place in the network.
   mutating func noteLeft(_ keys: some Sequence<String>) {
     for key in keys.sorted() {
-      if key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask") {
-        ignored.append(key)
-      } else {
-        unexpected.append(key)
-      }
+      if Self.isComputed(key) { ignored.append(key) } else { unexpected.append(key) }
     }
+  }
+
+  /// Whether a key is of a constant that published files store and that is computed here.
+  static func isComputed(_ key: String) -> Bool {
+    key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask")
   }
 
   /// Refuses a file that does not cover the network.

@@ -29,7 +29,9 @@ public enum StoredType: String, Sendable, CaseIterable {
   }
 
   /// The type by PyTorch's name of it: that of a storage class without the word Storage, or of a
-  /// data type. Nil for those that are not read, such as complex and quantised numbers.
+  /// data type.
+  ///
+  /// Nil for those that are not read, such as complex and quantised numbers.
   init?(torchName: String) {
     switch torchName {
     case "Float", "float32": self = .float32

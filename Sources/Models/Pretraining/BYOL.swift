@@ -1,3 +1,4 @@
+import Layers
 import TensorCore
 
 /// BYOL: each view predicts the other's target projection; no negatives.

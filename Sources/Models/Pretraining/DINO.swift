@@ -100,7 +100,7 @@ public final class DINO: PretrainingMethod {
     teacher = head(teacherEncoder)
     center = Tensor(zeros: [1, settings.prototypeCount])
     for (from, to) in zip(encoder.parameters, teacherEncoder.parameters) {
-      to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+      to.tensor.assign(from.tensor)
     }
     teacherEncoder.setRequiresGradient(false)
     teacher.setRequiresGradient(false)
@@ -159,26 +159,13 @@ public final class DINO: PretrainingMethod {
 
   private func sharpened(_ raw: Tensor, _ range: Range<Int>, _ temperature: Float) -> Tensor {
     withoutGradients {
-      let part = rows(raw, range)
-      let columns = part.shape[1]
-      for row in 0..<range.count {
-        let values = part.pointer + row * columns
-        for c in 0..<columns { values[c] = (values[c] - center.pointer[c]) / temperature }
-      }
-      return softmax(part)
+      softmax(centered(rows(raw, range), by: center, temperature: temperature))
     }
   }
 
   /// With several processes the mean is over the outputs of all of them.
   private func moveCenter(towards raw: Tensor) {
-    let (count, columns) = (raw.shape[0], raw.shape[1])
-    var sums = [Float](repeating: 0, count: columns)
-    for row in 0..<count {
-      for c in 0..<columns { sums[c] += raw.pointer[row * columns + c] }
-    }
-    for c in 0..<columns {
-      center.pointer[c] = 0.9 * center.pointer[c] + 0.1 * sums[c] / Float(count)
-    }
+    moveToColumnMeans(center, of: raw, momentum: 0.9)
   }
 
   public func willUpdate(at position: StepPosition) {
@@ -207,7 +194,7 @@ public final class DINO: PretrainingMethod {
 
   public func restoreBuffers(_ stored: (String) -> [Float]?) {
     guard let values = stored("center"), values.count == center.elementCount else { return }
-    for (index, value) in values.enumerated() { center.pointer[index] = value }
+    center.assign(values)
   }
 }
 

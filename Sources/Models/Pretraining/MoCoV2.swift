@@ -122,19 +122,10 @@ public final class MoCoV2: SiameseMethod {
     // With several processes the permutation is over the gathered batch.
     var stream = RandomStream(seed: seed, purpose: .queue, epoch: position.step)
     let order = stream.permutation(view.shape[0])
-    let outputs = networks.targetProjector(permuted(features, order))
+    let outputs = networks.targetProjector(selectedRows(features, order))
     var inverse = order
     for (row, source) in order.enumerated() { inverse[source] = row }
-    return permuted(outputs, inverse)
-  }
-
-  private func permuted(_ x: Tensor, _ order: [Int]) -> Tensor {
-    let width = x.elementCount / x.shape[0]
-    let result = Tensor(uninitialized: x.shape)
-    for (row, source) in order.enumerated() {
-      (result.pointer + row * width).update(from: x.pointer + source * width, count: width)
-    }
-    return result
+    return selectedRows(outputs, inverse)
   }
 
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void) {

@@ -108,35 +108,11 @@ extension PretrainingMethod {
   public func optimizedParameters(
     weightDecay: Float, rule: WeightDecayRule
   ) -> [OptimizedParameter] {
-    var list: [OptimizedParameter] = []
+    var trained: [(key: String, tensor: Tensor)] = []
     visitTrained { key, tensor in
-      guard tensor.requiresGradient else { return }
-      let decays = rule.decays(key: key, shape: tensor.shape)
-      list.append(
-        OptimizedParameter(
-          key: key, tensor: tensor, weightDecay: decays ? weightDecay : 0,
-          isAdapted: WeightDecayRule.matrices.decays(key: key, shape: tensor.shape)))
+      if tensor.requiresGradient { trained.append((key, tensor)) }
     }
-    return list
-  }
-}
-
-/// Which parameters a recipe's weight decay reaches.
-public enum WeightDecayRule: String, Sendable, CaseIterable {
-  /// All of them.
-  case all
-  /// All but one-dimensional tensors and biases.
-  case matrices
-  /// As `matrices`, sparing bias tables, position embeddings and the class token, too.
-  case matricesWithoutPositions = "matrices-without-positions"
-
-  /// Whether a parameter decays.
-  public func decays(key: String, shape: [Int]) -> Bool {
-    if self == .all { return true }
-    if shape.count == 1 || key.hasSuffix(".bias") { return false }
-    guard self == .matricesWithoutPositions else { return true }
-    let spared = ["relative_position_bias_table", "pos_embed", "cls_token"]
-    return !spared.contains { key.hasSuffix($0) }
+    return rule.applied(to: trained, weightDecay: weightDecay)
   }
 }
 
@@ -153,7 +129,7 @@ func encoded(_ view: Tensor, by encoder: any Backbone, chunkSize: Int) -> Tensor
 /// Makes the parameters of one module those of another.
 func copyValues(from source: some Module, to target: some Module) {
   for (from, to) in zip(source.parameters, target.parameters) {
-    to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+    to.tensor.assign(from.tensor)
   }
 }
 

@@ -176,23 +176,27 @@ public final class PretrainingEngine {
   /// Takes over a state.
   ///
   /// - Parameter stored: The numbers under a key, or nil.
-  /// - Returns: The first key that is missing or of another size; nil when all fit. Nothing is
+  /// - Returns: The first key that is missing, of another size or out of range; nil when all fit. Nothing is
   ///   promised about the engine otherwise.
   public func restore(_ stored: (String) -> [Float]?) -> String? {
     let optimizerState = optimizer.state.map { (key: "optimizer." + $0.key, tensor: $0.tensor) }
     for (key, tensor) in method.parameters + optimizerState {
       guard let values = stored(key), values.count == tensor.elementCount else { return key }
-      values.withUnsafeBufferPointer { source in
-        if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
-      }
+      tensor.assign(values)
     }
     // Constants aside, every buffer must be there, too.
     for (key, tensor) in method.buffers {
       guard stored(key)?.count == tensor.elementCount else { return key }
     }
     method.restoreBuffers(stored)
-    guard let count = stored("optimizer.step_count")?.first else { return "optimizer.step_count" }
-    optimizer.stepCount = Int(count)
+    // What was not taken over, such as a place outside the queue, does not read back.
+    for (key, tensor) in method.buffers {
+      let isTaken = stored(key)?.elementsEqual(tensor.values) { $0.bitPattern == $1.bitPattern }
+      guard isTaken == true else { return key }
+    }
+    guard let count = stored("optimizer.step_count")?.first.flatMap(Int.init(exactly:)), count >= 0
+    else { return "optimizer.step_count" }
+    optimizer.stepCount = count
     return nil
   }
 

@@ -34,7 +34,7 @@ final class SiameseNetworks {
     targetProjector = head(inputs, shape, "projector.")
     self.predictor = predictor.map { head(shape.outputs, $0, "predictor.") }
     for (from, to) in zip(encoder.parameters, targetEncoder.parameters) {
-      to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+      to.tensor.assign(from.tensor)
     }
     targetEncoder.setRequiresGradient(false)
     targetProjector.setRequiresGradient(false)

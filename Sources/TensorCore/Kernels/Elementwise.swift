@@ -1,7 +1,9 @@
 import CVector
 import VectorMath
 
-/// Loops over rows of numbers, on the calling thread. Lengths need not be multiples of sixteen.
+/// Loops over rows of numbers, on the calling thread.
+///
+/// Lengths need not be multiples of sixteen.
 enum Kernels {
   /// `out = a + b`; `out` may be `a` or `b`.
   static func add(

@@ -28,7 +28,9 @@ struct Panels {
   /// The most units any panel has.
   var largestSize: Int { size }
 
-  /// Runs `body` on every panel. A single panel leaves the threads to its matrix products.
+  /// Runs `body` on every panel.
+  ///
+  /// A single panel leaves the threads to its matrix products.
   func forEach(_ body: (Int, Range<Int>) -> Void) {
     ThreadPool.shared.forEach(count) { body($0, self[$0]) }
   }

@@ -1,4 +1,6 @@
-/// The weights of one attention branch. Linear weights are `[out, in]`.
+/// The weights of one attention branch.
+///
+/// Linear weights are `[out, in]`.
 public struct AttentionWeights {
   /// LayerNorm before the attention, `[C]` each.
   public let normWeight, normBias: Tensor

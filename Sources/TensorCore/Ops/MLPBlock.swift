@@ -1,4 +1,6 @@
-/// The weights of one MLP branch. Linear weights are `[out, in]`.
+/// The weights of one MLP branch.
+///
+/// Linear weights are `[out, in]`.
 public struct MLPWeights {
   /// LayerNorm before the MLP, `[C]` each.
   public let normWeight, normBias: Tensor
@@ -111,7 +113,9 @@ struct MLPJob {
     }
   }
 
-  /// The gradients of x and of `weights.tensors`, in that order. Overwrites `hiddenSums`.
+  /// The gradients of x and of `weights.tensors`, in that order.
+  ///
+  /// Overwrites `hiddenSums`.
   func backward(_ gradient: Tensor, hiddenSums: Tensor) -> [Tensor?] {
     let dx = Tensor(uninitialized: x.shape)
     let normalized = Tensor(uninitialized: [rowCount, channels])

@@ -1,5 +1,7 @@
-/// What an unpickled object can be. Nothing here runs code: a class that is not known becomes an
-/// inert `opaque` object that remembers its name.
+/// What an unpickled object can be.
+///
+/// Nothing here runs code: a class that is not known becomes an inert `opaque` object that
+/// remembers its name.
 indirect enum PickleValue {
   case none
   case bool(Bool)

@@ -1,4 +1,6 @@
-/// The page's script: sorting, theme, and where a number comes from. Without it all text is there.
+/// The page's script: sorting, theme, and where a number comes from.
+///
+/// Without it all text is there.
 enum HTMLScript {
   static let text = """
     (function(){

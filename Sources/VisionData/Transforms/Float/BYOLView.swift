@@ -88,7 +88,7 @@ public struct BYOLView: ImageTransform, Equatable {
 
   public func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     normalization.write(floatView(image, stream: &stream), to: out)
   }

@@ -11,7 +11,9 @@ import Geometry
 public struct CategoryLimitedCrop: Sendable, Equatable {
   /// Pixels of the crop's side.
   public var size: Int
-  /// The largest share of a class among the labelled pixels; not reached itself. 1 looks at nothing.
+  /// The largest share of a class among the labelled pixels; not reached itself.
+  ///
+  /// 1 looks at nothing.
   public var maximumShare: Double
   /// Boxes that are looked at.
   public var tryCount = 10

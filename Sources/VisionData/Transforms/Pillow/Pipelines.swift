@@ -16,13 +16,13 @@ public protocol ImageTransform: Sendable {
   /// - Parameter out: Room for `3 · size · size` numbers.
   func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>)
+    to out: UnsafeMutableBufferPointer<Float>)
 }
 
 extension ImageTransform {
   public func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     let seen = self(image, stream: &stream)
     precondition(
@@ -168,14 +168,14 @@ public struct PixelNormalization: Sendable, Equatable {
   /// Writes `(v / 255 − mean) / deviation` as three planes, `[3, H, W]`.
   ///
   /// - Parameter out: Room for `3 · width · height` numbers.
-  public func write(_ image: RGBImage, to out: UnsafeMutablePointer<Float>) {
+  public func write(_ image: RGBImage, to out: UnsafeMutableBufferPointer<Float>) {
     let plane = image.width * image.height
     for channel in 0..<3 {
       let table = (0...255).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
       image.pixels.withUnsafeBufferPointer { pixels in
         table.withUnsafeBufferPointer { table in
-          let target = out + channel * plane
-          for i in 0..<plane { target[i] = table[Int(pixels[3 * i + channel])] }
+          let start = channel * plane
+          for i in 0..<plane { out[start + i] = table[Int(pixels[3 * i + channel])] }
         }
       }
     }

@@ -1,0 +1,219 @@
+import Evaluation
+import Foundation
+import TestSupport
+import Testing
+
+/// Numbers by mmsegmentation's rules, made by `Tests/References/segmentation_data.py`.
+private struct Reference: Decodable {
+  struct Case: Decodable {
+    let classes, used, count: Int
+    let records: [[[Int]]]
+    let aAcc, mIoU, mAcc, mDice, devKitMIoU, devKit: Double
+    let classIoU, classAccuracy: [Double?]
+
+    private enum CodingKeys: String, CodingKey {
+      case classes, used, count, records, aAcc, mIoU, mAcc, mDice, devKitMIoU, devKit
+      case classIoU = "IoU"
+      case classAccuracy = "Acc"
+    }
+  }
+  struct Summary: Decodable { let estimate, deviation, low, high: Double }
+  struct Bootstrap: Decodable { let count, classes: Int, single, delta: Summary }
+  let cases: [Case]
+  let bootstrap: Bootstrap
+
+  static func load() throws -> Reference {
+    let path = SourceTree.fixture("Evaluation/segmentation.json")
+    return try JSONDecoder().decode(
+      Reference.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+}
+
+private func records(
+  _ count: Int, classes: Int, used: Int, wrong: Float = 0.3, network: String = "a"
+) throws -> [SegmentationRecord] {
+  try (0..<count).map { index in
+    let scene = SegmentationScenes.scene(
+      index, classes: classes, used: used, wrong: wrong, network: network)
+    let pairs = LabelPairs(labels: scene.labels, predictions: scene.predictions)
+    return try SegmentationRecord(index: index, pairs: pairs, classCount: classes)
+  }
+}
+
+private func score(_ records: [SegmentationRecord], classes: Int) -> SegmentationScore {
+  var score = SegmentationScore(classCount: classes)
+  for record in records { score.add(record) }
+  return score
+}
+
+@Suite("Segmentation scores", .timeLimit(.minutes(1)))
+struct SegmentationTests {
+  private func expectEqual(_ own: [Double], _ expected: [Double?], _ what: String) {
+    #expect(own.count == expected.count)
+    for (index, (a, e)) in paired(own, expected).enumerated() {
+      if let e {
+        #expect(abs(a - e) < 1e-12, "\(what) \(index): \(a), expected \(e)")
+      } else {
+        #expect(a.isNaN, "\(what) \(index): \(a), expected NaN")
+      }
+    }
+  }
+
+  @Test("aAcc, mIoU, mAcc, mDice and every class equal mmsegmentation's rules")
+  func numbers() throws {
+    let cases = try Reference.load().cases
+    #expect(
+      cases.contains { $0.classIoU.contains { $0 == nil } && $0.classIoU.contains { $0 == 0 } })
+    for expected in cases {
+      let records = try records(expected.count, classes: expected.classes, used: expected.used)
+      let score = score(records, classes: expected.classes)
+      expectEqual(
+        [
+          score.pixelAccuracy, score.meanIoU(), score.meanAccuracy(), score.meanDice(),
+          score.meanIoU(.devKit), score.devKitScore,
+        ],
+        [
+          expected.aAcc, expected.mIoU, expected.mAcc, expected.mDice, expected.devKitMIoU,
+          expected.devKit,
+        ], "means of \(expected.classes)")
+      expectEqual(score.classIoU, expected.classIoU, "IoU")
+      expectEqual(score.classAccuracy, expected.classAccuracy, "accuracy")
+      for (record, areas) in paired(records, expected.records) {
+        var dense = areas.map { [Int](repeating: 0, count: $0.count) }
+        for (at, index) in record.classes.enumerated() {
+          dense[0][index] = record.intersections[at]
+          dense[1][index] = record.predicted[at]
+          dense[2][index] = record.labelled[at]
+        }
+        #expect(dense == areas)
+      }
+    }
+  }
+
+  @Test("The three published samples score 1 by one convention and 0.1 by the other")
+  func publishedSamples() throws {
+    // Raw value and pixel count of each map; the predictions are the same maps.
+    let maps = [
+      [
+        0: 3613, 1: 14538, 2: 123_406, 3: 134_492, 5: 8784, 7: 1755, 10: 53099, 18: 10009,
+      ], [0: 17280, 1: 8309, 2: 49211, 3: 85997, 5: 20293, 14: 341, 18: 569],
+      [
+        0: 2031, 1: 2901, 2: 9024, 3: 27749, 5: 2048, 7: 30083, 12: 22518, 21: 2330, 44: 153,
+        81: 1681, 88: 202, 97: 17664, 103: 1616,
+      ],
+    ]
+    var score = SegmentationScore(classCount: 150)
+    for (index, map) in maps.enumerated() {
+      let raw = map.flatMap { [UInt8](repeating: UInt8($0.key), count: $0.value) }
+      let labels = raw.map { $0 &- 1 }
+      let pairs = LabelPairs(labels: labels, predictions: labels.map { $0 == 255 ? 3 : $0 })
+      #expect(pairs.ignoredCount == map[0])
+      score.add(try SegmentationRecord(index: index, pairs: pairs, classCount: 150))
+    }
+    #expect(score.pixelAccuracy == 1)
+    #expect(score.meanIoU() == 1)
+    #expect(score.presentClassCount == 15)
+    #expect(abs(score.meanIoU(.devKit) - 0.1) < 1e-15)
+    #expect(abs(score.devKitScore - 0.55) < 1e-15)
+  }
+
+  @Test("Pairs equal a plain count for any run lengths")
+  func pairs() {
+    for (number, run) in [1, 2, 5, 15, 16, 17, 33, 100].enumerated() {
+      let count = 1000 + number
+      let labels = (0..<count).map { UInt8(($0 / run * 37) % 256) }
+      let guesses = (0..<count).map { UInt8(($0 / (run + number) * 91) % 256) }
+      let pairs = LabelPairs(labels: labels, predictions: guesses)
+      var plain: [Int: Int] = [:]
+      for (a, b) in paired(labels, guesses) where a != 255 {
+        plain[Int(a) * 256 + Int(b), default: 0] += 1
+      }
+      let own = pairs.entries.map { [Int($0.label) * 256 + Int($0.prediction), $0.count] }
+      #expect(own == plain.sorted { $0.key < $1.key }.map { [$0.key, $0.value] })
+      #expect(pairs.ignoredCount == labels.count { $0 == 255 })
+      #expect(pairs.agreement(shift: 0) == zip(labels, guesses).count { $0 == $1 && $0 != 255 })
+    }
+    #expect(LabelPairs(labels: [], predictions: []).entries.isEmpty)
+  }
+
+  @Test("Values that are no classes are an error, on ignored pixels they are not")
+  func ranges() throws {
+    let fine = LabelPairs(labels: [0, 1, 255], predictions: [1, 1, 200])
+    #expect(try SegmentationRecord(index: 0, pairs: fine, classCount: 2).predicted == [0, 2])
+    let wrong = LabelPairs(labels: [0, 1, 9, 0], predictions: [5, 1, 1, 7])
+    do throws(LabelRangeError) {
+      _ = try SegmentationRecord(index: 0, pairs: wrong, classCount: 2)
+      Issue.record("values outside of the classes were accepted")
+    } catch {
+      #expect(error.labels == [9])
+      #expect(error.predictions == [5, 7])
+      #expect(error.pixelCount == 3)
+    }
+    #expect(!SegmentationRecord.areConsistent([0], [3], [2], [3]))
+    #expect(!SegmentationRecord.areConsistent([1, 0], [0, 0], [1, 1], [1, 1]))
+    #expect(!SegmentationRecord.areConsistent([0], [1], [2], [3]))
+    #expect(SegmentationRecord.areConsistent([0, 4], [1, 0], [2, 1], [3, 0]))
+  }
+
+  @Test("Two scores of disjoint images merge into the score of both")
+  func merging() throws {
+    let all = try records(9, classes: 8, used: 6)
+    var left = score(Array(all.prefix(4)), classes: 8)
+    left.merge(score(Array(all.dropFirst(4).reversed()), classes: 8))
+    #expect(left == score(all, classes: 8))
+  }
+
+  private func mIoU(
+    _ first: [SegmentationRecord], minus second: [SegmentationRecord]? = nil, resamples: Int,
+    seed: UInt64
+  ) throws -> Bootstrap.Outcome {
+    let own = Bootstrap(
+      ResampledSegmentation(first), minus: second.map { ResampledSegmentation($0) },
+      resampleCount: resamples, seed: seed)
+    return try #require(own["mIoU"])
+  }
+
+  @Test("Resampled counts give the bits of the score, for every number")
+  func sameBits() throws {
+    let all = try records(30, classes: 9, used: 7)
+    let own = ResampledSegmentation(all)
+    let whole = score(all, classes: 9)
+    let values = own.values(weights: [Int32](repeating: 1, count: 30))
+    #expect(values == [whole.meanIoU(), whole.meanAccuracy(), whole.pixelAccuracy])
+    #expect(own.metricNames == ["mIoU", "mAcc", "aAcc"])
+  }
+
+  @Test("A record read back is the record written; one that contradicts itself is refused")
+  func codec() throws {
+    for record in try records(5, classes: 9, used: 7) {
+      let row = record.json(name: "image")
+      #expect(SegmentationRecord(row) == record)
+      #expect(SegmentationRecord(row, classCount: record.classes.last ?? 0) == nil)
+      guard case .object(var members) = row else { continue }
+      members["predicted"] = .array([])
+      #expect(SegmentationRecord(.object(members)) == nil)
+    }
+  }
+
+  @Test("The bootstrap finds the reference's interval up to its own noise")
+  func bootstrap() throws {
+    let reference = try Reference.load().bootstrap
+    let first = try records(reference.count, classes: reference.classes, used: 12)
+    let second = try records(
+      reference.count, classes: reference.classes, used: 12, wrong: 0.34, network: "b")
+    let single = try mIoU(first, resamples: 4000, seed: 1)
+    let delta = try mIoU(first, minus: second, resamples: 4000, seed: 1)
+    for (own, expected) in [(single, reference.single), (delta, reference.delta)] {
+      #expect(abs(own.estimate - expected.estimate) < 1e-12)
+      // With 4000 resamples the deviation is known to 1.1 %, a percentile to about 5 % of it.
+      #expect(abs(own.standardError - expected.deviation) < 0.06 * expected.deviation)
+      #expect(abs(own.interval.low - expected.low) < 0.2 * expected.deviation)
+      #expect(abs(own.interval.high - expected.high) < 0.2 * expected.deviation)
+    }
+    let turned = try mIoU(second, minus: first, resamples: 200, seed: 7)
+    let again = try mIoU(first, minus: second, resamples: 200, seed: 7)
+    #expect(abs(turned.interval.low + again.interval.high) < 1e-12)
+    let same = try mIoU(first, minus: first, resamples: 50, seed: 7)
+    #expect(same.interval == Interval(low: 0, high: 0))
+  }
+}

@@ -1,0 +1,138 @@
+import FileSupport
+import Foundation
+import Harness
+import Models
+import SampleData
+import TestSupport
+import Testing
+import VisionData
+
+/// Runs the program as a child process, as a user would.
+@Suite("bench-linear", .serialized)
+struct LinearBenchmarkTests {
+  private func run(
+    _ arguments: [String], in folder: TemporaryDirectory, killAfter seconds: Double? = nil,
+    name: String = "bench-linear"
+  ) throws -> ChildProgram.Outcome {
+    try ChildProgram.run(name, arguments, in: folder.path, killAfter: seconds)
+  }
+
+  /// A small data set and the options of a run of a second.
+  private func prepare() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    settings.trainingImagesPerClass = 8
+    settings.validationImagesPerClass = 4
+    settings.imageSize = 48
+    settings.instanceScenes = .init(training: 0, validation: 0)
+    settings.segmentationScenes = .init(training: 0, validation: 0)
+    try SampleSet(settings).generate(at: folder.file("data"))
+    return folder
+  }
+
+  private let base = [
+    "--data", "data/classification", "--backbone", "random", "--architecture", "swin-mini",
+    "--input-size", "32", "--batch-size", "16",
+  ]
+
+  private func runFiles(_ folder: TemporaryDirectory, _ output: String) throws -> [String: Data] {
+    try ChildProgram.files(under: folder.file(output))
+  }
+
+  @Test("The same seed gives the same bytes, on one thread and on two")
+  func determinism() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "3", "--warmup-epochs", "1", "--learning-rates", "0.5,2"]
+    let first = try run(options + ["--output", "a"], in: folder)
+    #expect(first.status == 0, "\(first.errors)")
+    let second = try run(
+      options + ["--output", "b", "--cache", "other", "--threads", "1"], in: folder)
+    #expect(second.output == first.output)
+    let files = try runFiles(folder, "a")
+    #expect(files.keys.contains { $0.hasSuffix("result.json") })
+    #expect(files.keys.contains { $0.hasSuffix("records.jsonl") })
+    #expect(try runFiles(folder, "b") == files)
+  }
+
+  @Test("A run killed at any moment resumes and ends in the same bytes")
+  func resume() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "12", "--warmup-epochs", "2", "--output"]
+    #expect(try run(options + ["whole"], in: folder).status == 0)
+    for round in 0..<3 {
+      let cut = try ChildProgram.run(
+        "bench-linear", options + ["killed"], in: folder.path, killAfter: 0.01 * Double(round),
+        states: 1 + round, output: "killed")
+      #expect(cut.status == SIGKILL, "round \(round) ended before it was killed")
+      #expect(cut.errors.contains("going on after step") == (round > 0), "\(cut.errors)")
+    }
+    let last = try run(options + ["killed"], in: folder)
+    #expect(last.status == 0 && last.errors.contains("going on after step"), "\(last.errors)")
+    #expect(try runFiles(folder, "killed") == runFiles(folder, "whole"))
+  }
+
+  @Test("A second run takes the kept result")
+  func kept() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "2", "--warmup-epochs", "0", "--cached"]
+    let first = try run(options, in: folder)
+    let second = try run(options, in: folder)
+    #expect(first.status == 0 && second.output == first.output)
+    #expect(!second.errors.contains("linear 0/2"))
+  }
+
+  @Test("Its own three backbones are made, probed and noted as short")
+  func comparison() throws {
+    let folder = try prepare()
+    let outcome = try run(
+      ["--data", "data/classification", "--preset", "smoke", "--input-size", "32"], in: folder)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    for part in ["Random initialisation", "Supervised", "MoBY", "2 epochs", "deviates"] {
+      #expect(outcome.output.contains(part), "\(part)")
+    }
+    // The MoBY checkpoint is in the official layout, recognised like anyone's.
+    #expect(outcome.errors.contains("MoBY pretraining"))
+  }
+
+  @Test("Bad input ends in one sentence and its status")
+  func badInput() throws {
+    let folder = try prepare()
+    func expect(_ arguments: [String], _ status: Int32, _ part: String) throws {
+      let outcome = try run(arguments, in: folder)
+      #expect(outcome.status == status, "\(outcome.errors)")
+      #expect(outcome.errors.contains(part), "\(outcome.errors)")
+      #expect(outcome.output.isEmpty)
+    }
+    try expect(["--data", "nowhere", "--backbone", "random"], 66, "does not exist")
+    try expect(["--epoch", "3"], 64, "Did you mean '--epochs'?")
+    try expect(base + ["--learning-rates", "1e38"], 1, "is not a finite number")
+    try AtomicFile.write(text: "PK\u{3}\u{4} cut", to: folder.file("cut.pth"))
+    try expect(
+      ["--data", "data/classification", "--backbone", "cut.pth"], 65, "cut.pth: is cut off")
+    let victim = folder.file("data/classification/train/car/car_00001.JPEG")
+    try AtomicFile.write(try FileBytes.read(victim).prefix(600), to: victim)
+    try expect(base, 65, "car_00001.JPEG")
+    let skipping = try run(
+      base + ["--on-bad-image", "skip", "--epochs", "1", "--warmup-epochs", "0", "--cached"],
+      in: folder)
+    #expect(skipping.status == 0)
+    #expect(skipping.output.contains("1 images could not be decoded"))
+  }
+
+  @Test("bench-data makes, checks and shows")
+  func dataCommands() throws {
+    let folder = try prepare()
+    let check = try run(["check", "--data", "data/classification"], in: folder, name: "bench-data")
+    #expect(check.status == 0 && check.output.contains("nothing found"))
+    let shown = try run(
+      ["show", "--data", "data/classification", "--count", "4", "--output", "sheet.png"],
+      in: folder, name: "bench-data")
+    #expect(shown.status == 0, "\(shown.errors)")
+    #expect(try ImageFile.inspect(path: folder.file("sheet.png")).width > 100)
+    let victim = folder.file("data/classification/val/car/car_00001.JPEG")
+    try AtomicFile.write(text: "", to: victim)
+    let failed = try run(
+      ["check", "--data", "data/classification", "--json"], in: folder, name: "bench-data")
+    #expect(failed.status == 1 && failed.output.contains("image/empty"))
+  }
+}

@@ -1,0 +1,251 @@
+import CommandLine
+import CounterRandom
+import FileSupport
+import Foundation
+import Layers
+import Models
+import SampleData
+import TensorCore
+import TestSupport
+import Testing
+import VisionData
+
+@testable import Harness
+
+/// Runs `bench-pretrain` as a child process, as a user would.
+@Suite("bench-pretrain", .serialized)
+struct PretrainingRunTests {
+  private func prepare() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    settings.trainingImagesPerClass = 8
+    settings.validationImagesPerClass = 2
+    settings.imageSize = 48
+    settings.instanceScenes = .init(training: 0, validation: 0)
+    settings.segmentationScenes = .init(training: 0, validation: 0)
+    try SampleSet(settings).generate(at: folder.file("data"))
+    return folder
+  }
+
+  private let base = [
+    "--data", "data/classification", "--preset", "smoke", "--no-forecast", "--save-minutes", "0",
+    "--quiet",
+  ]
+
+  @Test(
+    "A run killed at random moments goes on and ends in the same bytes",
+    arguments: ["moby", "dino-multicrop", "supervised"])
+  func killed(method: String) throws {
+    let folder = try prepare()
+    let options = base + ["--method", method, "--epochs", "6"]
+    let whole = try ChildProgram.run(
+      "bench-pretrain", options + ["--output", "whole"], in: folder.path)
+    #expect(whole.status == 0, "\(whole.errors)")
+    // Random, but the same in every run of the test.
+    var stream = RandomStream(seed: 11, purpose: .test)
+    let loud = options.filter { $0 != "--quiet" } + ["--output", "killed"]
+    for round in 0..<3 {
+      let cut = try ChildProgram.run(
+        "bench-pretrain", loud, in: folder.path, killAfter: stream.uniform(0, 0.02),
+        states: 1 + stream.below(3), output: "killed")
+      #expect(cut.status == SIGKILL, "round \(round) ended before it was killed")
+      #expect(cut.errors.contains("going on after step") == (round > 0), "\(cut.errors)")
+    }
+    let last = try ChildProgram.run(
+      "bench-pretrain", loud + ["--threads", "1"], in: folder.path)
+    #expect(last.status == 0, "\(last.errors)")
+    #expect(last.errors.contains("going on after step"), "\(last.errors)")
+    let expected = try ChildProgram.files(under: folder.file("whole"))
+    #expect(expected.keys.contains { $0.hasSuffix(".pth") })
+    #expect(expected.keys.contains { $0.hasSuffix("events.jsonl") })
+    #expect(!expected.keys.contains { $0.hasSuffix("state.safetensors") })
+    #expect(try ChildProgram.files(under: folder.file("killed")) == expected)
+  }
+
+  @Test("Interrupted, it saves, says how to go on, and goes on there")
+  func interrupted() throws {
+    let folder = try prepare()
+    let options = base.filter { $0 != "--quiet" } + ["--epochs", "200", "--output", "runs"]
+    let cut = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 2, output: "runs",
+      signal: SIGINT)
+    #expect(cut.status == 130 && cut.errors.contains("run the same command again to go on"))
+    let next = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 1, output: "runs")
+    #expect(next.errors.contains("going on after step"))
+    // A state that was altered is named and not used.
+    let name = try #require(
+      try ChildProgram.files(under: folder.file("runs")).keys.first {
+        $0.hasSuffix("state.safetensors")
+      })
+    var bytes = try FileBytes.read(folder.file("runs/" + name))
+    bytes[bytes.count - 3] ^= 1
+    try AtomicFile.write(bytes, to: folder.file("runs/" + name))
+    let refused = try ChildProgram.run("bench-pretrain", options, in: folder.path)
+    #expect(refused.status == 65)
+    #expect(
+      refused.errors.contains("state.safetensors: was altered after it was written")
+        && refused.errors.contains("use --restart"))
+  }
+
+  @Test("A state left in the middle is taken up there, not at the start")
+  func takesUp() throws {
+    let folder = try prepare()
+    let options = base.filter { $0 != "--quiet" } + ["--epochs", "200", "--output", "runs"]
+    _ = try ChildProgram.run("bench-pretrain", options, in: folder.path, killAfter: 1.5)
+    let left = try ChildProgram.files(under: folder.file("runs")).keys
+    #expect(left.contains { $0.hasSuffix("state.safetensors") })
+    let next = try ChildProgram.run("bench-pretrain", options, in: folder.path, killAfter: 1)
+    #expect(next.errors.contains("going on after step"))
+    // Other settings are another run, with a folder of its own.
+    let other = try ChildProgram.run(
+      "bench-pretrain", options + ["--seeds", "1"], in: folder.path, killAfter: 1)
+    #expect(!other.errors.contains("going on"))
+  }
+
+  @Test(
+    "bench-linear takes the checkpoint of every method", arguments: MethodDescription.allCases)
+  func probed(method: MethodDescription) throws {
+    let folder = try prepare()
+    let trained = try ChildProgram.run(
+      "bench-pretrain", base + ["--method", method.rawValue, "--epochs", "1"], in: folder.path)
+    #expect(trained.status == 0, "\(trained.errors)")
+    let path = trained.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    for file in [path, path.replacingOccurrences(of: ".pth", with: ".safetensors")] {
+      let loaded = try BackboneLoader.load(path: folder.file(file), inputSize: 32)
+      #expect(loaded.report.isComplete)
+      #expect(loaded.report.missing.isEmpty)
+      // DINO's authors evaluate the teacher.
+      let isTeacher = loaded.report.source.contains("encoder_k")
+      #expect(isTeacher == (method == .dino || method == .dinoMultiCrop))
+    }
+    #expect(
+      try CheckpointFile(path: folder.file(path)).metadata["protocol"]?.contains("seed") == true)
+    let probe = try ChildProgram.run(
+      "bench-linear",
+      [
+        "--data", "data/classification", "--backbone", path, "--preset", "smoke", "--input-size",
+        "32", "--quiet",
+      ], in: folder.path)
+    #expect(probe.status == 0, "\(probe.errors)")
+  }
+
+  @Test("What does not fit, divide or converge is one sentence and a status")
+  func refusals() throws {
+    let folder = try prepare()
+    func expect(_ arguments: [String], _ status: Int32, _ part: String) throws {
+      let outcome = try ChildProgram.run("bench-pretrain", arguments, in: folder.path)
+      #expect(outcome.status == status, "\(outcome.errors)")
+      #expect(outcome.errors.contains(part), "\(outcome.errors)")
+    }
+    try expect(base + ["--batch-size", "12"], 64, "does not divide the queue")
+    try expect(base + ["--batch-size", "4000"], 64, "is more than the")
+    try expect(base + ["--method", "simclr"], 64, "moby")
+    try expect(base + ["--base-learning-rate", "1e30"], 1, "is not a finite number")
+    try expect(["--data", "nowhere"], 66, "does not exist")
+  }
+
+  // MARK: Health
+
+  /// Two views are pulled together and nothing keeps others apart: every output becomes the same.
+  private final class Attraction: PretrainingMethod {
+    let encoder: any Backbone
+    let head: ProjectionHead
+    var observation: StepObservation?
+    var followed: [(target: Tensor, online: Tensor)] { [] }
+    func momentum(step: Int) -> Double { 0 }
+
+    init() {
+      let initializer = Initializer(seed: 2)
+      encoder = SwinTransformer(.mini, inputSize: 32, initializer: initializer)
+      var shape = ProjectionHead.Shape(hidden: [32], outputs: 16)
+      shape.hasNorms = false
+      head = ProjectionHead(
+        inputs: encoder.featureCount, shape: shape, key: "projector.", initializer: initializer)
+    }
+
+    func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition) -> Tensor {
+      let outputs = features.map { l2Normalized(head($0)) }
+      let difference = add(outputs[0], scaled(outputs[1], by: -1))
+      observation = StepObservation(queries: outputs[0].detached(), keys: outputs[1].detached())
+      return sum(multiply(difference, difference))
+    }
+
+    func visitTrained(_ visit: (String, Tensor) -> Void) {
+      encoder.visitParameters("encoder.", visit)
+      head.visitParameters("projector.", visit)
+    }
+    func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+      visitTrained { visit(prefix + $0, $1) }
+    }
+    func restoreBuffers(_ stored: (String) -> [Float]?) {}
+  }
+
+  @Test("A collapsing run is called within fifty steps, a learning one is not")
+  func collapse() {
+    let method = Attraction()
+    let optimizer = AdamW(
+      method.optimizedParameters(weightDecay: 0, rule: .matrices), learningRate: 1e-3)
+    var monitor = HealthMonitor()
+    var called: Int?
+    for step in 0..<50 {
+      let batch = PretrainingBatch(
+        views: (0..<2).map { DeterministicFill.tensor("v\($0).\(step)", [8, 3, 32, 32], bound: 2) })
+      method.loss(
+        features: batch.views.map { method.encoder.features($0) }, batch: batch,
+        at: StepPosition(step: step, epoch: 0)
+      ).backward()
+      optimizer.step()
+      optimizer.clearGradients()
+      guard step % HealthMonitor.interval == 0,
+        let record = HealthRecord(method, features: nil, step: step)
+      else { continue }
+      if let sentence = monitor.add(record) {
+        called = step
+        #expect(sentence.contains("collapsed") && sentence.contains("step \(step)"))
+      }
+    }
+    #expect(called != nil, "\(monitor.records.map(\.outputSpread))")
+    // A spread that starts small and grows is a fresh network, not a collapse.
+    var healthy = HealthMonitor()
+    for step in 0..<20 {
+      let record = HealthRecord(
+        step: step * 5, outputSpread: 0.01 + 0.01 * Double(step), featureSpread: 0.1,
+        effectiveRank: 5, positive: 0.9, negative: 0.8, momentumGap: 0)
+      #expect(healthy.add(record) == nil)
+    }
+  }
+
+  @Test("A forecast counts images, steps and operations, and memory that grows with the batch")
+  func forecast() throws {
+    let folder = try prepare()
+    let data = try ClassificationData(root: folder.file("data/classification"))
+    func measure(_ batch: Int) throws -> Forecast {
+      var recipe = MethodDescription.moby.recipe(for: .swin(.mini), forTransformers: true)
+      recipe.shrink(isSmoke: true)
+      recipe.batchSize = batch
+      var plan = PretrainingPlan(recipe, architecture: .swin(.mini))
+      plan.inputSize = 64
+      return try PretrainingRun(plan, data: data, dataName: "x").forecast()
+    }
+    let small = try measure(16)
+    #expect(small.steps == 2 * (data.train.count / 16))
+    #expect(small.images == small.steps * 16)
+    // Two views forwards and backwards, two more forwards: 2·(3·2 + 2) operations a multiply-add.
+    let macs = Architecture.swin(.mini).multiplyAdds(inputSize: 64)
+    #expect(abs(small.gigaOperations - Double(16 * macs * small.images) / 1e9) < 1e-6)
+    let large = try measure(64)
+    #expect(large.memory > small.memory && small.memory > 0 && small.seconds > 0)
+    #expect(small.text.contains("GFLOP") && small.text.contains("free, disk"))
+    try small.check(folder: folder.path)
+    // On a machine with less memory the batch that does fit is named, before any of it is used.
+    var tight = large
+    tight.availableMemory = small.memory
+    let error = #expect(throws: UsageError.self) { try tight.check(folder: folder.path) }
+    let text = error.map { "\($0)" } ?? ""
+    #expect(text.contains("a batch of 64 does not fit") && text.contains("--accumulate"), "\(text)")
+    tight.availableMemory = 0
+    let hopeless = #expect(throws: UsageError.self) { try tight.check(folder: folder.path) }
+    #expect(hopeless.map { "\($0)".contains("smaller network") } == true)
+  }
+}

@@ -1,0 +1,132 @@
+import CounterRandom
+import Foundation
+import Models
+import SampleData
+import TestSupport
+import Testing
+
+@testable import Harness
+
+/// Runs `bench-coco` and `bench-ade20k` as child processes, as a user would.
+@Suite("Fine-tuning programs", .serialized, .timeLimit(.minutes(3)))
+struct DenseRunTests {
+  /// A program with settings that take a second or two.
+  struct Job: Sendable, CustomTestStringConvertible {
+    let program: String
+    let arguments: [String]
+    /// The option that says how long it takes, and a short and an endless value.
+    let length: (option: String, short: String, long: String)
+    /// The option that takes a whole network.
+    let network: String
+    /// What a run's folder must hold in the end, the network first.
+    let files: [String]
+    var testDescription: String { program }
+  }
+
+  static let jobs = [
+    Job(
+      program: "bench-coco",
+      arguments: [
+        "--data", "sample/coco", "--preset", "mini", "--image-scale", "0.5",
+      ], length: ("--epochs", "3", "1000"), network: "--detector",
+      files: ["detector.pth", "events.jsonl", "detections.jsonl", "bbox.matches", "result.json"]),
+    Job(
+      program: "bench-ade20k",
+      arguments: [
+        "--data", "sample/ade20k", "--preset", "mini", "--crop-size", "48",
+        "--batch-size", "2",
+      ], length: ("--iterations", "30", "100000"), network: "--segmentor",
+      files: ["segmentor.pth", "events.jsonl", "records.jsonl", "result.json"]),
+  ]
+
+  private let shared = [
+    "--backbone", "random", "--resamples", "20", "--save-minutes", "0", "--quiet",
+  ]
+
+  private func prepare() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
+    settings.sceneSize = 96
+    settings.instanceScenes = .init(training: 12, validation: 3)
+    settings.segmentationScenes = .init(training: 6, validation: 3)
+    try SampleSet(settings).generate(at: folder.file("sample"))
+    return folder
+  }
+
+  @Test("A run killed at random moments goes on and ends in the same bytes", arguments: jobs)
+  func killed(job: Job) throws {
+    let folder = try prepare()
+    let options = job.arguments + shared + [job.length.option, job.length.short]
+    let whole = try ChildProgram.run(
+      job.program, options + ["--output", "whole"], in: folder.path)
+    #expect(whole.status == 0, "\(whole.errors)")
+    // Random, but the same in every run of the test.
+    var stream = RandomStream(seed: 12, purpose: .test)
+    let loud = options.filter { $0 != "--quiet" } + ["--output", "killed"]
+    for round in 0..<3 {
+      let cut = try ChildProgram.run(
+        job.program, loud, in: folder.path, killAfter: stream.uniform(0, 0.05),
+        states: 1, output: "killed")
+      #expect(cut.status == SIGKILL, "round \(round) ended before it was killed")
+      #expect(cut.errors.contains("going on after step") == (round > 0), "\(cut.errors)")
+    }
+    let last = try ChildProgram.run(job.program, loud + ["--threads", "1"], in: folder.path)
+    #expect(last.status == 0, "\(last.errors)")
+    #expect(last.errors.contains("going on after step"), "\(last.errors)")
+    #expect(last.output == whole.output)
+    let expected = try ChildProgram.files(under: folder.file("whole"))
+    for name in job.files {
+      #expect(expected.keys.contains { $0.hasSuffix("/" + name) }, "no \(name)")
+    }
+    #expect(!expected.keys.contains { $0.hasSuffix("state.safetensors") })
+    let found = try ChildProgram.files(under: folder.file("killed"))
+    #expect(Set(found.keys) == Set(expected.keys))
+    for (name, bytes) in expected { #expect(found[name] == bytes, "\(name) differs") }
+  }
+
+  @Test("A state left in the middle is taken up there, not at the start", arguments: jobs)
+  func takesUp(job: Job) throws {
+    let folder = try prepare()
+    let options =
+      job.arguments + shared.filter { $0 != "--quiet" }
+      + ["--output", "runs", job.length.option, job.length.long]
+    _ = try ChildProgram.run(job.program, options, in: folder.path, killAfter: 2.5)
+    let left = try ChildProgram.files(under: folder.file("runs")).keys
+    #expect(left.contains { $0.hasSuffix("state.safetensors") })
+    let next = try ChildProgram.run(job.program, options, in: folder.path, killAfter: 2)
+    // The first line of progress says how much was done before.
+    let first = try #require(next.errors.firstMatch(of: /training (\d+)\/\d+/), "\(next.errors)")
+    #expect(Int(first.1).map { $0 > 0 } == true, "\(first.0)")
+  }
+
+  @Test("A whole network is trained on, or only scored", arguments: jobs)
+  func wholeNetwork(job: Job) throws {
+    let folder = try prepare()
+    let quick = [job.length.option, "2"]
+    let first = try ChildProgram.run(
+      job.program, job.arguments + shared + quick + ["--output", "first"], in: folder.path)
+    #expect(first.status == 0, "\(first.errors)")
+    let name = try #require(
+      try ChildProgram.files(under: folder.file("first")).keys.first {
+        $0.hasSuffix("/" + job.files[0])
+      })
+    let options =
+      job.arguments + shared.dropFirst(2) + quick + [job.network, "first/" + name, "--output"]
+    let trained = try ChildProgram.run(job.program, options + ["trained"], in: folder.path)
+    #expect(trained.status == 0, "\(trained.errors)")
+    let files = try ChildProgram.files(under: folder.file("trained"))
+    let settings = try #require(files.first { $0.key.hasSuffix("protocol.json") }).value
+    #expect(String(decoding: settings, as: UTF8.self).contains("\"start\": \"whole "))
+    let network = try #require(files.first { $0.key.hasSuffix("/" + job.files[0]) }).value
+    let start = try ChildProgram.files(under: folder.file("first"))[name]
+    #expect(network != start)
+    let scored = try ChildProgram.run(
+      job.program, options + ["scored", "--eval-only"], in: folder.path)
+    #expect(scored.status == 0, "\(scored.errors)")
+    #expect(
+      try !ChildProgram.files(under: folder.file("scored")).keys.contains {
+        $0.hasSuffix("events.jsonl") || $0.hasSuffix(".pth")
+      })
+  }
+}

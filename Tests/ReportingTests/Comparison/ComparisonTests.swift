@@ -1,0 +1,256 @@
+import Evaluation
+import FileSupport
+import Foundation
+import Models
+import Reporting
+import TestSupport
+import Testing
+
+@Suite("Comparison", .timeLimit(.minutes(1)))
+struct ComparisonTests {
+  @Test("Rows are compared with the supervised one by McNemar's test, corrected over the report")
+  func verdicts() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("MoBY") { image, _ in image < 145 && image != 3 || image == 160 }
+    try runs.linear("Random") { image, _ in image % 4 == 0 }
+    let comparison = try runs.comparison()
+    let section = try #require(comparison.sections.first)
+    #expect(section.rows.map(\.name) == ["Supervised", "MoBY", "Random"])
+    #expect(section.rows.map(\.isBaseline) == [true, false, false])
+    let moby = try #require(section.rows[1].cells["top1"])
+    let delta = try #require(moby.delta)
+    #expect(delta.method == .mcNemar(gained: 1, lost: 6))
+    #expect(delta.estimate == -5.0 / 200 && delta.verdict == .tie)
+    #expect(delta.pValue == Proportions.mcNemar(onlyFirst: 1, onlySecond: 6))
+    let random = try #require(section.rows[2].cells["top1"]?.delta)
+    #expect(random.verdict == .worse && random.adjustedPValue < 1e-9)
+    #expect(section.rows[0].cells["top1"]?.delta == nil)
+    #expect(comparison.testCount == 2)
+    #expect(random.adjustedPValue == min(1, 2 * random.pValue))
+    let detectable = section.detectable(testCount: 2)
+    #expect(detectable.map(\.metric.key) == ["top1"])
+    #expect(detectable[0].all > detectable[0].alone && detectable[0].alone > 0.05)
+  }
+
+  @Test("Seeds give mean, deviation and all values, and the variance splits in two")
+  func seeds() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised", seeds: [0, 1, 2]) { image, seed in (image + seed) % 10 < 7 }
+    // One network's seeds may also lie in runs of their own.
+    for seed in 0..<2 {
+      try runs.linear("MoBY", seeds: [seed], slug: "moby-\(seed)") { image, seed in
+        image < 120 + 10 * seed
+      }
+    }
+    let section = try #require(try runs.comparison().sections.first)
+    #expect(section.rows.map(\.runs.count) == [1, 2])
+    let moby = try #require(section.rows[1].cells["top1"])
+    #expect(moby.seeds?.values == [0.6, 0.65])
+    #expect(abs(moby.value - 0.625) < 1e-12)
+    let delta = try #require(moby.delta)
+    guard case .seeds(let sample, let seed, let freedom, let borrows) = delta.method else {
+      Issue.record("tested as \(delta.method)")
+      return
+    }
+    // Deviations 0.0354 of two seeds and 0 of three.
+    #expect(abs(seed - 0.00125 / 2) < 1e-9 && sample > 0 && freedom >= 1 && !borrows)
+    #expect(abs(delta.estimate - (0.625 - 0.7)) < 1e-12)
+    #expect(delta.explanation.contains("% of the variance is due to seeds"))
+  }
+
+  @Test("mIoU is compared by resampling, and the outcome is kept for the next report")
+  func resampling() throws {
+    let runs = try SyntheticRuns()
+    try runs.segmentation("Supervised") { 0.6 + 0.02 * Double($0 % 10) }
+    try runs.segmentation("MoBY") { 0.7 + 0.02 * Double($0 % 7) }
+    let cache = runs.folder.file("cache")
+    let first = try runs.comparison { $0.cache = cache }
+    let delta = try #require(first.sections.first?.rows[1].cells["mIoU"]?.delta)
+    #expect(delta.method == .bootstrap(resamples: 300))
+    #expect(delta.verdict == .better && delta.interval.low > 0)
+    #expect(delta.imageCount == 60)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: cache).count == 1)
+    let second = try runs.comparison { $0.cache = cache }
+    #expect(second.sections.first?.rows[1].cells["mIoU"]?.delta == delta)
+    let fresh = try runs.comparison()
+    #expect(fresh.sections.first?.rows[1].cells["mIoU"]?.delta == delta)
+  }
+
+  @Test("Another protocol is marked and not tested")
+  func mixedProtocols() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("MoBY", settings: ["epochs": "60"]) { image, _ in image < 20 }
+    let comparison = try runs.comparison()
+    let row = try #require(comparison.sections.first?.rows[1])
+    #expect(row.deviations == ["epochs 60 instead of 100"])
+    #expect(row.markedName == "MoBY †")
+    #expect(row.cells["top1"]?.delta == nil && row.cells["top1"]?.untested == "another protocol")
+    #expect(comparison.testCount == 0)
+    #expect(comparison.markdown.contains("† MoBY: another protocol, so it is not compared"))
+  }
+
+  @Test("Other data or another number of images never enter the same table")
+  func mixedData() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("MoBY", images: 100) { image, _ in image < 80 }
+    try runs.linear("DINO", data: ["validation": "w"]) { image, _ in image < 80 }
+    let comparison = try runs.comparison()
+    #expect(comparison.sections.map(\.rows.count) == [1, 1, 1])
+    #expect(comparison.sections.map(\.id) == ["linear", "linear-2", "linear-3"])
+    #expect(comparison.remarks.contains { $0.contains("3 tables") })
+    #expect(comparison.testCount == 0)
+  }
+
+  @Test("Without a supervised run nothing is compared until a baseline is named")
+  func baseline() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("MoBY") { image, _ in image < 150 }
+    try runs.linear("DINO, self-supervised") { image, _ in image < 20 }
+    let silent = try runs.comparison()
+    #expect(silent.testCount == 0)
+    #expect(silent.sections.first?.notes.first?.contains("name one with --baseline") == true)
+    let named = try runs.comparison { $0.baseline = "moby" }
+    #expect(named.testCount == 1 && named.sections.first?.baselines.map(\.name) == ["MoBY"])
+    let error = #expect(throws: FileError.self) { try runs.comparison { $0.baseline = "BYOL" } }
+    #expect(error?.description.contains("DINO, self-supervised, MoBY") == true)
+  }
+
+  @Test("Each network has a baseline of its own where there is one")
+  func networks() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("Supervised", slug: "s2", architecture: "DeiT-S") { image, _ in image < 100 }
+    try runs.linear("MoBY", architecture: "DeiT-S") { image, _ in image < 180 }
+    let section = try #require(try runs.comparison().sections.first)
+    #expect(section.baselines.count == 2)
+    let delta = try #require(section.rows.first { $0.name == "MoBY" }?.cells["top1"]?.delta)
+    #expect(delta.estimate == 0.4)
+  }
+
+  @Test("Truncated, edited and newer results are named and left out; old ones get a remark")
+  func damagedRuns() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    for name in ["cut", "edited", "newer", "records", "old", "unfinished"] {
+      try runs.linear(name) { image, _ in image < 100 }
+    }
+    func change(_ name: String, _ edit: (String) -> String) throws {
+      let path = "\(runs.path)/linear-\(name)/result.json"
+      let text = String(decoding: try FileBytes.read(path), as: UTF8.self)
+      let changed = edit(text)
+      #expect(changed != text)
+      try AtomicFile.write(text: changed, to: path)
+    }
+    try change("cut") { String($0.prefix(300)) }
+    try change("edited") { $0.replacing("\"value\": 0.5", with: "\"value\": 0.9") }
+    try change("newer") { $0.replacing("\"schema\": 2", with: "\"schema\": 7") }
+    try change("old") { text in
+      text.split(separator: "\n").filter { !$0.contains("\"digest\"") }.joined(separator: "\n")
+    }
+    let records = "\(runs.path)/linear-records/records.jsonl"
+    let lines = String(decoding: try FileBytes.read(records), as: UTF8.self)
+    try AtomicFile.write(text: String(lines.dropLast(90)), to: records)
+    let unfinished = "\(runs.path)/linear-unfinished"
+    try FileManager.default.moveItem(
+      atPath: unfinished + "/result.json", toPath: unfinished + "/protocol.json")
+    let comparison = try runs.comparison()
+    let reasons = comparison.leftOut.map(\.reason)
+    #expect(
+      reasons == [
+        "is cut off or no JSON; run the benchmark again",
+        "was edited after it was written; run the benchmark again",
+        "has schema 7, this program reads up to 2; update it",
+        "is not the file that the result was made from; run the benchmark again",
+        "does not exist; check the path",
+      ])
+    #expect(comparison.sections.first?.rows.map(\.name) == ["Supervised", "old"])
+    #expect(comparison.remarks.contains { $0.contains("linear-old") && $0.contains("digest") })
+    for text in [comparison.markdown, comparison.html, comparison.json.text()] {
+      #expect(text.contains("was edited after it was written"))
+    }
+  }
+
+  @Test("A number's provenance names weights, data, protocol, n and command line")
+  func provenance() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("MoBY") { image, _ in image < 145 }
+    let comparison = try runs.comparison()
+    let source = try #require(comparison.provenance(of: "linear/moby/top1"))
+    for part in [
+      "weights-of-MoBY", "200 images", "epochs=100", "bench-linear --backbone MoBY.pth",
+      "exact McNemar test", "after Holm's correction over 1 tests",
+    ] {
+      #expect(source.text.contains(part), "no '\(part)' in \(source.text)")
+    }
+    #expect(source.facts.contains { $0.name == "data, validation" && $0.text == "v" })
+    #expect(comparison.provenance(of: "linear/moby/top9") == nil)
+  }
+
+  @Test("Two runs side by side: protocol differences first, then tested numbers")
+  func difference() throws {
+    let runs = try SyntheticRuns()
+    let first = try runs.linear("Supervised") { image, _ in image < 150 }
+    let second = try runs.linear("MoBY", settings: ["epochs": "60"]) { image, _ in image < 100 }
+    let text = try RunComparison(StoredRun(folder: first), StoredRun(folder: second)).markdown
+    let lines = text.split(separator: "\n").map(String.init)
+    let place = try #require(lines.firstIndex { $0.contains("epochs") && $0.contains("60") })
+    let number = try #require(lines.firstIndex { $0.contains("top-1") && $0.contains("worse") })
+    #expect(place < number)
+    #expect(lines[number].contains("−25.00"))
+    let other = try runs.linear("DINO", images: 50) { image, _ in image < 9 }
+    let apart = try RunComparison(StoredRun(folder: first), StoredRun(folder: other)).markdown
+    #expect(apart.contains("would mean nothing"))
+  }
+
+  @Test("A check passes inside the room, fails outside, and fails when nothing was compared")
+  func check() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    let folder = runs.folder.file("reference")
+    func write(_ value: Double, images: Int = 200, method: String = "Supervised") throws {
+      try AtomicFile.write(
+        text: """
+          {"schema": 1, "title": "t", "origin": "measured",
+          "check": {"task": "linear", "images": \(images), "tolerance": 0.02},
+          "figures": [{"method": "\(method)", "architecture": "Swin-T", "epochs": null,
+          "metric": "top1", "value": \(value), "source": "s", "protocol": "p", "verified": true}]}
+          """, to: folder + "/f.json")
+    }
+    let comparison = try runs.comparison()
+    try write(0.765)
+    #expect(try ReferenceCheck(comparison, folder: folder).passes)
+    try write(0.775)
+    let outside = try ReferenceCheck(comparison, folder: folder)
+    #expect(!outside.passes && outside.table.markdown.contains("OUTSIDE"))
+    for (images, method) in [(100, "Supervised"), (200, "DINO")] {
+      try write(0.75, images: images, method: method)
+      let nothing = try ReferenceCheck(comparison, folder: folder)
+      #expect(nothing.findings.isEmpty && !nothing.passes)
+    }
+    #expect(throws: FileError.self) { try ReferenceCheck(comparison, folder: "no/folder") }
+  }
+
+  @Test("Images whose outcome changed stand by how much, with what both said")
+  func gallery() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    let moby = try runs.linear("MoBY") { image, _ in (2..<152).contains(image) }
+    try RunImages(
+      root: "data/val", indices: Array(0..<200), paths: (0..<200).map { "swan/\($0).png" }
+    ).write(to: moby)
+    let comparison = try runs.comparison {
+      $0.galleryCount = 3
+      $0.picture = { _, index in index == 0 ? [1, 2, 3] : nil }
+    }
+    let images = try #require(comparison.sections.first?.details.first?.images)
+    #expect(images.map(\.index) == [150, 151, 1, 0])
+    #expect(images.map { $0.gain > 0 } == [true, true, false, false])
+    #expect(images[0].path == "swan/150.png" && images[0].truth == "swan")
+    #expect(images[0].baseline == "goose" && images[0].outcome == "swan")
+    #expect(comparison.html.contains("data:image/png;base64,AQID"))
+  }
+}
