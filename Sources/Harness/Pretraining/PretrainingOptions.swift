@@ -134,7 +134,7 @@ public struct PretrainingOptions: CommandOptions {
       "Of weights, order and views: one backbone each."
     )
     .option(
-      "accumulate", \.accumulation, in: .count, value: "n", .run,
+      "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
       "Take a batch in n pieces, for less memory and a third more time."
     )
     .option(

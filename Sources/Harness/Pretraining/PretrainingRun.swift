@@ -104,8 +104,7 @@ public final class PretrainingRun {
   ///   saved.
   public func run(_ options: RunOptions, forecasts: Bool = false) throws -> Outcome {
     var result = blank
-    let session = try RunSession(
-      result, name: "pretrain-\(slug)", options: options)
+    let session = try RunSession(result, name: "pretrain-\(slug)", options: options)
     let path = "\(session.path)/\(slug).pth"
     if let finished = session.finished, FileManager.default.fileExists(atPath: path) {
       return Outcome(path: path, result: finished)

@@ -50,7 +50,7 @@ public final class DINO: PretrainingMethod {
 
     public var facts: [String: String] {
       [
-        "temperature": "student \(studentTemperature), teacher \(teacherTemperature) to "
+        "temperatures": "student \(studentTemperature), teacher \(teacherTemperature) to "
           + "\(finalTeacherTemperature) over \(teacherWarmupEpochs) epochs",
         "last layer": "of unit length, frozen for \(frozenLastLayerEpochs) epochs",
       ]

@@ -55,7 +55,7 @@ struct TrajectoryTests {
     recipe.minimumRate = numbers.minimum ?? 0
     recipe.weightDecay = numbers.weightDecay ?? 0
     recipe.dropPathRate = 0
-    let sizes = [
+    let sizes: [String: Int?] = [
       "hidden-size": numbers.hidden, "output-size": numbers.output, "queue-size": numbers.queue,
       "prototypes": numbers.prototypes, "local-views": numbers.localCrops,
     ]
