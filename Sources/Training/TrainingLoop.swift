@@ -17,13 +17,15 @@ public struct TrainingLoop {
   public let state: TrainingState?
   /// Seconds between two saved states within an epoch.
   public var saveInterval = 300.0
-  /// Seconds from one saved state to that at the end of an epoch; `saveInterval` where that is less.
+  /// Seconds to a state at the end of an epoch; `saveInterval` where that is less.
   public var epochSaveInterval = 60.0
   /// Whether nothing but errors is said.
   public var isQuiet = false
   /// Called once an update, between gradients and clipping: what several processes add up is added
   /// up here.
-  public var reduce: (_ optimizers: [any Optimizer], _ loss: inout Float) throws -> Void = { _, _ in }
+  public var reduce: (_ optimizers: [any Optimizer], _ loss: inout Float) throws -> Void = {
+    _, _ in
+  }
 
   private static let events = "events.jsonl"
 

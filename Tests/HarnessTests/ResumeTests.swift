@@ -60,7 +60,8 @@ struct ResumeTests {
     #expect(rest.events == whole.events)
     #expect(rest.tensors.count == whole.tensors.count)
     for (a, b) in zip(whole.tensors, rest.tensors) {
-      #expect(a.key == b.key && a.values.map(\.bitPattern) == b.values.map(\.bitPattern), "\(a.key)")
+      let isSame = a.key == b.key && a.values.map(\.bitPattern) == b.values.map(\.bitPattern)
+      #expect(isSame, "\(a.key)")
     }
   }
 
