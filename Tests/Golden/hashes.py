@@ -1,7 +1,7 @@
 """Hashes the files of a smoke run: golden.txt holds what must not change, may-change.txt the rest.
 
-Run folders are named by their slug, without the hash at the end; safetensors by names, shapes and
-bytes of their tensors, without the metadata.
+Run folders are named by their slug, without the hash at the end. Checkpoints are hashed without
+their metadata: safetensors by names, shapes and bytes of the tensors, .pth files by the bytes alone.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import sys
+import zipfile
 
 MAY_CHANGE = re.compile(
     r"(protocol|manifest|timing|result)\.json$|\.err$|\.lock$|^cache/|^report/|^report"
@@ -29,7 +30,16 @@ def tensors(data):
     return b"".join(parts)
 
 
+def storages(path):
+    """The bytes of a .pth file's tensors in the file's order, without the pickle that names them."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if "/data/" in name]
+        return b"".join(archive.read(name) for name in names)
+
+
 def hash_of(path):
+    if path.endswith(".pth"):
+        return hashlib.sha256(storages(path)).hexdigest()
     with open(path, "rb") as file:
         data = file.read()
     return hashlib.sha256(tensors(data) if path.endswith(".safetensors") else data).hexdigest()

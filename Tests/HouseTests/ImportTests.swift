@@ -28,11 +28,12 @@ struct ImportTests {
     let names = try FileManager.default.contentsOfDirectory(atPath: SourceTree.path("Sources"))
     var imports = Dictionary(uniqueKeysWithValues: names.map { ($0, Set<String>()) })
     var exporting: [String] = []
+    let statement = Self.statement
     for name in names {
       for file in try SourceTree.files(under: "Sources/" + name) where file.hasSuffix(".swift") {
-        for line in try SourceTree.lines(of: file) {
+        for line in try SourceTree.lines(of: file) where line.contains("import ") {
           if line.contains("@_exported") { exporting.append(file) }
-          guard let match = line.prefixMatch(of: Self.statement) else { continue }
+          guard let match = line.prefixMatch(of: statement) else { continue }
           let module = String(match.output.1)
           if module != name, imports[module] != nil { imports[name, default: []].insert(module) }
         }
