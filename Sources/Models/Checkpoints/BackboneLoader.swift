@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 import Layers
 import TensorCore
@@ -97,18 +98,18 @@ public enum BackboneLoader {
       preferred.filter { groups[$0] != nil } + file.groups.filter { !preferred.contains($0) }
     for group in order {
       guard let entries = groups[group] else { continue }
+      let found: CanonicalWeights?
       do throws(CanonicalWeights.KeyClash) {
-        guard
-          let weights = try CanonicalWeights(group: group, entries: entries, branch: branch)
-        else { continue }
-        try check(weights, in: file, branch: branch)
-        return weights
+        found = try CanonicalWeights(group: group, entries: entries, branch: branch)
       } catch {
         throw CheckpointError(
           path: file.path,
           problem: "holds '\(error.wrapped)' beside '\(error.bare)', two networks in one",
           remedy: "keep the keys of one of them")
       }
+      guard let found else { continue }
+      try check(found, in: file, branch: branch)
+      return found
     }
     let examples = file.entries.prefix(3).map(\.key).joined(separator: ", ")
     throw CheckpointError(
