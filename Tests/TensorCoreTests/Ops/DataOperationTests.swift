@@ -73,7 +73,7 @@ struct DataOperationTests {
         training: false, epsilon: 1e-5, momentum: 0.1)
       expectClose(
         linear(x, weight: folded.weight, bias: folded.bias).values,
-        expected.values.map(Double.init), relative: 1e-5, absolute: 1e-6, "folded")
+        expected.values.map(Double.init), relative: 1e-5, absolute: 1e-5, "folded")
     }
   }
 
