@@ -123,7 +123,7 @@ def inference(model):
 
     def counting(*arguments, **options):
         values, place = paste(*arguments, **options)
-        unclear.append(int(((values - 0.5).abs() < 1e-4).sum()))
+        unclear.append(int(((values - 0.5).abs() < 3e-4).sum()))
         return values, place
 
     fcn_mask_head._do_paste_mask = counting
