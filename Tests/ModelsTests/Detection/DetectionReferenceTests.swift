@@ -1,5 +1,7 @@
 import Foundation
 import Geometry
+import Layers
+import TensorCore
 import TestSupport
 import Testing
 
@@ -36,9 +38,14 @@ struct DetectionReferenceTests {
     let images = try #require(reference[name])
     #expect(images.count == SmallDetector.originals.count)
     let detector = SmallDetector.make(base)
-    // Most masks must agree to the last pixel.
+    for (key, tensor) in detector.parameters where key.hasSuffix("conv_logits.weight") {
+      // Masks of trained networks are sure of most pixels.
+      tensor.assign(tensor.values.map { $0 * 30 })
+    }
+    // All but very few pixels are sure.
     let all = images.flatMap { $0 }
-    #expect(all.count { $0.unclear == 0 } * 4 > all.count * 3)
+    let pixels = all.reduce(0) { $0 + $1.runs.reduce(0) { $0 + Int($1) } }
+    #expect(all.reduce(0) { $0 + $1.unclear } * 1000 < pixels)
     for (index, expected) in images.enumerated() {
       let original = SmallDetector.originals[index]
       let found = detector.detections(SmallDetector.shown(index), original: original)

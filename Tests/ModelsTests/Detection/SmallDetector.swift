@@ -26,10 +26,6 @@ enum SmallDetector {
   static func make(_ base: DetectorConfiguration) -> Detector {
     let detector = Detector(configuration(base), initializer: .blank)
     DeterministicFill.fill(detector.parameters + detector.buffers)
-    for (key, tensor) in detector.parameters where key.hasSuffix("conv_logits.weight") {
-      // Masks of trained networks are sure of most pixels.
-      tensor.assign(tensor.values.map { $0 * 30 })
-    }
     return detector
   }
 
