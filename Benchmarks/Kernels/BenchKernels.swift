@@ -85,7 +85,7 @@ struct BenchKernels {
 
   /// A whole step of MoBY: four forward passes, two backward, target, queues, clipping, AdamW.
   static func pretraining(batch: Int) {
-    var recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
+    var recipe = MethodDescription.moby.recipe(for: .swin(.tiny))
     recipe.batchSize = batch
     let engine = PretrainingEngine(
       recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,

@@ -10,7 +10,6 @@
 set -euo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 cd "$root"
-methods="${METHODS:-moby moco-v2 byol moco-v3 dino dino-multicrop supervised}"
 gflop="${GFLOP:-14000}"
 output="${OUTPUT:-reports/runs}"
 bin="${BIN:-.build/debug}"
@@ -25,6 +24,11 @@ if [ ! -x "$bin/bench-pretrain" ]; then
   swift build --product bench-pretrain
   swift build --product bench-linear
 fi
+named() { # every method that the program names in its help
+  "$bin/bench-pretrain" --help | tr -s '\n ' ' ' |
+    sed -E 's/.*How the backbone is trained\. One of ([^.]*)\..*/\1/; s/,//g'
+}
+methods="${METHODS:-$(named)}"
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
 train() {

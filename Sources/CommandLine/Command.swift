@@ -5,7 +5,7 @@ import Synchronization
 /// Runs a program: parsing, error text, signals and exit status are the same for all of them.
 public enum Command {
   /// The version that `--version` prints.
-  public static let version = "0.1.0"
+  public static let version = "0.2.0"
 
   /// The command line of this process as one can type it again.
   public static var line: String {

@@ -6,4 +6,9 @@ public enum Preset: String, OptionChoice, Sendable {
   case mini
   /// The published sizes.
   case full
+
+  /// A recipe at this size, in tables and files: `mask-rcnn-1x`, `mask-rcnn-1x (mini)`.
+  public func title(_ recipe: String) -> String {
+    self == .full ? recipe : "\(recipe) (\(rawValue))"
+  }
 }

@@ -73,6 +73,22 @@ public final class RunDirectory {
     files[name] = try AppendOnlyFile(path: path + "/" + name, cutTo: 0)
   }
 
+  /// Cuts a file of lines after some rows; a file that does not exist has none and stays away.
+  ///
+  /// - Throws: `FileError` when it may not be read or written.
+  public func cut(_ name: String, after rowCount: Int) throws(FileError) {
+    let file = path + "/" + name
+    files[name] = nil
+    guard FileManager.default.fileExists(atPath: file) else { return }
+    let bytes = try FileBytes.read(file)
+    var end = 0
+    for _ in 0..<rowCount {
+      guard let newline = bytes[end...].firstIndex(of: UInt8(ascii: "\n")) else { break }
+      end = newline + 1
+    }
+    files[name] = try AppendOnlyFile(path: file, cutTo: end)
+  }
+
   /// Appends lines, each with the checksum of its text: `{"crc":"…","row":{…}}`.
   ///
   /// - Throws: `FileError` when the disk is full, or the file is damaged before its last line.

@@ -104,7 +104,7 @@ public protocol Trainee: AnyObject {
   var facts: JSONValue { get }
   /// Takes over a state whose names and shapes were compared, and the lines written before it.
   ///
-  /// - Throws: `FileError` when the facts are none of this trainee.
+  /// - Throws: `TrainingError.foreignState` when it is none of this trainee.
   func restore(
     _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]) throws
 }

@@ -6,7 +6,7 @@ public enum TrainingError: ReportableError, Equatable {
   ///
   /// - `what`: The loss or gradient and whose it is, as a sentence begins with it.
   case notFinite(what: String, step: Int, remedy: String)
-  /// A saved state lacks something that every state of this training has.
+  /// A saved state lacks or misstates something that every state of this training has.
   case foreignState(String)
 
   public var exitCode: ExitCode {
@@ -21,7 +21,7 @@ public enum TrainingError: ReportableError, Equatable {
     case .notFinite(let what, let step, let remedy):
       "\(what) is not a finite number at step \(step); \(remedy)."
     case .foreignState(let what):
-      "the saved state lacks \(what); use --restart to begin again."
+      "the saved state lacks or misstates \(what); use --restart to begin again."
     }
   }
 }

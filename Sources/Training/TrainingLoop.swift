@@ -6,10 +6,10 @@ import Layers
 /// Trains to the end, or goes on where a stopped run left its state; both end in the same bytes.
 ///
 /// One policy for every training: within an epoch the state is saved every `saveInterval` seconds,
-/// at the end of an epoch when the last one is a minute old; lines of `events.jsonl` go to disk
-/// with the state, which remembers how many there are, and later ones are cut off before a run goes
-/// on. An interruption saves first; so does an error of loading, so that one bad image does not
-/// cost hours.
+/// at the end of an epoch when the last one is a minute old. Lines of `events.jsonl` are written as
+/// they come; the state remembers how many there were, and later ones are cut off before a run goes
+/// on. An interruption saves first; so does an error of loading or measuring, so that one bad image
+/// does not cost hours.
 public struct TrainingLoop {
   /// Where `events.jsonl` is.
   public let run: RunDirectory
@@ -17,11 +17,15 @@ public struct TrainingLoop {
   public let state: TrainingState?
   /// Seconds between two saved states within an epoch.
   public var saveInterval = 300.0
+  /// Seconds to a state at the end of an epoch; `saveInterval` where that is less.
+  public var epochSaveInterval = 60.0
   /// Whether nothing but errors is said.
   public var isQuiet = false
   /// Called once an update, between gradients and clipping: what several processes add up is added
   /// up here.
-  public var reduce: (_ optimizers: [any Optimizer], _ loss: inout Float) throws -> Void = { _, _ in }
+  public var reduce: (_ optimizers: [any Optimizer], _ loss: inout Float) throws -> Void = {
+    _, _ in
+  }
 
   private static let events = "events.jsonl"
 
@@ -49,31 +53,30 @@ public struct TrainingLoop {
   private struct Session {
     let loop: TrainingLoop
     var position = TrainingPosition()
-    private var waiting: [JSONValue] = []
     private var eventCount = 0
     private var lastSave = Date()
     private let progress: ProgressReporter
 
     init(_ loop: TrainingLoop, _ trainee: some Trainee) throws {
       self.loop = loop
-      var kept: [JSONValue] = []
       if let state = loop.state, let stored = try state.restore(expected: trainee.state) {
         guard let position = TrainingPosition(stored.facts["position"]),
-          let count = stored.facts["events"]?.intValue
-        else {
-          throw FileError(
-            path: state.path, problem: "does not say where the training was",
-            remedy: "use --restart to begin again", exitCode: .badData)
-        }
-        self.position = position
-        kept = Array(try loop.run.rows(TrainingLoop.events).prefix(count))
-        guard kept.count == count else {
+          position.epoch <= trainee.epochCount, position.batch <= trainee.batchesPerEpoch,
+          let count = stored.facts["events"]?.intValue, count >= 0
+        else { throw state.fault("does not say where the training was") }
+        let rows = try loop.run.rows(TrainingLoop.events)
+        guard rows.count >= count else {
           throw FileError(
             path: "\(loop.run.path)/\(TrainingLoop.events)",
-            problem: "has \(kept.count) of the \(count) lines that belong to the saved state",
+            problem: "has \(rows.count) of the \(count) lines that belong to the saved state",
             remedy: "put it back, or use --restart to begin again", exitCode: .badData)
         }
-        try trainee.restore(stored, at: position, events: kept)
+        do {
+          try trainee.restore(stored, at: position, events: Array(rows.prefix(count)))
+        } catch TrainingError.foreignState(let what) {
+          throw state.fault("lacks or misstates \(what)")
+        }
+        (self.position, eventCount) = (position, count)
       }
       let batches = position.epoch * trainee.batchesPerEpoch + position.batch
       if batches > 0, !loop.isQuiet {
@@ -81,9 +84,7 @@ public struct TrainingLoop {
           "going on after step \(position.step), batch \(batches) of "
             + "\(trainee.epochCount * trainee.batchesPerEpoch)")
       }
-      try loop.run.restart(TrainingLoop.events)
-      try loop.run.append(kept, to: TrainingLoop.events)
-      eventCount = kept.count
+      try loop.run.cut(TrainingLoop.events, after: eventCount)
       progress = ProgressReporter(
         trainee.label,
         total: trainee.epochCount * trainee.batchesPerEpoch * trainee.imagesPerBatch,
@@ -92,14 +93,18 @@ public struct TrainingLoop {
 
     mutating func run(_ trainee: some Trainee) throws {
       while position.epoch < trainee.epochCount {
-        try finishEpoch(trainee, of: try trainee.batches(epoch: position.epoch, from: position.batch))
-        note(try trainee.epochDidEnd(at: position))
+        let (epoch, batch) = (position.epoch, position.batch)
+        let batches = try saving(trainee) { try trainee.batches(epoch: epoch, from: batch) }
+        try finishEpoch(trainee, of: batches)
+        let end = position
+        let event = try saving(trainee) { try trainee.epochDidEnd(at: end) }
+        try note(event)
         position.epoch += 1
         position.batch = 0
         // Long epochs are worth a state each; short ones one now and then.
-        if isDue(after: min(60, loop.saveInterval)) { try save(trainee) }
+        if isDue(after: min(loop.epochSaveInterval, loop.saveInterval)) { try save(trainee) }
       }
-      try flush()
+      try loop.run.synchronize(TrainingLoop.events)
       progress.finish()
     }
 
@@ -108,12 +113,12 @@ public struct TrainingLoop {
     ) throws {
       var batches = batches
       let skippedBefore = position.skippedImages
-      while let batch = try load(from: &batches, for: trainee) {
+      while let batch = try saving(trainee, { try batches.next() }) {
         position.skippedImages = skippedBefore + batches.skippedImages
         if var loss = try trainee.gradients(batch, at: position) {
           try loop.reduce(trainee.optimizers, &loss)
           let event = try trainee.update(loss: loss, at: position)
-          note(event)
+          try note(event)
           position.step += 1
           progress.advance(by: trainee.imagesPerBatch, extra: event.progress)
         }
@@ -129,20 +134,25 @@ public struct TrainingLoop {
       position.skippedImages = skippedBefore + batches.skippedImages
     }
 
-    private mutating func load<T: Trainee>(
-      from batches: inout any BatchSource<T.Batch>, for trainee: T
-    ) throws -> T.Batch? {
+    /// Loads or measures; when that fails, the state is saved first.
+    private mutating func saving<Result>(
+      _ trainee: some Trainee, _ body: () throws -> Result
+    ) throws -> Result {
       do {
-        return try batches.next()
+        return try body()
+      } catch let error as TrainingError {
+        // A network that diverged is no state to go on from.
+        throw error
       } catch {
-        // The error of loading says more than one of saving.
+        // The error at hand says more than one of saving.
         try? save(trainee)
         throw error
       }
     }
 
-    private mutating func note(_ event: TrainingEvent) {
-      waiting += event.rows
+    private mutating func note(_ event: TrainingEvent) throws(FileError) {
+      if !event.rows.isEmpty { try loop.run.append(event.rows, to: TrainingLoop.events) }
+      eventCount += event.rows.count
       if let warning = event.warning, !loop.isQuiet { Console.error("\nwarning: \(warning)") }
     }
 
@@ -150,17 +160,10 @@ public struct TrainingLoop {
       loop.state != nil && (seconds <= 0 || Date().timeIntervalSince(lastSave) > seconds)
     }
 
-    private mutating func flush() throws(FileError) {
-      try loop.run.append(waiting, to: TrainingLoop.events)
-      try loop.run.synchronize(TrainingLoop.events)
-      eventCount += waiting.count
-      waiting = []
-    }
-
     private mutating func save(_ trainee: some Trainee) throws {
-      guard let state = loop.state else { return }
-      try flush()
-      guard case .object(var facts) = trainee.facts else { return }
+      guard let state = loop.state, case .object(var facts) = trainee.facts else { return }
+      // Every line that the state counts is on disk before it.
+      try loop.run.synchronize(TrainingLoop.events)
       facts["position"] = position.json
       facts["events"] = .integer(eventCount)
       try state.save(trainee.state, facts: .object(facts))

@@ -55,10 +55,6 @@ public struct TrainingState: Sendable {
   /// - Throws: `FileError` when the file is there and cannot be used.
   public func restore(expected: [StateTensor]) throws(FileError) -> Contents? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    func fault(_ problem: String) -> FileError {
-      FileError(
-        path: path, problem: problem, remedy: "use --restart to begin again", exitCode: .badData)
-    }
     let file: CheckpointFile
     do {
       file = try CheckpointFile(path: path)
@@ -92,6 +88,12 @@ public struct TrainingState: Sendable {
     return Contents(
       tensors: Dictionary(stored.map { ($0.key, $0.values) }, uniquingKeysWith: { $1 }),
       facts: facts)
+  }
+
+  /// The error of a state that cannot be used.
+  func fault(_ problem: String) -> FileError {
+    FileError(
+      path: path, problem: problem, remedy: "use --restart to begin again", exitCode: .badData)
   }
 
   /// Removes the file, at the end of a training.

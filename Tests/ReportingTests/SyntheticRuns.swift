@@ -34,11 +34,10 @@ struct SyntheticRuns {
       for image in 0..<images {
         let right = isRight(image, seed)
         let label = image % 2
-        lines += RecordLines.line(
-          .object([
-            "index": .integer(image), "label": .integer(label), "rank": .integer(right ? 0 : 1),
-            "seed": .integer(seed), "top5": .array([.integer(right ? label : 1 - label)]),
-          ]))
+        let record = ClassificationRecord(
+          index: image, label: label, predictions: [right ? label : 1 - label],
+          rank: right ? 0 : 1)
+        lines += RecordLines.line(record.json(seed: seed))
       }
     }
     try AtomicFile.write(text: lines, to: folder + "/records.jsonl")
@@ -66,20 +65,17 @@ struct SyntheticRuns {
       data: ["name": "ade", "validation": "s", "validation images": String(images)],
       settings: ["iterations": "160000"])
     var lines = ""
-    var outcomes = ResampledSegmentation()
+    var records: [SegmentationRecord] = []
     for image in 0..<images {
+      // What is not found of a class is taken for the other one.
       let both = [0, 1].map { Int(100 * part(image + $0)) }
-      let predicted = both.map { $0 + 10 }
-      _ = outcomes.add(
-        image: image, classes: [0, 1], intersections: both, predicted: predicted,
-        labelled: [110, 110])
-      func list(_ values: [Int]) -> JSONValue { .array(values.map { .integer($0) }) }
-      lines += RecordLines.line(
-        .object([
-          "index": .integer(image), "name": .string("i\(image)"), "classes": list([0, 1]),
-          "intersections": list(both), "predicted": list(predicted), "labelled": list([110, 110]),
-        ]))
+      records.append(
+        SegmentationRecord(
+          index: image, classes: [0, 1], intersections: both,
+          predicted: [110 - both[1] + both[0], 110 - both[0] + both[1]], labelled: [110, 110]))
+      lines += SegmentationRecordFile.line(records[image], name: "i\(image)")
     }
+    let outcomes = ResampledSegmentation(records)
     try AtomicFile.write(text: lines, to: folder + "/records.jsonl")
     let values = outcomes.values(weights: [Int32](repeating: 1, count: images))
     for (name, value) in zip(outcomes.metricNames, values) {

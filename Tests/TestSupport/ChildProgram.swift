@@ -14,8 +14,11 @@ public enum ChildProgram {
   ///   - name: The program; it lies beside the test bundle.
   ///   - folder: The working folder; the program's text is kept there, too.
   ///   - seconds: When to send SIGKILL; nil lets the program finish.
+  ///   - states: States that it saves under `output` before the time begins.
+  ///   - signal: What is sent in place of SIGKILL.
   public static func run(
-    _ name: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil
+    _ name: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil,
+    states: Int = 0, output: String = "", signal: Int32 = SIGKILL
   ) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: SourceTree.root.path + "/.build/debug/" + name)
@@ -27,14 +30,35 @@ public enum ChildProgram {
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
     try process.run()
     if let seconds {
+      wait(for: states, under: folder + "/" + output, of: process)
       Thread.sleep(forTimeInterval: seconds)
-      kill(process.processIdentifier, SIGKILL)
+      if process.isRunning { kill(process.processIdentifier, signal) }
     }
     process.waitUntilExit()
     let texts = try paths.map {
       String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self)
     }
     return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+  }
+
+  /// Waits until a program saved some states of training, or ended.
+  private static func wait(for count: Int, under root: String, of process: Process) {
+    func stamp() -> [String: Int] {
+      var stamps: [String: Int] = [:]
+      for path in FileManager.default.subpaths(atPath: root) ?? []
+      where path.hasSuffix(".safetensors") && path.contains("/state") {
+        var status = stat()
+        if stat(root + "/" + path, &status) == 0 { stamps[path] = Int(status.st_ino) }
+      }
+      return stamps
+    }
+    var (seen, last) = (0, stamp())
+    while seen < count, process.isRunning {
+      Thread.sleep(forTimeInterval: 0.002)
+      let now = stamp()
+      if now != last, !now.isEmpty { seen += 1 }
+      last = now
+    }
   }
 
   /// The bytes of every file under a folder, but for what may differ from run to run.

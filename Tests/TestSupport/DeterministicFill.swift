@@ -40,4 +40,15 @@ public enum DeterministicFill {
     let fanIn = shape.dropFirst().reduce(1, *)
     return tensor(name, shape, bound: Float((3 / Double(fanIn)).squareRoot()))
   }
+
+  /// Fills a whole network by its keys: parameters, and running statistics where it has them.
+  ///
+  /// The gains of batch norms and the running variances lie around 1; `openmmlab.py` has the same
+  /// rule.
+  public static func fill(_ tensors: [(key: String, tensor: Tensor)]) {
+    for (key, tensor) in tensors where !key.hasSuffix("num_batches_tracked") {
+      let isPositive = key.hasSuffix("bn.weight") || key.hasSuffix("running_var")
+      tensor.assign(weight(key, tensor.shape).values.map { isPositive ? $0 + 1 : $0 })
+    }
+  }
 }

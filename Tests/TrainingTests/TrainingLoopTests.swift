@@ -17,6 +17,7 @@ private final class LineFit: Trainee {
   let optimizer: AdamW
   var epochs: [Double] = []
   var failsAt: Int?
+  var failsToMeasure = false
 
   init() {
     optimizer = AdamW([OptimizedParameter(key: "weight", tensor: weight)], learningRate: 0)
@@ -57,7 +58,8 @@ private final class LineFit: Trainee {
     ])
   }
 
-  func epochDidEnd(at position: TrainingPosition) -> TrainingEvent {
+  func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
+    if failsToMeasure { throw Unreadable() }
     epochs.append(Double(weight.item))
     return TrainingEvent([.object(["epoch": .integer(position.epoch)])])
   }
@@ -154,6 +156,44 @@ struct TrainingLoopTests {
     #expect(try first.train(LineFit()).resumedAt == 8)
   }
 
+  @Test("An error of measuring leaves a state, and only the measuring is done again")
+  func unmeasured() throws {
+    let folder = try TemporaryDirectory()
+    let whole = LineFit()
+    _ = try loop(folder.file("whole")).train(whole)
+    var first = try loop(folder.file("run"))
+    first.saveInterval = 1000
+    let failing = LineFit()
+    failing.failsToMeasure = true
+    #expect(throws: Unreadable.self) { try first.train(failing) }
+    let rest = LineFit()
+    #expect(try first.train(rest).resumedAt == 4)
+    #expect(rest.weight.values == whole.weight.values && rest.epochs == whole.epochs)
+    #expect(
+      try first.run.rows("events.jsonl")
+        == RunDirectory.rows(folder.file("whole/events.jsonl")))
+  }
+
+  @Test("Lines newer than an old state are written again, the same", arguments: 5..<13)
+  func oldState(stop: Int) throws {
+    let folder = try TemporaryDirectory()
+    _ = try loop(folder.file("whole")).train(LineFit())
+    var cut = try stopped(folder.file("run"), at: 3)
+    let bytes = try FileBytes.read(folder.file("run/state.safetensors"))
+    var steps = 3
+    cut.reduce = { _, _ in
+      if steps == stop { throw Stop() }
+      steps += 1
+    }
+    #expect(throws: Stop.self) { try cut.train(LineFit()) }
+    try AtomicFile.write(bytes, to: folder.file("run/state.safetensors"))
+    cut.reduce = { _, _ in }
+    #expect(try cut.train(LineFit()).resumedAt == 3)
+    #expect(
+      try FileBytes.read(folder.file("run/events.jsonl"))
+        == FileBytes.read(folder.file("whole/events.jsonl")))
+  }
+
   @Test("A state that is altered anywhere, cut, or of another run is refused before it is used")
   func refused() throws {
     let folder = try TemporaryDirectory()
@@ -161,29 +201,41 @@ struct TrainingLoopTests {
     let path = folder.file("run/state.safetensors")
     let bytes = try FileBytes.read(path)
     let fresh = LineFit()
-    func refuses(_ changed: [UInt8], key: String = "key") throws -> Bool {
+    let before = try #require(
+      try TrainingState(path: path, key: "key").restore(expected: fresh.state))
+    func refuses(
+      _ changed: [UInt8], key: String = "key", expected: [StateTensor]? = nil
+    ) throws -> Bool {
       try Data(changed).write(to: URL(fileURLWithPath: path))
-      let trainee = LineFit()
+      let stored: TrainingState.Contents?
       do {
-        let stored = try TrainingState(path: path, key: key).restore(expected: trainee.state)
-        // A changed blank of the header changes nothing that is read.
-        let same = try TrainingState(path: path, key: key).restore(expected: trainee.state)
-        return stored == nil || same?.tensors["weight"] != weightBefore
+        stored = try TrainingState(path: path, key: key).restore(expected: expected ?? fresh.state)
       } catch {
-        #expect(error.remedy.contains("--restart"))
+        #expect(error.path == path && error.remedy.contains("--restart"))
         return true
       }
+      #expect(stored?.tensors == before.tensors && stored?.facts == before.facts)
+      return false
     }
-    let weightBefore = try #require(
-      try TrainingState(path: path, key: "key").restore(expected: fresh.state)
-    ).tensors["weight"]
-    let header = 8 + Int(bytes[0]) + Int(bytes[1]) << 8
+    #expect(try !refuses(bytes))
     for place in bytes.indices {
-      var changed = bytes
-      changed[place] ^= 1
-      if place < header, bytes[place] == 0x20 { continue }
-      #expect(try refuses(changed), "byte \(place)")
+      for bit in [0, 2, 5, 7] {
+        var changed = bytes
+        changed[place] ^= 1 << UInt8(bit)
+        #expect(try refuses(changed), "bit \(bit) of byte \(place)")
+      }
     }
+    // Another version, and tensors of other names and shapes.
+    let older = bytes.replacing(
+      Array("\"state\":\"2\"".utf8), with: Array("\"state\":\"1\"".utf8))
+    #expect(older != bytes)
+    #expect(try refuses(older))
+    var expected = fresh.state
+    expected[0].shape = [1, 1]
+    #expect(try refuses(bytes, expected: expected))
+    expected[0] = ("other", [1], [0])
+    #expect(try refuses(bytes, expected: expected))
+    #expect(try refuses(bytes, expected: Array(fresh.state.dropLast())))
     for length in stride(from: 0, to: bytes.count, by: 7) {
       #expect(try refuses(Array(bytes.prefix(length))), "cut to \(length)")
     }

@@ -1,12 +1,13 @@
-/// Pixel counts of the classes of many images, from which mIoU, mAcc and aAcc come again for any
+/// Pixel counts of the classes of many images, from which the numbers of a segmentation come again for any
 /// multiset of the images.
 ///
 /// Counts are summed over images before anything is divided. A class that is neither labelled nor
 /// predicted leaves the means; one that is predicted but never labelled has IoU 0 and no accuracy.
 public struct ResampledSegmentation: ResampledMetric {
   public private(set) var images: [Int] = []
+  private static let numbers = SegmentationScore.numbers.filter { $0.test == .resampled }
   /// `mIoU`, `mAcc`, `aAcc`.
-  public var metricNames: [String] { ["mIoU", "mAcc", "aAcc"] }
+  public var metricNames: [String] { Self.numbers.map(\.name) }
   /// How many classes there are.
   public private(set) var classCount = 0
   // One flat list for all images: a thousand passes over them are what this type is for.
@@ -18,6 +19,15 @@ public struct ResampledSegmentation: ResampledMetric {
 
   /// Counts of no images.
   public init() {}
+
+  /// The counts of images that were segmented here or read back.
+  public init(_ records: [SegmentationRecord]) {
+    for record in records {
+      _ = add(
+        image: record.index, classes: record.classes, intersections: record.intersections,
+        predicted: record.predicted, labelled: record.labelled)
+    }
+  }
 
   /// Adds an image.
   ///
@@ -48,27 +58,8 @@ public struct ResampledSegmentation: ResampledMetric {
   }
 
   public func values(weights: [Int32]) -> [Double] {
-    let sums = sums(weights)
-    var (iouSum, accuracySum, iouCount, accuracyCount) = (0.0, 0.0, 0, 0)
-    var (right, all) = (Int64(0), Int64(0))
-    for index in 0..<classCount {
-      let (both, guess, label) = (sums[3 * index], sums[3 * index + 1], sums[3 * index + 2])
-      let union = guess + label - both
-      if union > 0 {
-        iouSum += Double(both) / Double(union)
-        iouCount += 1
-      }
-      if label > 0 {
-        accuracySum += Double(both) / Double(label)
-        accuracyCount += 1
-      }
-      right += both
-      all += label
-    }
-    func ratio(_ sum: Double, _ count: Int) -> Double { count == 0 ? .nan : sum / Double(count) }
-    return [
-      ratio(iouSum, iouCount), ratio(accuracySum, accuracyCount), ratio(Double(right), Int(all)),
-    ]
+    let score = score(weights)
+    return Self.numbers.map { $0.value(score) }
   }
 
   /// The intersection over union of one image alone; NaN without labelled pixels.
@@ -81,21 +72,25 @@ public struct ResampledSegmentation: ResampledMetric {
     return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
   }
 
-  /// Intersection, predicted and labelled pixels of each class, interleaved.
-  private func sums(_ weights: [Int32]) -> [Int64] {
+  /// The score when each image counts as often as its weight says.
+  private func score(_ weights: [Int32]) -> SegmentationScore {
     precondition(weights.count == images.count, "\(weights.count) weights, \(images.count) images")
-    var sums = [Int64](repeating: 0, count: 3 * classCount)
+    // Intersection, predicted and labelled pixels of each class, interleaved.
+    var sums = [Int](repeating: 0, count: 3 * classCount)
     sums.withUnsafeMutableBufferPointer { sums in
       for image in 0..<weights.count where weights[image] != 0 {
         let weight = Int64(weights[image])
         for at in starts[image]..<starts[image + 1] {
           let index = 3 * Int(classes[at])
-          sums[index] &+= weight &* intersections[at]
-          sums[index + 1] &+= weight &* predicted[at]
-          sums[index + 2] &+= weight &* labelled[at]
+          sums[index] &+= Int(weight &* intersections[at])
+          sums[index + 1] &+= Int(weight &* predicted[at])
+          sums[index + 2] &+= Int(weight &* labelled[at])
         }
       }
     }
-    return sums
+    func part(_ offset: Int) -> [Int] { (0..<classCount).map { sums[3 * $0 + offset] } }
+    return SegmentationScore(
+      imageCount: weights.reduce(0) { $0 + Int($1) }, intersections: part(0), predicted: part(1),
+      labelled: part(2))
   }
 }

@@ -28,21 +28,27 @@ public struct SegmentationScore: Sendable, Equatable {
     labelled = intersections
   }
 
+  /// The score of pixel counts of each class that were summed elsewhere.
+  init(imageCount: Int, intersections: [Int], predicted: [Int], labelled: [Int]) {
+    classCount = intersections.count
+    self.imageCount = imageCount
+    self.intersections = intersections
+    self.predicted = predicted
+    self.labelled = labelled
+  }
+
   /// Adds an image.
   ///
   /// - Precondition: its classes are classes of this score.
-  public mutating func add(_ record: SegmentationRecord) { add(record, weight: 1) }
-
-  /// Adds an image several times, as resampling does.
-  mutating func add(_ record: SegmentationRecord, weight: Int) {
+  public mutating func add(_ record: SegmentationRecord) {
     precondition(
       (record.classes.last ?? 0) < classCount,
       "class \(record.classes.last ?? 0) of \(classCount)")
-    imageCount += weight
+    imageCount += 1
     for (at, index) in record.classes.enumerated() {
-      intersections[index] += weight * record.intersections[at]
-      predicted[index] += weight * record.predicted[at]
-      labelled[index] += weight * record.labelled[at]
+      intersections[index] += record.intersections[at]
+      predicted[index] += record.predicted[at]
+      labelled[index] += record.labelled[at]
     }
   }
 

@@ -114,7 +114,8 @@ public final class BatchLoader {
     nextBatch += 1
     let indices = Array(order[start..<start + views[0].shape[0]])
     for failure in failures {
-      guard policy == .skip, let error = failure.error as? ImageError else { throw failure.error }
+      guard let error = failure.error as? ImageError else { throw failure.error }
+      if policy == .fail { throw error.skippable }
       skipped.append(error)
     }
     let bad = Set(failures.map(\.part))

@@ -120,10 +120,9 @@ public enum DataCommands {
       case .test: [("test", settings.testTransform)]
       case .train: [("train", settings.trainTransform)]
       case .moby:
-        [
-          ("view 1", ContrastiveView.moby(size: options.inputSize, isSecond: false)),
-          ("view 2", ContrastiveView.moby(size: options.inputSize, isSecond: true)),
-        ]
+        MoBY.Settings().views(inputSize: options.inputSize).enumerated().map {
+          ("view \($0 + 1)", $1.transform)
+        }
       }
     let perImage = 1 + transforms.count * options.copies
     var sheet = ContactSheet(

@@ -40,10 +40,9 @@ struct HeadOrderCheck {
         linear(loaded.backbone.features(batch.images), weight: weight, bias: bias)
       }
       for (row, label) in batch.labels.enumerated() {
-        let record = ClassificationRecord(
-          index: batch.indices[row], label: label,
-          scores: UnsafeBufferPointer(
-            start: logits.pointer + row * head.classCount, count: head.classCount))
+        let record = logits.withRow(row) {
+          ClassificationRecord(index: batch.indices[row], label: label, scores: $0)
+        }
         answers[label].append(record.predictions.first ?? -1)
       }
       progress.advance(by: batch.labels.count)

@@ -11,14 +11,15 @@ extension DetectionBatch {
     }
     let height = paddedSizes.map(\.height).max() ?? divisor
     let width = paddedSizes.map(\.width).max() ?? divisor
-    let images = Tensor(uninitialized: [samples.count, 3, height, width])
+    let images = BatchBuffer(shape: [samples.count, 3, height, width])
     for (index, sample) in samples.enumerated() {
-      ByteNormalization.imageNet.write(
-        sample.image, paddedTo: (width: width, height: height),
-        to: images.pointer + index * 3 * height * width)
+      images.withRow(index) {
+        ByteNormalization.imageNet.write(
+          sample.image, paddedTo: (width: width, height: height), to: $0)
+      }
     }
     self.init(
-      images: images, sizes: samples.map { ($0.image.height, $0.image.width) },
+      images: images.tensor, sizes: samples.map { ($0.image.height, $0.image.width) },
       paddedSizes: paddedSizes, targets: samples.map(\.target))
   }
 }

@@ -47,7 +47,7 @@ struct DetectionBenchmark: ComparisonProgram {
   func candidates() throws -> [Candidate] {
     try context.candidates(
       networks: options.common.networks, backbones: options.common.backbone.files
-    ) { $0.architecture = .swin(fineTuning.task.recipe.detector.backbone) }
+    ) { $0.architecture = fineTuning.task.recipe.detector.backbone }
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {
@@ -59,6 +59,7 @@ struct DetectionBenchmark: ComparisonProgram {
       outcomes: outcomes, recipe: fineTuning.task.recipe,
       dataName: fineTuning.task.dataIdentity["name"] ?? "",
       resampleCount: options.common.resamples, seed: UInt64(options.common.seeds[0]))
-    try context.deliver(tables.all, of: outcomes.map(\.result), named: DetectionTask.name)
+    try context.deliver(
+      tables.all, of: outcomes.map(\.result), named: DetectionTask.description.name)
   }
 }

@@ -16,7 +16,7 @@ struct DetectionInference {
   static let fileName = "detections.jsonl"
   let detector: Detector
   let dataset: DetectionDataset
-  let testSize: KeepRatioSize
+  let testSize: ResizeLimit
   let label: String
 
   /// The detections of `images`, from the run's file as far as they are there.

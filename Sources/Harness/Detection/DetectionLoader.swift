@@ -47,7 +47,7 @@ final class DetectionLoader {
   /// - Throws: What loading an image throws.
   func next() throws -> DetectionBatch? {
     guard let (slot, failures) = prefetch.next() else { return nil }
-    if let failure = failures.first { throw failure.error }
+    if let error = failures.first?.error { throw (error as? ImageError)?.skippable ?? error }
     return DetectionBatch(slot.samples.compactMap { $0 })
   }
 }

@@ -7,7 +7,7 @@ public struct DetectionOptions: ComparisonOptions {
   var common = FineTuningOptions()
   var name = DetectionRecipe.Name.maskRCNN1x
   var recipe = DetectionRecipe(.maskRCNN1x)
-  var architecture: DenseArchitecture?
+  var architecture: NamedArchitecture?
   var imageScale = 1.0
   var augments = true
   var testSplit = Split.validation
@@ -78,6 +78,7 @@ public struct DetectionOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try common.validate(network: "detector")
+    _ = try architecture?.dense()
   }
 
   private static let oneOrEven = NumberRange(text: "that is 1 or even, up to 1000000") {
@@ -87,7 +88,7 @@ public struct DetectionOptions: ComparisonOptions {
   /// The recipe with what the other options change.
   func resolvedRecipe() -> DetectionRecipe {
     var result = recipe
-    if let architecture { result.detector.backbone = architecture.configuration }
+    if let backbone = try? architecture?.dense() { result.detector.backbone = backbone }
     result.scaleImages(by: imageScale)
     if !augments { result.dropAugmentation() }
     return result

@@ -46,7 +46,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// How training images are seen.
   public var augmentation = DetectionAugmentation()
   /// How test images are seen.
-  public var testSize = KeepRatioSize(short: 800, long: 1333)
+  public var testSize = ResizeLimit(long: 1333, short: 800)
 
   /// The published recipe of a name.
   public init(_ name: Name) {
@@ -78,7 +78,7 @@ public struct DetectionRecipe: Sendable, Hashable {
     passesPerUpdate = 1
     warmupUpdates = 50
     augmentation = augmentation.scaled(by: 0.24)
-    testSize = KeepRatioSize(short: 192, long: 320)
+    testSize = ResizeLimit(long: 320, short: 192)
     guard preset == .smoke else { return }
     length = 2
     warmupUpdates = 4
@@ -86,7 +86,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// The recipe in tables: `mask-rcnn-1x`, `mask-rcnn-1x (mini)`.
-  var title: String { name.rawValue + (preset == .full ? "" : " (\(preset.rawValue))") }
+  var title: String { preset.title(name.rawValue) }
 
   /// Epochs; setting them moves the milestones in proportion.
   var length: Int {
@@ -112,7 +112,7 @@ public struct DetectionRecipe: Sendable, Hashable {
     guard factor != 1 else { return }
     augmentation = augmentation.scaled(by: factor)
     func scaled(_ side: Int) -> Int { max(16, Int((Double(side) * factor).rounded())) }
-    testSize = KeepRatioSize(short: scaled(testSize.short), long: scaled(testSize.long))
+    testSize = ResizeLimit(long: scaled(testSize.long), short: scaled(testSize.short))
   }
 
   /// Shows training images as test images are shown.
@@ -128,17 +128,6 @@ public struct DetectionRecipe: Sendable, Hashable {
     StepSchedule(
       base: learningRate, milestones: milestones.map { $0 * updatesPerEpoch },
       warmupStart: learningRate * warmupRatio, warmupSteps: warmupUpdates)
-  }
-
-  /// Every parameter with its decay: norms and bias tables by name have none.
-  func optimizedParameters(_ detector: Detector) -> [OptimizedParameter] {
-    detector.parameters.map { key, tensor in
-      let isExempt = ["norm", "relative_position_bias_table", "absolute_pos_embed"].contains {
-        key.contains($0)
-      }
-      return OptimizedParameter(
-        key: key, tensor: tensor, weightDecay: isExempt ? 0 : weightDecay)
-    }
   }
 
   /// Every setting by name, for the run's record.

@@ -65,20 +65,10 @@ struct DetectionTables {
   private func difference(
     _ first: DetectionBenchmark.Outcome, _ second: DetectionBenchmark.Outcome
   ) -> [String] {
-    guard first.records.count == 1, second.records.count == 1 else {
-      let (mean, other) = (first.resampled, second.resampled)
-      let outcomes = PairedResampling(
-        first: mean, second: other, resampleCount: resampleCount, seed: seed
-      ).outcomes
-      return zip(mean.metricNames, outcomes).filter { $0.0.hasSuffix("/AP") }.map { _, outcome in
-        outcome.map { percentage($0.estimate, $0.interval) } ?? "-"
-      }
-    }
-    let (own, other) = (first.records[0], second.records[0])
-    return [(own.boxes, other.boxes), (own.masks, other.masks)].map { own, other in
-      let bootstrap = DetectionBootstrap(
-        first: own, second: other, resampleCount: resampleCount, seed: seed)
-      return percentage(bootstrap.estimate, bootstrap.interval)
+    let bootstrap = Bootstrap(
+      first.resampled, minus: second.resampled, resampleCount: resampleCount, seed: seed)
+    return DetectionTask.description.intervalMetrics.map { name in
+      bootstrap[name].map { percentage($0.estimate, $0.interval) } ?? "-"
     }
   }
 

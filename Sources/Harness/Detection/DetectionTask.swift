@@ -11,10 +11,9 @@ import VisionData
 
 /// Detection and instance segmentation on COCO, as a task that networks are fine-tuned for.
 struct DetectionTask: FineTuningTask {
-  static let name = "coco"
+  static let description = TaskDescription.coco
   static let networkName = "detector"
-  static let recordFiles = [DetectionInference.fileName] + matchFiles
-  private static let matchFiles = ["bbox.matches", "segm.matches"]
+  static let otherFiles = [DetectionInference.fileName]
 
   /// What one detector found, and how it was matched; `found` is empty when read back.
   struct Records: FineTuningRecords {
@@ -83,9 +82,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   func load(network path: String) throws -> (network: Detector, report: LoadReport) {
-    let loaded = try DetectorFile.load(
+    let loaded = try Detector.load(
       path: path, allowsPartial: options.backbone.allowsPartial)
-    let count = loaded.detector.configuration.classCount
+    let count = loaded.network.configuration.classCount
     guard count == testing.classCount else {
       throw CheckpointError(
         path: path,
@@ -93,20 +92,18 @@ struct DetectionTask: FineTuningTask {
           + "\(testing.classCount)",
         remedy: "give the annotations that the detector was trained for")
     }
-    return (loaded.detector, loaded.report)
+    return (loaded.network, loaded.report)
   }
 
   func write(_ network: Detector, to path: String) throws {
-    try DetectorFile.write(
-      network,
+    try network.write(
       metadata: [
-        ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
-        ("classes", testing.classNames.joined(separator: ",")),
+        ("recipe", recipe.title), ("classes", testing.classNames.joined(separator: ",")),
       ], to: path)
   }
 
   func restore(_ network: Detector, from path: String) throws {
-    network.copyParameters(from: try DetectorFile.load(path: path).detector)
+    network.copyParameters(from: try Detector.load(path: path).network)
   }
 
   // MARK: Training
@@ -146,7 +143,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   func records(in run: RunDirectory) throws -> Records {
-    let matched = try Self.matchFiles.map { try MatchRecords(path: run.path + "/" + $0) }
+    let matched = try Self.description.recordFiles.map {
+      try MatchRecords(path: run.path + "/" + $0)
+    }
     return Records(boxes: matched[0], masks: matched[1])
   }
 
@@ -163,15 +162,6 @@ struct DetectionTask: FineTuningTask {
       }
     }
     return metrics
-  }
-
-  func intervals(_ records: Records) -> [String: Interval] {
-    func interval(_ matches: MatchRecords) -> Interval {
-      DetectionBootstrap(
-        matches, resampleCount: options.resamples, seed: UInt64(options.seeds[0])
-      ).interval
-    }
-    return ["bbox/AP": interval(records.boxes), "segm/AP": interval(records.masks)]
   }
 
   /// What each class scores, and what each kind of error costs.

@@ -2,6 +2,7 @@ import CocoFormat
 import FileSupport
 import Layers
 import Models
+import Reporting
 import TensorCore
 import Training
 import VisionData
@@ -37,7 +38,9 @@ final class DetectorTraining: Trainee {
         (dataset.annotations.images[$0].width, dataset.annotations.images[$0].height)
       }, batchSize: recipe.imagesPerPass, groupMultiple: recipe.batchSize, seed: seed)
     schedule = recipe.schedule(updatesPerEpoch: sampler.batchCount / recipe.passesPerUpdate)
-    optimizer = AdamW(recipe.optimizedParameters(detector), learningRate: 0)
+    optimizer = AdamW(
+      WeightDecayRule.namedNorms.applied(
+        to: detector.parameters, weightDecay: recipe.weightDecay), learningRate: 0)
   }
 
   var epochCount: Int { recipe.epochs }
@@ -103,12 +106,10 @@ final class DetectorTraining: Trainee {
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
     let rate = schedule.learningRate(step: position.step)
     optimizer.update(rate: rate)
-    var row: [String: JSONValue] = [
-      "update": .integer(position.step), "loss": .number(Double(loss)),
-      "learning_rate": .number(rate),
-    ]
-    for term in terms { row[term.name] = .number(Double(term.value)) }
-    return TrainingEvent([.object(row)], progress: lossText(loss))
+    var event = RunEvent(
+      step: position.step, values: ["loss": Double(loss), "learning_rate": rate])
+    for term in terms { event.values[term.name] = Double(term.value) }
+    return TrainingEvent([event.json], progress: lossText(loss))
   }
 
   var state: [StateTensor] { moduleState(detector, optimizer) }

@@ -57,7 +57,8 @@ struct EvaluateCommand {
       ])
       try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: output)
     }
-    let damaged = [(options.groundTruth, groundTruth.findings)]
+    let damaged =
+      [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
     for (path, findings) in damaged where findings.worst == .error {
       Console.error(
@@ -129,12 +130,17 @@ struct EvaluateCommand {
     if let other {
       let otherRecords = match(other, groundTruth, type)
       try keep(otherRecords, name: "\(type.rawValue).versus.matches")
-      let bootstrap = DetectionBootstrap(
-        first: records, second: otherRecords, resampleCount: options.resamples,
-        seed: UInt64(options.seed))
+      let difference = Bootstrap(
+        ResampledDetection([records]), minus: ResampledDetection([otherRecords]),
+        resampleCount: options.resamples, seed: UInt64(options.seed))["\(type.rawValue)/AP"]
       clock.lap("resampling \(type.rawValue)")
-      Console.output("\n" + EvaluationOutput.sentence(bootstrap, other: other.path))
-      members["versus"] = EvaluationOutput.json(bootstrap, other: other.path)
+      if let difference {
+        let output = (outcome: difference, resamples: options.resamples, other: other.path)
+        Console.output("\n" + EvaluationOutput.sentence(output))
+        members["versus"] = EvaluationOutput.json(output)
+      } else {
+        Console.output("\nno object, so \(other.path) does not differ in AP")
+      }
     }
     return .object(members)
   }

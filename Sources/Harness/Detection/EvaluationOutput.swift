@@ -89,19 +89,24 @@ struct EvaluationOutput {
 
   // MARK: Difference
 
-  static func sentence(_ bootstrap: DetectionBootstrap, other: String) -> String {
+  /// A difference to other detections, how often images were resampled, and the others' file.
+  typealias Difference = (outcome: Bootstrap.Outcome, resamples: Int, other: String)
+
+  static func sentence(_ difference: Difference) -> String {
     func signed(_ value: Double) -> String { String(format: "%+.4f", value) }
-    return "AP minus that of \(other): \(signed(bootstrap.estimate)), 95 % interval "
-      + "\(signed(bootstrap.interval.low)) … \(signed(bootstrap.interval.high)) "
-      + "(\(bootstrap.resampleCount) resamples of the images)"
+    let outcome = difference.outcome
+    return "AP minus that of \(difference.other): \(signed(outcome.estimate)), 95 % interval "
+      + "\(signed(outcome.interval.low)) … \(signed(outcome.interval.high)) "
+      + "(\(difference.resamples) resamples of the images)"
   }
 
-  static func json(_ bootstrap: DetectionBootstrap, other: String) -> JSONValue {
-    .object([
-      "detections": .string(other), "APDifference": .number(bootstrap.estimate),
-      "low": .number(bootstrap.interval.low), "high": .number(bootstrap.interval.high),
-      "standardError": .number(bootstrap.standardError),
-      "resamples": .integer(bootstrap.resampleCount),
+  static func json(_ difference: Difference) -> JSONValue {
+    let outcome = difference.outcome
+    return .object([
+      "detections": .string(difference.other), "APDifference": .number(outcome.estimate),
+      "low": .number(outcome.interval.low), "high": .number(outcome.interval.high),
+      "standardError": .number(outcome.standardError),
+      "resamples": .integer(difference.resamples),
     ])
   }
 }

@@ -65,17 +65,17 @@ enum ShowDetections {
     let root = try options.data ?? RunContext.sample(\.instancesPath)
     let dataset = try DetectionDataset(root: root, split: options.split.rawValue, use: .testing)
       .first(options.count)
-    let loaded = try DetectorFile.load(path: options.detector)
+    let loaded = try Detector.load(path: options.detector)
     let names = dataset.classNames
-    guard loaded.detector.configuration.classCount == names.count else {
+    guard loaded.network.configuration.classCount == names.count else {
       throw CheckpointError(
         path: options.detector,
-        problem: "tells \(loaded.detector.configuration.classCount) classes apart where "
+        problem: "tells \(loaded.network.configuration.classCount) classes apart where "
           + "\(dataset.annotations.path) has \(names.count)",
         remedy: "name the data that the detector was trained for")
     }
     let inference = DetectionInference(
-      detector: loaded.detector, dataset: dataset, testSize: recipe.testSize,
+      detector: loaded.network, dataset: dataset, testSize: recipe.testSize,
       label: "detecting")
     var pictures: [(image: RGBImage, caption: String)] = []
     for image in dataset.images {

@@ -19,16 +19,16 @@ public struct FeatureMatrix {
   public var count: Int { labels.count }
 
   /// The numbers, `[count, featureCount]`; valid while this value lives.
-  public let pointer: UnsafePointer<Float>
+  public let values: UnsafeBufferPointer<Float>
 
   /// Some rows as a tensor.
   public func rows(_ rows: some Collection<Int>) -> Tensor {
-    let result = Tensor(uninitialized: [rows.count, featureCount])
-    for (target, row) in rows.enumerated() {
-      (result.pointer + target * featureCount).update(
-        from: pointer + row * featureCount, count: featureCount)
+    Tensor(shape: [rows.count, featureCount]) { target in
+      for (place, row) in rows.enumerated() {
+        _ = target[(place * featureCount)...].update(
+          fromContentsOf: values[row * featureCount..<(row + 1) * featureCount])
+      }
     }
-    return result
   }
 
   // Numbers first, so that they can be written as they come: [count, width] floats, labels,
@@ -62,7 +62,8 @@ public struct FeatureMatrix {
     }
     featureCount = width
     self.file = file
-    pointer = UnsafePointer(base.assumingMemoryBound(to: Float.self))
+    values = UnsafeBufferPointer(
+      start: base.assumingMemoryBound(to: Float.self), count: count * width)
   }
 
   /// Writes a feature file under its content key, taking the numbers block by block.
@@ -141,15 +142,11 @@ struct FeatureStore {
         path: split.root, problem: "has no image that can be decoded",
         remedy: "run bench-data check on it")
     }
-    let width = backbone.featureCount
     // A repaired image has another size, so the manifest's hash gives it another key.
     try FeatureMatrix.write(
-      blocks: parts.count,
-      block: {
-        Array(UnsafeBufferPointer(start: parts[$0].pointer, count: parts[$0].count * width))
-      },
+      blocks: parts.count, block: { Array(parts[$0].values) },
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
-      featureCount: width, key: key, to: path)
+      featureCount: backbone.featureCount, key: key, to: path)
     for number in shards.indices { unlink(path + ".shard\(number)") }
     guard let written = FeatureMatrix(path: path, key: key) else {
       throw FileError(

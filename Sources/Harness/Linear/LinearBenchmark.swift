@@ -59,7 +59,7 @@ struct LinearBenchmark: ComparisonProgram {
     settings["branch"] = options.backbone.branch.rawValue
     settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
-      task: "linear", backbone: identity,
+      task: TaskDescription.linear.name, backbone: identity,
       data: [
         "name": dataName, "train": trainManifest, "validation": validationManifest,
         "train images": String(trainOrder.count),
@@ -116,7 +116,7 @@ struct LinearBenchmark: ComparisonProgram {
   private func load(_ candidate: Candidate) throws -> (any Backbone, [String: String]) {
     let size = options.settings.inputSize
     guard case .backbone(_, let path?, _) = candidate else {
-      let architecture = (options.architecture ?? .swinTiny).architecture
+      let architecture = options.architecture?.architecture ?? .swin(.tiny)
       let backbone = architecture.makeBackbone(inputSize: size, initializer: Initializer(seed: 0))
       return (
         backbone,

@@ -85,7 +85,7 @@ final class LinearProbe: Trainee {
   func outcome(_ loop: TrainingLoop) throws -> LinearOutcome {
     var loop = loop
     // An epoch with augmentation is worth a state; one on stored features takes no time.
-    loop.saveInterval = 0
+    loop.epochSaveInterval = 0
     _ = try loop.train(self)
     loop.state?.remove()
     return probe.outcome(
@@ -138,8 +138,7 @@ final class LinearProbe: Trainee {
   }
 
   func batches(epoch: Int, from batch: Int) -> any BatchSource<Batch> {
-    var stream = RandomStream(seed: UInt64(seed), purpose: .shuffle, epoch: epoch)
-    let order = stream.permutation(train.count)
+    let order = epochOrder(count: train.count, seed: UInt64(seed), epoch: epoch)
     let used = order.prefix(batchesPerEpoch * batchSize)
     if settings.isCached {
       return RowSource(rows: used.dropFirst(batch * batchSize), batchSize: batchSize)

@@ -13,7 +13,7 @@ struct LinearRecord {
   let deviations: [String]
 
   /// The files that `write` leaves in a run.
-  static let files = ["records.jsonl", "knn.jsonl", "events.jsonl"]
+  static let files = TaskDescription.linear.recordFiles + [RunEvent.file]
 
   /// Adds the numbers: means over seeds with intervals over images, curves, classes, notes.
   func summarize(into result: inout RunResult) {
@@ -26,7 +26,7 @@ struct LinearRecord {
       Spread(outcomes.map(value)).mean
     }
     let n = first.score.count
-    func measure(_ value: @escaping (LinearOutcome) -> Double) -> MetricValue {
+    func measure(_ value: (LinearOutcome) -> Double) -> MetricValue {
       let average = mean(value)
       // The interval is over images, at the mean of the seeds.
       return MetricValue(
@@ -34,11 +34,14 @@ struct LinearRecord {
         interval: Proportions.wilson(successes: Int((average * Double(n)).rounded()), of: n),
         count: n)
     }
-    result.metrics["top1"] = measure(\.score.top1)
-    result.metrics["top5"] = measure(\.score.top5)
+    for metric in ClassificationScore.numbers {
+      result.metrics[metric.name] =
+        metric.test == .paired
+        ? measure { metric.value($0.score) }
+        : MetricValue(mean { metric.value($0.score) }, count: n)
+    }
     result.metrics["top1_last"] = measure(\.last)
     result.metrics["top1_best"] = measure(\.best)
-    result.metrics["mean_class"] = MetricValue(mean(\.score.meanClassAccuracy), count: n)
     if outcomes.count > 1 {
       result.metrics["top1_seed_deviation"] = MetricValue(
         Spread(outcomes.map(\.score.top1)).deviation, count: outcomes.count)
@@ -88,42 +91,27 @@ struct LinearRecord {
 
   private func writeOutcomes(_ run: RunDirectory) throws {
     try run.restart("records.jsonl")
-    try run.restart("events.jsonl")
+    try run.restart(RunEvent.file)
     for outcome in outcomes {
       try run.append(
-        outcome.records.map { record in
-          .object([
-            "seed": .integer(outcome.seed), "index": .integer(record.index),
-            "label": .integer(record.label), "rank": .integer(record.rank),
-            "top5": .array(record.predictions.map { .integer($0) }),
-          ])
-        }, to: "records.jsonl")
+        outcome.records.map { $0.json(seed: outcome.seed) }, to: "records.jsonl")
       try run.append(
         outcome.curve.enumerated().map { epoch, top1 in
-          .object([
-            "seed": .integer(outcome.seed), "epoch": .integer(epoch + 1),
-            "val_top1": .number(top1), "loss": .number(outcome.lossCurve[epoch]),
-          ])
-        }, to: "events.jsonl")
+          RunEvent(
+            epoch: epoch + 1, seed: outcome.seed,
+            values: ["val_top1": top1, "loss": outcome.lossCurve[epoch]]
+          ).json
+        }, to: RunEvent.file)
     }
     try run.synchronize("records.jsonl")
-    try run.synchronize("events.jsonl")
+    try run.synchronize(RunEvent.file)
   }
 
-  /// What the neighbours said of each image: `{"index":0,"label":3,"knn_10":3,"knn_20":5}`.
+  /// What the neighbours said of each image.
   private func writeNeighbours(_ run: RunDirectory) throws {
     try run.restart("knn.jsonl")
-    guard let first = neighbours.first else { return }
     try run.append(
-      first.records.indices.map { row in
-        var members: [String: JSONValue] = [
-          "index": .integer(first.records[row].index), "label": .integer(first.records[row].label),
-        ]
-        for outcome in neighbours {
-          members["knn_\(outcome.k)"] = .integer(outcome.records[row].predictions.first ?? -1)
-        }
-        return .object(members)
-      }, to: "knn.jsonl")
+      NeighbourRecords.rows(neighbours.map { ($0.k, $0.records) }), to: "knn.jsonl")
     try run.synchronize("knn.jsonl")
   }
 }

@@ -1,5 +1,7 @@
+import Evaluation
 import Foundation
 import Layers
+import Models
 import Reporting
 
 /// The comparison of linear probes as a table.
@@ -8,6 +10,7 @@ enum LinearTable {
     let first = results.first
     let neighbours = Set(results.flatMap { $0.metrics.keys })
       .filter { $0.hasPrefix("knn_") }.compactMap { Int($0.dropFirst(4)) }.sorted()
+    let others = ClassificationScore.numbers.dropFirst().filter { $0.test == .paired }
     let data = first?.data ?? [:]
     var table = Table(
       caption: "Linear probe and kNN, \(data["name"] ?? "?"), measured on "
@@ -15,8 +18,8 @@ enum LinearTable {
         + "\(data["classes"] ?? "?") classes; % with 95 % intervals",
       columns: [
         .init("backbone", isNumeric: false), .init("network", isNumeric: false), .init("top-1"),
-        .init("top-5"), .init("last epoch"), .init("best epoch*"),
-      ] + neighbours.map { .init("kNN \($0)") })
+      ] + others.map { .init($0.title) } + [.init("last epoch"), .init("best epoch*")]
+        + neighbours.map { .init("kNN \($0)") })
     for result in results {
       func cell(_ name: String, showsInterval: Bool = false) -> String {
         guard let metric = result.metrics[name] else { return "-" }
@@ -29,8 +32,8 @@ enum LinearTable {
       table.add(
         [
           result.backbone["name"] ?? "?", result.backbone["architecture"] ?? "?", top1,
-          cell("top5"), cell("top1_last"), cell("top1_best"),
-        ] + neighbours.map { cell("knn_\($0)", showsInterval: $0 == neighbours.first) })
+        ] + others.map { cell($0.name) } + [cell("top1_last"), cell("top1_best")]
+          + neighbours.map { cell("knn_\($0)", showsInterval: $0 == neighbours.first) })
     }
     table.notes = notes(results)
     return table
@@ -40,11 +43,9 @@ enum LinearTable {
   static func published(beside results: [RunResult]) -> Table? {
     let names = Set(results.compactMap { $0.backbone["architecture"] })
     // The papers write the same network in several ways.
-    let spellings = [
-      "Swin-T": ["Swin-T"], "DeiT-S": ["DeiT-S", "DeiT-S/16", "ViT-S/16", "ViT-S"],
-      "ViT-S (12 heads)": ["ViT-S"],
-    ]
-    let wanted = names.sorted().flatMap { spellings[$0] ?? [] }
+    let wanted = names.sorted().flatMap { name in
+      NetworkTable.rows.first { $0.title == name }?.spellings ?? []
+    }
     guard !wanted.isEmpty,
       let known = try? PublishedFigures(path: "reports/reference/imagenet_linear.json")
     else { return nil }

@@ -28,34 +28,12 @@ struct NearestNeighbourProbe {
   func outcomes(train: FeatureMatrix, validation: FeatureMatrix) -> [Outcome] {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
-    let width = train.featureCount
     let shardSize = 8192
-    let blockSize = 64
-    let blockCount = (validation.count + blockSize - 1) / blockSize
-    let validationUnits = normalized(validation, 0..<validation.count)
-    var nearest = [NearestNeighbours](
-      repeating: NearestNeighbours(limit: limits.last ?? 1), count: validation.count)
-    for first in stride(from: 0, to: train.count, by: shardSize) {
-      let size = min(shardSize, train.count - first)
-      let units = normalized(train, first..<first + size)
-      nearest.withUnsafeMutableBufferPointer { nearest in
-        // Each piece has rows of its own.
-        nonisolated(unsafe) let nearest = nearest
-        ThreadPool.shared.forEach(blockCount) { block in
-          let rows = block * blockSize..<min(validation.count, (block + 1) * blockSize)
-          let similarities = Tensor(uninitialized: [rows.count, size])
-          BLAS.parallelGemm(
-            transposeB: true, m: rows.count, n: size, k: width,
-            a: validationUnits.pointer + rows.lowerBound * width, lda: width, b: units.pointer,
-            ldb: width, c: similarities.pointer, ldc: size)
-          for (offset, row) in rows.enumerated() {
-            nearest[row].offer(
-              UnsafeBufferPointer(start: similarities.pointer + offset * size, count: size),
-              firstRow: first)
-          }
-        }
-      }
-    }
+    let nearest = Self.neighbours(
+      of: normalized(validation, 0..<validation.count), limit: limits.last ?? 1,
+      among: stride(from: 0, to: train.count, by: shardSize).lazy.map { first in
+        (first, normalized(train, first..<min(train.count, first + shardSize)))
+      })
     let records = nearest.enumerated().map { row, nearest in
       nearest.votes(
         ks: limits, temperature: Self.temperature, labels: train.labels, classCount: classCount
@@ -71,6 +49,34 @@ struct NearestNeighbourProbe {
       for row in records { score.add(row[position]) }
       return Outcome(k: k, score: score, records: records.map { $0[position] })
     }
+  }
+
+  /// The nearest rows of every query.
+  ///
+  /// - Parameters:
+  ///   - queries: `[n, width]`, of unit length.
+  ///   - limit: Neighbours that are kept.
+  ///   - shards: Rows of unit length, `[m, width]`, each shard with the number of its first row.
+  static func neighbours(
+    of queries: Tensor, limit: Int, among shards: some Sequence<(first: Int, units: Tensor)>
+  ) -> [NearestNeighbours] {
+    let count = queries.shape[0]
+    let blockSize = 64
+    var nearest = [NearestNeighbours](repeating: NearestNeighbours(limit: limit), count: count)
+    for (first, units) in shards {
+      nearest.withUnsafeMutableBufferPointer { nearest in
+        // Each piece has rows of its own.
+        nonisolated(unsafe) let nearest = nearest
+        ThreadPool.shared.forEach((count + blockSize - 1) / blockSize) { block in
+          let range = block * blockSize..<min(count, (block + 1) * blockSize)
+          let similarities = rowProducts(queries, range, with: units)
+          for (offset, row) in range.enumerated() {
+            similarities.withRow(offset) { nearest[row].offer($0, firstRow: first) }
+          }
+        }
+      }
+    }
+    return nearest
   }
 
   private func normalized(_ matrix: FeatureMatrix, _ rows: Range<Int>) -> Tensor {

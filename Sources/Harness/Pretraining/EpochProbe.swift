@@ -34,23 +34,16 @@ struct EpochProbe {
     defer { backbone.dropPath = kept }
     let (trainUnits, trainLabels) = try units(train, trainOrder, backbone)
     let (units, labels) = try units(validation, validationOrder, backbone)
-    let (count, width, size) = (units.shape[0], units.shape[1], trainUnits.shape[0])
-    let similarities = Tensor(uninitialized: [count, size])
-    BLAS.parallelGemm(
-      transposeB: true, m: count, n: size, k: width, a: units.pointer, lda: width,
-      b: trainUnits.pointer, ldb: width, c: similarities.pointer, ldc: size)
+    let nearest = NearestNeighbourProbe.neighbours(of: units, limit: k, among: [(0, trainUnits)])
     var hits = 0
-    for row in 0..<count {
-      var nearest = NearestNeighbours(limit: k)
-      nearest.offer(
-        UnsafeBufferPointer(start: similarities.pointer + row * size, count: size), firstRow: 0)
+    for (row, nearest) in nearest.enumerated() {
       let votes = nearest.votes(
         ks: [k], temperature: NearestNeighbourProbe.temperature, labels: trainLabels,
         classCount: train.classNames.count)[0]
       let best = votes.indices.max { (votes[$0], -$0) < (votes[$1], -$1) } ?? 0
       if best == Int(labels[row]) { hits += 1 }
     }
-    return Double(hits) / Double(max(1, count))
+    return Double(hits) / Double(max(1, labels.count))
   }
 
   private func units(

@@ -26,7 +26,7 @@ struct Forecast: Sendable {
   let seconds: Double
   /// The batch that was asked for, and how many images go through at once.
   let batchSize, chunkSize: Int
-  private let queueSize: Int
+  private let settings: any MethodSettings
 
   /// Measures three short steps on networks of their own: one to warm up, two of different sizes,
   /// so that what a step costs and what an image costs can be told apart.
@@ -49,8 +49,7 @@ struct Forecast: Sendable {
       for (index, count) in [small, small, large].enumerated() {
         var probe = recipe
         probe.batchSize = count
-        probe.normGroups = min(1, recipe.normGroups)
-        if recipe.usesQueue { probe.queueSize = max(count, recipe.queueSize / count * count) }
+        probe.settings.fit(batchSize: count)
         try Interruption.check()
         let engine = PretrainingEngine(
           probe, architecture: plan.architecture, inputSize: plan.inputSize,
@@ -84,21 +83,13 @@ struct Forecast: Sendable {
     let loading = try loadingSeconds(plan, data: data, order: order)
     let recompute =
       recipe.batchSize > chunk
-      ? plan.cost.operationsPerImage
-        / TrainingCost(
-          recipe, architecture: plan.architecture, inputSize: plan.inputSize,
-          localSize: plan.localSize
-        ).operationsPerImage : 1
+      ? plan.cost.operationsPerImage / plan.cost(recomputes: false).operationsPerImage : 1
     let threads = Double(ThreadPool.shared.threadCount)
     let secondsPerStep =
       perStep + Double(recipe.batchSize) * (perImage * recompute + loading / threads)
     let steps = stepsPerEpoch * recipe.epochs
     let images = steps * recipe.batchSize
-    let pixels =
-      recipe.viewCount == 1
-      ? plan.inputSize * plan.inputSize
-      : 2 * plan.inputSize * plan.inputSize
-        + recipe.localViewCount * plan.localSize * plan.localSize
+    let pixels = plan.views.reduce(0) { $0 + $1.size * $1.size }
     // Views wait in memory: the batch at work and three more.
     let waiting = Double(4 * recipe.batchSize * pixels * 3 * 4)
     // What is saved is copied first.
@@ -112,15 +103,17 @@ struct Forecast: Sendable {
       memoryPerImage: (bytesPerImage + Double(4 * pixels * 12)) * 1.1,
       disk: 2 * stateBytes + 2 * exportedBytes, seconds: Double(steps) * secondsPerStep,
       batchSize: recipe.batchSize, chunkSize: chunk,
-      queueSize: recipe.usesQueue ? recipe.queueSize : 0)
+      settings: recipe.settings)
   }
 
   /// Refuses a network whose activations of the very measurement would not fit.
   ///
   /// - Throws: `UsageError`.
   private static func refuseHopeless(_ plan: PretrainingPlan, imageCount: Int) throws(UsageError) {
-    let views = plan.recipe.method == .supervised || plan.recipe.method == .mocoV2 ? 1 : 2
-    let bytes = plan.architecture.activationBytes(inputSize: plan.inputSize) * imageCount * views
+    let views = plan.recipe.settings.views(inputSize: plan.inputSize)
+    let bytes = plan.recipe.settings.onlineViews.reduce(0) {
+      $0 + plan.architecture.activationBytes(inputSize: views[$1].size) * imageCount
+    }
     let available = SystemMemory.availableBytes
     guard bytes > available else { return }
     throw .conflict(
@@ -133,14 +126,13 @@ struct Forecast: Sendable {
     _ plan: PretrainingPlan, count: Int, classes: Int
   ) -> PretrainingBatch {
     let views = plan.views.enumerated().map { index, view in
-      let tensor = Tensor(uninitialized: [count, 3, view.size, view.size])
       var stream = RandomStream(seed: 0, purpose: .test, sample: index)
-      for i in 0..<tensor.elementCount { tensor.pointer[i] = stream.uniform() * 4 - 2 }
-      return tensor
+      return Tensor(shape: [count, 3, view.size, view.size]) { values in
+        for i in values.indices { values[i] = stream.uniform() * 4 - 2 }
+      }
     }
     let targets = Tensor(repeating: 1 / Float(classes), shape: [count, classes])
-    return PretrainingBatch(
-      views: views, targets: plan.recipe.method == .supervised ? targets : nil)
+    return PretrainingBatch(views: views, targets: targets)
   }
 
   /// Seconds of one thread that decoding and augmenting an image takes.
@@ -154,9 +146,10 @@ struct Forecast: Sendable {
       let start = DispatchTime.now().uptimeNanoseconds
       guard let image = try? ImageFile.decode(path: data.train.path(index)) else { continue }
       for (number, view) in views.enumerated() {
-        let out = Tensor(uninitialized: [3, view.size, view.size])
         var stream = RandomStream(seed: 0, purpose: .augmentation, sample: index * 16 + number)
-        view.write(image, normalization: .imageNet, stream: &stream, to: out.pointer)
+        _ = Tensor(shape: [3, view.size, view.size]) {
+          view.write(image, normalization: .imageNet, stream: &stream, to: $0)
+        }
       }
       // The first one pays for cold caches.
       if count > 0 { seconds += Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
@@ -213,11 +206,11 @@ struct Forecast: Sendable {
     }
   }
 
-  /// The largest power of two up to `room`, that divides the queue if there is one.
+  /// The largest power of two up to `room` that the method's sizes go with.
   private func largestBatch(_ room: Int) -> Int {
     var size = 1
     while size * 2 <= min(room, batchSize) { size *= 2 }
-    while size >= 2, queueSize > 0, queueSize % size != 0 { size /= 2 }
+    while size >= 2, settings.problem(batchSize: size) != nil { size /= 2 }
     return room >= 2 && size >= 2 ? size : 0
   }
 }

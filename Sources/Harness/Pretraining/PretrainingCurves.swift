@@ -46,7 +46,7 @@ final class PretrainingCurves {
       "gradient_norm": .number(Double(outcome.gradientNorm)),
       "learning_rate": .number(outcome.learningRate),
     ]
-    if engine.recipe.method != .supervised { row["momentum"] = .number(outcome.momentum) }
+    if !engine.recipe.settings.targetViews.isEmpty { row["momentum"] = .number(outcome.momentum) }
     var event = TrainingEvent([.object(row)])
     // Every look at first, when runs collapse; later ten times an epoch's worth of steps apart.
     let interval = step < 100 ? HealthMonitor.interval : HealthMonitor.interval * 10

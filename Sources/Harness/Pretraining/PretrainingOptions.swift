@@ -1,9 +1,7 @@
 import CommandLine
-import Foundation
-import Layers
 import Models
 
-extension PretrainingMethodName: OptionChoice {}
+extension MethodDescription: OptionChoice {}
 extension PretrainingRecipe.OptimizerKind: OptionChoice {}
 
 /// Which numbers a method starts from.
@@ -23,71 +21,55 @@ public enum Oddities: String, OptionChoice, Sendable {
   case mend
 }
 
-/// The settings of `bench-pretrain`, each declared once.
+/// The settings of `bench-pretrain`, each declared once; those of a method stand with the method.
 public struct PretrainingOptions: CommandOptions {
-  var method = PretrainingMethodName.moby
-  var architecture = "swin-t"
-  var data = ""
-  var onBadImage = BadImagePolicy.fail
+  var run = RunOptions()
+  var data = DataOptions()
+  var method = MethodDescription.moby
+  var architecture = NamedArchitecture.swinTiny
   var preset = Preset.full
   var source = RecipeSource.paper
   var oddities = Oddities.keep
+  /// The method's numbers.
+  var recipe = MethodDescription.moby.recipe(for: NamedArchitecture.swinTiny.architecture)
   var epochs: Int?
   var gflop: Double?
   var warmupEpochs: Int?
-  var batchSize: Int?
   var accumulation = 1
-  var baseLearningRate: Double?
-  var weightDecay: Double?
-  var optimizer: PretrainingRecipe.OptimizerKind?
-  var dropPath: Double?
-  var startMomentum: Double?
-  var temperature: Double?
-  var hiddenSize: Int?
-  var outputSize: Int?
-  var queueSize: Int?
-  var normGroups: Int?
-  var prototypes: Int?
-  var localViews: Int?
-  var cropScale: Double?
   var inputSize = 224
-  var localSize = 96
-  var limit = 0
-  var seed = 0
-  var threads = 0
+  var seeds = [0]
   var probeLimit = 1000
   var saveMinutes = 10.0
-  var isDryRun = false
-  var checks = true
   var forecasts = true
   var forecastOnly = false
-  var restarts = false
-  var output = "reports/runs"
-  var cache = "reports/cache"
-  var quiet = false
+  /// Options that were given though the method has no such number.
+  private var foreign: [String] = []
+  private var hasNothingToMend = false
 
   /// Every setting at its default.
   public init() {}
 
-  public static let basis = ["preset"]
+  public static let basis = ["method", "architecture", "preset", "recipe", "oddities"]
 
   public mutating func start(given: Set<String>) {
     if given.isDisjoint(with: ["data", "preset", "config", "architecture"]) { preset = .mini }
-    guard preset != .full else { return }
-    architecture = "swin-mini"
-    source = .transformer
-    inputSize = 64
-    localSize = 32
-    if preset == .smoke {
-      inputSize = 32
-      localSize = 16
-      limit = 64
-      probeLimit = 64
+    if preset != .full {
+      if !given.contains("architecture") { architecture = .swinMini }
+      if !given.contains("recipe") { source = .transformer }
+      inputSize = preset == .smoke ? 32 : 64
+    }
+    if preset == .smoke { (data.limit, probeLimit) = (64, 64) }
+    recipe = method.recipe(
+      for: architecture.architecture, forTransformers: source == .transformer)
+    if preset != .full { recipe.shrink(isSmoke: preset == .smoke) }
+    if oddities == .mend {
+      hasNothingToMend = recipe.oddities.isEmpty
+      recipe = recipe.withoutOddities()
     }
   }
 
   public static var table: OptionTable<PretrainingOptions> {
-    OptionTable(
+    let common = OptionTable<PretrainingOptions>(
       name: "bench-pretrain",
       summary: "Pretrain a backbone, with labels or without, and write its checkpoint.",
       usage: "[--method <name>] [--data <folder>] [options]",
@@ -101,126 +83,160 @@ public struct PretrainingOptions: CommandOptions {
     .option("method", \.method, value: "name", .input, "How the backbone is trained.")
     .option(
       "architecture", \.architecture, value: "name", .input,
-      "swin-t, deit-s, swin-mini, or moco-vit-s (MoCo v3's own: 12 heads, fixed positions)."
+      "The network; moco-vit-s is MoCo v3's own (12 heads, fixed positions)."
     )
-    .option(
-      "data", \.data, value: "folder", .input,
-      "ImageNet-style folder with train and val. Without it the generated sample set."
-    )
-    .option(
-      "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded."
+    .options(
+      DataOptions.table(
+        layout: "ImageNet-style folder with train and val.",
+        limit: "At most n training images, evenly by class. Without it all."), at: \.data
     )
     .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
-    .option("protocol", \.source, value: "name", .protocolSettings, "Whose numbers are used.")
+    .option("recipe", \.source, value: "name", .protocolSettings, "Whose numbers are used.")
     .option(
       "oddities", \.oddities, value: "what", .protocolSettings,
       "What the reference code does by accident (lagging rates, unshifted cosine, decayed "
         + "positions): keep it, or mend it."
     )
-    .option("epochs", \.epochs, value: "n", .protocolSettings, "Passes over train.")
     .option(
-      "gflop", \.gflop, value: "x", .protocolSettings,
+      "epochs", \.epochs, in: .within(1, 1e6), value: "n", .protocolSettings, "Passes over train."
+    )
+    .option(
+      "gflop", \.gflop, in: .above(0), value: "x", .protocolSettings,
       "Epochs from a budget of operations, in billions, for comparisons at equal cost."
     )
-    .option("warmup-epochs", \.warmupEpochs, value: "n", .protocolSettings, "Linear warm-up.")
-    .option("batch-size", \.batchSize, value: "n", .protocolSettings, "Images an update.")
     .option(
-      "base-learning-rate", \.baseLearningRate, value: "x", .protocolSettings,
-      "Highest rate for a batch of 256; it grows in proportion."
+      "warmup-epochs", \.warmupEpochs, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Linear warm-up."
     )
-    .option("weight-decay", \.weightDecay, value: "x", .protocolSettings, "Of what decays.")
-    .option("optimizer", \.optimizer, value: "name", .protocolSettings, "The update rule.")
-    .option("drop-path", \.dropPath, value: "rate", .protocolSettings, "Of the online encoder.")
     .option(
-      "start-momentum", \.startMomentum, value: "x", .protocolSettings, "Of the target network."
+      "batch-size", \.recipe.batchSize, in: .within(2, 1e6), value: "n", .protocolSettings,
+      "Images an update."
     )
-    .option("temperature", \.temperature, value: "x", .protocolSettings, "Of the logits.")
-    .option("hidden-size", \.hiddenSize, value: "n", .protocolSettings, "Of the heads.")
-    .option("output-size", \.outputSize, value: "n", .protocolSettings, "Length of a key.")
-    .option("queue-size", \.queueSize, value: "n", .protocolSettings, "Keys in a queue.")
     .option(
-      "norm-groups", \.normGroups, value: "n", .protocolSettings,
-      "Gives MoCo v2's head batch normalisation in n groups with shuffled keys."
+      "base-learning-rate", \.recipe.baseLearningRate, in: .above(0), value: "x",
+      .protocolSettings, "Highest rate for a batch of 256; it grows in proportion."
     )
-    .option("prototypes", \.prototypes, value: "n", .protocolSettings, "Of DINO's last layer.")
-    .option("local-views", \.localViews, value: "n", .protocolSettings, "DINO's small crops.")
     .option(
-      "crop-scale", \.cropScale, value: "part", .protocolSettings,
-      "Smallest area of a (global) crop."
+      "weight-decay", \.recipe.constantWeightDecay, in: .atLeast(0), value: "x",
+      .protocolSettings, "Of what decays."
     )
-    .option("input-size", \.inputSize, value: "px", .protocolSettings, "Side of the views.")
-    .option("local-size", \.localSize, value: "px", .protocolSettings, "Side of local views.")
+    .option("optimizer", \.recipe.optimizer, value: "name", .protocolSettings, "The update rule.")
     .option(
-      "limit", \.limit, value: "n", .run,
-      "Use at most n training images, evenly by class; 0 is all."
+      "drop-path", \.recipe.dropPathRate, in: .from(0, below: 1), value: "rate",
+      .protocolSettings, "Of the online encoder."
     )
-    .option("seed", \.seed, value: "n", .run, "Of weights, order and views.")
     .option(
-      "accumulate", \.accumulation, value: "n", .run,
+      "input-size", \.inputSize, in: .multiple(of: 4, from: 8, to: 4096), value: "px",
+      .protocolSettings, "Side of the views."
+    )
+    .option(
+      "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
+      "Of weights, order and views: one backbone each."
+    )
+    .option(
+      "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
       "Take a batch in n pieces, for less memory and a third more time."
     )
-    .option("threads", \.threads, value: "n", .run, "Threads; 0 is one a core.")
     .option(
-      "probe-limit", \.probeLimit, value: "n", .run,
+      "probe-limit", \.probeLimit, in: .within(0, 1e9), value: "n", .run,
       "Images a split of the nearest-neighbour probe after each epoch; 0 is no probe."
     )
     .option(
-      "save-minutes", \.saveMinutes, value: "x", .run, "Time between states to go on from."
+      "save-minutes", \.saveMinutes, in: .within(0, 1e6), value: "x", .run,
+      "Time between states to go on from."
     )
-    .flag("check", \.checks, .run, "Look through the data set first.")
     .flag("forecast", \.forecasts, .run, "Say first what the run will take.")
     .flag("forecast-only", \.forecastOnly, .run, "Say it and stop.")
-    .flag("restart", \.restarts, .run, "Begin again even when there is something to go on from.")
-    .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
-    .option("output", \.output, value: "folder", .output, "Where runs are kept.")
-    .option("cache", \.cache, value: "folder", .output, "Where data checks are kept.")
-    .flag("quiet", \.quiet, .output, "No progress.")
+    .options(RunOptions.table, at: \.run)
+    return methodOptions.reduce(common) { $0.methodOption($1) }
   }
 
-  /// Checks what single options cannot.
+  // MARK: The methods' own options
+
+  /// Every option that some method declares, once.
+  static var methodOptions: [MethodOption] {
+    var names: Set<String> = []
+    return MethodDescription.allCases.flatMap(\.options).filter { names.insert($0.name).inserted }
+  }
+
+  /// The methods that have an option.
+  static func methods(with name: String) -> [MethodDescription] {
+    MethodDescription.allCases.filter { $0.options.contains { $0.name == name } }
+  }
+
+  /// A number of the method's own; nil when it has none.
+  subscript(number name: String) -> Double? {
+    get { method.options.first { $0.name == name }?.value(in: recipe) }
+    set {
+      guard let newValue else { return }
+      guard let option = method.options.first(where: { $0.name == name }) else {
+        foreign.append(name)
+        return
+      }
+      option.set(newValue, in: &recipe)
+    }
+  }
+
+  subscript(count name: String) -> Int? {
+    get { self[number: name].map { Int($0) } }
+    set { self[number: name] = newValue.map(Double.init) }
+  }
+
+  // MARK: What single options cannot check
+
+  /// Refuses what the method does not have and what does not go together.
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    func require(_ holds: Bool, _ sentence: String) throws(UsageError) {
-      if !holds { throw .conflict(sentence) }
+    try SeedList.validate(seeds)
+    if let name = foreign.first {
+      let titles = Self.methods(with: name).map(\.title)
+      throw .conflict(
+        "\(method.title) has no --\(name); \(titles.joined(separator: ", ")) "
+          + "\(titles.count == 1 ? "has" : "have") it.")
     }
-    for (name, value) in [
-      ("epochs", epochs), ("hidden-size", hiddenSize), ("output-size", outputSize),
-      ("queue-size", queueSize), ("prototypes", prototypes),
-    ] {
-      try require((value ?? 1) > 0, "--\(name) must be at least 1.")
+    if hasNothingToMend {
+      throw .conflict(
+        "--oddities mend has nothing to mend in the \(source.rawValue) recipe of \(method.title).")
     }
-    try require((batchSize ?? 2) > 1, "--batch-size must be at least 2.")
-    try require((warmupEpochs ?? 0) >= 0, "--warmup-epochs must not be negative.")
-    try require(
-      epochs == nil || gflop == nil, "--epochs and --gflop both set the length; give one.")
-    try require((gflop ?? 1) > 0, "--gflop must be above 0.")
-    try require(accumulation > 0, "--accumulate must be at least 1.")
-    try require((baseLearningRate ?? 1) > 0, "--base-learning-rate must be above 0.")
-    try require((weightDecay ?? 0) >= 0, "--weight-decay must not be negative.")
-    try require((0..<1).contains(dropPath ?? 0), "--drop-path must be 0 or more, below 1.")
-    try require((0...1).contains(startMomentum ?? 1), "--start-momentum must lie between 0 and 1.")
-    try require((temperature ?? 1) > 0, "--temperature must be above 0.")
-    try require((normGroups ?? 0) >= 0, "--norm-groups must not be negative.")
-    try require((0...14).contains(localViews ?? 0), "--local-views must lie between 0 and 14.")
-    try require(
-      (cropScale ?? 0.1) > 0 && (cropScale ?? 0.1) < 1, "--crop-scale must lie between 0 and 1.")
-    for (name, size) in [("input-size", inputSize), ("local-size", localSize)] {
-      try require(
-        (8...4096).contains(size) && size % 4 == 0,
-        "--\(name) must be a multiple of 4 between 8 and 4096.")
+    if accumulation > recipe.batchSize / 2 {
+      throw .conflict(
+        "--accumulate \(accumulation) leaves pieces of less than two images of a batch of "
+          + "\(recipe.batchSize).")
     }
-    try require(limit >= 0, "--limit must not be negative.")
-    try require(threads >= 0, "--threads must not be negative.")
-    try require(probeLimit >= 0, "--probe-limit must not be negative.")
-    try require(saveMinutes >= 0, "--save-minutes must not be negative.")
-    try require(
-      ["swin-t", "deit-s", "swin-mini", "moco-vit-s"].contains(architecture),
-      "--architecture must be swin-t, deit-s, swin-mini or moco-vit-s.")
-    if architecture == "deit-s" || architecture == "moco-vit-s" {
-      try require(
-        inputSize % 16 == 0 && localSize % 16 == 0,
-        "--input-size and --local-size must be multiples of 16 for \(architecture).")
+    if epochs != nil, gflop != nil {
+      throw .conflict("--epochs and --gflop both set the length; give one.")
+    }
+    guard case .visionTransformer(let network) = architecture.architecture else { return }
+    let sizes = recipe.settings.views(inputSize: inputSize).map(\.size)
+    if let size = sizes.first(where: { $0 % network.patchSize != 0 }) {
+      throw .conflict(
+        "views of \(size) pixels do not divide into the patches of \(architecture.rawValue); use "
+          + "multiples of \(network.patchSize).")
+    }
+  }
+}
+
+extension OptionTable<PretrainingOptions> {
+  /// Declares an option of one or several methods.
+  fileprivate func methodOption(_ option: MethodOption) -> OptionTable {
+    let titles = PretrainingOptions.methods(with: option.name).map(\.title)
+    let help =
+      "\(option.help) (\(titles.count > 3 ? "Most methods" : titles.joined(separator: ", ")).)"
+    func count(_ range: NumberRange, _ unit: String) -> OptionTable {
+      self.option(
+        option.name, \.[count: option.name], in: range, value: unit, .protocolSettings, help)
+    }
+    func number(_ range: NumberRange) -> OptionTable {
+      self.option(
+        option.name, \.[number: option.name], in: range, value: "x", .protocolSettings, help)
+    }
+    return switch option.values {
+    case .count(let limit): count(.within(1, Double(limit)), "n")
+    case .side: count(.multiple(of: 4, from: 8, to: 4096), "px")
+    case .positive: number(.above(0))
+    case .share: number(.within(0, 1))
+    case .part: number(.between(0, 1))
     }
   }
 }

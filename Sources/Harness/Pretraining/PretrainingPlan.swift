@@ -1,22 +1,23 @@
 import CommandLine
 import Foundation
+import Layers
 import Models
 import VisionData
 
 /// Everything that decides the weights of a pretraining run, but for the images.
-public struct PretrainingPlan: Sendable, Equatable {
+public struct PretrainingPlan: Sendable {
   /// The method's numbers.
   public var recipe: PretrainingRecipe
   /// The network.
   public var architecture: Architecture
-  /// Side of the views, and of DINO's local ones, in pixels.
-  public var inputSize = 224, localSize = 96
+  /// Side of the (global) views, in pixels.
+  public var inputSize = 224
   /// Seed of weights, order, views and drop path.
   public var seed = 0
   /// Pieces that a batch is taken in, to save memory.
   public var accumulation = 1
-  /// At most this many training images are used, evenly by class; 0 is all.
-  public var limit = 0
+  /// At most this many training images are used, evenly by class; nil is all.
+  public var limit: Int?
   /// At an image that cannot be decoded.
   public var onBadImage = BadImagePolicy.fail
   /// Images of each split that the nearest-neighbour probe of an epoch sees; 0 is no probe.
@@ -32,56 +33,57 @@ public struct PretrainingPlan: Sendable, Equatable {
   var chunkSize: Int { (recipe.batchSize + accumulation - 1) / accumulation }
 
   /// Operations of an image.
-  var cost: TrainingCost {
+  var cost: TrainingCost { cost(recomputes: accumulation > 1) }
+
+  func cost(recomputes: Bool) -> TrainingCost {
     TrainingCost(
-      recipe, architecture: architecture, inputSize: inputSize, localSize: localSize,
-      recomputes: accumulation > 1)
+      recipe.settings, architecture: architecture, inputSize: inputSize, recomputes: recomputes)
+  }
+
+  /// How each view is made.
+  var views: [any ImageTransform] {
+    recipe.settings.views(inputSize: inputSize).map(\.transform)
   }
 
   /// Every setting by name, as text: what a result says of how it was made.
+  ///
+  /// Nothing that the method does not use is here, and nothing that decides weights is missing.
   var settings: [String: String] {
-    var list = [
+    let finalDecay = recipe.finalWeightDecay.map { " to \($0.argument)" } ?? ""
+    let clipping = recipe.clipping.rawValue
+    var list: [String: String] = [
       "method": recipe.method.title, "architecture": architecture.name,
       "input-size": String(inputSize), "seed": String(seed), "accumulate": String(accumulation),
-      "limit": limit == 0 ? "all" : String(limit), "on-bad-image": onBadImage.rawValue,
+      "limit": limit.map(String.init) ?? "all", "on-bad-image": onBadImage.rawValue,
+      "probe-limit": String(probeLimit),
       "epochs": String(recipe.epochs), "warmup-epochs": String(recipe.warmupEpochs),
       "batch-size": String(recipe.batchSize),
-      "learning-rate": learningRateRule,
-      "schedule": "\(recipe.isEpochwise ? "each epoch" : "each step"), cosine to "
-        + (recipe.minimumRate * (recipe.scalesMinimum ? recipe.rateScale : 1)).argument,
+      "learning-rate": learningRateRule, "schedule": schedule,
       "optimizer": recipe.optimizer.rawValue,
-      "weight-decay": recipe.weightDecay.argument
-        + (recipe.finalWeightDecay.map { " to \($0.argument)" } ?? "")
-        + ", \(recipe.decayRule.rawValue)",
-      "clipping": recipe.clipping == .none
-        ? "none" : "\(recipe.clipping.rawValue) \(recipe.clipNorm.argument)",
+      "weight-decay":
+        "\(recipe.weightDecay.argument)\(finalDecay), \(recipe.decayRule.rawValue)",
+      "clipping": recipe.clipping == .none ? clipping : "\(clipping) \(recipe.clipNorm.argument)",
       "drop-path": recipe.dropPathRate.argument,
       "views": views.map(\.summary).joined(separator: " | "),
       "oddities of the reference": recipe.oddities.isEmpty
         ? "none" : recipe.oddities.joined(separator: "; "),
     ]
-    if recipe.method == .supervised {
-      list["targets"] = mixing.summary
-      if recipe.repeats > 1 { list["repeats"] = String(recipe.repeats) }
-      return list
-    }
-    list["heads"] = "hidden \(recipe.hiddenSize), output \(recipe.outputSize)"
-    list["momentum"] =
-      recipe.hasConstantMomentum
-      ? recipe.startMomentum.argument : "\(recipe.startMomentum.argument) to 1, cosine"
-    if recipe.usesQueue { list["queue"] = String(recipe.queueSize) }
-    if recipe.normGroups > 0 { list["norm-groups"] = String(recipe.normGroups) }
-    if recipe.freezesPatchEmbedding { list["patch embedding"] = "frozen at its random start" }
-    if recipe.method == .dino || recipe.method == .dinoMultiCrop {
-      list["temperature"] =
-        "student \(recipe.studentTemperature), teacher \(recipe.teacherTemperature) to "
-        + "\(recipe.finalTeacherTemperature) over \(recipe.teacherWarmupEpochs) epochs"
-      list["prototypes"] =
-        "\(recipe.prototypeCount), frozen for \(recipe.frozenLastLayerEpochs) epochs"
-    } else if recipe.method != .byol {
-      list["temperature"] = recipe.temperature.argument
-    }
+    if let labels = recipe.settings.labels { list["targets"] = labels.mixing.summary }
+    if recipe.repeats > 1 { list["repeats"] = String(recipe.repeats) }
+    list.merge(recipe.settings.facts) { _, fact in fact }
+    for option in recipe.method.options { list[option.name] = option.text(in: recipe) }
     return list
+  }
+
+  private var schedule: String {
+    let scale = recipe.scalesMinimum ? recipe.rateScale : 1
+    let minimum = recipe.minimumRate * scale
+    var text = "each \(recipe.isEpochwise ? "epoch" : "step"), cosine to \(minimum.argument)"
+    if recipe.warmupEpochs > 0 {
+      let start = recipe.warmupStart * scale
+      text += ", warm-up from \(start.argument)" + (recipe.reachesPeak ? " to the peak itself" : "")
+    }
+    return text
   }
 
   /// The rule for the learning rate, spelled out.
@@ -89,52 +91,43 @@ public struct PretrainingPlan: Sendable, Equatable {
     let rate = recipe.baseLearningRate * recipe.rateScale
     return "\(recipe.baseLearningRate.argument) x \(recipe.batchSize) / 256 = \(rate.argument)"
   }
+}
 
-  /// How each view is made.
-  var views: [any ImageTransform] {
-    switch recipe.method {
-    case .moby: pair { .moby(size: inputSize, isSecond: $0) }
-    case .byol:
-      [false, true].map { isSecond in
-        var view = BYOLView(size: inputSize, isSecond: isSecond)
-        view.crop = RandomResizedCrop(scale: recipe.globalScale)
-        return view
-      }
-    case .mocoV2: pair { _ in .mocoV2(size: inputSize) }
-    case .mocoV3: pair { .mocoV3(size: inputSize, isSecond: $0) }
-    case .dino, .dinoMultiCrop:
-      pair { .dinoGlobal(size: inputSize, isSecond: $0, scale: recipe.globalScale) }
-        + (0..<recipe.localViewCount).map { _ in
-          ContrastiveView.dinoLocal(size: localSize, scale: recipe.localScale)
-        }
-    case .supervised: [supervisedView]
-    }
-  }
-
-  private func pair(_ make: (Bool) -> ContrastiveView) -> [any ImageTransform] {
-    [false, true].map { isSecond in
-      var view = make(isSecond)
-      // MoCo v2 and DINO have scales of their own.
-      if recipe.method == .moby || recipe.method == .mocoV3 {
-        view.crop = RandomResizedCrop(scale: recipe.globalScale)
-      }
+extension ViewDescription {
+  /// The transform that makes the view.
+  var transform: any ImageTransform {
+    let crop = RandomResizedCrop(scale: scale)
+    switch pipeline {
+    case .bytes:
+      var view = ContrastiveView(size: size)
+      view.crop = crop
+      view.filter = isBicubic ? .bicubic : .bilinear
+      view.saturation = saturation
+      view.blurProbability = blur
+      view.solarizeProbability = solarize
+      view.flipsLast = flipsLast
       return view
+    case .reals:
+      var view = BYOLView(size: size, isSecond: false)
+      view.crop = crop
+      view.blurProbability = blur
+      view.solarizeProbability = solarize
+      return view
+    case .randAugment:
+      return SupervisedTransform(
+        size: size, crop: crop, randAugment: usesOperations ? RandAugment() : nil,
+        erasing: erasing > 0 ? RandomErasing(probability: erasing) : nil)
     }
   }
+}
 
-  private var supervisedView: any ImageTransform {
-    SupervisedTransform(
-      size: inputSize, crop: RandomResizedCrop(scale: recipe.globalScale),
-      randAugment: recipe.usesRandAugment ? RandAugment() : nil,
-      erasing: recipe.erasing > 0 ? RandomErasing(probability: recipe.erasing) : nil)
-  }
-
-  /// How supervised batches are mixed and labelled.
+extension LabelMixing {
+  /// How batches are mixed and labelled.
   var mixing: MixupCutmix {
     var mixing = MixupCutmix()
-    mixing.mixupAlpha = recipe.mixup
-    mixing.cutmixAlpha = recipe.cutmix
-    mixing.labelSmoothing = recipe.labelSmoothing
+    mixing.mixupAlpha = mixup
+    mixing.cutmixAlpha = cutmix
+    mixing.labelSmoothing = smoothing
     return mixing
   }
 }

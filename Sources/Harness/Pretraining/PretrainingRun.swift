@@ -11,7 +11,8 @@ import VisionData
 
 /// Pretrains one backbone, from a plan to a checkpoint, and goes on where it was stopped.
 ///
-///     protocol.json      every resolved setting
+///     protocol.json      everything that decides the weights
+///     manifest.json      hashes of data and engine
 ///     state.safetensors  where the run is; removed at the end
 ///     events.jsonl       curves: loss, rates, health, the probe of each epoch
 ///     <name>.pth         the checkpoint in the layout of MoBY's files, protocol inside
@@ -49,7 +50,7 @@ public final class PretrainingRun {
     self.dataName = dataName
     self.saveInterval = saveInterval
     self.isQuiet = isQuiet
-    order = data.train.evenly(plan.limit > 0 ? plan.limit : nil)
+    order = data.train.evenly(plan.limit)
     manifest = data.train.manifestHash()
     let recipe = plan.recipe
     stepsPerEpoch = order.count / max(1, recipe.batchSize)
@@ -57,14 +58,8 @@ public final class PretrainingRun {
       throw UsageError.conflict(
         "--batch-size \(recipe.batchSize) is more than the \(order.count) training images.")
     }
-    if recipe.usesQueue, recipe.queueSize % recipe.batchSize != 0 {
-      throw UsageError.conflict(
-        "--batch-size \(recipe.batchSize) does not divide the queue of \(recipe.queueSize) keys; "
-          + "choose a divisor, or another --queue-size.")
-    }
-    if recipe.normGroups > 1, recipe.batchSize % recipe.normGroups != 0 {
-      throw UsageError.conflict(
-        "--norm-groups \(recipe.normGroups) does not divide the batch of \(recipe.batchSize).")
+    if let problem = recipe.settings.problem(batchSize: recipe.batchSize) {
+      throw UsageError.conflict(problem)
     }
   }
 
@@ -75,24 +70,17 @@ public final class PretrainingRun {
     ]
   }
 
-  /// Names the run by everything that decides its weights.
-  public var key: String {
-    SHA256.digest(
-      JSONValue.object([
-        "plan": .object(plan.settings.mapValues { .string($0) }), "form": .integer(1),
-        "recipe": .string("\(plan.recipe)"),
-        "data": .object(information.mapValues { .string($0) }),
-      ]).text())
+  /// What the run will say of itself; the numbers are still to come.
+  private var blank: RunResult {
+    RunResult(
+      task: TaskDescription.pretraining.name,
+      backbone: ["name": plan.recipe.method.title, "architecture": plan.architecture.name],
+      data: information, settings: plan.settings)
   }
 
   private var slug: String {
     let network = plan.architecture.name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
     return "\(plan.recipe.method.rawValue)_\(String(network))_ep\(plan.recipe.epochs)"
-  }
-
-  /// The run's folder under `output`.
-  public func folder(in output: String) -> String {
-    "\(output)/pretrain-\(slug)-\(key.prefix(12))"
   }
 
   private func makeEngine() -> PretrainingEngine {
@@ -110,57 +98,48 @@ public final class PretrainingRun {
   /// Trains, or finds what an earlier run finished.
   ///
   /// - Parameters:
-  ///   - output: Where runs are kept.
-  ///   - restarts: Begins again whatever is there.
+  ///   - options: Where runs are kept, and whether this one begins again.
   ///   - forecasts: Measures and says first what the run will take.
   /// - Throws: What loading, training and writing throw; `InterruptedError` after the state was
   ///   saved.
-  public func run(
-    in output: String, restarts: Bool = false, forecasts: Bool = false
-  ) throws -> Outcome {
-    let run = try RunDirectory(path: folder(in: output))
-    let path = "\(run.path)/\(slug).pth"
-    if !restarts, FileManager.default.fileExists(atPath: path),
-      let known = try? RunResult(path: run.path + "/result.json")
-    {
-      return Outcome(path: path, result: known)
+  public func run(_ options: RunOptions, forecasts: Bool = false) throws -> Outcome {
+    var result = blank
+    let session = try RunSession(result, name: "pretrain-\(slug)", options: options)
+    let path = "\(session.path)/\(slug).pth"
+    if let finished = session.finished, FileManager.default.fileExists(atPath: path) {
+      return Outcome(path: path, result: finished)
     }
-    let state = TrainingState(path: run.path + "/state.safetensors", key: key)
-    if restarts { state.remove() }
+    let state = TrainingState(
+      path: session.path + "/state.safetensors", key: session.key.digest)
     if forecasts {
       let forecast = try forecast()
       if !isQuiet { Console.error(forecast.text) }
-      try forecast.check(folder: run.path)
+      try forecast.check(folder: session.path)
     }
-    try run.write(.object(plan.settings.mapValues { .string($0) }), to: "protocol.json")
-    let started = Date()
     let training = PretrainingTraining(plan, data: data, order: order, engine: makeEngine())
-    var loop = TrainingLoop(run: run, state: state)
+    var loop = TrainingLoop(run: session.directory, state: state)
     loop.saveInterval = saveInterval
     loop.isQuiet = isQuiet
-    let (position, resumedAt) = try loop.train(training)
-    let result = try finish(training, position, run, path: path)
-    try run.write(
-      .object([
-        "seconds": .number((Date().timeIntervalSince(started) * 10).rounded() / 10),
-        "steps": .integer(position.step - resumedAt),
-        "threads": .integer(ThreadPool.shared.threadCount), "blas core": .string(BLAS.coreName),
-        "command": .string(Command.line),
-      ]), to: "timing.json")
+    let (position, resumedAt) = try session.timed("training") { try loop.train(training) }
+    session.note("steps", .integer(position.step - resumedAt))
+    try writeCheckpoints(training.engine, to: path)
+    training.curves.summarize(into: &result)
+    if position.skippedImages > 0 {
+      result.notes.append(
+        "\(position.skippedImages) times an image could not be decoded; its batch was left out")
+    }
+    try session.finish(&result, files: ["events.jsonl"])
     state.remove()
     return Outcome(path: path, result: result)
   }
 
-  // MARK: The end
-
-  private func finish(
-    _ training: PretrainingTraining, _ position: TrainingPosition, _ run: RunDirectory,
-    path: String
-  ) throws -> RunResult {
-    let engine = training.engine
-    let settings = plan.settings
+  /// Writes the backbone in both formats, with the protocol inside.
+  private func writeCheckpoints(_ engine: PretrainingEngine, to path: String) throws {
     let metadata = [
-      (key: "protocol", value: JSONValue.object(settings.mapValues { .string($0) }).text()),
+      (
+        key: "protocol",
+        value: JSONValue.object(plan.settings.mapValues { .string($0) }).text()
+      ),
       (key: "method", value: plan.recipe.method.rawValue),
       (key: "published_branch", value: engine.method.publishedBranch.rawValue),
       (key: "epoch", value: String(plan.recipe.epochs)),
@@ -170,18 +149,6 @@ public final class PretrainingRun {
     try CheckpointWriter.write(
       entries, metadata: metadata,
       to: (path as NSString).deletingPathExtension + ".safetensors")
-    var result = RunResult(
-      task: "pretraining",
-      backbone: ["name": plan.recipe.method.title, "architecture": plan.architecture.name],
-      data: information, settings: settings)
-    training.curves.summarize(into: &result)
-    if position.skippedImages > 0 {
-      result.notes.append(
-        "\(position.skippedImages) times an image could not be decoded; its batch was left out")
-    }
-    // The checkpoint last: it says that all the rest is there.
-    try run.write(result.json, to: "result.json")
     try CheckpointWriter.write(entries, metadata: metadata, to: path)
-    return result
   }
 }

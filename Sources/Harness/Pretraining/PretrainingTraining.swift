@@ -51,7 +51,7 @@ final class PretrainingTraining: Trainee {
   ) -> any BatchSource<(views: [Tensor], labels: [Int], indices: [Int])> {
     Views(
       loader: BatchLoader(
-        folder: data.train, order: epochOrder(epoch), startBatch: batch, transforms: plan.views,
+        folder: data.train, order: images(ofEpoch: epoch), startBatch: batch, transforms: plan.views,
         batchSize: plan.recipe.batchSize, seed: UInt64(plan.seed), epoch: epoch,
         policy: plan.onBadImage))
   }
@@ -87,26 +87,23 @@ final class PretrainingTraining: Trainee {
   }
 
   /// The images of an epoch in order, whole batches only.
-  private func epochOrder(_ epoch: Int) -> [Int] {
-    var stream = RandomStream(seed: UInt64(plan.seed), purpose: .shuffle, epoch: epoch)
-    let shuffled = stream.permutation(order.count).map { order[$0] }
-    let repeated = RepeatedAugmentation(
-      repeats: plan.recipe.repeats, rounding: plan.recipe.batchSize
-    ).order(shuffled)
-    return Array(repeated.prefix(stepsPerEpoch * plan.recipe.batchSize))
+  private func images(ofEpoch epoch: Int) -> [Int] {
+    RepeatedAugmentation(repeats: plan.recipe.repeats, rounding: plan.recipe.batchSize)
+      .order(count: order.count, seed: UInt64(plan.seed), epoch: epoch)
+      .prefix(stepsPerEpoch * plan.recipe.batchSize).map { order[$0] }
   }
 
   private func makeBatch(_ views: [Tensor], _ labels: [Int], step: Int) -> PretrainingBatch {
-    guard plan.recipe.method == .supervised else { return PretrainingBatch(views: views) }
+    guard let mixing = plan.recipe.settings.labels?.mixing else {
+      return PretrainingBatch(views: views)
+    }
     let classes = data.train.classNames.count
-    let mixing = plan.mixing
     let view = views[0]
     let (height, width) = (view.shape[2], view.shape[3])
     var stream = RandomStream(seed: UInt64(plan.seed), purpose: .mixing, epoch: step)
     let mix = mixing.draw(width: width, height: height, stream: &stream)
-    view.withMutableValues { pixels in
-      guard let base = pixels.baseAddress else { return }
-      MixupCutmix.apply(mix, to: base, count: labels.count, height: height, width: width)
+    view.withMutableValues {
+      MixupCutmix.apply(mix, to: $0, count: labels.count, height: height, width: width)
     }
     let targets = Tensor(
       mixing.targets(

@@ -1,7 +1,9 @@
+import CommandLine
 import FileSupport
 import Foundation
 import Layers
 import Models
+import Training
 import VisionData
 
 /// How a comparison's own backbones are made.
@@ -17,8 +19,8 @@ public enum BackboneMethod: String, CaseIterable, Sendable {
   public var title: String {
     switch self {
     case .random: "Random initialisation"
-    case .supervised: PretrainingMethodName.supervised.title
-    case .moby: PretrainingMethodName.moby.title
+    case .supervised: MethodDescription.supervised.title
+    case .moby: MethodDescription.moby.title
     }
   }
 }
@@ -47,8 +49,8 @@ public struct ShortPretraining: Sendable {
   /// The training's plan; nil for fresh weights.
   var plan: PretrainingPlan? {
     guard method != .random else { return nil }
-    var recipe = PretrainingRecipe.forTransformers(
-      method == .supervised ? .supervised : .moby, architecture: architecture)
+    var recipe = (method == .supervised ? MethodDescription.supervised : .moby).recipe(
+      for: architecture, forTransformers: true)
     recipe.shrink(isSmoke: false)
     let standard = recipe.epochs
     recipe.epochs = epochs
@@ -67,9 +69,8 @@ public struct ShortPretraining: Sendable {
     let length =
       "\(architecture.name) at \(inputSize) px, \(recipe.epochs) epochs of batch "
       + "\(recipe.batchSize)"
-    return recipe.usesQueue
-      ? length + ", queue \(recipe.queueSize), heads \(recipe.hiddenSize) and \(recipe.outputSize)"
-      : length
+    guard let moby = recipe.settings as? MoBY.Settings else { return length }
+    return length + ", queue \(moby.queueSize), heads \(moby.hiddenSize) and \(moby.outputSize)"
   }
 
   /// The checkpoint's path; trains and writes it when it is not there.
@@ -85,7 +86,15 @@ public struct ShortPretraining: Sendable {
     in folder: String, data: ClassificationData, dataName: String, policy: BadImagePolicy
   ) throws -> String {
     guard var plan else {
-      let path = "\(folder)/random-\(SHA256.digest("\(self)").prefix(12)).pth"
+      let key = RunKey(
+        task: "random",
+        [
+          "settings": [
+            "architecture": architecture.name, "input-size": String(inputSize),
+            "seed": String(seed),
+          ]
+        ])
+      let path = "\(folder)/random-\(key.digest.prefix(12)).pth"
       if !FileManager.default.fileExists(atPath: path) {
         let network = architecture.makeBackbone(
           inputSize: inputSize, initializer: Initializer(seed: UInt64(seed)))
@@ -96,12 +105,11 @@ public struct ShortPretraining: Sendable {
     }
     plan.onBadImage = policy
     plan.recipe.batchSize = min(plan.recipe.batchSize, data.train.count)
-    if plan.recipe.usesQueue {
-      let batch = plan.recipe.batchSize
-      plan.recipe.queueSize = max(batch, plan.recipe.queueSize / batch * batch)
-    }
+    plan.recipe.settings.fit(batchSize: plan.recipe.batchSize)
     let run = try PretrainingRun(
       plan, data: data, dataName: dataName, saveInterval: 60, isQuiet: true)
-    return try run.run(in: folder).path
+    var options = RunOptions()
+    options.output = folder
+    return try run.run(options).path
   }
 }

@@ -16,9 +16,7 @@ struct FineTuning<Task: FineTuningTask> {
     let network: Task.Network
 
     /// The mean over seeds of the numbers that have intervals.
-    var resampled: any ResampledMetric {
-      records.count == 1 ? records[0].resampled : MeanOfSeeds(records.map(\.resampled))
-    }
+    var resampled: any ResampledMetric { MeanOfSeeds(records.map(\.resampled)) }
   }
 
   /// A network before its training, and what tells it from others.
@@ -46,9 +44,10 @@ struct FineTuning<Task: FineTuningTask> {
     if !options.evaluatesOnly { start.settings["seeds"] = seeds.argument }
     start.settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
-      task: Task.name, backbone: start.identity, data: task.dataIdentity, settings: start.settings)
+      task: Task.description.name, backbone: start.identity, data: task.dataIdentity,
+      settings: start.settings)
     let session = try RunSession(
-      result, name: "\(Task.name)-\(candidate.slug)",
+      result, name: "\(Task.description.name)-\(candidate.slug)",
       scoring: ["resamples": String(options.resamples), "seed": String(seeds[0])],
       options: options.run)
     // One network fills the run's folder; of several each has a folder of its own in it.
@@ -76,7 +75,9 @@ struct FineTuning<Task: FineTuningTask> {
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     for run in runs { try task.images.write(to: run.path) }
     try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
-    let names = Task.recordFiles + (options.evaluatesOnly ? [] : ["events.jsonl"])
+    let names =
+      Task.description.recordFiles + Task.otherFiles
+      + (options.evaluatesOnly ? [] : [RunEvent.file])
     try session.finish(
       &result,
       files: runs.flatMap { run in
@@ -135,15 +136,10 @@ struct FineTuning<Task: FineTuningTask> {
 
   /// Intervals over images, of several networks at their mean.
   private func intervals(_ records: [Task.Records]) -> [String: Interval] {
-    guard records.count > 1 else { return task.intervals(records[0]) }
-    let mean = MeanOfSeeds(records.map(\.resampled))
-    let outcomes = PairedResampling(
-      mean, resampleCount: options.resamples, seed: UInt64(options.seeds[0])
-    ).outcomes
-    return Dictionary(
-      zip(mean.metricNames, outcomes).compactMap { name, outcome in
-        outcome.map { (name, $0.interval) }
-      }, uniquingKeysWith: { first, _ in first })
+    Bootstrap(
+      MeanOfSeeds(records.map(\.resampled)), resampleCount: options.resamples,
+      seed: UInt64(options.seeds[0])
+    ).outcomes.filter { Task.description.intervalMetrics.contains($0.key) }.mapValues(\.interval)
   }
 
   /// Means over seeds with intervals over images; several seeds also each by itself.
@@ -164,7 +160,7 @@ struct FineTuning<Task: FineTuningTask> {
     for (name, interval) in intervals(records) { result.metrics[name]?.interval = interval }
     try task.describe(records[0], into: &result)
     for (seed, run) in zip(seeds, runs) {
-      let losses = try run.rows("events.jsonl").compactMap { $0["loss"]?.doubleValue }
+      let losses = try run.rows(RunEvent.file).compactMap { RunEvent($0)?.values["loss"] }
       let tail = seeds.count > 1 ? "_seed\(seed)" : ""
       if !losses.isEmpty { result.curves["loss" + tail] = losses }
     }

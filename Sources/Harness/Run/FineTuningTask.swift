@@ -17,11 +17,11 @@ protocol FineTuningTask {
   /// What scoring one network gave, image by image.
   associatedtype Records: FineTuningRecords
 
-  /// The task in result files and folder names, and what its network is called.
-  static var name: String { get }
+  /// The task as reports know it, and what its network is called.
+  static var description: TaskDescription { get }
   static var networkName: String { get }
-  /// The files that `score` leaves in a run.
-  static var recordFiles: [String] { get }
+  /// The files that `score` leaves in a run beside the records of the description.
+  static var otherFiles: [String] { get }
 
   /// The data: name, hashes, counts.
   var dataIdentity: [String: String] { get }
@@ -51,8 +51,6 @@ protocol FineTuningTask {
   func records(in run: RunDirectory) throws -> Records
   /// The numbers of one network by name.
   func metrics(_ records: Records) -> [String: MetricValue]
-  /// Intervals over images of one network's numbers.
-  func intervals(_ records: Records) -> [String: Interval]
   /// Adds classes and what else a report needs.
   func describe(_ records: Records, into result: inout RunResult) throws
 }

@@ -1,27 +1,40 @@
 import CommandLine
 import Models
 
-/// A network by its name on the command line.
-enum NamedArchitecture: String, OptionChoice, Sendable {
-  case swinTiny = "swin-t"
-  case deitSmall = "deit-s"
-  case swinMini = "swin-mini"
-  case mocoViTSmall = "moco-vit-s"
+/// A network by its name on the command line: a row of the table.
+struct NamedArchitecture: OptionChoice, Hashable, Sendable {
+  static let swinTiny = NamedArchitecture(rawValue: "swin-t", architecture: .swin(.tiny))
+  static let swinMini = NamedArchitecture(rawValue: "swin-mini", architecture: .swin(.mini))
 
-  var architecture: Architecture {
-    switch self {
-    case .swinTiny: .swin(.tiny)
-    case .deitSmall: .visionTransformer(.deitSmall)
-    case .swinMini: .swin(.mini)
-    case .mocoViTSmall: .visionTransformer(.mocoV3Small)
+  static var allCases: [NamedArchitecture] {
+    NetworkTable.rows.map {
+      NamedArchitecture(rawValue: $0.name, architecture: $0.architecture)
     }
   }
-}
 
-/// A network that detectors and segmentors can be built on.
-enum DenseArchitecture: String, OptionChoice, Sendable {
-  case swinTiny = "swin-t"
-  case swinMini = "swin-mini"
+  let rawValue: String
+  let architecture: Architecture
 
-  var configuration: SwinConfiguration { self == .swinTiny ? .tiny : .mini }
+  private init(rawValue: String, architecture: Architecture) {
+    self.rawValue = rawValue
+    self.architecture = architecture
+  }
+
+  init?(rawValue: String) {
+    guard let known = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = known
+  }
+
+  /// The network, where detectors and segmentors can be built on it.
+  ///
+  /// - Throws: `UsageError`, which lists those that they can be built on, otherwise.
+  func dense() throws(UsageError) -> Architecture {
+    guard architecture.isDense else {
+      let known = Self.allCases.filter(\.architecture.isDense).map(\.rawValue)
+      throw .conflict(
+        "--architecture \(rawValue) has one size of feature map; detectors and segmentors need "
+          + known.joined(separator: " or ") + ".")
+    }
+    return architecture
+  }
 }

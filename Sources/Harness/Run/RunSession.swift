@@ -8,8 +8,12 @@ import Training
 
 extension RunResult {
   /// What decides the numbers, and the name that it gives the run.
-  var key: RunKey {
-    RunKey(task: task, ["backbone": backbone, "data": data, "settings": settings])
+  ///
+  /// - Parameter parts: Named settings that a reader of the result does not need.
+  func key(_ parts: [String: [String: String]] = [:]) -> RunKey {
+    RunKey(
+      task: task,
+      ["backbone": backbone, "data": data, "settings": settings].merging(parts) { $1 })
   }
 }
 
@@ -37,13 +41,15 @@ final class RunSession {
   /// - Parameters:
   ///   - result: Task, backbone, data and settings; the numbers are still to come.
   ///   - name: What a person tells the folder by.
+  ///   - parts: As for `RunResult.key`.
   ///   - scoring: Settings of the intervals: they decide the result, but no trained weight.
   /// - Throws: `FileError` when the folder may not be written, another process has it, or a file
   ///   that the finished result was made from has changed.
   init(
-    _ result: RunResult, name: String, scoring: [String: String] = [:], options: RunOptions
+    _ result: RunResult, name: String, parts: [String: [String: String]] = [:],
+    scoring: [String: String] = [:], options: RunOptions
   ) throws(FileError) {
-    key = result.key
+    key = result.key(parts)
     directory = try RunDirectory(path: "\(options.output)/\(name)-\(key.digest.prefix(12))")
     if options.restarts { try directory.clear() }
     let manifest = JSONValue.object([
@@ -54,7 +60,8 @@ final class RunSession {
         "version": .string(Command.version), "blas core": .string(BLAS.coreName),
       ]),
     ])
-    finished = try Self.finished(result, scoring: scoring, in: directory)
+    let known = try Self.finished(in: directory, scoring: scoring)
+    finished = known?.key(parts).digest == key.digest ? known : nil
     guard finished == nil else { return }
     if case .object(let known)? = directory.read("timing.json")?["phases"] {
       phases = known.compactMapValues(\.doubleValue)
@@ -67,12 +74,15 @@ final class RunSession {
     .object(members.mapValues { .string($0) })
   }
 
+  /// The result in a folder with all files that it was made from.
   private static func finished(
-    _ result: RunResult, scoring: [String: String], in directory: RunDirectory
+    in directory: RunDirectory, scoring: [String: String]
   ) throws(FileError) -> RunResult? {
     guard let known = try? RunResult(path: directory.path + "/result.json"), known.isSealed,
-      known.task == result.task, known.key.digest == result.key.digest,
-      directory.read("manifest.json")?["scoring"]?.text() == object(scoring).text()
+      directory.read("manifest.json")?["scoring"]?.text() == object(scoring).text(),
+      known.files.keys.allSatisfy({
+        FileManager.default.fileExists(atPath: directory.path + "/" + $0)
+      })
     else { return nil }
     for (name, digest) in known.files.sorted(by: { $0.key < $1.key }) {
       let file = directory.path + "/" + name

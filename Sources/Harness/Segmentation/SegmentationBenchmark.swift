@@ -51,7 +51,7 @@ struct SegmentationBenchmark: ComparisonProgram {
   func candidates() throws -> [Candidate] {
     try context.candidates(
       networks: options.common.networks, backbones: options.common.backbone.files
-    ) { $0.architecture = .swin(options.recipe.backbone) }
+    ) { $0.architecture = options.recipe.backbone }
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {
@@ -62,6 +62,7 @@ struct SegmentationBenchmark: ComparisonProgram {
     let tables = SegmentationComparison(
       outcomes: outcomes, options: options, data: fineTuning.task.dataIdentity,
       classNames: fineTuning.task.classNames)
-    try context.deliver(tables.all, of: outcomes.map(\.result), named: SegmentationTask.name)
+    try context.deliver(
+      tables.all, of: outcomes.map(\.result), named: SegmentationTask.description.name)
   }
 }

@@ -18,12 +18,13 @@ struct SegmentationComparison {
 
   private var scores: Table {
     let hasDelta = outcomes.count > 1
+    let others = SegmentationScore.numbers.dropFirst()
     var table = Table(
       caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
         + "\(data["classes"] ?? "") classes; % with 95 % intervals",
       columns: [.init("backbone", isNumeric: false), .init("mIoU"), .init("95 %")]
         + (hasDelta ? [.init("to the first"), .init("95 %")] : [])
-        + [.init("mAcc"), .init("aAcc"), .init("classes in mIoU")])
+        + others.map { .init($0.title) } + [.init("classes in mIoU")])
     for outcome in outcomes {
       func number(_ name: String) -> String {
         twoDecimals(outcome.result.metrics[name]?.value ?? .nan)
@@ -32,8 +33,8 @@ struct SegmentationComparison {
         [
           outcome.result.backbone["name"] ?? "", number("mIoU"),
           outcome.result.metrics["mIoU"]?.interval.map(text) ?? "-",
-        ] + (hasDelta ? delta(outcome) : []) + [
-          number("mAcc"), number("aAcc"), String(outcome.records[0].score.presentClassCount),
+        ] + (hasDelta ? delta(outcome) : []) + others.map { number($0.name) } + [
+          String(outcome.records[0].score.presentClassCount)
         ])
     }
     table.notes = notes
@@ -45,19 +46,11 @@ struct SegmentationComparison {
   }
 
   private func delta(_ outcome: SegmentationBenchmark.Outcome) -> [String] {
-    guard outcome.result.key.digest != outcomes[0].result.key.digest else { return ["-", "-"] }
-    guard outcome.records.count == 1 else {
-      let delta = PairedResampling(
-        first: outcome.resampled, second: outcomes[0].resampled,
-        resampleCount: options.common.resamples, seed: UInt64(options.common.seeds[0])
-      ).outcomes[0]
-      return delta.map { [twoDecimals($0.estimate), text($0.interval)] } ?? ["-", "-"]
-    }
-    let delta = SegmentationBootstrap(
-      first: outcome.records[0].images, second: outcomes[0].records[0].images,
-      classCount: classNames.count, resampleCount: options.common.resamples,
-      seed: UInt64(options.common.seeds[0]))
-    return [twoDecimals(delta.estimate), text(delta.interval)]
+    guard outcome.result.key().digest != outcomes[0].result.key().digest else { return ["-", "-"] }
+    let delta = Bootstrap(
+      outcome.resampled, minus: outcomes[0].resampled, resampleCount: options.common.resamples,
+      seed: UInt64(options.common.seeds[0]))["mIoU"]
+    return delta.map { [twoDecimals($0.estimate), text($0.interval)] } ?? ["-", "-"]
   }
 
   private var notes: [String] {

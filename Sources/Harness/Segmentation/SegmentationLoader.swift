@@ -82,8 +82,9 @@ public final class SegmentationLoader {
     guard let (slot, failures) = prefetch.next() else { return nil }
     let iteration = nextIteration
     nextIteration += 1
-    if let failure = failures.first { throw failure.error }
+    if let error = failures.first?.error { throw (error as? ImageError)?.skippable ?? error }
     return Batch(
-      iteration: iteration, images: slot.images.tensor, labels: Array(slot.labels), items: slot.items)
+      iteration: iteration, images: slot.images.tensor, labels: Array(slot.labels),
+      items: slot.items)
   }
 }

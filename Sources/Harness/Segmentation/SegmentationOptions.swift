@@ -9,7 +9,7 @@ public struct SegmentationOptions: ComparisonOptions {
   var common = FineTuningOptions()
   var name = SegmentationRecipe.Name.upernet160k
   var recipe = SegmentationRecipe(.upernet160k)
-  var architecture: DenseArchitecture?
+  var architecture: NamedArchitecture?
   var classes = ""
   var labels: LabelEncoding.Kind?
   var mode = SegmentationMode.whole
@@ -24,7 +24,7 @@ public struct SegmentationOptions: ComparisonOptions {
   public mutating func start(given: Set<String>) {
     if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
     recipe = SegmentationRecipe(name, preset: common.preset)
-    if let architecture { recipe.backbone = architecture.configuration }
+    if let backbone = try? architecture?.dense() { recipe.backbone = backbone }
     if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }
   }
 
@@ -78,7 +78,13 @@ public struct SegmentationOptions: ComparisonOptions {
     .flag("per-class", \.perClass, .output, "Print the IoU of every class, too.")
   }
 
-  public func validate() throws(UsageError) { try common.validate(network: "segmentor") }
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError`.
+  public func validate() throws(UsageError) {
+    try common.validate(network: "segmentor")
+    _ = try architecture?.dense()
+  }
 
   var run: RunOptions { common.run }
   var data: DataOptions { common.data }

@@ -18,7 +18,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   public let name: Name
   public private(set) var preset = Preset.full
   /// The backbone.
-  public var backbone = SwinConfiguration.tiny
+  public var backbone = Architecture.swin(.tiny)
   /// Updates, and images in each.
   public var iterations: Int
   public var batchSize = 16
@@ -57,7 +57,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
     guard preset != .full else { return }
     iterations = iterations * 9 / 1600
     warmupIterations = iterations / 10
-    backbone = .mini
+    backbone = .swin(.mini)
     batchSize = 8
     cropSize = 96
     learningRate = 2e-3
@@ -109,17 +109,6 @@ public struct SegmentationRecipe: Sendable, Equatable {
     guard step < warmupIterations else { return base }
     let left = 1 - Double(step) / Double(warmupIterations)
     return base * (1 - left * (1 - 1e-6))
-  }
-
-  /// Every parameter with its decay: names with `norm` and bias tables have none.
-  func optimizedParameters(_ segmentor: Segmentor) -> [OptimizedParameter] {
-    segmentor.parameters.map { key, tensor in
-      let isExempt = ["norm", "relative_position_bias_table", "absolute_pos_embed"].contains {
-        key.contains($0)
-      }
-      return OptimizedParameter(
-        key: key, tensor: tensor, weightDecay: isExempt ? 0 : Float(weightDecay))
-    }
   }
 
   /// Every setting by name, for the run's record.

@@ -11,8 +11,8 @@ struct SegmentationTables {
   let resampleCount: Int
   let seed: UInt64
   /// Intervals of mIoU of each folder, and of the first's minus the second's.
-  private let intervals: [SegmentationBootstrap]
-  private let difference: SegmentationBootstrap?
+  private let intervals: [Bootstrap.Outcome?]
+  private let difference: Bootstrap.Outcome?
 
   init(
     classes: SegmentationClasses, scored: [ScoredPredictions], convention: SegmentationConvention,
@@ -27,16 +27,18 @@ struct SegmentationTables {
       (intervals, difference) = ([], nil)
       return
     }
-    intervals = scored.map {
-      SegmentationBootstrap(
-        $0.records, classCount: classes.count, resampleCount: resampleCount, seed: seed)
+    let counts = scored.map { ResampledSegmentation($0.records) }
+    intervals = counts.map {
+      Bootstrap($0, resampleCount: resampleCount, seed: seed)["mIoU"]
     }
     difference =
       scored.count < 2
       ? nil
-      : SegmentationBootstrap(
-        first: scored[0].records, second: scored[1].records, classCount: classes.count,
-        resampleCount: resampleCount, seed: seed)
+      : Bootstrap(counts[0], minus: counts[1], resampleCount: resampleCount, seed: seed)["mIoU"]
+  }
+
+  private func interval(_ number: Int) -> Bootstrap.Outcome? {
+    number < intervals.count ? intervals[number] : nil
   }
 
   /// The means, one row a folder.
@@ -53,7 +55,7 @@ struct SegmentationTables {
       table.add(
         [
           folder.folder, twoDecimals(score.meanIoU(convention)),
-          number < intervals.count ? text(intervals[number].interval) : "-",
+          interval(number).map { text($0.interval) } ?? "-",
           twoDecimals(score.meanAccuracy(convention)), twoDecimals(score.pixelAccuracy),
           "\(convention == .devKit ? classes.count : score.presentClassCount)",
         ] + (convention == .devKit ? [twoDecimals(score.devKitScore)] : []))
@@ -117,7 +119,7 @@ struct SegmentationTables {
 
   /// Everything, unrounded; NaN is null.
   var json: JSONValue {
-    func interval(_ bootstrap: SegmentationBootstrap) -> JSONValue {
+    func json(_ bootstrap: Bootstrap.Outcome) -> JSONValue {
       .object([
         "value": .number(bootstrap.estimate), "low": .number(bootstrap.interval.low),
         "high": .number(bootstrap.interval.high),
@@ -146,7 +148,7 @@ struct SegmentationTables {
           }),
       ]
       if convention == .devKit { members["score"] = .number(score.devKitScore) }
-      if number < intervals.count { members["mIoUInterval"] = interval(intervals[number]) }
+      if let interval = interval(number) { members["mIoUInterval"] = json(interval) }
       return .object(members)
     }
     var members: [String: JSONValue] = [
@@ -158,7 +160,7 @@ struct SegmentationTables {
       members["resamples"] = .integer(resampleCount)
       members["seed"] = .integer(Int(seed))
     }
-    if let difference { members["mIoUDifference"] = interval(difference) }
+    if let difference { members["mIoUDifference"] = json(difference) }
     return .object(members)
   }
 }

@@ -10,9 +10,9 @@ import VisionData
 
 /// Semantic segmentation on ADE20K, as a task that networks are fine-tuned for.
 struct SegmentationTask: FineTuningTask {
-  static let name = "ade20k"
+  static let description = TaskDescription.ade20k
   static let networkName = "segmentor"
-  static let recordFiles = ["records.jsonl"]
+  static let otherFiles: [String] = []
 
   /// The pixel counts of every image and of all together.
   struct Records: FineTuningRecords {
@@ -26,15 +26,7 @@ struct SegmentationTask: FineTuningTask {
       self.score = score
     }
 
-    var resampled: any ResampledMetric {
-      var counts = ResampledSegmentation()
-      for image in images {
-        _ = counts.add(
-          image: image.index, classes: image.classes, intersections: image.intersections,
-          predicted: image.predicted, labelled: image.labelled)
-      }
-      return counts
-    }
+    var resampled: any ResampledMetric { ResampledSegmentation(images) }
   }
 
   let dataIdentity: [String: String]
@@ -99,29 +91,27 @@ struct SegmentationTask: FineTuningTask {
   }
 
   func load(network path: String) throws -> (network: Segmentor, report: LoadReport) {
-    let loaded = try SegmentorFile.load(
+    let loaded = try Segmentor.load(
       path: path, allowsPartial: options.common.backbone.allowsPartial)
-    let count = loaded.segmentor.configuration.classCount
+    let count = loaded.network.configuration.classCount
     guard count == classes.count else {
       throw CheckpointError(
         path: path,
         problem: "tells \(count) classes apart where the data has \(classes.count)",
         remedy: "give --classes, or the data that the segmentor was trained for")
     }
-    return (loaded.segmentor, loaded.report)
+    return (loaded.network, loaded.report)
   }
 
   func write(_ network: Segmentor, to path: String) throws {
-    try SegmentorFile.write(
-      network,
+    try network.write(
       metadata: [
-        ("recipe", recipe.name.rawValue), ("preset", recipe.preset.rawValue),
-        ("classes", classes.names.joined(separator: ",")),
+        ("recipe", recipe.preset.title(recipe.name.rawValue)), ("classes", classes.names.joined(separator: ",")),
       ], to: path)
   }
 
   func restore(_ network: Segmentor, from path: String) throws {
-    network.copyParameters(from: try SegmentorFile.load(path: path).segmentor)
+    network.copyParameters(from: try Segmentor.load(path: path).network)
     network.setTraining(false)
   }
 
@@ -154,20 +144,12 @@ struct SegmentationTask: FineTuningTask {
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     let score = records.score
-    var metrics = [
-      "mIoU": score.meanIoU(), "mAcc": score.meanAccuracy(), "aAcc": score.pixelAccuracy,
-    ]
+    var metrics: [String: Double] = [:]
+    for number in SegmentationScore.numbers { metrics[number.name] = number.value(score) }
     for (index, name) in classes.names.enumerated() where !score.classIoU[index].isNaN {
       metrics["IoU/\(name)"] = score.classIoU[index]
     }
     return metrics.mapValues { MetricValue($0, count: testing.count) }
-  }
-
-  func intervals(_ records: Records) -> [String: Interval] {
-    let bootstrap = SegmentationBootstrap(
-      records.images, classCount: classes.count, resampleCount: options.common.resamples,
-      seed: UInt64(options.common.seeds[0]))
-    return ["mIoU": bootstrap.interval]
   }
 
   /// What each class scores.

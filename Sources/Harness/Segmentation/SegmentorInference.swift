@@ -29,8 +29,9 @@ struct SegmentorInference {
   func classes(_ image: RGBImage) -> LabelMap {
     let passes = testing.passes.map { pass -> SegmentationPass in
       let seen = testing(image, pass)
-      let input = Tensor(uninitialized: [1, 3, seen.height, seen.width])
-      ByteNormalization.imageNet.write(seen, to: input.pointer)
+      let input = Tensor(shape: [1, 3, seen.height, seen.width]) {
+        ByteNormalization.imageNet.write(seen, to: $0)
+      }
       let logits = withoutGradients {
         mode == .slide ? slid(input) : segmentor.logits(input)
       }
@@ -43,36 +44,24 @@ struct SegmentorInference {
   }
 
   /// The mean logits of overlapping windows at the input's own size.
-  private func slid(_ input: Tensor) -> Tensor {
+  func slid(_ input: Tensor) -> Tensor {
     let (height, width) = (input.shape[2], input.shape[3])
     let classCount = segmentor.configuration.classCount
     let sums = Tensor(zeros: [1, height, width, classCount])
-    var counts = [Float](repeating: 0, count: height * width)
+    let counts = Tensor(zeros: [1, height, width, 1])
     let windows = SlidingWindows(size: windowSize, stride: windowSize * 2 / 3)
       .windows(width: width, height: height)
     for box in windows {
-      let part = Tensor(uninitialized: [1, 3, box.height, box.width])
-      for channel in 0..<3 {
-        for row in 0..<box.height {
-          (part.pointer + (channel * box.height + row) * box.width).update(
-            from: input.pointer + (channel * height + box.top + row) * width + box.left,
-            count: box.width)
-        }
-      }
+      let part = croppedPlanes(
+        input, top: box.top, left: box.left, height: box.height, width: box.width)
       let logits = bilinearResized(
         segmentor.logits(part), height: box.height, width: box.width)
-      for row in 0..<box.height {
-        let at = (box.top + row) * width + box.left
-        let source = logits.pointer + row * box.width * classCount
-        let target = sums.pointer + at * classCount
-        for i in 0..<box.width * classCount { target[i] += source[i] }
-        for column in 0..<box.width { counts[at + column] += 1 }
-      }
+      addWindow(logits, to: sums, top: box.top, left: box.left)
+      addWindow(
+        Tensor(repeating: 1, shape: [1, box.height, box.width, 1]), to: counts, top: box.top,
+        left: box.left)
     }
-    for (pixel, count) in counts.enumerated() where count > 1 {
-      let target = sums.pointer + pixel * classCount
-      for c in 0..<classCount { target[c] /= count }
-    }
+    dividePixels(sums, by: counts)
     return sums
   }
 

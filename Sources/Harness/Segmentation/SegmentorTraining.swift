@@ -1,6 +1,7 @@
 import FileSupport
 import Layers
 import Models
+import Reporting
 import TensorCore
 import Training
 import VisionData
@@ -31,7 +32,9 @@ final class SegmentorTraining: Trainee {
     self.seed = seed
     self.label = label
     sampler = IterationSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
-    optimizer = AdamW(recipe.optimizedParameters(segmentor), learningRate: 0)
+    optimizer = AdamW(
+      WeightDecayRule.namedNorms.applied(
+        to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)), learningRate: 0)
   }
 
   var epochCount: Int { 1 }
@@ -46,7 +49,8 @@ final class SegmentorTraining: Trainee {
       iterations: batch..<recipe.iterations)
   }
 
-  func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float? {
+  func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?
+  {
     segmentor.backbone.dropPath =
       recipe.dropPathRate > 0
       ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: position.step) : nil
@@ -66,11 +70,13 @@ final class SegmentorTraining: Trainee {
     optimizer.update(rate: rate)
     return TrainingEvent(
       [
-        .object([
-          "update": .integer(position.step), "loss": .number(Double(loss)),
-          "decode_loss": .number(Double(decode)), "auxiliary_loss": .number(Double(auxiliary)),
-          "learning_rate": .number(rate),
-        ])
+        RunEvent(
+          step: position.step,
+          values: [
+            "loss": Double(loss), "decode_loss": Double(decode),
+            "auxiliary_loss": Double(auxiliary), "learning_rate": rate,
+          ]
+        ).json
       ], progress: lossText(loss))
   }
 

@@ -17,6 +17,23 @@ public protocol Backbone: Module {
   var dropPath: DropPathContext? { get set }
 }
 
+/// A network that gives detectors and segmentors a map a stage, each half as large as the last.
+public protocol DenseBackbone: Module {
+  /// What the network is.
+  var architecture: Architecture { get }
+  /// Channels of every stage's map.
+  var stageChannels: [Int] { get }
+  /// Pixels of the image a side of a cell, of every stage's map.
+  var stageStrides: [Int] { get }
+  /// Where random branches (drop path) take their draws from; nil in evaluation.
+  var dropPath: DropPathContext? { get set }
+  /// Every stage's map, normalised.
+  ///
+  /// - Parameter images: `[B, 3, H, W]`, normalised, of any size.
+  /// - Returns: `[B, ⌈H/strideᵢ⌉, ⌈W/strideᵢ⌉, channelsᵢ]`.
+  func stageMaps(_ images: Tensor) -> [Tensor]
+}
+
 /// The draws of one forward pass in training mode.
 public struct DropPathContext: Sendable {
   /// The rate of the last block; earlier blocks have proportionally less.
@@ -59,12 +76,7 @@ public enum Architecture: Sendable, Hashable {
   case visionTransformer(VisionTransformerConfiguration)
 
   /// The name in tables: `Swin-T`, `DeiT-S`, or the numbers.
-  public var name: String {
-    switch self {
-    case .swin(let configuration): configuration.name
-    case .visionTransformer(let configuration): configuration.name
-    }
-  }
+  public var name: String { NetworkTable.title(of: self) }
 
   /// Builds the network.
   ///
@@ -78,5 +90,29 @@ public enum Architecture: Sendable, Hashable {
     case .visionTransformer(let configuration):
       VisionTransformer(configuration, inputSize: inputSize, initializer: initializer)
     }
+  }
+
+  /// Whether the network has the maps of several sizes that detectors and segmentors need.
+  public var isDense: Bool {
+    switch self {
+    case .swin(let configuration): configuration.depths.count == 4
+    case .visionTransformer: false
+    }
+  }
+
+  /// Builds the network in its dense form.
+  ///
+  /// - Precondition: `isDense`.
+  public func makeDenseBackbone(initializer: Initializer) -> any DenseBackbone {
+    guard isDense, case .swin(let configuration) = self else {
+      preconditionFailure("\(name) has no dense form")
+    }
+    return SwinTransformer(configuration, form: .dense, initializer: initializer)
+  }
+
+  /// Tokens before the patches: class and distillation token.
+  var leadingTokenCount: Int {
+    guard case .visionTransformer(let configuration) = self else { return 0 }
+    return configuration.hasDistillationToken ? 2 : 1
   }
 }

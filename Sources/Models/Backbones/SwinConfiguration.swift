@@ -29,16 +29,6 @@ public struct SwinConfiguration: Sendable, Hashable {
   public static let mini = SwinConfiguration(
     embeddingSize: 32, depths: [1, 1, 2, 1], headCounts: [1, 2, 4, 8], windowSize: 4)
 
-  /// The name in tables.
-  public var name: String {
-    var base = self
-    base.windowSize = Self.tiny.windowSize
-    if base == .tiny { return windowSize == 7 ? "Swin-T" : "Swin-T (window \(windowSize))" }
-    if self == .mini { return "Swin-mini" }
-    let stages = depths.map(String.init).joined(separator: "-")
-    return "Swin (\(embeddingSize) channels, depths \(stages), window \(windowSize))"
-  }
-
   /// Channels of stage `stage`.
   public func channels(_ stage: Int) -> Int { embeddingSize << stage }
 }

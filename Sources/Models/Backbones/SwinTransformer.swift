@@ -14,7 +14,7 @@ import TensorCore
 /// classification code refuses them.
 ///
 /// Source: Liu et al., Swin Transformer, 2021; the dense form as in its detection code.
-public final class SwinTransformer: Backbone {
+public final class SwinTransformer: Backbone, DenseBackbone {
   /// The numbers of this network.
   public let configuration: SwinConfiguration
   /// Classification or dense behaviour.
@@ -74,6 +74,10 @@ public final class SwinTransformer: Backbone {
 
   public var architecture: Architecture { .swin(configuration) }
 
+  public var stageChannels: [Int] { configuration.depths.indices.map(configuration.channels) }
+
+  public var stageStrides: [Int] { configuration.depths.indices.map { configuration.patchSize << $0 } }
+
   /// The map that one stage hands to a dense head.
   public struct StageOutput {
     /// `[B, height·width, C]`, normalised.
@@ -101,6 +105,13 @@ public final class SwinTransformer: Backbone {
       outputs.append(StageOutput(tokens: norms[stage](tokens), height: height, width: width))
     }
     return outputs
+  }
+
+  public func stageMaps(_ images: Tensor) -> [Tensor] {
+    stageOutputs(images).map { output in
+      output.tokens.reshaped(
+        to: [output.tokens.shape[0], output.height, output.width, output.tokens.shape[2]])
+    }
   }
 
   private func walk(_ images: Tensor, _ body: (Int, Tensor, Int, Int) -> Void) {

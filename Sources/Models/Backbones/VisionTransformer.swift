@@ -36,19 +36,6 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
     configuration.hasFixedPositions = true
     return configuration
   }()
-
-  /// The name in tables.
-  public var name: String {
-    var plain = self
-    plain.hasFixedPositions = false
-    plain.hasDistillationToken = false
-    let suffix = hasDistillationToken ? " distilled" : ""
-    if plain == .deitSmall { return "DeiT-S" + suffix }
-    plain.headCount = Self.deitSmall.headCount
-    if plain == .deitSmall { return "ViT-S (\(headCount) heads)" + suffix }
-    return "ViT (\(embeddingSize) channels, depth \(depth), \(headCount) heads, "
-      + "patch \(patchSize))" + suffix
-  }
 }
 
 /// One pre-norm transformer block with global attention.
@@ -151,14 +138,12 @@ public final class VisionTransformer: Backbone {
     let channels = configuration.embeddingSize
     func draw(_ tensor: Tensor, _ key: String, _ fans: Int) {
       let bound = (6 / Double(fans)).squareRoot()
-      let drawn = initializer.uniform(tensor.shape, key: key, bound: bound)
-      tensor.pointer.update(from: drawn.pointer, count: drawn.elementCount)
+      tensor.assign(initializer.uniform(tensor.shape, key: key, bound: bound))
     }
     let patch = 3 * configuration.patchSize * configuration.patchSize
     draw(patchWeight, "patch_embed.proj.weight", patch + channels)
-    patchBias.pointer.update(repeating: 0, count: patchBias.elementCount)
-    let token = initializer.normal([1, 1, channels], key: "cls_token", deviation: 1e-6)
-    classToken.pointer.update(from: token.pointer, count: channels)
+    patchBias.withMutableValues { $0.update(repeating: 0) }
+    classToken.assign(initializer.normal([1, 1, channels], key: "cls_token", deviation: 1e-6))
     for (index, block) in blocks.enumerated() {
       let key = "blocks.\(index)."
       draw(block.qkv.weight, key + "attn.qkv.weight", 2 * channels)
@@ -175,21 +160,21 @@ public final class VisionTransformer: Backbone {
   ///
   /// Source: Chen et al., An Empirical Study of Training Self-Supervised Vision Transformers, 2021.
   static func sineCosinePositions(grid: Int, channels: Int, leading: Int) -> Tensor {
-    let result = Tensor(zeros: [1, leading + grid * grid, channels])
+    var values = [Float](repeating: 0, count: (leading + grid * grid) * channels)
     let quarter = channels / 4
     for y in 0..<grid {
       for x in 0..<grid {
-        let row = result.pointer + (leading + y * grid + x) * channels
+        let row = (leading + y * grid + x) * channels
         for j in 0..<quarter {
           let omega = pow(10000, -Double(j) / Double(quarter))
-          row[j] = Float(sin(Double(y) * omega))
-          row[quarter + j] = Float(cos(Double(y) * omega))
-          row[2 * quarter + j] = Float(sin(Double(x) * omega))
-          row[3 * quarter + j] = Float(cos(Double(x) * omega))
+          values[row + j] = Float(sin(Double(y) * omega))
+          values[row + quarter + j] = Float(cos(Double(y) * omega))
+          values[row + 2 * quarter + j] = Float(sin(Double(x) * omega))
+          values[row + 3 * quarter + j] = Float(cos(Double(x) * omega))
         }
       }
     }
-    return result
+    return Tensor(values, shape: [1, leading + grid * grid, channels])
   }
 
   public var featureCount: Int { configuration.embeddingSize }

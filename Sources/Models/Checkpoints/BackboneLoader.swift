@@ -32,12 +32,19 @@ public enum BackboneLoader {
     let own = file.metadata["published_branch"].flatMap(CheckpointBranch.init)
     let branch = branch == .published ? own ?? branch : branch
     let weights = try canonical(file, branch: branch)
-    guard let architecture = weights.architecture() else {
+    guard
+      let architecture = Architecture(canonical: weights.tensors, layout: weights.layout)
+    else {
       throw CheckpointError(
         path: path,
-        problem: "has weights in the \(weights.layout.rawValue) layout that are neither a Swin "
-          + "Transformer nor a ViT that is known",
-        remedy: "give a Swin-T or DeiT-S checkpoint")
+        problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "
+          + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint")
+    }
+    if case .visionTransformer(let network) = architecture, inputSize % network.patchSize != 0 {
+      throw CheckpointError(
+        path: path,
+        problem: "has patches of \(network.patchSize) pixels, of which \(inputSize) is no multiple",
+        remedy: "choose an --input-size that is", exitCode: .usage)
     }
     let backbone = architecture.makeBackbone(inputSize: inputSize, initializer: .blank)
     var report = LoadReport(
@@ -46,38 +53,25 @@ public enum BackboneLoader {
       source: [weights.group, weights.prefix].filter { !$0.isEmpty }.joined(separator: "/"),
       architecture: architecture.name)
     report.others = weights.others
-    var left = weights.tensors
-    for (key, tensor) in backbone.parameters {
-      guard let stored = left.removeValue(forKey: key) else {
-        report.missing.append(key)
-        continue
-      }
-      if stored.shape == tensor.shape {
-        fill(tensor, stored.floats())
-        report.matched.append(key)
-      } else if let values = reshaped(key, stored, to: tensor.shape, architecture: architecture) {
-        fill(tensor, values)
-        report.reshaped.append("\(key) \(stored.shape) to \(tensor.shape)")
-      } else {
-        throw CheckpointError(
-          path: path,
-          problem: "has '\(key)' of shape \(stored.shape) where \(architecture.name) at "
-            + "\(inputSize) pixels needs \(tensor.shape)",
-          remedy: "give a checkpoint of that network, or another --input-size")
-      }
-      report.parameterCount += tensor.elementCount
+    if case .visionTransformer(let network) = architecture, !NetworkTable.knows(network) {
+      report.assumptions.append(
+        "\(network.headCount) heads of \(network.embeddingSize / max(1, network.headCount)) channels "
+          + "are assumed; the shapes do not tell")
     }
+    let leading = architecture.leadingTokenCount
     // A dense backbone's output norms have no place in a classifier, and no classifier's final
     // norm comes with it; that is reported as missing and unexpected like anything else.
-    report.noteLeft(left.keys)
-    try verifyFinite(backbone, path)
-    if !allowsPartial { try report.requireComplete() }
-    if !report.missing.isEmpty {
-      let fresh = architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
-      let missing = Set(report.missing)
-      for (source, target) in zip(fresh.parameters, backbone.parameters)
-      where missing.contains(target.key) { fill(target.tensor, source.tensor.values) }
-    }
+    try WeightFiller(
+      sources: weights.tensors.mapValues { WeightSource($0) },
+      resizing: { key, source, shape in
+        source.resizedBiasTable(key, to: shape)
+          ?? source.resizedPositions(key, to: shape, leading: leading)
+      }, remedy: "give a checkpoint of that network, or another --input-size"
+    ).fill(
+      backbone, name: "\(architecture.name) at \(inputSize) pixels",
+      fresh: {
+        architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
+      }, allowsPartial: allowsPartial, report: &report)
     let head = weights.head.map { head in
       let classes = head.weight.shape[0]
       return (
@@ -93,16 +87,27 @@ public enum BackboneLoader {
   ) throws -> CanonicalWeights {
     var groups: [String: [String: StoredTensor]] = [:]
     for entry in file.entries { groups[entry.group, default: [:]][entry.key] = entry.tensor }
-    let preferred =
-      branch == .online
-      ? ["model", "state_dict", "student", "teacher", ""]
-      : ["model", "state_dict", "teacher", "student", ""]
+    let preferred: [String] =
+      switch branch {
+      case .online: ["model", "state_dict", "student", "teacher", ""]
+      case .target: CanonicalWeights.targetGroups + ["model", "state_dict", ""]
+      case .published: ["model", "state_dict", "teacher", "student", ""]
+      }
     let order =
       preferred.filter { groups[$0] != nil } + file.groups.filter { !preferred.contains($0) }
     for group in order {
       guard let entries = groups[group] else { continue }
-      if let weights = CanonicalWeights(group: group, entries: entries, branch: branch) {
+      do throws(CanonicalWeights.KeyClash) {
+        guard
+          let weights = try CanonicalWeights(group: group, entries: entries, branch: branch)
+        else { continue }
+        try check(weights, in: file, branch: branch)
         return weights
+      } catch {
+        throw CheckpointError(
+          path: file.path,
+          problem: "holds '\(error.wrapped)' beside '\(error.bare)', two networks in one",
+          remedy: "keep the keys of one of them")
       }
     }
     let examples = file.entries.prefix(3).map(\.key).joined(separator: ", ")
@@ -113,50 +118,22 @@ public enum BackboneLoader {
       remedy: "give a Swin-T or DeiT-S checkpoint")
   }
 
-  private static func fill(_ tensor: Tensor, _ values: [Float]) {
-    values.withUnsafeBufferPointer { source in
-      if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
+  /// Refuses a branch that the file does not have, and tensors without elements.
+  private static func check(
+    _ weights: CanonicalWeights, in file: CheckpointFile, branch: CheckpointBranch
+  ) throws(CheckpointError) {
+    if branch == .target, !weights.isTarget {
+      throw CheckpointError(
+        path: file.path,
+        problem: "has no target network (momentum encoder, teacher or moving average), only the "
+          + "\(weights.layout.rawValue) layout's own",
+        remedy: "leave --branch target out, or give the file of the whole pretraining")
     }
-  }
-
-  /// Position tables of another size, interpolated; nil for anything else.
-  private static func reshaped(
-    _ key: String, _ stored: StoredTensor, to shape: [Int], architecture: Architecture
-  ) -> [Float]? {
-    if key.hasSuffix("relative_position_bias_table"), stored.shape.count == 2,
-      stored.shape[1] == shape[1]
-    {
-      let (from, to) = (side(stored.shape[0]), side(shape[0]))
-      guard from * from == stored.shape[0], to * to == shape[0] else { return nil }
-      return BicubicMaps.resized(
-        stored.floats(), rows: from, columns: from, channels: shape[1], toRows: to, toColumns: to)
-    }
-    guard key == "pos_embed", stored.shape.count == 3, stored.shape[2] == shape[2],
-      case .visionTransformer(let configuration) = architecture
-    else { return nil }
-    let channels = shape[2]
-    let leading = configuration.hasDistillationToken ? 2 : 1
-    let (from, to) = (side(stored.shape[1] - leading), side(shape[1] - leading))
-    guard from * from + leading == stored.shape[1], to * to + leading == shape[1] else {
-      return nil
-    }
-    let values = stored.floats()
-    return Array(values.prefix(leading * channels))
-      + BicubicMaps.resized(
-        Array(values.dropFirst(leading * channels)), rows: from, columns: from, channels: channels,
-        toRows: to, toColumns: to)
-  }
-
-  private static func side(_ count: Int) -> Int { Int(Double(count).squareRoot().rounded()) }
-
-  private static func verifyFinite(_ backbone: some Backbone, _ path: String) throws {
-    for (key, tensor) in backbone.parameters {
-      let values = UnsafeBufferPointer(start: tensor.pointer, count: tensor.elementCount)
-      guard values.allSatisfy(\.isFinite) else {
-        throw CheckpointError(
-          path: path, problem: "holds numbers in '\(key)' that are not finite",
-          remedy: "use a checkpoint from before the training diverged")
-      }
+    let empty = weights.tensors.filter { $0.value.shape.contains(0) }.keys.min()
+    if let empty {
+      throw CheckpointError(
+        path: file.path,
+        problem: "has '\(empty)' of shape \(weights.tensors[empty]?.shape ?? []), without elements")
     }
   }
 }

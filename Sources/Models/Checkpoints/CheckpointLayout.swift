@@ -36,12 +36,25 @@ struct CanonicalWeights {
   var head: (weight: StoredTensor, bias: StoredTensor?)?
   /// Keys that belong to something else (heads, queues, projectors).
   var others: [String]
+  /// Whether these are the weights of a moving average: a momentum encoder, a teacher, an EMA.
+  var isTarget: Bool
+
+  /// Groups of files, and beginnings of keys, that hold a moving average.
+  static let targetGroups = ["teacher", "model_ema", "state_dict_ema", "ema"]
+  static let targetPrefixes = ["encoder_k.", "momentum_encoder.", "momentum_backbone."]
+
+  /// Two keys of a file that are the same once wrappers are cut off.
+  struct KeyClash: Error {
+    let wrapped, bare: String
+  }
 }
 
 extension CanonicalWeights {
   /// Recognises the layout of one group of a file, or nil when it holds no backbone.
-  init?(group: String, entries: [String: StoredTensor], branch: CheckpointBranch) {
-    var tensors = Self.stripped(entries, prefix: "module.")
+  ///
+  /// - Throws: `KeyClash` when wrapped and bare keys name the same tensor.
+  init?(group: String, entries: [String: StoredTensor], branch: CheckpointBranch) throws(KeyClash) {
+    var tensors = try Self.unwrapped(entries)
     var others: [String] = []
     var layout = CheckpointLayout.official
     var prefix = ""
@@ -62,11 +75,15 @@ extension CanonicalWeights {
     } else if has("encoder.") {
       layout = .moby
       prefix = "encoder."
+    } else if has("backbone."), has("momentum_backbone.") {
+      layout = .moby
+      prefix = wantsTarget ? "momentum_backbone." : "backbone."
     } else if has("backbone.") {
       layout = group == "teacher" || group == "student" ? .dino : .detector
       prefix = "backbone."
     }
     guard has(prefix) else { return nil }
+    isTarget = Self.targetPrefixes.contains(prefix) || Self.targetGroups.contains(group)
     if !prefix.isEmpty {
       others = tensors.keys.filter { !$0.hasPrefix(prefix) }.sorted()
       tensors = Dictionary(
@@ -99,6 +116,11 @@ extension CanonicalWeights {
       if head == nil || key.hasPrefix("head_dist.") { others.append(prefix + key) }
       tensors[key] = nil
     }
+    // Decoders, mask tokens and whatever else was saved beside the backbone.
+    for key in tensors.keys where !Self.belongsToBackbone(key) {
+      others.append(prefix + key)
+      tensors[key] = nil
+    }
     self.layout = layout
     self.group = group
     self.prefix = prefix
@@ -107,14 +129,34 @@ extension CanonicalWeights {
     self.others = others.sorted()
   }
 
-  private static func stripped(
-    _ entries: [String: StoredTensor], prefix: String
-  ) -> [String: StoredTensor] {
-    guard entries.keys.contains(where: { $0.hasPrefix(prefix) }) else { return entries }
-    return Dictionary(
-      entries.map { key, tensor in
-        (key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : key, tensor)
-      }, uniquingKeysWith: { first, _ in first })
+  /// What compilers, parallel wrappers and trainers put before every key, at any depth.
+  private static let wrappers = ["module.", "_orig_mod.", "model.", "net.", "network."]
+
+  private static func unwrapped(
+    _ entries: [String: StoredTensor]
+  ) throws(KeyClash) -> [String: StoredTensor] {
+    var result: [String: StoredTensor] = [:]
+    var sources: [String: String] = [:]
+    for (key, tensor) in entries.sorted(by: { $0.key < $1.key }) {
+      var bare = key[...]
+      while let wrapper = wrappers.first(where: { bare.hasPrefix($0) }) {
+        bare = bare.dropFirst(wrapper.count)
+      }
+      let name = String(bare)
+      if let other = sources.updateValue(key, forKey: name) {
+        throw KeyClash(wrapped: key.count > other.count ? key : other, bare: name)
+      }
+      result[name] = tensor
+    }
+    return result
+  }
+
+  /// Whether a backbone of some kind has such a key under the official names.
+  private static func belongsToBackbone(_ key: String) -> Bool {
+    [
+      "patch_embed.", "layers.", "blocks.", "norm.", "norm0.", "norm1.", "norm2.", "norm3.",
+      "cls_token", "pos_embed", "dist_token", "absolute_pos_embed",
+    ].contains { key.hasPrefix($0) }
   }
 
   /// timm since 2023 puts the merge at the start of the next stage: stage 0 has none.
@@ -175,74 +217,5 @@ extension CanonicalWeights {
       }
     }
     return StoredTensor(shape: tensor.shape, values: result)
-  }
-
-  /// One more than the highest block number under a prefix: a block that lacks some of its keys
-  /// still counts, so that the report can name them.
-  private func blockCount(prefix: String) -> Int {
-    tensors.keys.reduce(0) { highest, key in
-      guard key.hasPrefix(prefix),
-        let number = Int(key.dropFirst(prefix.count).prefix { $0 != "." }), number < 1000
-      else { return highest }
-      return max(highest, number + 1)
-    }
-  }
-
-  /// The network that these weights are of, read from their shapes.
-  func architecture() -> Architecture? {
-    guard let patch = tensors["patch_embed.proj.weight"], patch.shape.count == 4 else { return nil }
-    let (embedding, patchSize) = (patch.shape[0], patch.shape[3])
-    if tensors["layers.0.blocks.0.attn.qkv.weight"] != nil {
-      var depths: [Int] = []
-      var heads: [Int] = []
-      var window = 0
-      while let table = tensors[
-        "layers.\(depths.count).blocks.0.attn.relative_position_bias_table"],
-        table.shape.count == 2
-      {
-        let depth = blockCount(prefix: "layers.\(depths.count).blocks.")
-        let side = Int(Double(table.shape[0]).squareRoot().rounded())
-        guard side * side == table.shape[0], side % 2 == 1 else { return nil }
-        window = max(window, (side + 1) / 2)
-        depths.append(depth)
-        heads.append(table.shape[1])
-      }
-      guard !depths.isEmpty, zip(heads, depths.indices).allSatisfy({ (embedding << $1) % $0 == 0 })
-      else { return nil }
-      var configuration = SwinConfiguration(
-        embeddingSize: embedding, depths: depths, headCounts: heads, windowSize: window)
-      configuration.patchSize = patchSize
-      if let hidden = tensors["layers.0.blocks.0.mlp.fc1.weight"]?.shape.first {
-        configuration.mlpRatio = hidden / embedding
-      }
-      return .swin(configuration)
-    }
-    guard tensors["cls_token"] != nil, tensors["blocks.0.attn.qkv.weight"] != nil else {
-      return nil
-    }
-    let depth = blockCount(prefix: "blocks.")
-    // Heads leave no trace in the shapes: 64 channels each, but 32 in MoCo v3's ViT-S, which is
-    // told by its positions where the layout does not tell it.
-    let isFixed = layout == .mocoV3 || hasSineCosinePositions(channels: embedding)
-    let headSize = isFixed && embedding == 384 ? 32 : 64
-    guard embedding % headSize == 0 else { return nil }
-    var configuration = VisionTransformerConfiguration(
-      patchSize: patchSize, embeddingSize: embedding, depth: depth,
-      headCount: embedding / headSize)
-    configuration.hasFixedPositions = isFixed
-    configuration.hasDistillationToken = tensors["dist_token"] != nil
-    return .visionTransformer(configuration)
-  }
-
-  private func hasSineCosinePositions(channels: Int) -> Bool {
-    guard let stored = tensors["pos_embed"], stored.shape.count == 3, channels % 4 == 0 else {
-      return false
-    }
-    let grid = Int(Double(stored.shape[1] - 1).squareRoot())
-    guard grid > 0, grid * grid + 1 == stored.shape[1], stored.shape[2] == channels else {
-      return false
-    }
-    let fixed = VisionTransformer.sineCosinePositions(grid: grid, channels: channels, leading: 1)
-    return zip(stored.floats(), fixed.values).allSatisfy { abs($0 - $1) < 1e-5 }
   }
 }

@@ -22,6 +22,8 @@ public struct LoadReport: Sendable, Equatable {
   public var ignored: [String] = []
   /// Keys of other parts: heads, queues, projectors.
   public var others: [String] = []
+  /// What the file does not say and was taken to be usual.
+  public var assumptions: [String] = []
 
   /// Whether every parameter of the network was loaded and nothing of the file was left over.
   public var isComplete: Bool { missing.isEmpty && unexpected.isEmpty }
@@ -29,12 +31,13 @@ public struct LoadReport: Sendable, Equatable {
   /// Notes keys of the file that found no place in the network.
   mutating func noteLeft(_ keys: some Sequence<String>) {
     for key in keys.sorted() {
-      if key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask") {
-        ignored.append(key)
-      } else {
-        unexpected.append(key)
-      }
+      if Self.isComputed(key) { ignored.append(key) } else { unexpected.append(key) }
     }
+  }
+
+  /// Whether a key is of a constant that published files store and that is computed here.
+  static func isComputed(_ key: String) -> Bool {
+    key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask")
   }
 
   /// Refuses a file that does not cover the network.
@@ -68,6 +71,7 @@ public struct LoadReport: Sendable, Equatable {
         "\(title): " + keys.prefix(6).joined(separator: ", ")
           + (keys.count > 6 ? ", and \(keys.count - 6) more" : ""))
     }
+    lines += assumptions.map { "note: " + $0 }
     return lines.joined(separator: "\n")
   }
 }

@@ -53,11 +53,13 @@ extension Detector {
       masks.withUnsafeMutableBufferPointer { masks in
         // Every piece writes to a place of its own.
         nonisolated(unsafe) let masks = masks
-        nonisolated(unsafe) let grids = grids.pointer
+        nonisolated(unsafe) let grids = grids
         ThreadPool.shared.forEach(found.count) { index in
-          masks[index] = MaskPasting.paste(
-            grids + index * side * side, size: side, box: found[index].box,
-            height: original.height, width: original.width)
+          masks[index] = grids.withRow(index) {
+            MaskPasting.paste(
+              $0, size: side, box: found[index].box, height: original.height,
+              width: original.width)
+          }
         }
       }
       return zip(found, masks).compactMap { candidate, mask in
@@ -106,10 +108,11 @@ extension Detector {
   ) -> [Candidate] {
     let classCount = configuration.classCount
     let stage = configuration.stages.count - 1
+    let scores = scores.values
     var candidates: [Candidate] = []
     for (row, region) in regions.enumerated() {
       for label in 0..<classCount {
-        let score = scores.pointer[row * (classCount + 1) + label]
+        let score = scores[row * (classCount + 1) + label]
         guard score > configuration.scoreThreshold else { continue }
         let box = refinedBox(region, stage, deltas, row, label, size)
         candidates.append(
@@ -137,9 +140,7 @@ extension Detector {
       size: MaskHead.inputSize)
     for head in maskHeads {
       let logits = selectedChannels(head(pooled), found.map(\.label))
-      for index in 0..<logits.elementCount {
-        grids.pointer[index] += 1 / (1 + exp(-logits.pointer[index]))
-      }
+      addSigmoid(logits, to: grids)
     }
     scaleInPlace(grids, by: 1 / Float(maskHeads.count))
     return grids

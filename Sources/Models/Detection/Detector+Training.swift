@@ -155,12 +155,13 @@ extension Detector {
 
   /// The best class but the background of one row of logits; the first of equal ones.
   func bestForeground(_ logits: Tensor, row: Int) -> Int {
-    let scores = logits.pointer + row * (configuration.classCount + 1)
-    var best = 0
-    for label in 1..<max(1, configuration.classCount) where scores[label] > scores[best] {
-      best = label
+    logits.withRow(row) { scores in
+      var best = 0
+      for label in 1..<max(1, configuration.classCount) where scores[label] > scores[best] {
+        best = label
+      }
+      return best
     }
-    return best
   }
 
   /// One region moved by the deltas of one class and clipped to the image.
@@ -168,8 +169,9 @@ extension Detector {
     _ box: CornerBox, _ stage: Int, _ deltas: Tensor, _ row: Int, _ label: Int,
     _ size: DetectionBatch.Size
   ) -> CornerBox {
-    configuration.stages[stage].coder.decode(
-      at: deltas.pointer + (row * configuration.classCount + label) * 4, relativeTo: box,
-      within: size)
+    deltas.withValues {
+      configuration.stages[stage].coder.decode(
+        $0, at: row * configuration.classCount + label, relativeTo: box, within: size)
+    }
   }
 }

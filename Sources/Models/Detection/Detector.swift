@@ -10,11 +10,11 @@ import TensorCore
 /// `roi_head.mask_head.*`, with a stage's number after the head's name in a cascade.
 ///
 /// Source: He et al., Mask R-CNN, 2017; Cai and Vasconcelos, Cascade R-CNN, 2018.
-public final class Detector: Module {
+public final class Detector: TaskNetwork {
   /// The numbers of this detector.
   public let configuration: DetectorConfiguration
   /// The backbone, in its dense form.
-  public let backbone: SwinTransformer
+  public let backbone: any DenseBackbone
   let pyramid: FeaturePyramid
   let proposalHead: RegionProposalHead
   let boxHeads: [BoxHead]
@@ -23,11 +23,13 @@ public final class Detector: Module {
   /// Builds a detector with fresh weights.
   public init(_ configuration: DetectorConfiguration, initializer: Initializer) {
     self.configuration = configuration
-    backbone = SwinTransformer(configuration.backbone, form: .dense, initializer: initializer)
-    let stageCount = configuration.backbone.depths.count
+    backbone = configuration.backbone.makeDenseBackbone(initializer: initializer)
+    let strides = configuration.anchors.strides
+    precondition(
+      strides.starts(with: backbone.stageStrides) && strides.count == backbone.stageStrides.count + 1,
+      "anchors at strides \(strides) do not fit stages at \(backbone.stageStrides)")
     pyramid = FeaturePyramid(
-      inputChannels: (0..<stageCount).map { configuration.backbone.channels($0) },
-      channels: configuration.channels, key: "neck.", initializer: initializer)
+      inputChannels: backbone.stageChannels, channels: configuration.channels, key: "neck.", initializer: initializer)
     proposalHead = RegionProposalHead(
       configuration, key: "rpn_head.", initializer: initializer)
     let suffixes = configuration.headSuffixes
@@ -40,16 +42,10 @@ public final class Detector: Module {
   }
 
   /// The pyramid of a batch, five maps `[B, Hᵢ, Wᵢ, C]`.
-  func pyramidMaps(_ images: Tensor) -> [Tensor] {
-    pyramid(
-      backbone.stageOutputs(images).map { output in
-        output.tokens.reshaped(
-          to: [output.tokens.shape[0], output.height, output.width, output.tokens.shape[2]])
-      })
-  }
+  func pyramidMaps(_ images: Tensor) -> [Tensor] { pyramid(backbone.stageMaps(images)) }
 
   /// Batch statistics in training, running ones at test.
-  func setTraining(_ isTraining: Bool) {
+  public func setTraining(_ isTraining: Bool) {
     for head in boxHeads { head.setTraining(isTraining) }
   }
 
@@ -70,6 +66,39 @@ public final class Detector: Module {
     for (suffix, head) in zip(configuration.headSuffixes, boxHeads) {
       head.visitBuffers(prefix + "roi_head.bbox_head." + suffix, visit)
     }
+  }
+}
+
+extension Detector {
+  public static let file = (
+    kind: "detector", framework: "mmdetection",
+    heads: "the heads of a Mask R-CNN or Cascade Mask R-CNN with a Swin backbone"
+  )
+
+  public static func name(_ configuration: DetectorConfiguration) -> String {
+    configuration.name + ", " + configuration.backbone.name
+  }
+
+  public static func configuration(
+    of tensors: [String: StoredTensor], backbone: Architecture
+  ) -> DetectorConfiguration? {
+    func shape(_ key: String, _ rank: Int) -> [Int]? {
+      tensors[key].map(\.shape).flatMap { $0.count == rank ? $0 : nil }
+    }
+    let isCascade = tensors["roi_head.bbox_head.0.fc_cls.weight"] != nil
+    let base: DetectorConfiguration = isCascade ? .cascadeMaskRCNN : .maskRCNN
+    let head = isCascade ? "roi_head.bbox_head.0." : "roi_head.bbox_head."
+    guard let classifier = shape(head + "fc_cls.weight", 2), classifier[0] > 1,
+      let lateral = shape("neck.lateral_convs.0.conv.weight", 4),
+      tensors[head + "shared_convs.0.conv.weight"] != nil || base.boxHead == .twoLinear
+    else { return nil }
+    var configuration =
+      backbone == .swin(.mini) ? base.miniature(classCount: classifier[0] - 1) : base
+    configuration.backbone = backbone
+    configuration.classCount = classifier[0] - 1
+    configuration.channels = lateral[0]
+    configuration.hiddenSize = classifier[1]
+    return configuration
   }
 }
 

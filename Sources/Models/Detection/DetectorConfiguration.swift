@@ -34,8 +34,8 @@ public struct DetectorConfiguration: Sendable, Hashable {
 
   /// The name in tables.
   public var name: String
-  /// The backbone's numbers.
-  public var backbone = SwinConfiguration.tiny
+  /// The backbone; it must have a dense form.
+  public var backbone = Architecture.swin(.tiny)
   /// Classes without the background.
   public var classCount = 80
   /// Channels of the feature pyramid and the heads.
@@ -112,7 +112,7 @@ public struct DetectorConfiguration: Sendable, Hashable {
   public func miniature(classCount: Int) -> DetectorConfiguration {
     var small = self
     small.name += " (mini)"
-    small.backbone = .mini
+    small.backbone = .swin(.mini)
     small.classCount = classCount
     small.channels = 32
     small.hiddenSize = 128

@@ -1,3 +1,4 @@
+import Layers
 import TensorCore
 
 /// BYOL: each view predicts the other's target projection; no negatives.
@@ -12,18 +13,44 @@ import TensorCore
 /// Differs from the source: the target starts as a copy of the online network; there both are
 /// drawn apart, to no effect that its authors could see.
 public final class BYOL: SiameseMethod {
-  public let dropPathRate: Float
+  /// BYOL's own numbers, as published.
+  public struct Settings: MethodSettings {
+    /// The target's momentum at the start.
+    public var startMomentum = 0.99
+    /// Hidden size of the heads, and length of their output.
+    public var hiddenSize = 4096, outputSize = 256
+    /// Area of a crop, in parts of the image.
+    public var cropScale = 0.08...1.0
+
+    /// The published numbers.
+    public init() {}
+
+    public func views(inputSize: Int) -> [ViewDescription] {
+      ViewDescription.pair(size: inputSize, scale: cropScale).map { $0.with(\.pipeline, .reals) }
+    }
+
+    public mutating func shrink(to size: SmallSize) {
+      (hiddenSize, outputSize) = (size.hidden, size.output)
+      cropScale = size.cropScale(cropScale)
+    }
+
+    public func makeMethod(
+      totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    ) -> any PretrainingMethod {
+      BYOL(self, totalSteps: totalSteps, seed: seed, makeEncoder: makeEncoder)
+    }
+  }
+
   public private(set) var observation: StepObservation?
   let networks: SiameseNetworks
   let schedule: MomentumSchedule
 
   /// Builds the networks; the target starts as a copy of the online one.
   public init(
-    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    _ settings: Settings, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
   ) {
-    dropPathRate = Float(recipe.dropPathRate)
-    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
-    var shape = ProjectionHead.Shape(hidden: [recipe.hiddenSize], outputs: recipe.outputSize)
+    schedule = MomentumSchedule(start: settings.startMomentum, totalSteps: totalSteps)
+    var shape = ProjectionHead.Shape(hidden: [settings.hiddenSize], outputs: settings.outputSize)
     shape.outputBias = false
     networks = SiameseNetworks(
       seed: seed, makeEncoder: makeEncoder, projector: { [shape] _ in shape }, predictor: shape)
@@ -50,10 +77,20 @@ public final class BYOL: SiameseMethod {
   public func didUpdate(at position: StepPosition) { moveTarget(step: position.step) }
 }
 
+extension MethodDescription {
+  /// BYOL.
+  public static let byol = MethodDescription(
+    "byol", title: "BYOL",
+    options: [
+      .startMomentum(\BYOL.Settings.startMomentum), .hiddenSize(\BYOL.Settings.hiddenSize),
+      .outputSize(\BYOL.Settings.outputSize), .cropScale(\BYOL.Settings.cropScale.low),
+    ], published: { _ in .byol }, transformer: { _ in .byolTransformer })
+}
+
 extension PretrainingRecipe {
   /// BYOL, 300 epochs, as published for ResNet-50.
   static var byol: PretrainingRecipe {
-    var recipe = PretrainingRecipe(method: .byol)
+    var recipe = PretrainingRecipe(.byol, BYOL.Settings())
     recipe.epochs = 300
     recipe.warmupEpochs = 10
     recipe.batchSize = 4096
@@ -63,9 +100,6 @@ extension PretrainingRecipe {
     recipe.weightDecay = 1e-6
     recipe.decayRule = .matrices
     recipe.clipping = .none
-    recipe.startMomentum = 0.99
-    recipe.hiddenSize = 4096
-    recipe.outputSize = 256
     return recipe
   }
 

@@ -18,36 +18,89 @@ import TensorCore
 ///
 /// Source: Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021.
 public final class DINO: PretrainingMethod {
+  /// DINO's own numbers, as published without small crops.
+  public struct Settings: MethodSettings {
+    /// The teacher's momentum at the start.
+    public var startMomentum = 0.996
+    /// Hidden size of the head, its bottleneck, and the prototypes of the last layer.
+    public var hiddenSize = 2048, outputSize = 256, prototypeCount = 65536
+    /// The student's temperature.
+    public var studentTemperature = 0.1
+    /// The teacher's temperature at the start and after its warm-up.
+    public var teacherTemperature = 0.04, finalTeacherTemperature = 0.04
+    /// Epochs of the teacher's warm-up, and those in which the last layer is not trained.
+    public var teacherWarmupEpochs = 0, frozenLastLayerEpochs = 1
+    /// Small crops beside the two large ones, and their side in pixels.
+    public var localViewCount = 0, localSize = 96
+    /// Area of a global crop and of a local one, in parts of the image.
+    public var cropScale = 0.14...1.0, localScale = 0.05...0.4
+
+    public var onlineViews: [Int] { Array(0..<2 + localViewCount) }
+
+    /// The published numbers.
+    public init() {}
+
+    public func views(inputSize: Int) -> [ViewDescription] {
+      let local = ViewDescription(size: localSize, scale: localScale).with(\.blur, 0.5)
+      return
+        (ViewDescription.pair(size: inputSize, scale: cropScale)
+        + [ViewDescription](repeating: local, count: localViewCount))
+        .map { $0.with(\.isBicubic, true) }
+    }
+
+    public var facts: [String: String] {
+      [
+        "temperatures": "student \(studentTemperature), teacher \(teacherTemperature) to "
+          + "\(finalTeacherTemperature) over \(teacherWarmupEpochs) epochs",
+        "last layer": "of unit length, frozen for \(frozenLastLayerEpochs) epochs",
+      ]
+    }
+
+    public mutating func shrink(to size: SmallSize) {
+      (hiddenSize, outputSize, prototypeCount) = (size.hidden, size.output, size.prototypes)
+      if localViewCount > 0 { (localViewCount, localSize) = (size.localViews, size.localSide) }
+      cropScale = size.cropScale(cropScale)
+    }
+
+    public mutating func scaleEpochs(_ scaled: (Int) -> Int) {
+      if teacherWarmupEpochs > 0 { teacherWarmupEpochs = scaled(teacherWarmupEpochs) }
+    }
+
+    public func makeMethod(
+      totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    ) -> any PretrainingMethod {
+      DINO(self, totalSteps: totalSteps, seed: seed, makeEncoder: makeEncoder)
+    }
+  }
+
   public let encoder: any Backbone
-  public let dropPathRate: Float
   public private(set) var observation: StepObservation?
   private let student, teacher: DINOHead
   private let teacherEncoder: any Backbone
   private let center: Tensor
-  private let recipe: PretrainingRecipe
+  private let settings: Settings
   private let schedule: MomentumSchedule
 
   /// Builds the networks; the teacher starts as a copy of the student.
   public init(
-    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    _ settings: Settings, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
   ) {
     let initializer = Initializer(seed: seed)
-    self.recipe = recipe
-    dropPathRate = Float(recipe.dropPathRate)
-    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
+    self.settings = settings
+    schedule = MomentumSchedule(start: settings.startMomentum, totalSteps: totalSteps)
     encoder = makeEncoder()
     teacherEncoder = makeEncoder()
     func head(_ encoder: any Backbone) -> DINOHead {
       DINOHead(
-        inputs: encoder.featureCount, hidden: recipe.hiddenSize, bottleneck: recipe.outputSize,
-        prototypes: recipe.prototypeCount, trainsGain: !recipe.normalizesLastLayer,
-        key: "projector.", initializer: initializer)
+        inputs: encoder.featureCount, hidden: settings.hiddenSize,
+        bottleneck: settings.outputSize, prototypes: settings.prototypeCount, key: "projector.",
+        initializer: initializer)
     }
     student = head(encoder)
     teacher = head(teacherEncoder)
-    center = Tensor(zeros: [1, recipe.prototypeCount])
+    center = Tensor(zeros: [1, settings.prototypeCount])
     for (from, to) in zip(encoder.parameters, teacherEncoder.parameters) {
-      to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+      to.tensor.assign(from.tensor)
     }
     teacherEncoder.setRequiresGradient(false)
     teacher.setRequiresGradient(false)
@@ -55,8 +108,6 @@ public final class DINO: PretrainingMethod {
 
   public var publishedBranch: CheckpointBranch { .target }
   public var publishedEncoder: any Backbone { teacherEncoder }
-  public var onlineViews: [Int] { Array(0..<2 + recipe.localViewCount) }
-  public var targetViews: [Int] { [0, 1] }
   public func momentum(step: Int) -> Double { schedule(step: step) }
   public var followed: [(target: Tensor, online: Tensor)] {
     pairs(teacherEncoder, encoder) + pairs(teacher, student)
@@ -64,8 +115,8 @@ public final class DINO: PretrainingMethod {
 
   /// The teacher's temperature in one epoch: linear over its warm-up, then constant.
   public func teacherTemperature(epoch: Int) -> Double {
-    let (first, last) = (recipe.teacherTemperature, recipe.finalTeacherTemperature)
-    let count = recipe.teacherWarmupEpochs
+    let (first, last) = (settings.teacherTemperature, settings.finalTeacherTemperature)
+    let count = settings.teacherWarmupEpochs
     guard epoch < count else { return last }
     guard count > 1 else { return first }
     return first + (last - first) * Double(epoch) / Double(count - 1)
@@ -96,7 +147,7 @@ public final class DINO: PretrainingMethod {
       let target = teachers.dropFirst().reduce(targets[teachers[0]]) { add($0, targets[$1]) }
       let logits = scaled(
         rows(outputs, view * count..<(view + 1) * count),
-        by: 1 / Float(recipe.studentTemperature))
+        by: 1 / Float(settings.studentTemperature))
       let term = softCrossEntropy(logits, targets: target)
       total = total.map { add($0, term) } ?? term
     }
@@ -108,30 +159,17 @@ public final class DINO: PretrainingMethod {
 
   private func sharpened(_ raw: Tensor, _ range: Range<Int>, _ temperature: Float) -> Tensor {
     withoutGradients {
-      let part = rows(raw, range)
-      let columns = part.shape[1]
-      for row in 0..<range.count {
-        let values = part.pointer + row * columns
-        for c in 0..<columns { values[c] = (values[c] - center.pointer[c]) / temperature }
-      }
-      return softmax(part)
+      softmax(centered(rows(raw, range), by: center, temperature: temperature))
     }
   }
 
   /// With several processes the mean is over the outputs of all of them.
   private func moveCenter(towards raw: Tensor) {
-    let (count, columns) = (raw.shape[0], raw.shape[1])
-    var sums = [Float](repeating: 0, count: columns)
-    for row in 0..<count {
-      for c in 0..<columns { sums[c] += raw.pointer[row * columns + c] }
-    }
-    for c in 0..<columns {
-      center.pointer[c] = 0.9 * center.pointer[c] + 0.1 * sums[c] / Float(count)
-    }
+    moveToColumnMeans(center, of: raw, momentum: 0.9)
   }
 
   public func willUpdate(at position: StepPosition) {
-    guard position.epoch < recipe.frozenLastLayerEpochs else { return }
+    guard position.epoch < settings.frozenLastLayerEpochs else { return }
     student.forgetLastLayerGradients()
   }
 
@@ -156,7 +194,7 @@ public final class DINO: PretrainingMethod {
 
   public func restoreBuffers(_ stored: (String) -> [Float]?) {
     guard let values = stored("center"), values.count == center.elementCount else { return }
-    for (index, value) in values.enumerated() { center.pointer[index] = value }
+    center.assign(values)
   }
 }
 
@@ -172,7 +210,7 @@ final class DINOHead: Module {
   private let gain, direction: Tensor
 
   init(
-    inputs: Int, hidden: Int, bottleneck: Int, prototypes: Int, trainsGain: Bool, key: String,
+    inputs: Int, hidden: Int, bottleneck: Int, prototypes: Int, key: String,
     initializer: Initializer
   ) {
     let sizes = [inputs, hidden, hidden, bottleneck]
@@ -182,7 +220,6 @@ final class DINOHead: Module {
     gain = Tensor(repeating: 1, shape: [prototypes, 1])
     direction = initializer.uniformFan(
       [prototypes, bottleneck], key: key + "last_layer.weight_v", fanIn: bottleneck)
-    gain.requiresGradient = trainsGain
     direction.requiresGradient = true
   }
 
@@ -206,12 +243,32 @@ final class DINOHead: Module {
   }
 }
 
+extension MethodDescription {
+  /// DINO on the two large crops alone.
+  public static let dino = MethodDescription(
+    "dino", title: "DINO", options: dinoOptions, published: { _ in .dino })
+
+  /// DINO with small crops beside the large ones.
+  public static let dinoMultiCrop = MethodDescription(
+    "dino-multicrop", title: "DINO with multi-crop",
+    options: dinoOptions + [
+      MethodOption("local-views", \DINO.Settings.localViewCount, limit: 14, "Small crops."),
+      MethodOption("local-size", \DINO.Settings.localSize, isSide: true, "Side of small crops."),
+    ], published: { _ in .dinoMultiCrop })
+
+  private static let dinoOptions: [MethodOption] = [
+    .startMomentum(\DINO.Settings.startMomentum), .hiddenSize(\DINO.Settings.hiddenSize),
+    .outputSize(\DINO.Settings.outputSize), .prototypes(\DINO.Settings.prototypeCount),
+    .cropScale(\DINO.Settings.cropScale.low),
+  ]
+}
+
 extension PretrainingRecipe {
   /// DINO for ViT-S without small crops.
   ///
   /// 300 epochs and the numbers of the authors' run without multi-crop as far as they are public.
   static var dino: PretrainingRecipe {
-    var recipe = PretrainingRecipe(method: .dino)
+    var recipe = PretrainingRecipe(.dino, DINO.Settings())
     recipe.epochs = 300
     recipe.warmupEpochs = 10
     recipe.batchSize = 512
@@ -225,24 +282,17 @@ extension PretrainingRecipe {
     recipe.decayRule = .matrices
     recipe.clipping = .none
     recipe.dropPathRate = 0.1
-    recipe.startMomentum = 0.996
-    recipe.hiddenSize = 2048
-    recipe.outputSize = 256
-    recipe.prototypeCount = 65536
-    recipe.globalScale = 0.14...1
     return recipe
   }
 
   /// DINO with two global and eight local crops, as its code's defaults have it.
   static var dinoMultiCrop: PretrainingRecipe {
     var recipe = dino
-    recipe.method = .dinoMultiCrop
     recipe.epochs = 100
     recipe.minimumRate = 1e-6
     recipe.clipping = .perTensor
     recipe.clipNorm = 3
-    recipe.localViewCount = 8
-    recipe.globalScale = 0.4...1
+    recipe.change(DINO.Settings.self) { ($0.localViewCount, $0.cropScale) = (8, 0.4...1) }
     return recipe
   }
 }

@@ -21,36 +21,24 @@ final class KeyQueue {
   ///
   /// - Precondition: the batch divides the queue.
   func enqueue(_ batch: Tensor) {
-    let (size, length) = (keys.shape[0], keys.shape[1])
-    let count = batch.shape[0]
+    let (size, count) = (keys.shape[0], batch.shape[0])
     precondition(
       size % count == 0 && position % count == 0,
       "a batch of \(count) keys does not divide a queue of \(size)")
-    (keys.pointer + position * length).update(from: batch.pointer, count: batch.elementCount)
+    writeRows(batch, into: keys, from: position)
     position = (position + count) % size
   }
 
   /// The keys as published files store them, one a column, `[D, M]`.
-  var stored: Tensor { Self.transposed(keys) }
+  var stored: Tensor { transposed(keys) }
 
   /// Takes over stored keys and the position; anything of another size is left alone.
   func restore(_ stored: [Float]?, position: [Float]?) {
     guard let stored, stored.count == keys.elementCount, let position = position?.first,
       let place = Int(exactly: position), (0..<keys.shape[0]).contains(place)
     else { return }
-    let rows = Self.transposed(Tensor(stored, shape: [keys.shape[1], keys.shape[0]]))
-    keys.pointer.update(from: rows.pointer, count: rows.elementCount)
+    let rows = transposed(Tensor(stored, shape: [keys.shape[1], keys.shape[0]]))
+    keys.assign(rows)
     self.position = place
-  }
-
-  private static func transposed(_ matrix: Tensor) -> Tensor {
-    let (rows, columns) = (matrix.shape[0], matrix.shape[1])
-    let result = Tensor(uninitialized: [columns, rows])
-    for row in 0..<rows {
-      for column in 0..<columns {
-        result.pointer[column * rows + row] = matrix.pointer[row * columns + column]
-      }
-    }
-    return result
   }
 }

@@ -16,7 +16,42 @@ import TensorCore
 /// Differs from the source: the momentum's step is part of the state, so a resumed run goes on
 /// where it stopped instead of falling back to the start.
 public final class MoBY: SiameseMethod {
-  public let dropPathRate: Float
+  /// MoBY's own numbers, as published.
+  public struct Settings: MethodSettings {
+    /// The target's momentum at the start, and the temperature of the logits.
+    public var startMomentum = 0.99, temperature = 0.2
+    /// Hidden size of the heads, length of their output, keys in a queue.
+    public var hiddenSize = 4096, outputSize = 256, queueSize = 4096
+    /// Area of a crop, in parts of the image.
+    public var cropScale = 0.08...1.0
+
+    /// The published numbers.
+    public init() {}
+
+    public func views(inputSize: Int) -> [ViewDescription] {
+      ViewDescription.pair(size: inputSize, scale: cropScale)
+    }
+
+    public mutating func shrink(to size: SmallSize) {
+      (hiddenSize, outputSize, queueSize) = (size.hidden, size.output, size.queue)
+      cropScale = size.cropScale(cropScale)
+    }
+
+    public mutating func fit(batchSize: Int) {
+      queueSize = QueueSize.fitting(queueSize, batchSize: batchSize)
+    }
+
+    public func problem(batchSize: Int) -> String? {
+      QueueSize.problem(queueSize, batchSize: batchSize)
+    }
+
+    public func makeMethod(
+      totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    ) -> any PretrainingMethod {
+      MoBY(self, totalSteps: totalSteps, seed: seed, makeEncoder: makeEncoder)
+    }
+  }
+
   public private(set) var observation: StepObservation?
   private let temperature: Float
   let networks: SiameseNetworks
@@ -30,17 +65,16 @@ public final class MoBY: SiameseMethod {
   ///   - totalSteps: Steps of the whole run, for the momentum's schedule.
   ///   - makeEncoder: Builds an encoder; called twice.
   public init(
-    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    _ settings: Settings, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
   ) {
-    dropPathRate = Float(recipe.dropPathRate)
-    temperature = Float(recipe.temperature)
-    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
-    let shape = ProjectionHead.Shape(hidden: [recipe.hiddenSize], outputs: recipe.outputSize)
+    temperature = Float(settings.temperature)
+    schedule = MomentumSchedule(start: settings.startMomentum, totalSteps: totalSteps)
+    let shape = ProjectionHead.Shape(hidden: [settings.hiddenSize], outputs: settings.outputSize)
     networks = SiameseNetworks(
       seed: seed, makeEncoder: makeEncoder, projector: { _ in shape }, predictor: shape)
     queues = [1, 2].map {
       KeyQueue(
-        size: recipe.queueSize, keyLength: recipe.outputSize, name: "queue\($0)",
+        size: settings.queueSize, keyLength: settings.outputSize, name: "queue\($0)",
         initializer: Initializer(seed: seed))
     }
   }
@@ -81,13 +115,24 @@ public final class MoBY: SiameseMethod {
   }
 }
 
+extension MethodDescription {
+  /// MoBY.
+  public static let moby = MethodDescription(
+    "moby", title: "MoBY",
+    options: [
+      .startMomentum(\MoBY.Settings.startMomentum), .temperature(\MoBY.Settings.temperature),
+      .hiddenSize(\MoBY.Settings.hiddenSize), .outputSize(\MoBY.Settings.outputSize),
+      .queueSize(\MoBY.Settings.queueSize), .cropScale(\MoBY.Settings.cropScale.low),
+    ], published: { _ in .moby })
+}
+
 extension PretrainingRecipe {
   /// MoBY, 300 epochs.
   ///
   /// The published rate is 1e-3 for a batch of 512; the bias tables (and DeiT's positions) decay,
   /// because the reference's list of exceptions does not reach them.
   static var moby: PretrainingRecipe {
-    var recipe = PretrainingRecipe(method: .moby)
+    var recipe = PretrainingRecipe(.moby, MoBY.Settings())
     recipe.epochs = 300
     recipe.warmupEpochs = 5
     recipe.batchSize = 512
@@ -97,14 +142,10 @@ extension PretrainingRecipe {
     recipe.lagsSchedule = true
     recipe.weightDecay = 0.05
     recipe.decayRule = .matrices
+    recipe.intendedDecayRule = .matricesWithoutPositions
     recipe.clipping = .global
     recipe.clipNorm = 5
     recipe.dropPathRate = 0.2
-    recipe.startMomentum = 0.99
-    recipe.temperature = 0.2
-    recipe.hiddenSize = 4096
-    recipe.outputSize = 256
-    recipe.queueSize = 4096
     return recipe
   }
 }

@@ -16,7 +16,58 @@ import TensorCore
 ///
 /// Source: Chen et al., Improved Baselines with Momentum Contrastive Learning, 2020.
 public final class MoCoV2: SiameseMethod {
-  public let dropPathRate: Float
+  /// MoCo v2's own numbers, as published.
+  public struct Settings: MethodSettings {
+    /// The target's momentum at the start, and whether it stays.
+    public var startMomentum = 0.999, hasConstantMomentum = true
+    /// Temperature of the logits.
+    public var temperature = 0.2
+    /// Length of a key, and keys in the queue.
+    public var outputSize = 128, queueSize = 65536
+    /// Groups of a batch that the head normalises apart; nil leaves it without normalisation, as
+    /// published.
+    public var normGroups: Int?
+
+    public var onlineViews: [Int] { [0] }
+    public var targetViews: [Int] { [1] }
+
+    /// The published numbers.
+    public init() {}
+
+    public func views(inputSize: Int) -> [ViewDescription] {
+      // Both are drawn alike.
+      let view = ViewDescription(size: inputSize, scale: 0.2...1)
+        .with(\.saturation, 0.4).with(\.blur, 0.5).with(\.flipsLast, true)
+      return [view, view]
+    }
+
+    public var facts: [String: String] {
+      ["momentum": hasConstantMomentum ? "constant" : "to 1, cosine"]
+    }
+
+    public mutating func shrink(to size: SmallSize) {
+      (outputSize, queueSize) = (size.output, size.queue)
+    }
+
+    public mutating func fit(batchSize: Int) {
+      queueSize = QueueSize.fitting(queueSize, batchSize: batchSize)
+      if let groups = normGroups, batchSize % groups != 0 { normGroups = 1 }
+    }
+
+    public func problem(batchSize: Int) -> String? {
+      if let groups = normGroups, batchSize % groups != 0 {
+        return "--norm-groups \(groups) does not divide the batch of \(batchSize)."
+      }
+      return QueueSize.problem(queueSize, batchSize: batchSize)
+    }
+
+    public func makeMethod(
+      totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    ) -> any PretrainingMethod {
+      MoCoV2(self, totalSteps: totalSteps, seed: seed, makeEncoder: makeEncoder)
+    }
+  }
+
   public private(set) var observation: StepObservation?
   private let temperature: Float
   private let seed: UInt64
@@ -27,28 +78,26 @@ public final class MoCoV2: SiameseMethod {
 
   /// Builds the networks; the target starts as a copy of the online one.
   public init(
-    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    _ settings: Settings, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
   ) {
     self.seed = seed
-    dropPathRate = Float(recipe.dropPathRate)
-    temperature = Float(recipe.temperature)
-    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
-    shufflesKeys = recipe.normGroups > 0
+    temperature = Float(settings.temperature)
+    schedule = MomentumSchedule(
+      start: settings.startMomentum, isConstant: settings.hasConstantMomentum,
+      totalSteps: totalSteps)
+    shufflesKeys = settings.normGroups != nil
     networks = SiameseNetworks(
       seed: seed, makeEncoder: makeEncoder,
       projector: { featureCount in
-        var shape = ProjectionHead.Shape(hidden: [featureCount], outputs: recipe.outputSize)
-        shape.hasNorms = recipe.normGroups > 0
-        shape.normGroups = max(1, recipe.normGroups)
+        var shape = ProjectionHead.Shape(hidden: [featureCount], outputs: settings.outputSize)
+        shape.hasNorms = settings.normGroups != nil
+        shape.normGroups = settings.normGroups ?? 1
         return shape
       }, predictor: nil)
     queue = KeyQueue(
-      size: recipe.queueSize, keyLength: recipe.outputSize, name: "queue",
+      size: settings.queueSize, keyLength: settings.outputSize, name: "queue",
       initializer: Initializer(seed: seed))
   }
-
-  public var onlineViews: [Int] { [0] }
-  public var targetViews: [Int] { [1] }
 
   /// - Precondition: the batch divides the queue.
   public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
@@ -73,19 +122,10 @@ public final class MoCoV2: SiameseMethod {
     // With several processes the permutation is over the gathered batch.
     var stream = RandomStream(seed: seed, purpose: .queue, epoch: position.step)
     let order = stream.permutation(view.shape[0])
-    let outputs = networks.targetProjector(permuted(features, order))
+    let outputs = networks.targetProjector(selectedRows(features, order))
     var inverse = order
     for (row, source) in order.enumerated() { inverse[source] = row }
-    return permuted(outputs, inverse)
-  }
-
-  private func permuted(_ x: Tensor, _ order: [Int]) -> Tensor {
-    let width = x.elementCount / x.shape[0]
-    let result = Tensor(uninitialized: x.shape)
-    for (row, source) in order.enumerated() {
-      (result.pointer + row * width).update(from: x.pointer + source * width, count: width)
-    }
-    return result
+    return selectedRows(outputs, inverse)
   }
 
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void) {
@@ -98,10 +138,24 @@ public final class MoCoV2: SiameseMethod {
   }
 }
 
+extension MethodDescription {
+  /// MoCo v2.
+  public static let mocoV2 = MethodDescription(
+    "moco-v2", title: "MoCo v2",
+    options: [
+      .startMomentum(\MoCoV2.Settings.startMomentum),
+      .temperature(\MoCoV2.Settings.temperature), .outputSize(\MoCoV2.Settings.outputSize),
+      .queueSize(\MoCoV2.Settings.queueSize),
+      MethodOption(
+        "norm-groups", \MoCoV2.Settings.normGroups,
+        "Gives the head batch normalisation in n groups with shuffled keys."),
+    ], published: { _ in .mocoV2 }, transformer: { _ in .mocoV2Transformer })
+}
+
 extension PretrainingRecipe {
   /// MoCo v2, 200 epochs, as published for ResNet-50.
   static var mocoV2: PretrainingRecipe {
-    var recipe = PretrainingRecipe(method: .mocoV2)
+    var recipe = PretrainingRecipe(.mocoV2, MoCoV2.Settings())
     recipe.epochs = 200
     recipe.warmupEpochs = 0
     recipe.batchSize = 256
@@ -111,12 +165,6 @@ extension PretrainingRecipe {
     recipe.weightDecay = 1e-4
     recipe.decayRule = .all
     recipe.clipping = .none
-    recipe.startMomentum = 0.999
-    recipe.hasConstantMomentum = true
-    recipe.temperature = 0.2
-    recipe.hiddenSize = 0
-    recipe.outputSize = 128
-    recipe.queueSize = 65536
     return recipe
   }
 
@@ -134,9 +182,9 @@ extension PretrainingRecipe {
     recipe.optimizer = .adamw
     recipe.weightDecay = 0.05
     recipe.decayRule = .matrices
-    recipe.startMomentum = 0.996
-    recipe.hasConstantMomentum = false
-    recipe.temperature = 0.1
+    recipe.change(MoCoV2.Settings.self) {
+      ($0.startMomentum, $0.hasConstantMomentum, $0.temperature) = (0.996, false, 0.1)
+    }
     return recipe
   }
 }

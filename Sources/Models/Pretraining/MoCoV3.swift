@@ -12,7 +12,36 @@ import TensorCore
 ///
 /// Source: Chen et al., An Empirical Study of Training Self-Supervised Vision Transformers, 2021.
 public final class MoCoV3: SiameseMethod {
-  public let dropPathRate: Float
+  /// MoCo v3's own numbers, as published.
+  public struct Settings: MethodSettings {
+    /// The target's momentum at the start, and the temperature of the logits.
+    public var startMomentum = 0.99, temperature = 0.2
+    /// Hidden size of the heads, and length of their output.
+    public var hiddenSize = 4096, outputSize = 256
+    /// Area of a crop, in parts of the image.
+    public var cropScale = 0.08...1.0
+
+    /// The published numbers.
+    public init() {}
+
+    public func views(inputSize: Int) -> [ViewDescription] {
+      ViewDescription.pair(size: inputSize, scale: cropScale).map { $0.with(\.flipsLast, true) }
+    }
+
+    public var facts: [String: String] { ["patch embedding": "frozen at its random start"] }
+
+    public mutating func shrink(to size: SmallSize) {
+      (hiddenSize, outputSize) = (size.hidden, size.output)
+      cropScale = size.cropScale(cropScale)
+    }
+
+    public func makeMethod(
+      totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    ) -> any PretrainingMethod {
+      MoCoV3(self, totalSteps: totalSteps, seed: seed, makeEncoder: makeEncoder)
+    }
+  }
+
   public private(set) var observation: StepObservation?
   private let temperature: Float
   let networks: SiameseNetworks
@@ -20,23 +49,21 @@ public final class MoCoV3: SiameseMethod {
 
   /// Builds the networks; the target starts as a copy of the online one.
   public init(
-    _ recipe: PretrainingRecipe, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    _ settings: Settings, totalSteps: Int, seed: UInt64, makeEncoder: () -> any Backbone
   ) {
-    dropPathRate = Float(recipe.dropPathRate)
-    temperature = Float(recipe.temperature)
-    schedule = recipe.momentumSchedule(totalSteps: totalSteps)
+    temperature = Float(settings.temperature)
+    schedule = MomentumSchedule(start: settings.startMomentum, totalSteps: totalSteps)
     func shape(_ layerCount: Int) -> ProjectionHead.Shape {
       var shape = ProjectionHead.Shape(
-        hidden: [Int](repeating: recipe.hiddenSize, count: layerCount), outputs: recipe.outputSize)
+        hidden: [Int](repeating: settings.hiddenSize, count: layerCount),
+        outputs: settings.outputSize)
       (shape.hiddenBias, shape.outputBias, shape.normalizesOutput) = (false, false, true)
       return shape
     }
     networks = SiameseNetworks(
       seed: seed, makeEncoder: makeEncoder, projector: { _ in shape(2) }, predictor: shape(1))
-    if recipe.freezesPatchEmbedding {
-      encoder.visitParameters("") { key, tensor in
-        if key.hasPrefix("patch_embed.proj.") { tensor.requiresGradient = false }
-      }
+    encoder.visitParameters("") { key, tensor in
+      if key.hasPrefix("patch_embed.proj.") { tensor.requiresGradient = false }
     }
   }
 
@@ -62,10 +89,21 @@ public final class MoCoV3: SiameseMethod {
   }
 }
 
+extension MethodDescription {
+  /// MoCo v3.
+  public static let mocoV3 = MethodDescription(
+    "moco-v3", title: "MoCo v3",
+    options: [
+      .startMomentum(\MoCoV3.Settings.startMomentum),
+      .temperature(\MoCoV3.Settings.temperature), .hiddenSize(\MoCoV3.Settings.hiddenSize),
+      .outputSize(\MoCoV3.Settings.outputSize), .cropScale(\MoCoV3.Settings.cropScale.low),
+    ], published: { _ in .mocoV3 })
+}
+
 extension PretrainingRecipe {
   /// MoCo v3 for ViT-S, 300 epochs; everything that is trained decays, norms and biases too.
   static var mocoV3: PretrainingRecipe {
-    var recipe = PretrainingRecipe(method: .mocoV3)
+    var recipe = PretrainingRecipe(.mocoV3, MoCoV3.Settings())
     recipe.epochs = 300
     recipe.warmupEpochs = 40
     recipe.batchSize = 4096
@@ -74,11 +112,6 @@ extension PretrainingRecipe {
     recipe.weightDecay = 0.1
     recipe.decayRule = .all
     recipe.clipping = .none
-    recipe.startMomentum = 0.99
-    recipe.temperature = 0.2
-    recipe.hiddenSize = 4096
-    recipe.outputSize = 256
-    recipe.freezesPatchEmbedding = true
     return recipe
   }
 }

@@ -61,12 +61,6 @@ public protocol PretrainingMethod: Module {
   var publishedBranch: CheckpointBranch { get }
   /// That backbone.
   var publishedEncoder: any Backbone { get }
-  /// Which views go through `encoder`.
-  var onlineViews: [Int] { get }
-  /// Drop-path rate of the online passes.
-  var dropPathRate: Float { get }
-  /// Forward passes of the target network an image, for the count of operations.
-  var targetViews: [Int] { get }
   /// Everything that the optimiser trains, by checkpoint key.
   func visitTrained(_ visit: (String, Tensor) -> Void)
   /// Pairs of a moving average and what it follows; empty without a target network.
@@ -77,7 +71,7 @@ public protocol PretrainingMethod: Module {
   /// The loss of one batch; moves targets and queues that move before the update.
   ///
   /// - Parameters:
-  ///   - features: `[N, D]` for each of `onlineViews`, from the online encoder.
+  ///   - features: `[N, D]` for each view that the settings call online, from that encoder.
   ///   - batch: The views themselves, for the target network.
   func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition) -> Tensor
   /// Called between the backward pass and the update.
@@ -86,6 +80,8 @@ public protocol PretrainingMethod: Module {
   func didUpdate(at position: StepPosition)
   /// The outputs of the last step.
   var observation: StepObservation? { get }
+  /// The name of a tensor in the checkpoint that other programs read.
+  func exportedKey(_ key: String) -> String
   /// Takes over queues, centres and running statistics from a stored state.
   func restoreBuffers(_ stored: (String) -> [Float]?)
 }
@@ -93,6 +89,7 @@ public protocol PretrainingMethod: Module {
 extension PretrainingMethod {
   public var publishedBranch: CheckpointBranch { .online }
   public var publishedEncoder: any Backbone { encoder }
+  public func exportedKey(_ key: String) -> String { key }
   public func willUpdate(at position: StepPosition) {}
   public func didUpdate(at position: StepPosition) {}
 
@@ -111,35 +108,11 @@ extension PretrainingMethod {
   public func optimizedParameters(
     weightDecay: Float, rule: WeightDecayRule
   ) -> [OptimizedParameter] {
-    var list: [OptimizedParameter] = []
+    var trained: [(key: String, tensor: Tensor)] = []
     visitTrained { key, tensor in
-      guard tensor.requiresGradient else { return }
-      let decays = rule.decays(key: key, shape: tensor.shape)
-      list.append(
-        OptimizedParameter(
-          key: key, tensor: tensor, weightDecay: decays ? weightDecay : 0,
-          isAdapted: WeightDecayRule.matrices.decays(key: key, shape: tensor.shape)))
+      if tensor.requiresGradient { trained.append((key, tensor)) }
     }
-    return list
-  }
-}
-
-/// Which parameters a recipe's weight decay reaches.
-public enum WeightDecayRule: String, Sendable, CaseIterable {
-  /// All of them.
-  case all
-  /// All but one-dimensional tensors and biases.
-  case matrices
-  /// As `matrices`, sparing bias tables, position embeddings and the class token, too.
-  case matricesWithoutPositions = "matrices-without-positions"
-
-  /// Whether a parameter decays.
-  public func decays(key: String, shape: [Int]) -> Bool {
-    if self == .all { return true }
-    if shape.count == 1 || key.hasSuffix(".bias") { return false }
-    guard self == .matricesWithoutPositions else { return true }
-    let spared = ["relative_position_bias_table", "pos_embed", "cls_token"]
-    return !spared.contains { key.hasSuffix($0) }
+    return rule.applied(to: trained, weightDecay: weightDecay)
   }
 }
 
@@ -156,7 +129,7 @@ func encoded(_ view: Tensor, by encoder: any Backbone, chunkSize: Int) -> Tensor
 /// Makes the parameters of one module those of another.
 func copyValues(from source: some Module, to target: some Module) {
   for (from, to) in zip(source.parameters, target.parameters) {
-    to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+    to.tensor.assign(from.tensor)
   }
 }
 

@@ -1,33 +1,9 @@
 import Layers
 
-/// The ways of making a backbone.
-public enum PretrainingMethodName: String, Sendable, CaseIterable {
-  case moby
-  case mocoV2 = "moco-v2"
-  case byol
-  case mocoV3 = "moco-v3"
-  case dino
-  case dinoMultiCrop = "dino-multicrop"
-  case supervised
-
-  /// The name in tables.
-  public var title: String {
-    switch self {
-    case .moby: "MoBY"
-    case .mocoV2: "MoCo v2"
-    case .byol: "BYOL"
-    case .mocoV3: "MoCo v3"
-    case .dino: "DINO"
-    case .dinoMultiCrop: "DINO with multi-crop"
-    case .supervised: "Supervised"
-    }
-  }
-}
-
 /// Every number of a pretraining run that decides its weights, but for data and seed.
 ///
 /// Learning rates are for a batch of 256; see `rateScale`.
-public struct PretrainingRecipe: Sendable, Equatable {
+public struct PretrainingRecipe: Sendable {
   /// The update rule.
   public enum OptimizerKind: String, Sendable, CaseIterable { case adamw, sgd, lars }
   /// How gradients are limited.
@@ -37,7 +13,9 @@ public struct PretrainingRecipe: Sendable, Equatable {
   }
 
   /// The method.
-  public var method: PretrainingMethodName
+  public internal(set) var method: MethodDescription
+  /// The numbers that only this method has.
+  public var settings: any MethodSettings
   // MARK: Length and batch
   /// Passes over the training images, and how many of them warm up.
   public var epochs = 100, warmupEpochs = 0
@@ -71,81 +49,30 @@ public struct PretrainingRecipe: Sendable, Equatable {
   public var clipping = Clipping.none, clipNorm = 0.0
   /// Drop-path rate of the online encoder.
   public var dropPathRate = 0.0
-  // MARK: Networks and loss
-  /// The target's momentum at the start, and whether it stays.
-  public var startMomentum = 0.99, hasConstantMomentum = false
-  /// Temperature of the logits.
-  public var temperature = 0.2
-  /// Hidden size of the heads, length of their output, keys in a queue.
-  public var hiddenSize = 4096, outputSize = 256, queueSize = 0
-  /// Groups of a batch that are normalised apart in MoCo v2's head; 0 leaves the head without
-  /// normalisation, as published.
-  public var normGroups = 0
-  /// Whether the patch embedding's convolution keeps its first weights.
-  public var freezesPatchEmbedding = false
-  // MARK: DINO
-  /// Prototypes of the last layer.
-  public var prototypeCount = 0
-  /// The student's temperature.
-  public var studentTemperature = 0.1
-  /// The teacher's temperature at the start and after its warm-up.
-  public var teacherTemperature = 0.04, finalTeacherTemperature = 0.04
-  /// Epochs of the teacher's warm-up.
-  public var teacherWarmupEpochs = 0
-  /// Epochs in which the last layer is not trained.
-  public var frozenLastLayerEpochs = 1
-  /// Whether prototypes keep unit length.
-  public var normalizesLastLayer = true
-  /// Small crops beside the two large ones.
-  public var localViewCount = 0
-  // MARK: Views
-  /// Area of a (global) crop and of a local one, in parts of the image.
-  public var globalScale = 0.08...1.0, localScale = 0.05...0.4
-  // MARK: Supervised
-  /// Label smoothing, and the parameters of mixup and cutmix (0 turns one off).
-  public var labelSmoothing = 0.1, mixup = 0.8, cutmix = 1.0
-  /// Probability that a rectangle of an image is erased.
-  public var erasing = 0.25
-  /// Whether RandAugment is applied.
-  public var usesRandAugment = true
 
-  /// A recipe at its type's defaults; the methods' own are `published(_:for:)`.
-  public init(method: PretrainingMethodName) { self.method = method }
+  /// The rule that the reference's authors probably meant, where it is another.
+  var intendedDecayRule: WeightDecayRule?
 
-  /// The published numbers of a method, for its own paper's kind of network where they depend on
-  /// it.
-  public static func published(
-    _ method: PretrainingMethodName, for architecture: Architecture
-  ) -> PretrainingRecipe {
-    switch method {
-    case .moby: .moby
-    case .mocoV2: .mocoV2
-    case .byol: .byol
-    case .mocoV3: .mocoV3
-    case .dino: .dino
-    case .dinoMultiCrop: .dinoMultiCrop
-    case .supervised:
-      if case .swin = architecture { .supervisedSwin } else { .supervisedDeiT }
-    }
+  /// A recipe at its type's defaults; the methods' own are `MethodDescription.recipe(for:)`.
+  init(_ method: MethodDescription, _ settings: some MethodSettings) {
+    self.method = method
+    self.settings = settings
   }
 
-  /// The published numbers, but with an optimiser that transformers learn under where the method
-  /// was published for convolutional networks (MoCo v2, BYOL).
-  public static func forTransformers(
-    _ method: PretrainingMethodName, architecture: Architecture
-  ) -> PretrainingRecipe {
-    switch method {
-    case .mocoV2: .mocoV2Transformer
-    case .byol: .byolTransformer
-    default: published(method, for: architecture)
-    }
+  /// The method's own numbers, changed where they are of that kind.
+  mutating func change<Settings: MethodSettings>(
+    _ type: Settings.Type, _ body: (inout Settings) -> Void
+  ) {
+    guard var own = settings as? Settings else { return }
+    body(&own)
+    settings = own
   }
 
-  /// Whether the target's queue must be divided by the batch.
-  public var usesQueue: Bool { method == .moby || method == .mocoV2 }
-
-  /// Views of an image that a step needs.
-  public var viewCount: Int { method == .supervised ? 1 : 2 + localViewCount }
+  /// Weight decay that stays the same throughout.
+  public var constantWeightDecay: Double {
+    get { weightDecay }
+    set { (weightDecay, finalWeightDecay) = (newValue, nil) }
+  }
 
   // MARK: Schedules
 
@@ -175,10 +102,34 @@ public struct PretrainingRecipe: Sendable, Equatable {
     ).learningRate(step: step)
   }
 
-  /// The target's momentum.
-  func momentumSchedule(totalSteps: Int) -> MomentumSchedule {
-    MomentumSchedule(
-      start: startMomentum, isConstant: hasConstantMomentum, totalSteps: totalSteps)
+  // MARK: Small runs
+
+  /// Heads, queues and batch in proportion to a small network and a few thousand images.
+  public mutating func shrink(isSmoke: Bool) {
+    let published = epochs
+    batchSize = isSmoke ? 16 : 64
+    epochs = isSmoke ? 2 : 100
+    scaleEpochs(from: published)
+    settings.shrink(to: isSmoke ? .smoke : .mini)
+    // Small networks at small batches learn at a higher rate for the same batch.
+    baseLearningRate = settings.smallLearningRate
+    warmupStart = baseLearningRate * 1e-3
+    minimumRate = baseLearningRate * 5e-3
+    scalesMinimum = true
+    isEpochwise = false
+    dropPathRate = min(dropPathRate, 0.05)
+    repeats = 1
+  }
+
+  /// Keeps warm-ups at the part of the run that they had, but at least a tenth: epochs of a small
+  /// data set have few steps, and a rate that rises within a dozen steps ruins the start.
+  public mutating func scaleEpochs(from published: Int) {
+    let epochs = epochs
+    func scaled(_ count: Int) -> Int {
+      max((epochs + 5) / 10, (count * epochs + published / 2) / max(1, published))
+    }
+    warmupEpochs = scaled(warmupEpochs)
+    settings.scaleEpochs(scaled)
   }
 
   // MARK: Oddities of the references
@@ -190,7 +141,7 @@ public struct PretrainingRecipe: Sendable, Equatable {
       list.append("the rate of a \(isEpochwise ? "epoch" : "step") is the one before's")
     }
     if warmupEpochs > 0, !isShifted { list.append("the cosine is not shifted by the warm-up") }
-    if method == .moby, decayRule == .matrices {
+    if let intendedDecayRule, decayRule != intendedDecayRule {
       list.append("position biases and embeddings decay")
     }
     return list
@@ -201,7 +152,7 @@ public struct PretrainingRecipe: Sendable, Equatable {
     var recipe = self
     recipe.lagsSchedule = false
     recipe.isShifted = true
-    if method == .moby { recipe.decayRule = .matricesWithoutPositions }
+    if let intendedDecayRule { recipe.decayRule = intendedDecayRule }
     return recipe
   }
 }

@@ -47,17 +47,8 @@ public final class PretrainingEngine {
     func encoder() -> any Backbone {
       architecture.makeBackbone(inputSize: inputSize, initializer: initializer)
     }
-    method =
-      switch recipe.method {
-      case .moby: MoBY(recipe, totalSteps: totalSteps, seed: seed, makeEncoder: encoder)
-      case .mocoV2: MoCoV2(recipe, totalSteps: totalSteps, seed: seed, makeEncoder: encoder)
-      case .byol: BYOL(recipe, totalSteps: totalSteps, seed: seed, makeEncoder: encoder)
-      case .mocoV3: MoCoV3(recipe, totalSteps: totalSteps, seed: seed, makeEncoder: encoder)
-      case .dino, .dinoMultiCrop:
-        DINO(recipe, totalSteps: totalSteps, seed: seed, makeEncoder: encoder)
-      case .supervised:
-        Supervised(recipe, classCount: classCount, seed: seed, makeEncoder: encoder)
-      }
+    method = recipe.settings.makeMethod(
+      totalSteps: totalSteps, classCount: classCount, seed: seed, makeEncoder: encoder)
     let parameters = method.optimizedParameters(
       weightDecay: Float(recipe.weightDecay), rule: recipe.decayRule)
     optimizer =
@@ -124,7 +115,7 @@ public final class PretrainingEngine {
   private func gradients(_ batch: PretrainingBatch, at position: StepPosition) -> Float {
     let count = batch.count
     guard chunkSize < count else {
-      let features = method.onlineViews.map { view in
+      let features = recipe.settings.onlineViews.map { view in
         encode(batch.views[view], view: view, first: 0, at: position)
       }
       method.encoder.dropPath = nil
@@ -135,7 +126,7 @@ public final class PretrainingEngine {
     // Features first, without a tape; then the loss over the whole batch; then each piece again
     // with its tape, started from the features' gradients. Draws are keyed, so the second pass
     // drops the same branches.
-    let features = method.onlineViews.map { view in
+    let features = recipe.settings.onlineViews.map { view in
       withoutGradients {
         concatenated(
           pieces(count).map { piece in
@@ -149,7 +140,7 @@ public final class PretrainingEngine {
     let loss = method.loss(features: features, batch: batch, at: position)
     guard loss.item.isFinite else { return loss.item }
     loss.backward()
-    for (feature, view) in zip(features, method.onlineViews) {
+    for (feature, view) in zip(features, recipe.settings.onlineViews) {
       guard let gradient = feature.gradient else { continue }
       for piece in pieces(count) {
         encode(rows(batch.views[view], piece), view: view, first: piece.lowerBound, at: position)
@@ -168,7 +159,7 @@ public final class PretrainingEngine {
     _ images: Tensor, view: Int, first: Int, at position: StepPosition
   ) -> Tensor {
     method.encoder.dropPath = DropPathContext(
-      rate: method.dropPathRate, seed: seed, step: position.step, pass: view, firstImage: first)
+      rate: Float(recipe.dropPathRate), seed: seed, step: position.step, pass: view, firstImage: first)
     return method.encoder.features(images)
   }
 
@@ -185,23 +176,27 @@ public final class PretrainingEngine {
   /// Takes over a state.
   ///
   /// - Parameter stored: The numbers under a key, or nil.
-  /// - Returns: The first key that is missing or of another size; nil when all fit. Nothing is
+  /// - Returns: The first key that is missing, of another size or out of range; nil when all fit. Nothing is
   ///   promised about the engine otherwise.
   public func restore(_ stored: (String) -> [Float]?) -> String? {
     let optimizerState = optimizer.state.map { (key: "optimizer." + $0.key, tensor: $0.tensor) }
     for (key, tensor) in method.parameters + optimizerState {
       guard let values = stored(key), values.count == tensor.elementCount else { return key }
-      values.withUnsafeBufferPointer { source in
-        if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
-      }
+      tensor.assign(values)
     }
     // Constants aside, every buffer must be there, too.
     for (key, tensor) in method.buffers {
       guard stored(key)?.count == tensor.elementCount else { return key }
     }
     method.restoreBuffers(stored)
-    guard let count = stored("optimizer.step_count")?.first else { return "optimizer.step_count" }
-    optimizer.stepCount = Int(count)
+    // What was not taken over, such as a place outside the queue, does not read back.
+    for (key, tensor) in method.buffers {
+      let isTaken = stored(key)?.elementsEqual(tensor.values) { $0.bitPattern == $1.bitPattern }
+      guard isTaken == true else { return key }
+    }
+    guard let count = stored("optimizer.step_count")?.first.flatMap(Int.init(exactly:)), count >= 0
+    else { return "optimizer.step_count" }
+    optimizer.stepCount = count
     return nil
   }
 
@@ -210,12 +205,6 @@ public final class PretrainingEngine {
   /// Self-supervised methods keep the keys of MoBY's files; a supervised network has the official
   /// names, as published classifiers do.
   public var exported: [(key: String, shape: [Int], values: [Float])] {
-    let entries = StateDictionary(method).entries
-    guard recipe.method == .supervised else { return entries }
-    return entries.map { entry in
-      let key =
-        entry.key.hasPrefix("encoder.") ? String(entry.key.dropFirst("encoder.".count)) : entry.key
-      return (key, entry.shape, entry.values)
-    }
+    StateDictionary(method).entries.map { (method.exportedKey($0.key), $0.shape, $0.values) }
   }
 }

@@ -13,11 +13,12 @@ public enum RepresentationHealth {
   public static func spread(_ units: Tensor) -> Double {
     let (count, width) = (units.shape[0], units.shape[1])
     guard count > 1 else { return 0 }
+    let values = units.values
     var total = 0.0
     for column in 0..<width {
       var (sum, squares) = (0.0, 0.0)
       for row in 0..<count {
-        let value = Double(units.pointer[row * width + column])
+        let value = Double(values[row * width + column])
         sum += value
         squares += value * value
       }
@@ -38,13 +39,14 @@ public enum RepresentationHealth {
     let count = min(128, matrix.shape[0])
     let width = matrix.shape[1]
     guard count > 1 else { return 0 }
+    let values = matrix.values
     var centered = [Double](repeating: 0, count: count * width)
     for column in 0..<width {
       var mean = 0.0
-      for row in 0..<count { mean += Double(matrix.pointer[row * width + column]) }
+      for row in 0..<count { mean += Double(values[row * width + column]) }
       mean /= Double(count)
       for row in 0..<count {
-        centered[row * width + column] = Double(matrix.pointer[row * width + column]) - mean
+        centered[row * width + column] = Double(values[row * width + column]) - mean
       }
     }
     // The Gram matrix has the squares of the singular values.
@@ -79,7 +81,7 @@ public enum RepresentationHealth {
     queries: Tensor, keys: Tensor?
   ) -> (positive: Double?, negative: Double?) {
     let (count, width) = (queries.shape[0], queries.shape[1])
-    let others = keys ?? queries
+    let (rows, others) = (queries.values, (keys ?? queries).values)
     // Σᵢ Σⱼ qᵢ·kⱼ is the dot product of the two sums.
     var (querySum, keySum) = (
       [Double](repeating: 0, count: width), [Double](repeating: 0, count: width)
@@ -87,8 +89,8 @@ public enum RepresentationHealth {
     var positive = 0.0
     for row in 0..<count {
       for column in 0..<width {
-        let q = Double(queries.pointer[row * width + column])
-        let k = Double(others.pointer[row * width + column])
+        let q = Double(rows[row * width + column])
+        let k = Double(others[row * width + column])
         querySum[column] += q
         keySum[column] += k
         positive += q * k
@@ -104,11 +106,15 @@ public enum RepresentationHealth {
     guard !pairs.isEmpty else { return nil }
     var (difference, norm) = (0.0, 0.0)
     for (target, online) in pairs {
-      for i in 0..<online.elementCount {
-        let value = Double(online.pointer[i])
-        let gap = Double(target.pointer[i]) - value
-        difference += gap * gap
-        norm += value * value
+      target.withValues { target in
+        online.withValues { online in
+          for i in online.indices {
+            let value = Double(online[i])
+            let gap = Double(target[i]) - value
+            difference += gap * gap
+            norm += value * value
+          }
+        }
       }
     }
     return norm > 0 ? (difference / norm).squareRoot() : 0

@@ -34,7 +34,7 @@ final class SiameseNetworks {
     targetProjector = head(inputs, shape, "projector.")
     self.predictor = predictor.map { head(shape.outputs, $0, "predictor.") }
     for (from, to) in zip(encoder.parameters, targetEncoder.parameters) {
-      to.tensor.pointer.update(from: from.tensor.pointer, count: from.tensor.elementCount)
+      to.tensor.assign(from.tensor)
     }
     targetEncoder.setRequiresGradient(false)
     targetProjector.setRequiresGradient(false)
@@ -64,8 +64,6 @@ protocol SiameseMethod: PretrainingMethod {
 
 extension SiameseMethod {
   public var encoder: any Backbone { networks.encoder }
-  public var onlineViews: [Int] { [0, 1] }
-  public var targetViews: [Int] { [0, 1] }
   public func momentum(step: Int) -> Double { schedule(step: step) }
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void) {}
   func restoreMemory(_ stored: (String) -> [Float]?) {}

@@ -13,23 +13,59 @@ import TensorCore
 /// Source: Touvron et al., Training data-efficient image transformers, 2021; Liu et al., Swin
 /// Transformer, 2021.
 public final class Supervised: PretrainingMethod {
+  /// Numbers of supervised training alone, as published.
+  public struct Settings: MethodSettings {
+    /// How images are mixed and labels softened.
+    public var mixing = LabelMixing()
+    /// Whether RandAugment is applied, and the probability that a rectangle is erased.
+    public var usesRandAugment = true, erasing = 0.25
+    /// Area of a crop, in parts of the image.
+    public var cropScale = 0.08...1.0
+
+    public var onlineViews: [Int] { [0] }
+    public var targetViews: [Int] { [] }
+    public var labels: LabelMixing? { mixing }
+    public var smallLearningRate: Double { 4e-3 }
+
+    /// The published numbers.
+    public init() {}
+
+    public func views(inputSize: Int) -> [ViewDescription] {
+      [
+        ViewDescription(size: inputSize, scale: cropScale).with(\.pipeline, .randAugment)
+          .with(\.usesOperations, usesRandAugment).with(\.erasing, erasing)
+      ]
+    }
+
+    public mutating func shrink(to size: SmallSize) {
+      // A short training of a small network does not need what keeps a long one from overfitting.
+      (usesRandAugment, erasing, mixing.mixup, mixing.cutmix) = (false, 0, 0, 0)
+      cropScale = size.cropScale(cropScale)
+    }
+
+    public func makeMethod(
+      totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
+    ) -> any PretrainingMethod {
+      Supervised(classCount: classCount, seed: seed, makeEncoder: makeEncoder)
+    }
+  }
+
   public let encoder: any Backbone
-  public let dropPathRate: Float
   public private(set) var observation: StepObservation?
   private let head: Linear
 
   /// Builds the network.
-  public init(
-    _ recipe: PretrainingRecipe, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
-  ) {
-    dropPathRate = Float(recipe.dropPathRate)
+  public init(classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone) {
     encoder = makeEncoder()
     head = Linear(
       truncatedNormal: encoder.featureCount, classCount, key: "head.", Initializer(seed: seed))
   }
 
-  public var onlineViews: [Int] { [0] }
-  public var targetViews: [Int] { [] }
+  /// Published classifiers have no `encoder.`.
+  public func exportedKey(_ key: String) -> String {
+    key.hasPrefix("encoder.") ? String(key.dropFirst("encoder.".count)) : key
+  }
+
   public var followed: [(target: Tensor, online: Tensor)] { [] }
   public func momentum(step: Int) -> Double { 0 }
 
@@ -61,10 +97,17 @@ public final class Supervised: PretrainingMethod {
   public func restoreBuffers(_ stored: (String) -> [Float]?) {}
 }
 
+extension MethodDescription {
+  /// Training on labels.
+  public static let supervised = MethodDescription(
+    "supervised", title: "Supervised", options: [.cropScale(\Supervised.Settings.cropScale.low)],
+    published: { if case .swin = $0 { .supervisedSwin } else { .supervisedDeiT } })
+}
+
 extension PretrainingRecipe {
   /// The supervised recipe of Swin-T, 300 epochs.
   static var supervisedSwin: PretrainingRecipe {
-    var recipe = PretrainingRecipe(method: .supervised)
+    var recipe = PretrainingRecipe(.supervised, Supervised.Settings())
     recipe.epochs = 300
     recipe.warmupEpochs = 20
     recipe.batchSize = 1024

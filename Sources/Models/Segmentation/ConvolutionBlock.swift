@@ -41,24 +41,12 @@ final class ConvolutionBlock: Module {
 
   /// At test the normalisation is a factor and an offset, which go into the convolution.
   private func folded(_ x: Tensor) -> Tensor {
-    let outputs = weight.shape[0]
-    let width = weight.elementCount / outputs
-    let scaledWeight = Tensor(uninitialized: weight.shape)
-    let offset = Tensor(uninitialized: [outputs])
-    let statistics = norm.statistics
-    for row in 0..<outputs {
-      let gain =
-        (norm.weight?.pointer[row] ?? 1)
-        / (statistics.variance.pointer[row] + 1e-5).squareRoot()
-      offset.pointer[row] =
-        (norm.bias?.pointer[row] ?? 0) - statistics.mean.pointer[row] * gain
-      let source = weight.pointer + row * width
-      let target = scaledWeight.pointer + row * width
-      for i in 0..<width { target[i] = source[i] * gain }
-    }
+    let folded = foldedBatchNorm(
+      weight, normWeight: norm.weight, normBias: norm.bias, statistics: norm.statistics,
+      epsilon: 1e-5)
     return kernelSize == 3
-      ? convolution3x3(x, weight: scaledWeight, bias: offset, rectified: true)
-      : relu(convolved(x, weight: scaledWeight, bias: offset))
+      ? convolution3x3(x, weight: folded.weight, bias: folded.bias, rectified: true)
+      : relu(convolved(x, weight: folded.weight, bias: folded.bias))
   }
 
   func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {

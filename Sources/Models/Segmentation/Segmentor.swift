@@ -10,19 +10,19 @@ import TensorCore
 ///
 /// Source: Xiao et al., Unified Perceptual Parsing for Scene Understanding, 2018; Liu et al., Swin
 /// Transformer, 2021.
-public final class Segmentor: Module {
+public final class Segmentor: TaskNetwork {
   /// The numbers of this segmentor.
   public let configuration: SegmentorConfiguration
   /// The backbone, in its dense form.
-  public let backbone: SwinTransformer
+  public let backbone: any DenseBackbone
   private let decodeHead: UPerHead
   private let auxiliaryHead: AuxiliaryHead
 
   /// Builds a segmentor with fresh weights.
   public init(_ configuration: SegmentorConfiguration, initializer: Initializer) {
     self.configuration = configuration
-    backbone = SwinTransformer(configuration.backbone, form: .dense, initializer: initializer)
-    let channels = configuration.backbone.depths.indices.map { configuration.backbone.channels($0) }
+    backbone = configuration.backbone.makeDenseBackbone(initializer: initializer)
+    let channels = backbone.stageChannels
     decodeHead = UPerHead(
       configuration, stageChannels: channels, key: "decode_head.", initializer: initializer)
     auxiliaryHead = AuxiliaryHead(
@@ -37,17 +37,10 @@ public final class Segmentor: Module {
     if !isTraining { backbone.dropPath = nil }
   }
 
-  private func stages(_ images: Tensor) -> [Tensor] {
-    backbone.stageOutputs(images).map { output in
-      output.tokens.reshaped(
-        to: [output.tokens.shape[0], output.height, output.width, output.tokens.shape[2]])
-    }
-  }
-
   /// The decode head's logits at a quarter of the size.
   ///
   /// - Precondition: `setTraining(false)` was called.
-  public func logits(_ images: Tensor) -> Tensor { decodeHead(stages(images)) { $0 } }
+  public func logits(_ images: Tensor) -> Tensor { decodeHead(backbone.stageMaps(images)) { $0 } }
 
   /// The losses of one batch.
   public struct Losses {
@@ -81,7 +74,7 @@ public final class Segmentor: Module {
         bilinearResized(logits, height: height, width: width), targets: targets, ignoring: 255,
         normalizer: Float(targets.count))
     }
-    let maps = stages(images)
+    let maps = backbone.stageMaps(images)
     let decode = loss(decodeHead(maps, dropout: dropout(0)))
     let auxiliary = loss(auxiliaryHead(maps[maps.count - 2], dropout: dropout(1)))
     return Losses(
@@ -105,5 +98,26 @@ public final class Segmentor: Module {
   public func restoreBuffers(_ stored: (String) -> [Float]?) {
     decodeHead.restoreBuffers("decode_head.", stored)
     auxiliaryHead.restoreBuffers("auxiliary_head.", stored)
+  }
+}
+
+extension Segmentor {
+  public static let file = (
+    kind: "segmentor", framework: "mmsegmentation",
+    heads: "the heads of a UPerNet with a Swin backbone"
+  )
+
+  public static func name(_ configuration: SegmentorConfiguration) -> String { configuration.name }
+
+  public static func configuration(
+    of tensors: [String: StoredTensor], backbone: Architecture
+  ) -> SegmentorConfiguration? {
+    guard let classifier = tensors["decode_head.conv_seg.weight"], classifier.shape.count == 4,
+      let auxiliary = tensors["auxiliary_head.conv_seg.weight"], auxiliary.shape.count == 4
+    else { return nil }
+    var configuration = SegmentorConfiguration(backbone: backbone, classCount: classifier.shape[0])
+    configuration.channels = classifier.shape[1]
+    configuration.auxiliaryChannels = auxiliary.shape[1]
+    return configuration
   }
 }

@@ -1,7 +1,7 @@
 /// The numbers that define a UPerNet segmentor.
 public struct SegmentorConfiguration: Sendable, Hashable {
-  /// The backbone.
-  public var backbone: SwinConfiguration
+  /// The backbone; it must have a dense form.
+  public var backbone: Architecture
   /// Classes that are told apart.
   public var classCount: Int
   /// Channels of the decode head and of the auxiliary head.
@@ -14,17 +14,17 @@ public struct SegmentorConfiguration: Sendable, Hashable {
   public var auxiliaryWeight: Float = 0.4
 
   /// UPerNet over a backbone.
-  public init(backbone: SwinConfiguration, classCount: Int) {
+  public init(backbone: Architecture, classCount: Int) {
     self.backbone = backbone
     self.classCount = classCount
   }
 
   /// UPerNet with Swin-T and the classes of ADE20K: 59,941,862 parameters.
-  public static let ade20k = SegmentorConfiguration(backbone: .tiny, classCount: 150)
+  public static let ade20k = SegmentorConfiguration(backbone: .swin(.tiny), classCount: 150)
 
   /// A small segmentor for generated data and tests.
   public static func miniature(classCount: Int) -> SegmentorConfiguration {
-    var configuration = SegmentorConfiguration(backbone: .mini, classCount: classCount)
+    var configuration = SegmentorConfiguration(backbone: .swin(.mini), classCount: classCount)
     configuration.channels = 64
     configuration.auxiliaryChannels = 32
     return configuration

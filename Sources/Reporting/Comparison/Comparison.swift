@@ -4,6 +4,8 @@ import Evaluation
 public struct ComparisonCell: Sendable {
   /// What `bench-report explain` takes: `linear/moby/top1`.
   public let id: String
+  /// What is measured.
+  public let metric: MetricDescription
   /// The number: a fraction, the mean over seeds.
   public let value: Double
   /// Its 95 % interval over images; nil where there is none.

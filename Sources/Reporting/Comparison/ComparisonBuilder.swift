@@ -44,7 +44,7 @@ public struct ComparisonBuilder {
     }
     var sections: [ComparisonSection] = []
     for task in Self.tasks(catalogue.runs) {
-      let runs = catalogue.runs.filter { $0.result.task == task.key }
+      let runs = catalogue.runs.filter { $0.result.task == task.name }
       let sets = Self.grouped(runs, by: \.dataIdentity)
       if sets.count > 1 {
         remarks.append(
@@ -53,7 +53,7 @@ public struct ComparisonBuilder {
       }
       let published = try publishedFigures(task)
       for (number, set) in sets.enumerated() {
-        let id = number == 0 ? task.key : "\(task.key)-\(number + 1)"
+        let id = number == 0 ? task.name : "\(task.name)-\(number + 1)"
         sections.append(try section(id: id, task: task, runs: set, published: published))
       }
     }
@@ -63,11 +63,11 @@ public struct ComparisonBuilder {
   }
 
   private static func tasks(_ runs: [StoredRun]) -> [TaskDescription] {
-    let known = TaskDescription.all.filter { task in runs.contains { $0.result.task == task.key } }
-    let others = grouped(runs.filter { run in !known.contains { $0.key == run.result.task } }) {
+    let known = TaskDescription.all.filter { task in runs.contains { $0.result.task == task.name } }
+    let others = grouped(runs.filter { run in !known.contains { $0.name == run.result.task } }) {
       $0.result.task
     }
-    return known + others.map { TaskDescription.of($0[0].result) }
+    return known + others.map { $0[0].result.description }
   }
 
   /// Lists of elements with the same key, in the order of their first.
@@ -165,8 +165,12 @@ public struct ComparisonBuilder {
         rows[at].cells[metric.key] = try cell(metric, id, rows[at], base)
       }
     }
-    let first = metrics.first?.key ?? ""
-    func value(_ row: ComparisonRow) -> Double { row.cells[first]?.value ?? -1 }
+    func value(_ row: ComparisonRow) -> Double {
+      guard let metric = metrics.first, let cell = row.cells[metric.key] else {
+        return -.infinity
+      }
+      return metric.moreIsBetter ? cell.value : -cell.value
+    }
     rows =
       rows.filter(\.isBaseline) + rows.filter { !$0.isBaseline }.sorted { value($0) > value($1) }
     var confusions: [String: [Confusion]] = [:]
@@ -211,17 +215,15 @@ public struct ComparisonBuilder {
     return slug
   }
 
-  /// The task's numbers that a row has; of kNN one k, so that the report has no more tests than
-  /// questions.
+  /// The task's numbers that a row has, one of each family.
   private static func columns(
     _ task: TaskDescription, _ rows: [ComparisonRow]
   ) -> [MetricDescription] {
-    let present = task.metrics.filter { metric in
+    var families: Set<String> = []
+    return task.metrics.filter { metric in
       rows.contains { $0.run.result.metrics[metric.key] != nil }
+        && (metric.family.map { families.insert($0).inserted } ?? true)
     }
-    let neighbours = present.filter { $0.key.hasPrefix("knn_") && $0.test == .paired }
-    let shown = neighbours.first { $0.key == "knn_20" } ?? neighbours.first
-    return present.filter { !neighbours.contains($0) || $0 == shown }
   }
 
   // MARK: Cells
@@ -254,7 +256,7 @@ public struct ComparisonBuilder {
       }
     }
     return ComparisonCell(
-      id: "\(section)/\(row.slug)/\(metric.key)", value: mean, interval: interval,
+      id: "\(section)/\(row.slug)/\(metric.key)", metric: metric, value: mean, interval: interval,
       count: first.count, seeds: values.count > 1 ? Spread(values) : nil, delta: delta,
       untested: untested)
   }

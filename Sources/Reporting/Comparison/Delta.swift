@@ -17,6 +17,8 @@ public struct Delta: Sendable, Equatable {
     case seeds(sampleVariance: Double, seedVariance: Double, freedom: Int, borrows: Bool)
   }
 
+  /// The number that differs.
+  public let metric: MetricDescription
   /// The name of the baseline's row.
   public let baseline: String
   /// This row minus the baseline, as a fraction.
@@ -37,9 +39,11 @@ public struct Delta: Sendable, Equatable {
   public static let significance = 0.05
 
   init(
-    baseline: String, estimate: Double, interval: Interval, standardError: Double, pValue: Double,
+    metric: MetricDescription, baseline: String, estimate: Double, interval: Interval,
+    standardError: Double, pValue: Double,
     method: Method, imageCount: Int
   ) {
+    self.metric = metric
     self.baseline = baseline
     self.estimate = estimate
     self.interval = interval
@@ -53,8 +57,12 @@ public struct Delta: Sendable, Equatable {
   /// The word: by Holm's adjusted p-value, so that it holds for the whole report.
   public var verdict: Verdict {
     guard adjustedPValue < Self.significance else { return .tie }
-    return estimate > 0 ? .better : .worse
+    return (estimate > 0) == metric.moreIsBetter ? .better : .worse
   }
+
+  /// The difference and its interval as tables write them.
+  var text: String { metric.unit.difference(estimate) }
+  var intervalText: String { metric.unit.differences(interval) }
 
   /// The true difference that this comparison finds four times out of five, if it is the only one.
   public var detectable: Double { DetectableDifference.smallest(standardError: standardError) }
@@ -101,8 +109,4 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
 }
 
 /// A difference in percentage points with its sign: `+1.30`, `−0.25`, `0.00`.
-public func points(_ value: Double) -> String {
-  let text = fixed(value * 100, 2)
-  if text.hasPrefix("-") && text != "-" { return "−" + text.dropFirst() }
-  return text == "0.00" || text == "-" ? text : "+" + text
-}
+public func points(_ value: Double) -> String { MetricUnit.percent.difference(value) }

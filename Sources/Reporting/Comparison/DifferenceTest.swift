@@ -32,7 +32,7 @@ struct DifferenceTest {
     var seeds: [[Bool]] = []
     var images: [Int]?
     for run in row.runs {
-      guard let own = try records.paired(run, metric: metric.key),
+      guard let own = try records.of(run).paired(metric.key),
         images == nil || images == own.images
       else { return nil }
       images = own.images
@@ -40,7 +40,7 @@ struct DifferenceTest {
     }
     guard let images, let first = seeds.first, !images.isEmpty else { return nil }
     // Nearest neighbours have no seed: the same outcomes again are no repetition.
-    if metric.key.hasPrefix("knn_"), seeds.allSatisfy({ $0 == first }) { seeds = [first] }
+    if !metric.dependsOnSeed, seeds.allSatisfy({ $0 == first }) { seeds = [first] }
     return PairedOutcomes(images: images, seeds: seeds)
   }
 
@@ -53,7 +53,7 @@ struct DifferenceTest {
     if own.seeds.count == 1, other.seeds.count == 1 {
       let pair = PairedProportions(first: own.seeds[0], second: other.seeds[0])
       return Delta(
-        baseline: base.name, estimate: pair.estimate, interval: pair.interval,
+        metric: metric, baseline: base.name, estimate: pair.estimate, interval: pair.interval,
         standardError: pair.standardError, pValue: pair.pValue,
         method: .mcNemar(gained: pair.onlyFirst, lost: pair.onlySecond), imageCount: pair.count)
     }
@@ -73,7 +73,8 @@ struct DifferenceTest {
     let difference = SeededDifference(
       first: own, second: other, sampleVariance: sampleVariance, imageCount: imageCount)
     return Delta(
-      baseline: base.name, estimate: difference.estimate, interval: difference.interval,
+      metric: metric, baseline: base.name, estimate: difference.estimate,
+      interval: difference.interval,
       standardError: difference.standardError, pValue: difference.pValue,
       method: .seeds(
         sampleVariance: sampleVariance, seedVariance: difference.seedVariance,
@@ -94,7 +95,7 @@ struct DifferenceTest {
         imageCount: count)
     }
     return Delta(
-      baseline: base.name, estimate: outcome.estimate, interval: outcome.interval,
+      metric: metric, baseline: base.name, estimate: outcome.estimate, interval: outcome.interval,
       standardError: outcome.standardError, pValue: outcome.pValue,
       method: .bootstrap(resamples: resampleCount), imageCount: count)
   }
@@ -104,7 +105,7 @@ struct DifferenceTest {
   ) throws(FileError) -> (any ResampledMetric)? {
     var seeds: [any ResampledMetric] = []
     for run in row.runs {
-      guard let own = try records.resampled(run), !own.images.isEmpty,
+      guard let own = try records.of(run).resampled(), !own.images.isEmpty,
         own.metricNames.contains(metric.key),
         seeds.isEmpty || seeds[0].images == own.images
       else { return nil }
@@ -116,12 +117,12 @@ struct DifferenceTest {
   /// The bootstrap's outcome, from the cache when the same records were compared before.
   private func kept(
     _ row: ComparisonRow, _ base: ComparisonRow
-  ) throws(FileError) -> (PairedResampling.Outcome, Int)? {
+  ) throws(FileError) -> (Bootstrap.Outcome, Int)? {
     var path: String?
     if let cache {
       var parts = ["resampling 2", String(resampleCount), String(seed)]
       for run in row.runs + base.runs {
-        let files = RunOutcomes.files(run)
+        let files = run.recordFiles
         guard !files.isEmpty else { return nil }
         for file in files {
           if let known = run.result.files[(file as NSString).lastPathComponent] {
@@ -137,28 +138,28 @@ struct DifferenceTest {
     if let path, let bytes = try? FileBytes.read(path), let json = JSONValue(parsing: bytes),
       let count = json["images"]?.intValue, let entry = json["numbers"]?[metric.key]
     {
-      return PairedResampling.Outcome(entry).map { ($0, count) }
+      return Bootstrap.Outcome(entry).map { ($0, count) }
     }
     guard let own = try resampled(row), let other = try resampled(base),
       own.images == other.images, own.metricNames == other.metricNames
     else { return nil }
-    let resampling = PairedResampling(
-      first: own, second: other, resampleCount: resampleCount, seed: seed)
-    let named = Dictionary(
-      zip(own.metricNames, resampling.outcomes), uniquingKeysWith: { first, _ in first })
+    let bootstrap = Bootstrap(own, minus: other, resampleCount: resampleCount, seed: seed)
     if let path {
       let json = JSONValue.object([
         "images": .integer(own.images.count),
-        "numbers": .object(named.mapValues { $0?.json ?? .null }),
+        "numbers": .object(
+          Dictionary(
+            own.metricNames.map { ($0, bootstrap[$0]?.json ?? .null) },
+            uniquingKeysWith: { first, _ in first })),
       ])
       // A cache that cannot be written costs seconds next time, nothing else.
       try? AtomicFile.write(text: json.text() + "\n", to: path)
     }
-    return (named[metric.key] ?? nil).map { ($0, own.images.count) }
+    return bootstrap[metric.key].map { ($0, own.images.count) }
   }
 }
 
-extension PairedResampling.Outcome {
+extension Bootstrap.Outcome {
   fileprivate var json: JSONValue {
     .object([
       "estimate": .number(estimate), "low": .number(interval.low), "high": .number(interval.high),

@@ -48,10 +48,11 @@ extension Comparison {
     if let interval = cell.interval {
       add(
         "interval",
-        "[\(percentage(interval.low)), \(percentage(interval.high))] %, 95 %, over images")
+        "[\(metric.unit.text(interval.low)), \(metric.unit.text(interval.high))]"
+          + "\(metric.unit == .percent ? " %" : ""), 95 %, over images")
     }
     if let seeds = cell.seeds {
-      add("seeds", seedSummary(seeds))
+      add("seeds", seedSummary(seeds, metric.unit))
     }
     if let delta = cell.delta {
       add("against", "\(delta.baseline): \(deltaSummary(delta))")
@@ -92,21 +93,22 @@ extension Comparison {
 }
 
 /// Mean, deviation and all values of the seeds.
-func seedSummary(_ seeds: Spread) -> String {
-  "\(percentage(seeds.mean)) ± \(fixed(seeds.deviation * 100, 2)) over \(seeds.values.count): "
-    + seeds.values.map { percentage($0) }.joined(separator: ", ")
+func seedSummary(_ seeds: Spread, _ unit: MetricUnit) -> String {
+  "\(unit.text(seeds.mean)) ± \(unit.deviation(seeds.deviation)) over \(seeds.values.count): "
+    + seeds.values.map { unit.text($0) }.joined(separator: ", ")
 }
 
 /// Difference, interval, p-value and word: `+2.00 [−0.31, +4.10], p 0.12, tie`.
 func deltaSummary(_ delta: Delta) -> String {
-  "\(points(delta.estimate)) [\(points(delta.interval.low)), \(points(delta.interval.high))], p "
+  "\(delta.text) \(delta.intervalText), p "
     + "\(probability(delta.adjustedPValue)), \(delta.verdict.rawValue)"
 }
 
 /// The number of a cell with deviation over seeds or interval over images.
 func measuredText(_ cell: ComparisonCell) -> String {
   if let seeds = cell.seeds {
-    return percentage(cell.value) + " ± " + fixed(seeds.deviation * 100, 2)
+    return cell.metric.unit.text(cell.value) + " ± "
+      + cell.metric.unit.deviation(seeds.deviation)
   }
-  return percentage(cell.value, cell.interval)
+  return cell.metric.unit.text(cell.value, cell.interval)
 }

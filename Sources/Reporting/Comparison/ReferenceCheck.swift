@@ -86,7 +86,7 @@ public struct ReferenceCheck: Sendable {
 
 extension CheckScope {
   func covers(_ section: ComparisonSection) -> Bool {
-    task == section.task.key && section.imageCount == String(imageCount)
+    task == section.task.name && section.imageCount == String(imageCount)
       && (dataHash == nil || dataHash == section.data["validation"] ?? section.data["test"])
   }
 }

@@ -11,7 +11,7 @@ struct RowDetails {
 
   /// The most frequent mistakes, from the records or else from the result.
   func confusions(_ run: StoredRun) throws(FileError) -> [Confusion] {
-    guard let images = try records.classified(run) else { return run.result.confusions }
+    guard let images = try records.of(run).classified() else { return run.result.confusions }
     let names = run.result.classes.map(\.name)
     var counts: [SIMD2<Int>: Int] = [:]
     for at in images.images.indices where images.ranks[at] > 0 {
@@ -61,7 +61,7 @@ struct RowDetails {
     func sorted(_ images: [ChangedImage]) -> [ChangedImage] {
       images.filter { $0.gain != 0 }.sorted { ($1.gain, $0.index) < ($0.gain, $1.index) }
     }
-    if let own = try records.classified(run), let other = try records.classified(base),
+    if let own = try records.of(run).classified(), let other = try records.of(base).classified(),
       own.images == other.images
     {
       let names = run.result.classes.map(\.name)
@@ -77,34 +77,18 @@ struct RowDetails {
             gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
         })
     }
-    func changed(
-      _ values: [Double], _ before: [Double], images: [Int], measure: String
-    ) -> [ChangedImage] {
-      sorted(
-        images.indices.compactMap { at in
-          let (value, old) = (values[at], before[at])
-          guard value.isFinite, old.isFinite else { return nil }
-          return ChangedImage(
-            index: images[at], path: byIndex?[images[at]], truth: "\(measure) of this image",
-            baseline: percentage(old), outcome: percentage(value),
-            change: points(value - old) + " points", gain: value - old, picture: nil)
-        })
-    }
-    if run.result.task == "coco", base.result.task == "coco" {
-      guard let own = try records.imagePrecisions(run),
-        let before = try records.imagePrecisions(base), own.images == before.images
-      else { return [] }
-      return changed(own.values, before.values, images: own.images, measure: "box AP")
-    }
-    guard run.result.task == "ade20k", base.result.task == "ade20k" else { return [] }
-    let (path, other) = (run.path + "/records.jsonl", base.path + "/records.jsonl")
-    guard [path, other].allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else {
-      return []
-    }
-    let (own, before) = (try records.segmentation(path), try records.segmentation(other))
-    guard own.images == before.images else { return [] }
-    return changed(
-      own.images.indices.map { own.meanIoU(at: $0) },
-      before.images.indices.map { before.meanIoU(at: $0) }, images: own.images, measure: "mIoU")
+    guard run.result.task == base.result.task, let own = try records.of(run).imageScores(),
+      let before = try records.of(base).imageScores(), own.images == before.images
+    else { return [] }
+    return sorted(
+      own.images.indices.compactMap { at in
+        let (value, old) = (own.values[at], before.values[at])
+        guard value.isFinite, old.isFinite else { return nil }
+        return ChangedImage(
+          index: own.images[at], path: byIndex?[own.images[at]],
+          truth: "\(own.measure) of this image", baseline: percentage(old),
+          outcome: percentage(value), change: points(value - old) + " points", gain: value - old,
+          picture: nil)
+      })
   }
 }

@@ -52,9 +52,10 @@ public struct RunComparison: Sendable {
         numbers.add([
           metric.title, section.baselines.first?.cells[metric.key].map(measuredText) ?? "-",
           other.map(measuredText) ?? "-",
-          delta.map {
-            "\(points($0.estimate)) [\(points($0.interval.low)), \(points($0.interval.high))]"
-          } ?? other.flatMap { own in cells[0].map { points(own.value - $0.value) } } ?? "-",
+          delta.map { "\($0.text) \($0.intervalText)" }
+            ?? other.flatMap { own in cells[0].map { metric.unit.difference(own.value - $0.value) }
+            }
+            ?? "-",
           delta.map { probability($0.adjustedPValue) } ?? "-",
           delta?.verdict.rawValue ?? other?.untested ?? "-",
         ])

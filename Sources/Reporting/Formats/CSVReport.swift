@@ -19,7 +19,7 @@ extension Comparison {
     for (section, row, metric, cell) in cells {
       let delta = cell.delta
       table.add([
-        cell.id, FigureOrigin.measured.rawValue, section.task.key, section.data["name"] ?? "",
+        cell.id, FigureOrigin.measured.rawValue, section.task.name, section.data["name"] ?? "",
         row.name, row.architecture, "", metric.key, number(cell.value),
         number(cell.interval?.low), number(cell.interval?.high), String(cell.count),
         cell.seeds?.values.map { "\($0)" }.joined(separator: " ") ?? "",
@@ -36,7 +36,7 @@ extension Comparison {
           table.add(
             [
               "", FigureOrigin.published.rawValue + (figure.isVerified ? "" : " (unverified)"),
-              section.task.key, file.title, figure.method, figure.architecture,
+              section.task.name, file.title, figure.method, figure.architecture,
               figure.configuration ?? "", figure.metric, number(figure.value),
             ] + [String](repeating: "", count: 16) + [figure.source])
         }

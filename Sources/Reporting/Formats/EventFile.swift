@@ -91,8 +91,9 @@ extension StoredRun {
   /// The learning curves of the run: its steps where it kept them, else its epochs.
   public var eventFile: EventFile {
     var file = EventFile()
-    let rows = (try? RecordLines.read(path + "/events.jsonl").rows) ?? []
-    guard !rows.isEmpty else {
+    let events = ((try? RecordLines.read(path + "/" + RunEvent.file).rows) ?? [])
+      .compactMap { RunEvent($0) }
+    guard !events.isEmpty else {
       for (name, values) in result.curves.sorted(by: { $0.key < $1.key }) {
         for (epoch, value) in values.enumerated() where value.isFinite {
           file.add(tag: name, value: value, step: epoch + 1)
@@ -100,15 +101,12 @@ extension StoredRun {
       }
       return file
     }
-    let areSeeded = Set(rows.compactMap { $0["seed"]?.intValue }).count > 1
-    for row in rows {
-      guard case .object(let members) = row,
-        let step = (members["step"] ?? members["epoch"])?.intValue
-      else { continue }
-      let tail = areSeeded ? members["seed"]?.intValue.map { "/seed\($0)" } ?? "" : ""
-      for (name, value) in members.sorted(by: { $0.key < $1.key })
-      where !["step", "epoch", "seed"].contains(name) {
-        if let value = value.doubleValue { file.add(tag: name + tail, value: value, step: step) }
+    let areSeeded = Set(events.compactMap(\.seed)).count > 1
+    for event in events {
+      guard let position = event.position else { continue }
+      let tail = areSeeded ? event.seed.map { "/seed\($0)" } ?? "" : ""
+      for (name, value) in event.values.sorted(by: { $0.key < $1.key }) {
+        file.add(tag: name + tail, value: value, step: position)
       }
     }
     return file

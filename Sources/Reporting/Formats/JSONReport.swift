@@ -18,7 +18,7 @@ extension Comparison {
 
   private func json(_ section: ComparisonSection) -> JSONValue {
     .object([
-      "id": .string(section.id), "task": .string(section.task.key),
+      "id": .string(section.id), "task": .string(section.task.name),
       "data": .object(section.data.mapValues { .string($0) }),
       "notes": .array(section.notes.map { .string($0) }),
       "rows": .array(section.rows.map { json($0, section) }),

@@ -26,7 +26,7 @@ extension Comparison {
         "    "
           + row(
             [escaped(entry.name) + mark, escaped(entry.architecture)]
-              + cells.map { $0.map { percentage($0.value) } ?? "--" }))
+              + cells.map { $0.map { $0.metric.unit.text($0.value) } ?? "--" }))
       lines.append("    " + row(["", ""] + cells.map { $0.map(spread) ?? "" }))
       if cells.contains(where: { $0?.delta != nil }) {
         lines.append("    " + row(["", ""] + cells.map { $0?.delta.map(difference) ?? "" }))
@@ -41,7 +41,8 @@ extension Comparison {
     for entry in section.detectable(testCount: testCount) {
       lines.append(
         "  \\par\\footnotesize \(escaped(entry.metric.title)): a difference of "
-          + "\(fixed(entry.alone * 100, 2)) points is found with a power of 80\\,\\%.")
+          + "\(entry.metric.unit.deviation(entry.alone)) \(entry.metric.unit.name) is found with a power of 80\\,\\%."
+      )
     }
     lines.append("\\end{table}")
     return lines.joined(separator: "\n") + published(section)
@@ -74,13 +75,14 @@ extension Comparison {
   private func row(_ cells: [String]) -> String { cells.joined(separator: " & ") + " \\\\" }
 
   private func spread(_ cell: ComparisonCell) -> String {
-    if let seeds = cell.seeds { return "$\\pm$ \(fixed(seeds.deviation * 100, 2))" }
-    return cell.interval.map { "[\(percentage($0.low)), \(percentage($0.high))]" } ?? ""
+    if let seeds = cell.seeds { return "$\\pm$ \(cell.metric.unit.deviation(seeds.deviation))" }
+    let unit = cell.metric.unit
+    return cell.interval.map { "[\(unit.text($0.low)), \(unit.text($0.high))]" } ?? ""
   }
 
   private func difference(_ delta: Delta) -> String {
     func signed(_ value: Double) -> String {
-      "$" + points(value).replacing("−", with: "-") + "$"
+      "$" + delta.metric.unit.difference(value).replacing("−", with: "-") + "$"
     }
     let p = probability(delta.adjustedPValue)
     return

@@ -39,8 +39,7 @@ extension Comparison {
             + (delta.verdict == .tie
               ? "not told apart from \(delta.baseline)"
               : "\(delta.verdict.rawValue) than \(delta.baseline)")
-            + ", \(points(delta.estimate)) points "
-            + "[\(points(delta.interval.low)), \(points(delta.interval.high))], p "
+            + ", \(delta.text) \(metric.unit.name) \(delta.intervalText), p "
             + "\(probability(delta.adjustedPValue)) (measured, n = \(delta.imageCount))")
       }
     }

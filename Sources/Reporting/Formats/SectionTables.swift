@@ -33,8 +33,8 @@ struct SectionTables {
       for metric in section.metrics {
         guard let delta = row.cells[metric.key]?.delta else { continue }
         table.add([
-          row.name, metric.title, delta.baseline, points(delta.estimate),
-          "[\(points(delta.interval.low)), \(points(delta.interval.high))]",
+          row.name, metric.title, delta.baseline, delta.text,
+          delta.intervalText,
           probability(delta.pValue), probability(delta.adjustedPValue), delta.verdict.rawValue,
         ])
       }
@@ -62,7 +62,7 @@ struct SectionTables {
     for row in section.rows {
       for metric in section.metrics {
         guard let seeds = row.cells[metric.key]?.seeds else { continue }
-        lines.append("\(row.name), \(metric.title): \(seedSummary(seeds))")
+        lines.append("\(row.name), \(metric.title): \(seedSummary(seeds, metric.unit))")
       }
     }
     return lines
@@ -71,8 +71,9 @@ struct SectionTables {
   /// What the table could have found, and what it says nothing of.
   var detectionNotes: [String] {
     var lines = section.detectable(testCount: testCount).map { entry in
-      "\(entry.metric.title): a true difference of \(fixed(entry.alone * 100, 2)) points is found "
-        + "four times out of five, one of \(fixed(entry.all * 100, 2)) as the first of \(testCount) "
+      "\(entry.metric.title): a true difference of \(entry.metric.unit.deviation(entry.alone)) "
+        + "\(entry.metric.unit.name) is found four times out of five, one of "
+        + "\(entry.metric.unit.deviation(entry.all)) as the first of \(testCount) "
         + "tests; smaller ones end as a tie more often"
     }
     lines.append(

@@ -64,8 +64,8 @@ public struct Confusion: Sendable, Equatable {
 /// Its bytes depend on the protocol alone. The file carries the digest of its own contents, so an
 /// edited one is noticed; files from before the digest are read, and say so by `isSealed`.
 public struct RunResult: Sendable, Equatable {
-  /// Raised when the form changes.
-  public static let schemaVersion = 1
+  /// Raised when the form changes; `SchemaMigration` says how.
+  public static let schemaVersion = SchemaMigration.current
 
   /// The task: `linear`, `coco`, `ade20k` or `pretraining`.
   public var task: String
@@ -126,15 +126,13 @@ public struct RunResult: Sendable, Equatable {
   /// The result as a document without its digest: what identifies a run before it has numbers.
   public var contents: JSONValue {
     func strings(_ map: [String: String]) -> JSONValue { .object(map.mapValues { .string($0) }) }
-    // The first task's files say top1 where the later ones say value.
-    let key = task == "linear" ? "top1" : "value"
     var members: [String: JSONValue] = [
       "schema": .integer(Self.schemaVersion), "task": .string(task),
       "backbone": strings(backbone), "data": strings(data), "settings": strings(settings),
       "metrics": .object(metrics.mapValues(\.json)),
       "curves": .object(curves.mapValues { .array($0.map { .number($0) }) }),
       "classes": .array(
-        classes.map { .object(["name": .string($0.name), key: $0.measurement.json]) }),
+        classes.map { .object(["name": .string($0.name), "value": $0.measurement.json]) }),
       "notes": .array(notes.map { .string($0) }),
     ]
     if !errorCosts.isEmpty { members["errors"] = .object(errorCosts.mapValues { .number($0) }) }
@@ -159,16 +157,17 @@ public struct RunResult: Sendable, Equatable {
     func fault(_ problem: String, _ remedy: String) -> FileError {
       FileError(path: path, problem: problem, remedy: remedy, exitCode: .badData)
     }
-    guard let json = JSONValue(parsing: try FileBytes.read(path)) else {
+    guard let stored = JSONValue(parsing: try FileBytes.read(path)) else {
       throw fault("is cut off or no JSON", "run the benchmark again")
     }
-    guard let schema = json["schema"]?.intValue, let task = json["task"]?.stringValue else {
+    guard let schema = stored["schema"]?.intValue, let task = stored["task"]?.stringValue else {
       throw fault("is no result of this suite", "name a result.json")
     }
     guard schema <= Self.schemaVersion else {
       throw fault(
         "has schema \(schema), this program reads up to \(Self.schemaVersion)", "update it")
     }
+    let json = SchemaMigration.result(stored, schema: schema)
     func unreadable(_ key: String) -> FileError {
       fault("has no readable '\(key)'", "run the benchmark again")
     }
@@ -195,7 +194,7 @@ public struct RunResult: Sendable, Equatable {
     curves = try members("curves") { $0.arrayValue?.map { $0.doubleValue ?? .nan } }
     classes = try items("classes") { entry in
       guard let name = entry["name"]?.stringValue,
-        let measurement = (entry["top1"] ?? entry["value"]).flatMap(MetricValue.init)
+        let measurement = entry["value"].flatMap(MetricValue.init)
       else { return nil }
       return (name, measurement)
     }
@@ -210,7 +209,8 @@ public struct RunResult: Sendable, Equatable {
         return Confusion(label: label, prediction: prediction, count: count)
       }
     }
-    guard case .object(var sealed) = json, let digest = sealed.removeValue(forKey: "digest") else {
+    guard case .object(var sealed) = stored, let digest = sealed.removeValue(forKey: "digest")
+    else {
       isSealed = false
       return
     }

@@ -98,6 +98,35 @@ public func batchNorm(
   }
 }
 
+/// The weights and biases of a convolution or linear layer that does what one without a bias and a
+/// batch normalisation with running statistics do after each other.
+///
+///     g = γ / √(variance + ε),  weight′ = g · weight,  bias′ = β − mean · g
+///
+/// - in: weight `[O, …]`, γ and β `[O]` or nil for 1 and 0
+/// - out: weight `[O, …]`, bias `[O]`; no gradient flows through them
+public func foldedBatchNorm(
+  _ weight: Tensor, normWeight: Tensor?, normBias: Tensor?, statistics: RunningStatistics,
+  epsilon: Float
+) -> (weight: Tensor, bias: Tensor) {
+  let outputs = weight.shape[0]
+  precondition(
+    statistics.mean.elementCount == outputs,
+    "weight \(weight.shape) before a norm of \(statistics.mean.elementCount) channels")
+  let width = weight.elementCount / max(1, outputs)
+  let scaledWeight = Tensor(uninitialized: weight.shape)
+  let offset = Tensor(uninitialized: [outputs])
+  for row in 0..<outputs {
+    let gain =
+      (normWeight?.pointer[row] ?? 1) / (statistics.variance.pointer[row] + epsilon).squareRoot()
+    offset.pointer[row] = (normBias?.pointer[row] ?? 0) - statistics.mean.pointer[row] * gain
+    Kernels.scale(
+      weight.pointer + row * width, by: gain, into: scaledWeight.pointer + row * width,
+      count: width)
+  }
+  return (scaledWeight, offset)
+}
+
 /// The mean and 1 / √(variance + ε) of every channel.
 private struct BatchMoments {
   let mean: Tensor

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Runs `body` on consecutive ranges of 0..<count, shared out to the pool.
 public func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
   RowBlocks.forEach(rows: count, columns: 1, body)
@@ -28,4 +30,10 @@ public func moveAverage(_ target: Tensor, towards source: Tensor, momentum: Floa
     let from = source.pointer + range.lowerBound
     for i in 0..<range.count { at[i] += (1 - momentum) * (from[i] - at[i]) }
   }
+}
+
+/// total ← total + 1 / (1 + e⁻ˣ), in place, with the C library's exponential.
+public func addSigmoid(_ x: Tensor, to total: Tensor) {
+  precondition(total.elementCount == x.elementCount, "\(total.shape) and \(x.shape) differ")
+  for i in 0..<x.elementCount { total.pointer[i] += 1 / (1 + exp(-x.pointer[i])) }
 }

@@ -6,12 +6,11 @@
 /// - in: x `[N, …]`, rows in 0..<N; out: `[rows.count, …]`
 public func selectedRows(_ x: Tensor, _ rows: [Int]) -> Tensor {
   let count = x.shape[0]
-  precondition(
-    rows.allSatisfy { 0 <= $0 && $0 < count }, "rows \(rows) of a tensor of shape \(x.shape)")
   let width = x.elementCount / max(1, count)
   let out = Tensor(uninitialized: [rows.count] + x.shape.dropFirst())
-  for (target, source) in rows.enumerated() {
-    (out.pointer + target * width).update(from: x.pointer + source * width, count: width)
+  for (target, row) in rows.enumerated() {
+    precondition((0..<count).contains(row), "row \(row) of \(x.shape)")
+    (out.pointer + target * width).update(from: x.pointer + row * width, count: width)
   }
   return out
 }

@@ -24,18 +24,17 @@ public final class BatchBuffer: @unchecked Sendable {
     storage = Storage(count: shape[0] * rowLength)
   }
 
-  /// Numbers in one row.
-  public var rowElementCount: Int { rowLength }
-
-  /// Lets `body` write one row, in row-major order; the pointer is to `rowElementCount` numbers
-  /// and valid only during the call.
+  /// Lets `body` write one row, in row-major order; the buffer is valid only during the call.
   ///
   /// - Precondition: the row is in 0..<N.
   public func withRow<Result>(
-    _ row: Int, _ body: (UnsafeMutablePointer<Float>) throws -> Result
+    _ row: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     precondition(0 <= row && row < shape[0], "row \(row) of \(shape[0])")
-    return try withExtendedLifetime(self) { try body(storage.pointer + row * rowLength) }
+    return try withExtendedLifetime(self) {
+      try body(
+        UnsafeMutableBufferPointer(start: storage.pointer + row * rowLength, count: rowLength))
+    }
   }
 
   /// The batch, in this buffer's own memory: a buffer that is filled again changes it.

@@ -1,8 +1,8 @@
 /// A dense array of Float32 in row-major order that remembers how it was computed.
 ///
 /// A tensor belongs to the thread that computes with it; threads live inside the operations.
-/// Operations never change their inputs. Only optimisers, initialisers and running statistics
-/// write through `pointer`.
+/// Operations never change their inputs. Optimisers, initialisers and running statistics write
+/// through `pointer`, which only this module and `Layers` may use; see `withValues` for the others.
 public final class Tensor {
   /// Lengths of the axes, outermost first.
   public let shape: [Int]
@@ -18,7 +18,9 @@ public final class Tensor {
   public var elementCount: Int { storage.count }
 
   /// The first element; valid while the tensor lives.
-  public var pointer: UnsafeMutablePointer<Float> { storage.pointer }
+  ///
+  /// Only for `TensorCore` and `Layers`, which a test makes sure of.
+  package var pointer: UnsafeMutablePointer<Float> { storage.pointer }
 
   init(shape: [Int], storage: Storage) {
     self.shape = shape

@@ -3,53 +3,65 @@
 /// Everything outside the engine computes with operations and comes here to fill an input or to
 /// look at a result; on a device these are the places where memory would be copied.
 extension Tensor {
-  /// A tensor whose elements, in row-major order, `body` writes.
-  ///
-  /// - Parameter body: Receives memory with undefined contents and must write all of it; the
-  ///   buffer is valid only during the call.
+  /// A tensor that `fill` writes, in row-major order; it must write all of it.
   public convenience init(
-    shape: [Int], filledBy body: (UnsafeMutableBufferPointer<Float>) throws -> Void
+    shape: [Int], filledBy fill: (UnsafeMutableBufferPointer<Float>) throws -> Void
   ) rethrows {
     self.init(uninitialized: shape)
-    try withMutableValues(body)
+    try withMutableValues(fill)
   }
 
-  /// Reads the elements in row-major order without a copy; the buffer is valid only during the
-  /// call.
+  /// Reads the elements in place; the pointer is valid inside `body` only.
   public func withValues<Result>(
     _ body: (UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     try withExtendedLifetime(self) {
-      try body(UnsafeBufferPointer(start: storage.pointer, count: elementCount))
+      try body(UnsafeBufferPointer(start: pointer, count: elementCount))
     }
   }
 
-  /// Changes the elements, in row-major order, in place; the buffer is valid only during the call.
+  /// Writes the elements in place; the pointer is valid inside `body` only.
   ///
-  /// Views of this tensor change with it. Not for tensors whose gradient is still to be computed.
+  /// Views change with the tensor. Not for tensors whose gradient is still to be computed.
   public func withMutableValues<Result>(
     _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     try withExtendedLifetime(self) {
-      try body(UnsafeMutableBufferPointer(start: storage.pointer, count: elementCount))
+      try body(UnsafeMutableBufferPointer(start: pointer, count: elementCount))
     }
   }
 
-  /// Takes over values in row-major order.
+  /// Reads the elements of one row along the first axis in place.
+  ///
+  /// - Precondition: the row is there.
+  public func withRow<Result>(
+    _ row: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    let width = elementCount / max(1, shape[0])
+    precondition((0..<shape[0]).contains(row), "row \(row) of \(shape)")
+    return try withExtendedLifetime(self) {
+      try body(UnsafeBufferPointer(start: pointer + row * width, count: width))
+    }
+  }
+
+  /// Replaces the elements, in row-major order.
   ///
   /// - Precondition: there are as many values as elements.
   public func assign(_ values: [Float]) {
     precondition(
       values.count == elementCount,
-      "shape \(shape) needs \(elementCount) values, got \(values.count)")
-    withMutableValues { _ = $0.update(from: values) }
+      "shape \(shape) has \(elementCount) elements, got \(values.count) values")
+    values.withUnsafeBufferPointer { source in
+      if let base = source.baseAddress { pointer.update(from: base, count: source.count) }
+    }
   }
 
-  /// Takes over the values of another tensor of the same shape.
+  /// Replaces the elements by those of a tensor of the same count.
   ///
-  /// - Precondition: the shapes agree.
-  public func assign(_ source: Tensor) {
-    precondition(shape == source.shape, "\(shape) cannot take the values of \(source.shape)")
-    storage.pointer.update(from: source.storage.pointer, count: elementCount)
+  /// - Precondition: the counts agree.
+  public func assign(_ other: Tensor) {
+    precondition(
+      other.elementCount == elementCount, "cannot assign \(other.shape) to \(shape)")
+    pointer.update(from: other.pointer, count: elementCount)
   }
 }

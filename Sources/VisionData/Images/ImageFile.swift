@@ -9,6 +9,8 @@ public struct ImageError: ReportableError, Equatable {
   /// What is wrong, and where.
   public let problem: String
   public let exitCode: ExitCode
+  /// What the user can do, without a full stop.
+  public private(set) var remedy = "replace or remove the file"
 
   init(name: String, problem: String, exitCode: ExitCode = .badData) {
     self.name = name
@@ -16,11 +18,18 @@ public struct ImageError: ReportableError, Equatable {
     self.exitCode = exitCode
   }
 
+  /// The same error where the program can leave such images out.
+  public var skippable: ImageError {
+    var error = self
+    error.remedy += ", or run with --on-bad-image skip"
+    return error
+  }
+
   /// Whether the file is only cut off: both decoders use the same words for it.
   public var isTruncation: Bool { problem.contains("the file ends too early") }
 
   public var description: String {
-    "\(name): \(problem); replace or remove the file, or run with --on-bad-image skip."
+    "\(name): \(problem); \(remedy)."
   }
 }
 

@@ -1,5 +1,3 @@
-import CounterRandom
-
 /// Which training images belong to which iteration: one shuffled pass over the data after another.
 ///
 /// A batch may take the end of one pass and the beginning of the next. Differs from the source:
@@ -33,10 +31,7 @@ public struct IterationSampler: Sendable, Equatable {
   public func items(iteration: Int) -> [Item] {
     let start = iteration * batchSize
     let epochs = (start / imageCount)...((start + batchSize - 1) / imageCount)
-    let orders = epochs.map { epoch in
-      var stream = RandomStream(seed: seed, purpose: .shuffle, epoch: epoch)
-      return stream.permutation(imageCount)
-    }
+    let orders = epochs.map { epochOrder(count: imageCount, seed: seed, epoch: $0) }
     return (start..<start + batchSize).map { place in
       let epoch = place / imageCount
       return Item(epoch: epoch, index: orders[epoch - epochs.lowerBound][place % imageCount])

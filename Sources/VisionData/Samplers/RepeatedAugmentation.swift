@@ -1,5 +1,3 @@
-import CounterRandom
-
 /// Which images an epoch shows when every image is shown several times in a row.
 ///
 /// One permutation of all images is drawn, each image is repeated, and the list is dealt to the
@@ -45,7 +43,6 @@ public struct RepeatedAugmentation: Sendable, Equatable {
   public func order(
     count: Int, seed: UInt64, epoch: Int, rank: Int = 0, world: Int = 1
   ) -> [Int] {
-    var stream = RandomStream(seed: seed, purpose: .shuffle, epoch: epoch)
-    return order(stream.permutation(count), rank: rank, world: world)
+    order(epochOrder(count: count, seed: seed, epoch: epoch), rank: rank, world: world)
   }
 }

@@ -137,6 +137,7 @@ struct SegmentationStatistics {
         total.counts[Int(table.encoding.storedValue(of: UInt8($0)))] == 0
       }
       guard !absent.isEmpty else { continue }
+      if let finding = sea(in: total, of: split, absent: absent) { findings.append(finding) }
       let named = absent.prefix(8).map { table.names[$0] }.joined(separator: ", ")
       findings.append(
         DataFinding(
@@ -148,6 +149,22 @@ struct SegmentationStatistics {
             : "nothing needs to be done; their scores are NaN and leave the means"))
     }
     return findings
+  }
+
+  /// Whether classes are missing where much is ignored: masks of 0 and 255 look like this.
+  private func sea(
+    in total: LabelHistogram, of split: SegmentationFolder.Split, absent: [Int]
+  ) -> DataFinding? {
+    let pixels = total.counts.reduce(0, +)
+    let ignored = total.counts[Int(LabelEncoding.ignored)]
+    guard ignored > 0, ignored >= pixels / 20 else { return nil }
+    let isBinary = total.values.filter { $0 != Int(LabelEncoding.ignored) }.count < 2
+    return DataFinding(
+      path: split.rawValue, rule: "label/ignored-class", severity: isBinary ? .error : .warning,
+      problem: "ignores \(100 * ignored / pixels) % of all pixels (255) and has none of class "
+        + "'\(table.names[absent[0]])'"
+        + (isBinary ? ": these are probably masks of 0 and 255" : ""),
+      remedy: "store class indices, not 255, for what is to be learned")
   }
 
   /// Whether the maps look as if their values were moved by one against the class table.

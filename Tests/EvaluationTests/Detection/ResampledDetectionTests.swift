@@ -60,24 +60,43 @@ struct ResampledDetectionTests {
     for (a, b) in paired(values, official) { #expect(abs(a - b) < 1e-12) }
   }
 
-  @Test("The paired resampling is the detection bootstrap's, draw for draw")
-  func sameDraws() throws {
-    let truth = try truth()
-    let first = try records(truth, noise: 6, seed: 1)
-    let second = try records(truth, noise: 9, seed: 2)
-    let resampling = PairedResampling(
-      first: ResampledDetection([first]), second: ResampledDetection([second]), resampleCount: 200,
-      seed: 4)
-    for (place, threshold) in [nil, 0.5, 0.75].enumerated() {
-      let own = try #require(resampling.outcomes[place])
-      let other = DetectionBootstrap(
-        first: first, second: second, metric: .averagePrecision(threshold: threshold),
-        resampleCount: 200, seed: 4)
-      #expect(abs(own.estimate - other.estimate) < 1e-12)
-      #expect(abs(own.interval.low - other.interval.low) < 1e-12)
-      #expect(abs(own.interval.high - other.interval.high) < 1e-12)
-      #expect(abs(own.standardError - other.standardError) < 1e-12)
+  @Test("Each resample of the bootstrap is the score of its images, accumulated anew")
+  func resamples() throws {
+    let records = try records(truth(), noise: 6, seed: 1)
+    let own = ResampledDetection([records])
+    let count = 25
+    let drawn = (0..<count).map { number -> Double in
+      var stream = RandomStream(seed: 4, purpose: .bootstrap, sample: number)
+      var copies = [Int](repeating: 0, count: records.imageIDs.count)
+      for _ in copies { copies[stream.below(copies.count)] += 1 }
+      let exact = CocoScores(records, copies: copies).averagePrecision()
+      #expect(abs(own.values(weights: copies.map { Int32($0) })[0] - exact) < 1e-12)
+      return exact
     }
+    let outcome = try #require(Bootstrap(own, resampleCount: count, seed: 4)["bbox/AP"])
+    #expect(abs(outcome.estimate - CocoScores(records).averagePrecision()) < 1e-12)
+    #expect(abs(outcome.standardError - Spread(drawn).deviation) < 1e-12)
+    let sorted = drawn.sorted()
+    // 2.5 % of 24 steps lies 0.6 between the first two.
+    #expect(abs(outcome.interval.low - (sorted[0] + 0.6 * (sorted[1] - sorted[0]))) < 1e-12)
+  }
+
+  @Test("The bootstrap of a detector against itself is 0, turns with its order and the seed")
+  func paired() throws {
+    let truth = try truth()
+    let detectors = try [(6.0, 1), (9, 2)].map {
+      ResampledDetection([try records(truth, noise: $0.0, seed: $0.1)])
+    }
+    func difference(_ a: Int, _ b: Int, seed: UInt64 = 1) throws -> Bootstrap.Outcome {
+      try #require(
+        Bootstrap(detectors[a], minus: detectors[b], resampleCount: 50, seed: seed)["bbox/AP50"])
+    }
+    let same = try difference(0, 0)
+    #expect(same.estimate == 0 && same.interval == Interval(low: 0, high: 0) && same.pValue == 1)
+    let (once, turned) = (try difference(0, 1), try difference(1, 0))
+    #expect(abs(once.interval.low + turned.interval.high) < 1e-12)
+    #expect(once.interval.low < once.estimate && once.estimate < once.interval.high)
+    #expect(try difference(0, 1, seed: 2) != once)
   }
 
   @Test("Without objects in the drawn images there is no number")

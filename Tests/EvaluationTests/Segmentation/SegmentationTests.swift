@@ -163,16 +163,46 @@ struct SegmentationTests {
     #expect(left == score(all, classes: 8))
   }
 
+  private func mIoU(
+    _ first: [SegmentationRecord], minus second: [SegmentationRecord]? = nil, resamples: Int,
+    seed: UInt64
+  ) throws -> Bootstrap.Outcome {
+    let own = Bootstrap(
+      ResampledSegmentation(first), minus: second.map { ResampledSegmentation($0) },
+      resampleCount: resamples, seed: seed)
+    return try #require(own["mIoU"])
+  }
+
+  @Test("Resampled counts give the bits of the score, for every number")
+  func sameBits() throws {
+    let all = try records(30, classes: 9, used: 7)
+    let own = ResampledSegmentation(all)
+    let whole = score(all, classes: 9)
+    let values = own.values(weights: [Int32](repeating: 1, count: 30))
+    #expect(values == [whole.meanIoU(), whole.meanAccuracy(), whole.pixelAccuracy])
+    #expect(own.metricNames == ["mIoU", "mAcc", "aAcc"])
+  }
+
+  @Test("A record read back is the record written; one that contradicts itself is refused")
+  func codec() throws {
+    for record in try records(5, classes: 9, used: 7) {
+      let row = record.json(name: "image")
+      #expect(SegmentationRecord(row) == record)
+      #expect(SegmentationRecord(row, classCount: record.classes.last ?? 0) == nil)
+      guard case .object(var members) = row else { continue }
+      members["predicted"] = .array([])
+      #expect(SegmentationRecord(.object(members)) == nil)
+    }
+  }
+
   @Test("The bootstrap finds the reference's interval up to its own noise")
   func bootstrap() throws {
     let reference = try Reference.load().bootstrap
     let first = try records(reference.count, classes: reference.classes, used: 12)
     let second = try records(
       reference.count, classes: reference.classes, used: 12, wrong: 0.34, network: "b")
-    let single = SegmentationBootstrap(
-      first, classCount: reference.classes, resampleCount: 4000, seed: 1)
-    let delta = SegmentationBootstrap(
-      first: first, second: second, classCount: reference.classes, resampleCount: 4000, seed: 1)
+    let single = try mIoU(first, resamples: 4000, seed: 1)
+    let delta = try mIoU(first, minus: second, resamples: 4000, seed: 1)
     for (own, expected) in [(single, reference.single), (delta, reference.delta)] {
       #expect(abs(own.estimate - expected.estimate) < 1e-12)
       // With 4000 resamples the deviation is known to 1.1 %, a percentile to about 5 % of it.
@@ -180,13 +210,10 @@ struct SegmentationTests {
       #expect(abs(own.interval.low - expected.low) < 0.2 * expected.deviation)
       #expect(abs(own.interval.high - expected.high) < 0.2 * expected.deviation)
     }
-    let turned = SegmentationBootstrap(
-      first: second, second: first, classCount: reference.classes, resampleCount: 200, seed: 7)
-    let again = SegmentationBootstrap(
-      first: first, second: second, classCount: reference.classes, resampleCount: 200, seed: 7)
+    let turned = try mIoU(second, minus: first, resamples: 200, seed: 7)
+    let again = try mIoU(first, minus: second, resamples: 200, seed: 7)
     #expect(abs(turned.interval.low + again.interval.high) < 1e-12)
-    let same = SegmentationBootstrap(
-      first: first, second: first, classCount: reference.classes, resampleCount: 50, seed: 7)
+    let same = try mIoU(first, minus: first, resamples: 50, seed: 7)
     #expect(same.interval == Interval(low: 0, high: 0))
   }
 }

@@ -112,8 +112,8 @@ struct ReportStatisticsTests {
     let ones = [Int32](repeating: 1, count: 120)
     #expect(isClose(first.values(weights: ones)[0], reference.first, 1e-12))
     #expect(isClose(second.values(weights: ones)[0], reference.second, 1e-12))
-    let own = PairedResampling(first: first, second: second, resampleCount: 4000, seed: 5)
-    let outcome = try #require(own.outcomes[0])
+    let own = Bootstrap(first, minus: second, resampleCount: 4000, seed: 5)
+    let outcome = try #require(own["mIoU"])
     #expect(isClose(outcome.estimate, reference.first - reference.second, 1e-9))
     // 4000 resamples know the deviation to 1.1 %, a 2.5 % percentile to about 4.2 % of it.
     #expect(abs(outcome.standardError - reference.deviation) < 0.05 * reference.deviation)
@@ -248,9 +248,8 @@ struct CoverageTests {
             labelled: [100, 100, 100])
         }
       }
-      let outcome = PairedResampling(
-        first: networks[0], second: networks[1], resampleCount: 200, seed: UInt64(repetition)
-      ).outcomes[0]
+      let outcome = Bootstrap(
+        networks[0], minus: networks[1], resampleCount: 200, seed: UInt64(repetition))["mIoU"]
       guard let outcome else { continue }
       if outcome.interval.low <= 0 && 0 <= outcome.interval.high { covered += 1 }
       if outcome.pValue < 0.05 { claims += 1 }
@@ -260,18 +259,6 @@ struct CoverageTests {
     #expect(Double(claims) / Double(repetitions) < 0.10)
   }
 
-  /// A number that is a mean over the images.
-  private struct WeightedMean: ResampledMetric {
-    let outcomes: [Double]
-    var images: [Int] { Array(outcomes.indices) }
-    let metricNames = ["mean"]
-
-    func values(weights: [Int32]) -> [Double] {
-      let sum = zip(outcomes, weights).reduce(0) { $0 + $1.0 * Double($1.1) }
-      return [sum / Double(weights.reduce(0, +))]
-    }
-  }
-
   @Test("P-values below what resamples resolve are as rare as they say, and do occur")
   func smallProbabilities() throws {
     func pValue(_ shift: Double, images: Int, repetition: Int) throws -> Double {
@@ -279,9 +266,9 @@ struct CoverageTests {
       func draws(_ shift: Double) -> WeightedMean {
         WeightedMean(outcomes: (0..<images).map { _ in stream.uniformDouble() + shift })
       }
-      let own = PairedResampling(
-        first: draws(shift), second: draws(0), resampleCount: 150, seed: UInt64(repetition))
-      return try #require(own.outcomes[0]).pValue
+      let own = Bootstrap(
+        draws(shift), minus: draws(0), resampleCount: 150, seed: UInt64(repetition))
+      return try #require(own["mean"]).pValue
     }
     // 150 resamples resolve 0.013; 4000 repetitions without a difference expect 8 below 0.002.
     let rare = try (0..<4000).count { try pValue(0, images: 40, repetition: $0) < 0.002 }

@@ -1,5 +1,4 @@
 import FileSupport
-import Reporting
 import TestSupport
 import Testing
 

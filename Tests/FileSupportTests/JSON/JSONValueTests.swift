@@ -1,7 +1,6 @@
 import CounterRandom
 import FileSupport
 import Foundation
-import Reporting
 import TestSupport
 import Testing
 

@@ -28,13 +28,13 @@ private func makeData(_ folder: TemporaryDirectory) throws -> String {
 private func smallRecipe() -> DetectionRecipe {
   var recipe = DetectionRecipe(.maskRCNN1x, preset: .mini)
   recipe.detector = DetectorConfiguration.maskRCNN.miniature(classCount: 10)
-  recipe.detector.backbone = SwinConfiguration(
-    embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4)
+  recipe.detector.backbone = .swin(SwinConfiguration(
+    embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4))
   recipe.detector.channels = 8
   recipe.detector.hiddenSize = 16
   (recipe.epochs, recipe.milestones, recipe.warmupUpdates) = (2, [1], 2)
   recipe.augmentation = DetectionAugmentation().scaled(by: 0.12)
-  recipe.testSize = KeepRatioSize(short: 96, long: 160)
+  recipe.testSize = ResizeLimit(long: 160, short: 96)
   return recipe
 }
 
@@ -143,7 +143,9 @@ struct DetectorTrainingTests {
     #expect(one.batchSize == 16 && one.dropPathRate == 0.1)
     let detector = Detector(smallRecipe().detector, initializer: .blank)
     let decays = Dictionary(
-      uniqueKeysWithValues: one.optimizedParameters(detector).map { ($0.key, $0.weightDecay) })
+      uniqueKeysWithValues: WeightDecayRule.namedNorms.applied(
+        to: detector.parameters, weightDecay: one.weightDecay
+      ).map { ($0.key, $0.weightDecay) })
     #expect(decays["backbone.layers.0.blocks.0.norm1.weight"] == 0)
     #expect(decays["backbone.norm3.bias"] == 0)
     #expect(decays["backbone.layers.0.blocks.0.attn.relative_position_bias_table"] == 0)

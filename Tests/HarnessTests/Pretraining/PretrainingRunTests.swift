@@ -1,5 +1,6 @@
 import CommandLine
 import CounterRandom
+import FileSupport
 import Foundation
 import Layers
 import Models
@@ -42,19 +43,49 @@ struct PretrainingRunTests {
     #expect(whole.status == 0, "\(whole.errors)")
     // Random, but the same in every run of the test.
     var stream = RandomStream(seed: 11, purpose: .test)
-    for _ in 0..<4 {
-      _ = try ChildProgram.run(
-        "bench-pretrain", options + ["--output", "killed"], in: folder.path,
-        killAfter: stream.uniform(0.1, 0.8))
+    let loud = options.filter { $0 != "--quiet" } + ["--output", "killed"]
+    for round in 0..<3 {
+      let cut = try ChildProgram.run(
+        "bench-pretrain", loud, in: folder.path, killAfter: stream.uniform(0, 0.02),
+        states: 1 + stream.below(3), output: "killed")
+      #expect(cut.status == SIGKILL, "round \(round) ended before it was killed")
+      #expect(cut.errors.contains("going on after step") == (round > 0), "\(cut.errors)")
     }
     let last = try ChildProgram.run(
-      "bench-pretrain", options + ["--output", "killed", "--threads", "1"], in: folder.path)
+      "bench-pretrain", loud + ["--threads", "1"], in: folder.path)
     #expect(last.status == 0, "\(last.errors)")
+    #expect(last.errors.contains("going on after step"), "\(last.errors)")
     let expected = try ChildProgram.files(under: folder.file("whole"))
     #expect(expected.keys.contains { $0.hasSuffix(".pth") })
     #expect(expected.keys.contains { $0.hasSuffix("events.jsonl") })
     #expect(!expected.keys.contains { $0.hasSuffix("state.safetensors") })
     #expect(try ChildProgram.files(under: folder.file("killed")) == expected)
+  }
+
+  @Test("Interrupted, it saves, says how to go on, and goes on there")
+  func interrupted() throws {
+    let folder = try prepare()
+    let options = base.filter { $0 != "--quiet" } + ["--epochs", "200", "--output", "runs"]
+    let cut = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 2, output: "runs",
+      signal: SIGINT)
+    #expect(cut.status == 130 && cut.errors.contains("run the same command again to go on"))
+    let next = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 1, output: "runs")
+    #expect(next.errors.contains("going on after step"))
+    // A state that was altered is named and not used.
+    let name = try #require(
+      try ChildProgram.files(under: folder.file("runs")).keys.first {
+        $0.hasSuffix("state.safetensors")
+      })
+    var bytes = try FileBytes.read(folder.file("runs/" + name))
+    bytes[bytes.count - 3] ^= 1
+    try AtomicFile.write(bytes, to: folder.file("runs/" + name))
+    let refused = try ChildProgram.run("bench-pretrain", options, in: folder.path)
+    #expect(refused.status == 65)
+    #expect(
+      refused.errors.contains("state.safetensors: was altered after it was written")
+        && refused.errors.contains("use --restart"))
   }
 
   @Test("A state left in the middle is taken up there, not at the start")
@@ -68,13 +99,13 @@ struct PretrainingRunTests {
     #expect(next.errors.contains("going on after step"))
     // Other settings are another run, with a folder of its own.
     let other = try ChildProgram.run(
-      "bench-pretrain", options + ["--seed", "1"], in: folder.path, killAfter: 1)
+      "bench-pretrain", options + ["--seeds", "1"], in: folder.path, killAfter: 1)
     #expect(!other.errors.contains("going on"))
   }
 
   @Test(
-    "bench-linear takes the checkpoint of every method", arguments: PretrainingMethodName.allCases)
-  func probed(method: PretrainingMethodName) throws {
+    "bench-linear takes the checkpoint of every method", arguments: MethodDescription.allCases)
+  func probed(method: MethodDescription) throws {
     let folder = try prepare()
     let trained = try ChildProgram.run(
       "bench-pretrain", base + ["--method", method.rawValue, "--epochs", "1"], in: folder.path)
@@ -119,11 +150,8 @@ struct PretrainingRunTests {
   /// Two views are pulled together and nothing keeps others apart: every output becomes the same.
   private final class Attraction: PretrainingMethod {
     let encoder: any Backbone
-    let dropPathRate: Float = 0
     let head: ProjectionHead
     var observation: StepObservation?
-    var onlineViews: [Int] { [0, 1] }
-    var targetViews: [Int] { [] }
     var followed: [(target: Tensor, online: Tensor)] { [] }
     func momentum(step: Int) -> Double { 0 }
 
@@ -193,10 +221,9 @@ struct PretrainingRunTests {
     let folder = try prepare()
     let data = try ClassificationData(root: folder.file("data/classification"))
     func measure(_ batch: Int) throws -> Forecast {
-      var recipe = PretrainingRecipe.forTransformers(.moby, architecture: .swin(.mini))
+      var recipe = MethodDescription.moby.recipe(for: .swin(.mini), forTransformers: true)
       recipe.shrink(isSmoke: true)
       recipe.batchSize = batch
-      recipe.queueSize = 64
       var plan = PretrainingPlan(recipe, architecture: .swin(.mini))
       plan.inputSize = 64
       return try PretrainingRun(plan, data: data, dataName: "x").forecast()

@@ -63,14 +63,17 @@ struct DenseRunTests {
     #expect(whole.status == 0, "\(whole.errors)")
     // Random, but the same in every run of the test.
     var stream = RandomStream(seed: 12, purpose: .test)
-    for _ in 0..<4 {
-      _ = try ChildProgram.run(
-        job.program, options + ["--output", "killed"], in: folder.path,
-        killAfter: stream.uniform(0.2, 1.2))
+    let loud = options.filter { $0 != "--quiet" } + ["--output", "killed"]
+    for round in 0..<3 {
+      let cut = try ChildProgram.run(
+        job.program, loud, in: folder.path, killAfter: stream.uniform(0, 0.05),
+        states: 1, output: "killed")
+      #expect(cut.status == SIGKILL, "round \(round) ended before it was killed")
+      #expect(cut.errors.contains("going on after step") == (round > 0), "\(cut.errors)")
     }
-    let last = try ChildProgram.run(
-      job.program, options + ["--output", "killed", "--threads", "1"], in: folder.path)
+    let last = try ChildProgram.run(job.program, loud + ["--threads", "1"], in: folder.path)
     #expect(last.status == 0, "\(last.errors)")
+    #expect(last.errors.contains("going on after step"), "\(last.errors)")
     #expect(last.output == whole.output)
     let expected = try ChildProgram.files(under: folder.file("whole"))
     for name in job.files {

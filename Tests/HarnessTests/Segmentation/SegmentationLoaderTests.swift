@@ -1,4 +1,5 @@
 import CounterRandom
+import Evaluation
 import FileSupport
 import Foundation
 import Geometry
@@ -10,7 +11,7 @@ import VisionData
 @testable import Harness
 
 /// Writes an ADE20K-style set of small random scenes.
-private func makeSet(in folder: TemporaryDirectory, count: Int = 5) throws -> SegmentationFolder {
+func makeSegmentationSet(in folder: TemporaryDirectory, count: Int = 5) throws -> SegmentationFolder {
   for index in 0..<count {
     let (width, height) = (40 + index, 30)
     let pixels = SegmentationScenes.picture("loader \(index)", width: width, height: height)
@@ -46,7 +47,7 @@ struct SegmentationLoaderTests {
   @Test("Batches are those of the transform, for any number of threads and from any start")
   func batches() throws {
     let directory = try TemporaryDirectory()
-    let folder = try makeSet(in: directory)
+    let folder = try makeSegmentationSet(in: directory)
     let transform = SegmentationAugmentation(cropSize: 24)
     let sampler = IterationSampler(imageCount: 5, batchSize: 3, seed: 8)
     func load(_ range: Range<Int>, threads: Int) throws -> [SegmentationLoader.Batch] {
@@ -73,9 +74,7 @@ struct SegmentationLoaderTests {
       let sample = transform(image, labels, stream: &stream)
       #expect(sample.image.width <= 24)
       var expected = [Float](repeating: 0, count: 3 * 24 * 24)
-      expected.withUnsafeMutableBufferPointer { buffer in
-        if let base = buffer.baseAddress { sample.writeImage(size: 24, to: base) }
-      }
+      expected.withUnsafeMutableBufferPointer { sample.writeImage(size: 24, to: $0) }
       let values = batch.images.values
       #expect(Array(values[position * 1728..<(position + 1) * 1728]) == expected)
       #expect(batch.labels[position * 576] == sample.labels.labels[0])
@@ -85,7 +84,7 @@ struct SegmentationLoaderTests {
   @Test("A bad pair stops its batch with the file's name; a loader may be dropped unread")
   func faults() throws {
     let directory = try TemporaryDirectory()
-    let folder = try makeSet(in: directory)
+    let folder = try makeSegmentationSet(in: directory)
     let wrong = LabelMap(width: 3, height: 3, labels: [UInt8](repeating: 1, count: 9))
     try AtomicFile.write(
       try ImageFile.png(wrong), to: directory.file("annotations/training/2.png"))
@@ -103,7 +102,7 @@ struct SegmentationLoaderTests {
   @Test("The gate stops at wrong labels before anything is trained, and keeps its report")
   func gate() throws {
     let directory = try TemporaryDirectory()
-    _ = try makeSet(in: directory)
+    _ = try makeSegmentationSet(in: directory)
     for top in ["images", "annotations"] {
       try FileManager.default.createDirectory(
         atPath: directory.file("\(top)/validation"), withIntermediateDirectories: true)
@@ -137,7 +136,7 @@ struct SegmentationProcessTests {
   @Test("Ground truth scores 100 % against itself, and a missing prediction is named")
   func evaluate() async throws {
     let directory = try TemporaryDirectory()
-    _ = try makeSet(in: directory)
+    _ = try makeSegmentationSet(in: directory)
     let truth = directory.file("annotations/training")
     let output = directory.file("out/scores.json")
     try AtomicFile.write(text: #"["a", "b", "c", "d"]"#, to: directory.file("classes.json"))
@@ -174,7 +173,7 @@ struct SegmentationProcessTests {
   @Test("show writes one picture an image; check finds a wrong map and fails its gate")
   func showAndCheck() async throws {
     let directory = try TemporaryDirectory()
-    _ = try makeSet(in: directory)
+    _ = try makeSegmentationSet(in: directory)
     try AtomicFile.write(text: #"["a", "b", "c", "d"]"#, to: directory.file("classes.json"))
     let root = directory.path
     _ = try await #require(processExitsWith: .success) { [root = root as String] in

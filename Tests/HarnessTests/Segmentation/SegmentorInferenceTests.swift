@@ -1,3 +1,4 @@
+import Foundation
 import Geometry
 import Layers
 import Models
@@ -15,8 +16,8 @@ struct SegmentorInferenceTests {
 
   private let segmentor: Segmentor = {
     var configuration = SegmentorConfiguration(
-      backbone: SwinConfiguration(
-        embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4),
+      backbone: .swin(SwinConfiguration(
+        embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4)),
       classCount: Self.classCount)
     configuration.channels = 16
     let segmentor = Segmentor(configuration, initializer: Initializer(seed: 3))
@@ -42,9 +43,9 @@ struct SegmentorInferenceTests {
   }
 
   private func input(_ image: RGBImage) -> Tensor {
-    let tensor = Tensor(uninitialized: [1, 3, image.height, image.width])
-    ByteNormalization.imageNet.write(image, to: tensor.pointer)
-    return tensor
+    Tensor(shape: [1, 3, image.height, image.width]) {
+      ByteNormalization.imageNet.write(image, to: $0)
+    }
   }
 
   @Test("One window that holds the whole image gives what the whole image gives")
@@ -102,6 +103,31 @@ struct SegmentorInferenceTests {
     }
     #expect(unclear < 20)
     #expect(found != inference(.whole, window: window).classes(image))
+  }
+
+  @Test("Logits of windows are those of mmsegmentation's slide_inference")
+  func slideReference() throws {
+    struct Sampled: Decodable { let values: [Double] }
+    struct Reference: Decodable { let logits: [String: Sampled] }
+    let url = URL(fileURLWithPath: SourceTree.fixture("Models/segmentor.json"))
+    let reference = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: url))
+    let expected = try #require(reference.logits["slide"]).values
+    // The twin of `Tests/References/mmsegmentation.py`.
+    var configuration = segmentor.configuration
+    configuration.auxiliaryChannels = 8
+    let twin = Segmentor(configuration, initializer: .blank)
+    DeterministicFill.fill(twin.parameters + twin.buffers)
+    twin.setTraining(false)
+    let inference = SegmentorInference(
+      segmentor: twin, testing: .singleScale, mode: .slide, windowSize: 36)
+    let logits = withoutGradients {
+      inference.slid(DeterministicFill.tensor("odd", [1, 3, 52, 76], bound: 2))
+    }
+    #expect(logits.shape == [1, 52, 76, Self.classCount])
+    let values = logits.values
+    expectClose(
+      expected.indices.map { values[($0 * 7919 + 13) % values.count] }, expected, relative: 1e-5,
+      absolute: 1e-6, "logits")
   }
 
   @Test("Twelve passes give the mirrored map of a mirrored image")

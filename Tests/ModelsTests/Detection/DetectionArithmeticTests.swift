@@ -59,10 +59,6 @@ private func expectBoxes(
     sourceLocation: sourceLocation)
 }
 
-private func pointers<Result>(
-  _ values: [Float], _ body: (UnsafeBufferPointer<Float>) -> Result
-) -> Result { values.withUnsafeBufferPointer(body) }
-
 @Suite("Box and mask arithmetic of detectors against torch")
 struct DetectionArithmeticTests {
   private let maps = [(200, 336), (100, 168), (50, 84), (25, 42), (13, 21)]
@@ -139,10 +135,9 @@ struct DetectionArithmeticTests {
       relative: 1e-4, absolute: 1e-4, "encoded")
     let strong = DeterministicFill.values("deltas", count: 96, bound: 40)
     func decoded(_ size: (height: Int, width: Int)?) -> [CornerBox] {
-      pointers(strong) { strong in
-        guard let at = strong.baseAddress else { return [] }
-        return from.enumerated().map { i, box in
-          coder.decode(at: at + 4 * i, relativeTo: box, within: size)
+      strong.withUnsafeBufferPointer { strong in
+        from.enumerated().map { i, box in
+          coder.decode(strong, at: i, relativeTo: box, within: size)
         }
       }
     }
@@ -193,23 +188,19 @@ struct DetectionArithmeticTests {
       generator.anchors(level: level, height: side, width: side)
     }
     let logits = anchors.enumerated().map { level, anchors in
-      DeterministicFill.values("logits\(level)", count: anchors.count, bound: 4)
+      Tensor(
+        DeterministicFill.values("logits\(level)", count: anchors.count, bound: 4),
+        shape: [anchors.count])
     }
     let deltas = anchors.enumerated().map { level, anchors in
       DeterministicFill.tensor("deltas\(level)", [anchors.count, 4])
     }
     let selection = ProposalSelection(perLevel: 200, perImage: 150)
-    let found = pointers(logits[0]) { first in
-      pointers(logits[1]) { second in
-        pointers(logits[2]) { third in
-          selection.proposals(
-            zip([first, second, third], deltas).enumerated().map { level, outputs in
-              ProposalSelection.Level(
-                logits: outputs.0, deltas: outputs.1.pointer, anchors: anchors[level])
-            }, within: (90, 96))
-        }
-      }
-    }
+    let found = selection.proposals(
+      anchors.indices.map { level in
+        ProposalSelection.Level(
+          logits: logits[level], deltas: deltas[level], anchors: anchors[level])
+      }, within: (90, 96))
     expectBoxes(found, reference.proposals, "proposals")
   }
 
@@ -302,12 +293,10 @@ struct DetectionMaskTests {
         let (row, column) = (place / 28 * 5 / 28, place % 28 * 5 / 28)
         return coarse[row * 5 + column]
       }
-      let runs = pointers(grid) { grid in
-        grid.baseAddress.map {
-          MaskPasting.paste($0, size: 28, box: place, height: 48, width: 64)
-        }
+      let runs = grid.withUnsafeBufferPointer {
+        MaskPasting.paste($0, size: 28, box: place, height: 48, width: 64)
       }
-      #expect(runs?.runs.map(Int.init) == reference.pasted[index], "\(place)")
+      #expect(runs.runs.map(Int.init) == reference.pasted[index], "\(place)")
     }
   }
 
@@ -315,12 +304,13 @@ struct DetectionMaskTests {
   func fullGrid() throws {
     let expected = try #require(Reference.load().pasted.last)
     let ones = Tensor(repeating: 1, shape: [28, 28])
-    let runs = MaskPasting.paste(
-      ones.pointer, size: 28, box: CornerBox(4.3, 5.1, 40.2, 33.9), height: 48, width: 64)
+    func pasted(_ box: CornerBox, height: Int, width: Int) -> RunLengthMask {
+      ones.withValues { MaskPasting.paste($0, size: 28, box: box, height: height, width: width) }
+    }
+    let runs = pasted(CornerBox(4.3, 5.1, 40.2, 33.9), height: 48, width: 64)
     #expect(runs.runs.map(Int.init) == expected)
     #expect(runs.runs.reduce(0, +) == 48 * 64)
-    let flat = MaskPasting.paste(
-      ones.pointer, size: 28, box: CornerBox(4, 5, 4, 9), height: 8, width: 9)
+    let flat = pasted(CornerBox(4, 5, 4, 9), height: 8, width: 9)
     #expect(flat.runs == [72] && flat.area == 0)
   }
 }

@@ -8,11 +8,9 @@ import Testing
 @Suite("MoBY")
 struct MoBYTests {
   private func make(steps: Int = 10, queue: Int = 24, output: Int = 16, hidden: Int = 32) -> MoBY {
-    var recipe = PretrainingRecipe.published(.moby, for: .swin(.mini))
-    recipe.hiddenSize = hidden
-    recipe.outputSize = output
-    recipe.queueSize = queue
-    return MoBY(recipe, totalSteps: steps, seed: 3) {
+    var settings = MoBY.Settings()
+    (settings.hiddenSize, settings.outputSize, settings.queueSize) = (hidden, output, queue)
+    return MoBY(settings, totalSteps: steps, seed: 3) {
       SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 3))
     }
   }
@@ -31,13 +29,12 @@ struct MoBYTests {
 
   @Test("The published sizes have the published number of trainable parameters")
   func parameterCounts() {
-    let recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
-    let swin = MoBY(recipe, totalSteps: 1, seed: 0) {
+    let swin = MoBY(MoBY.Settings(), totalSteps: 1, seed: 0) {
       SwinTransformer(.tiny, initializer: .blank)
     }
     let trained = swin.optimizedParameters(weightDecay: 0.05, rule: .matrices)
     #expect(trained.reduce(0) { $0 + $1.tensor.elementCount } == 33_835_898)
-    let deit = MoBY(recipe, totalSteps: 1, seed: 0) {
+    let deit = MoBY(MoBY.Settings(), totalSteps: 1, seed: 0) {
       VisionTransformer(.deitSmall, initializer: .blank)
     }
     #expect(
@@ -53,8 +50,7 @@ struct MoBYTests {
     #expect(masks.map(\.tensor.shape[0]) == [64, 16, 4, 4, 4])
     #expect(masks.map(\.key).first == "layers.0.blocks.1.attn_mask")
     #expect(Set(masks.flatMap(\.tensor.values)) == [0, -100])
-    let recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
-    let moby = MoBY(recipe, totalSteps: 1, seed: 0) {
+    let moby = MoBY(MoBY.Settings(), totalSteps: 1, seed: 0) {
       SwinTransformer(.tiny, initializer: .blank)
     }
     #expect(StateDictionary(moby).keys.count == 406)

@@ -13,17 +13,17 @@ struct PretrainingLawTests {
   static let network = SwinConfiguration(
     embeddingSize: 8, depths: [1, 2], headCounts: [1, 2], windowSize: 4)
 
-  static func recipe(_ method: PretrainingMethodName) -> PretrainingRecipe {
-    var recipe = PretrainingRecipe.forTransformers(method, architecture: .swin(network))
+  static func recipe(_ method: MethodDescription) -> PretrainingRecipe {
+    var recipe = method.recipe(for: .swin(network), forTransformers: true)
     recipe.epochs = 4
     recipe.warmupEpochs = 1
     recipe.batchSize = 8
     recipe.baseLearningRate = 0.1
-    recipe.hiddenSize = 16
-    recipe.outputSize = 8
-    if recipe.usesQueue { recipe.queueSize = 32 }
-    if method == .dino || method == .dinoMultiCrop { recipe.prototypeCount = 12 }
-    if method == .dinoMultiCrop { recipe.localViewCount = 2 }
+    let sizes = ["hidden-size": 16.0, "output-size": 8, "queue-size": 32, "prototypes": 12]
+      .merging(["local-views": 2, "local-size": 16]) { a, _ in a }
+    for option in method.options {
+      if let size = sizes[option.name] { option.set(size, in: &recipe) }
+    }
     recipe.dropPathRate = 0.3
     return recipe
   }
@@ -35,9 +35,9 @@ struct PretrainingLawTests {
   }
 
   static func batch(_ recipe: PretrainingRecipe, step: Int) -> PretrainingBatch {
-    let views = (0..<recipe.viewCount).map { view in
+    let views = recipe.settings.views(inputSize: 32).enumerated().map { view, made in
       DeterministicFill.tensor(
-        "v\(view).\(step)", [recipe.batchSize, 3, view < 2 ? 32 : 16, view < 2 ? 32 : 16], bound: 2)
+        "v\(view).\(step)", [recipe.batchSize, 3, made.size, made.size], bound: 2)
     }
     let targets = softmax(DeterministicFill.tensor("t\(step)", [recipe.batchSize, 5], bound: 2))
     return PretrainingBatch(views: views, targets: targets)
@@ -45,8 +45,8 @@ struct PretrainingLawTests {
 
   @Test(
     "A batch in pieces moves the weights as the whole batch",
-    arguments: PretrainingMethodName.allCases)
-  func accumulation(method: PretrainingMethodName) {
+    arguments: MethodDescription.allCases)
+  func accumulation(method: MethodDescription) {
     let recipe = Self.recipe(method)
     let whole = Self.engine(recipe)
     let pieces = Self.engine(recipe, chunkSize: 3)
@@ -61,8 +61,8 @@ struct PretrainingLawTests {
     }
   }
 
-  @Test("A restored engine goes on with the same bits", arguments: PretrainingMethodName.allCases)
-  func resume(method: PretrainingMethodName) {
+  @Test("A restored engine goes on with the same bits", arguments: MethodDescription.allCases)
+  func resume(method: MethodDescription) {
     let recipe = Self.recipe(method)
     let whole = Self.engine(recipe)
     for step in 0..<4 {
@@ -110,7 +110,7 @@ struct PretrainingLawTests {
 
   @Test("MoCo v3 never moves the patch embedding, and others do")
   func frozenPatches() {
-    for method in [PretrainingMethodName.mocoV3, .byol] {
+    for method in [MethodDescription.mocoV3, .byol] {
       let recipe = Self.recipe(method)
       let engine = Self.engine(recipe)
       func patches() -> [Float] {
@@ -138,7 +138,7 @@ struct PretrainingLawTests {
   @Test("A shuffled key keeps its row, but not the company its statistics come from")
   func shuffledKeys() throws {
     var recipe = Self.recipe(.mocoV2)
-    recipe.normGroups = 2
+    recipe.change(MoCoV2.Settings.self) { $0.normGroups = 2 }
     let engine = Self.engine(recipe)
     let batch = Self.batch(recipe, step: 0)
     // With both views alike a key is its query's neighbour only when rows come back in order.
@@ -154,7 +154,7 @@ struct PretrainingLawTests {
 
   @Test("Rates grow with the batch, and oddities can be mended")
   func rates() {
-    var recipe = PretrainingRecipe.published(.moby, for: .swin(.tiny))
+    var recipe = MethodDescription.moby.recipe(for: .swin(.tiny))
     #expect(abs(recipe.baseLearningRate * recipe.rateScale - 1e-3) < 1e-12)
     let schedule = recipe.learningRateSchedule(stepsPerEpoch: 2502)
     #expect(abs(schedule.learningRate(step: 0) - 5e-7) < 1e-15)
@@ -165,7 +165,7 @@ struct PretrainingLawTests {
     #expect(recipe.withoutOddities().oddities.isEmpty)
     recipe.batchSize = 256
     #expect(abs(recipe.baseLearningRate * recipe.rateScale - 5e-4) < 1e-12)
-    let deit = PretrainingRecipe.published(.supervised, for: .visionTransformer(.deitSmall))
+    let deit = MethodDescription.supervised.recipe(for: .visionTransformer(.deitSmall))
     let epochs = deit.learningRateSchedule(stepsPerEpoch: 10)
     #expect([0, 9, 10, 19].allSatisfy { abs(epochs.learningRate(step: $0) - 1e-6) < 1e-15 })
     #expect(epochs.learningRate(step: 20) > 1e-4)

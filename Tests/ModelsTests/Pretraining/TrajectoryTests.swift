@@ -43,9 +43,9 @@ struct TrajectoryTests {
 
   /// The published recipe with the reference's small numbers.
   private static func recipe(
-    _ method: PretrainingMethodName, _ numbers: Numbers
+    _ method: MethodDescription, _ numbers: Numbers
   ) -> PretrainingRecipe {
-    var recipe = PretrainingRecipe.published(method, for: .swin(.tiny))
+    var recipe = method.recipe(for: .swin(.tiny))
     recipe.batchSize = numbers.batch
     recipe.epochs = numbers.epochs
     recipe.warmupEpochs = method == .mocoV2 ? 0 : 1
@@ -55,16 +55,19 @@ struct TrajectoryTests {
     recipe.minimumRate = numbers.minimum ?? 0
     recipe.weightDecay = numbers.weightDecay ?? 0
     recipe.dropPathRate = 0
-    recipe.hiddenSize = numbers.hidden
-    recipe.outputSize = numbers.output
-    recipe.queueSize = numbers.queue ?? 0
-    recipe.prototypeCount = numbers.prototypes ?? 0
-    recipe.localViewCount = numbers.localCrops ?? 0
+    let sizes: [String: Int?] = [
+      "hidden-size": numbers.hidden, "output-size": numbers.output, "queue-size": numbers.queue,
+      "prototypes": numbers.prototypes, "local-views": numbers.localCrops,
+    ]
+    for option in method.options {
+      if let size = sizes[option.name] ?? nil { option.set(Double(size), in: &recipe) }
+    }
     if method == .dino || method == .dinoMultiCrop {
       recipe.clipping = .perTensor
       recipe.clipNorm = 0.5
-      recipe.finalTeacherTemperature = 0.07
-      recipe.teacherWarmupEpochs = 3
+      recipe.change(DINO.Settings.self) {
+        ($0.finalTeacherTemperature, $0.teacherWarmupEpochs) = (0.07, 3)
+      }
     }
     return recipe
   }
@@ -102,7 +105,7 @@ struct TrajectoryTests {
   }
 
   private static func batch(
-    _ method: PretrainingMethodName, _ numbers: Numbers, step: Int
+    _ method: MethodDescription, _ numbers: Numbers, step: Int
   ) -> PretrainingBatch {
     func view(_ name: String, _ size: Int) -> Tensor {
       DeterministicFill.tensor("\(name).step\(step)", [numbers.batch, 3, size, size], bound: 2)
@@ -153,11 +156,11 @@ struct TrajectoryTests {
   @Test(
     "Losses, schedules and weights follow the reference for five steps",
     arguments: [
-      ("moby", PretrainingMethodName.moby), ("mocov2", .mocoV2), ("byol", .byol),
+      ("moby", MethodDescription.moby), ("mocov2", .mocoV2), ("byol", .byol),
       ("mocov3", .mocoV3), ("dino", .dino), ("dino_multicrop", .dinoMultiCrop),
       ("supervised", .supervised),
     ])
-  func follows(name: String, method: PretrainingMethodName) throws {
+  func follows(name: String, method: MethodDescription) throws {
     let trajectory = try Self.trajectory(name)
     let numbers = trajectory.numbers
     let engine = PretrainingEngine(

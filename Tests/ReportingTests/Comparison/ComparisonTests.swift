@@ -146,7 +146,7 @@ struct ComparisonTests {
     }
     try change("cut") { String($0.prefix(300)) }
     try change("edited") { $0.replacing("\"value\": 0.5", with: "\"value\": 0.9") }
-    try change("newer") { $0.replacing("\"schema\": 1", with: "\"schema\": 7") }
+    try change("newer") { $0.replacing("\"schema\": 2", with: "\"schema\": 7") }
     try change("old") { text in
       text.split(separator: "\n").filter { !$0.contains("\"digest\"") }.joined(separator: "\n")
     }
@@ -162,7 +162,7 @@ struct ComparisonTests {
       reasons == [
         "is cut off or no JSON; run the benchmark again",
         "was edited after it was written; run the benchmark again",
-        "has schema 7, this program reads up to 1; update it",
+        "has schema 7, this program reads up to 2; update it",
         "is not the file that the result was made from; run the benchmark again",
         "does not exist; check the path",
       ])

@@ -118,7 +118,7 @@ struct ImageFlavourTests {
     let ramp = RGBImage(
       width: 16, height: 16, pixels: (0...255).flatMap { [UInt8](repeating: $0, count: 3) })
     var planes = [Float](repeating: 0, count: 768)
-    PixelNormalization.imageNet.write(ramp, to: &planes)
+    planes.withUnsafeMutableBufferPointer { PixelNormalization.imageNet.write(ramp, to: $0) }
     #expect(planes.map(\.bitPattern) == expected)
   }
 }

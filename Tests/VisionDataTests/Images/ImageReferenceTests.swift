@@ -70,9 +70,7 @@ struct ImageReferenceTests {
       #expect(digest(result) == hash, "\(name)")
     }
     var planes = [Float](repeating: 0, count: 3 * image.width * image.height)
-    planes.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { PixelNormalization.imageNet.write(image, to: base) }
-    }
+    planes.withUnsafeMutableBufferPointer { PixelNormalization.imageNet.write(image, to: $0) }
     #expect(planes.withUnsafeBytes { SHA256.digest($0) } == expected["normalized"])
   }
 }

@@ -88,8 +88,8 @@ struct RandomErasingTests {
     var (drawing, erased) = (stream(5), stream(5))
     let box = try #require(erasing.box(width: 90, height: 120, stream: &drawing))
     var values = [Float](repeating: 100, count: 3 * 90 * 120)
-    values.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { erasing(base, width: 90, height: 120, stream: &erased) }
+    values.withUnsafeMutableBufferPointer {
+      erasing($0, width: 90, height: 120, stream: &erased)
     }
     var noise: [Double] = []
     for (at, value) in values.enumerated() {
@@ -171,9 +171,8 @@ struct MixupCutmixTests {
   func oddBatch() {
     var images = (0..<3 * 3 * 4).map { Float($0) }
     let before = images
-    images.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      MixupCutmix.apply(.blend(share: 0.25), to: base, count: 3, height: 2, width: 2)
+    images.withUnsafeMutableBufferPointer {
+      MixupCutmix.apply(.blend(share: 0.25), to: $0, count: 3, height: 2, width: 2)
     }
     #expect(Array(images[12..<24]) == Array(before[12..<24]))
     let mixed: [Float] = [

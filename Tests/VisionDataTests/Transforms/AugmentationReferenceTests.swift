@@ -108,9 +108,8 @@ struct AugmentationReferenceTests {
         mix = .paste(MixupCutmix.box(share: share, centerX: x, centerY: y, width: 10, height: 8))
       }
       var images = DeterministicFill.values("mixup", count: 6 * 3 * 8 * 10)
-      images.withUnsafeMutableBufferPointer { buffer in
-        guard let base = buffer.baseAddress else { return }
-        MixupCutmix.apply(mix, to: base, count: 6, height: 8, width: 10)
+      images.withUnsafeMutableBufferPointer {
+        MixupCutmix.apply(mix, to: $0, count: 6, height: 8, width: 10)
       }
       #expect(images.map { Double($0) } == (try fixture.values(key)), "\(name)")
       let targets = MixupCutmix().targets(
@@ -160,9 +159,7 @@ struct BYOLReferenceTests {
       expectClose(result.values, try fixture.values(key), relative: 0, absolute: 1e-6, name)
     }
     var planes = [Float](repeating: 0, count: image.values.count)
-    planes.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { PixelNormalization.imageNet.write(image, to: base) }
-    }
+    planes.withUnsafeMutableBufferPointer { PixelNormalization.imageNet.write(image, to: $0) }
     expectClose(
       planes, try fixture.values("byol/normalized"), relative: 1e-6, absolute: 1e-6, "normalized")
   }

@@ -28,14 +28,14 @@ struct DetectionTransformTests {
   @Test("Sizes keep the ratio under both bounds and round as the reference does")
   func sizes() {
     func size(_ width: Int, _ height: Int, _ short: Int = 800) -> [Int] {
-      let size = KeepRatioSize(short: short, long: 1333).fitted(width: width, height: height)
+      let size = ResizeLimit(long: 1333, short: short).size(width: width, height: height)
       return [size.width, size.height]
     }
     #expect(size(640, 480) == [1067, 800])
     #expect(size(480, 640) == [800, 1067])
     #expect(size(640, 200) == [1333, 417])
     #expect(size(1333, 800) == [1333, 800])
-    #expect(KeepRatioSize(short: 1333, long: 800) == KeepRatioSize(short: 800, long: 1333))
+    #expect(ResizeLimit(long: 800, short: 1333) == ResizeLimit(long: 1333, short: 800))
   }
 
   @Test("Two flips give the sample back, and one moves boxes with their masks")
@@ -58,7 +58,7 @@ struct DetectionTransformTests {
 
   @Test("A resize scales boxes by the ratio of the sides and masks by the nearest pixel")
   func resizes() {
-    let doubled = sample().resized(to: KeepRatioSize(short: 80, long: 1333))
+    let doubled = sample().resized(to: ResizeLimit(long: 1333, short: 80))
     #expect(doubled.image.width == 128 && doubled.image.height == 80)
     #expect(doubled.target.boxes[1] == CornerBox(60, 20, 120, 72))
     #expect(doubled.target.masks[1] == mask(doubled.target.boxes[1], 128, 80))

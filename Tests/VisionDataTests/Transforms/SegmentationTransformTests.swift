@@ -115,9 +115,7 @@ struct SegmentationTransformTests {
       #expect(digest(result.pixels) == hash, "\(name)")
     }
     var planes = [Float](repeating: -1, count: pixels.count)
-    planes.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { ByteNormalization.imageNet.write(cube, to: base) }
-    }
+    planes.withUnsafeMutableBufferPointer { ByteNormalization.imageNet.write(cube, to: $0) }
     #expect(digest(planes) == expected["normalized"])
   }
 
@@ -151,7 +149,7 @@ struct SegmentationTransformTests {
       var full = [UInt8](repeating: 7, count: 96 * 96)
       planes.withUnsafeMutableBufferPointer { planes in
         full.withUnsafeMutableBufferPointer { full in
-          guard let planes = planes.baseAddress, let full = full.baseAddress else { return }
+          guard let full = full.baseAddress else { return }
           sample.writeImage(size: 96, to: planes)
           sample.writeLabels(size: 96, to: full)
         }

@@ -17,16 +17,20 @@ extension BoxCoder {
     encoded(proposal: box.corners, target: target.corners)
   }
 
-  /// The box that four consecutive numbers make of `box`.
+  /// The box that one row of deltas makes of `box`.
   ///
-  /// - Parameter size: Height and width to clip to; nil for no clipping.
+  /// - Parameters:
+  ///   - deltas: `[N, 4]`, row by row.
+  ///   - size: Height and width to clip to; nil for no clipping.
   func decode(
-    at deltas: UnsafePointer<Float>, relativeTo box: CornerBox,
+    _ deltas: UnsafeBufferPointer<Float>, at row: Int, relativeTo box: CornerBox,
     within size: (height: Int, width: Int)? = nil
   ) -> CornerBox {
+    let at = 4 * row
     let decoded = CornerBox(
       corners: decoded(
-        proposal: box.corners, deltas: SIMD4(deltas[0], deltas[1], deltas[2], deltas[3])))
+        proposal: box.corners,
+        deltas: SIMD4(deltas[at], deltas[at + 1], deltas[at + 2], deltas[at + 3])))
     guard let size else { return decoded }
     return decoded.clipped(width: Float(size.width), height: Float(size.height))
   }

@@ -25,18 +25,17 @@ public struct ProposalSelection: Sendable, Hashable {
   /// One level's outputs for one image.
   public struct Level {
     /// Objectness before the sigmoid, one an anchor.
-    public let logits: UnsafeBufferPointer<Float>
+    public let logits: Tensor
     /// Four numbers an anchor.
-    public let deltas: UnsafePointer<Float>
+    public let deltas: Tensor
     /// The anchors.
     public let anchors: [CornerBox]
 
     /// Joins outputs and anchors.
-    public init(
-      logits: UnsafeBufferPointer<Float>, deltas: UnsafePointer<Float>, anchors: [CornerBox]
-    ) {
+    public init(logits: Tensor, deltas: Tensor, anchors: [CornerBox]) {
       precondition(
-        logits.count == anchors.count, "\(logits.count) logits, \(anchors.count) anchors")
+        logits.elementCount == anchors.count && deltas.elementCount == 4 * anchors.count,
+        "logits \(logits.shape), deltas \(deltas.shape), \(anchors.count) anchors")
       self.logits = logits
       self.deltas = deltas
       self.anchors = anchors
@@ -54,13 +53,14 @@ public struct ProposalSelection: Sendable, Hashable {
     var labels: [Int] = []
     let coder = BoxCoder()
     for (number, level) in levels.enumerated() {
-      let levelScores = level.logits.map { 1 / (1 + exp(-$0)) }
+      let levelScores = level.logits.withValues { $0.map { 1 / (1 + exp(-$0)) } }
       let order =
         levelScores.count > perLevel
         ? Array(fallingOrder(levelScores).prefix(perLevel)) : Array(levelScores.indices)
       for index in order {
-        let box = coder.decode(
-          at: level.deltas + 4 * index, relativeTo: level.anchors[index], within: size)
+        let box = level.deltas.withValues {
+          coder.decode($0, at: index, relativeTo: level.anchors[index], within: size)
+        }
         // A diverged network is reported by its loss; its boxes must not reach the pooling.
         guard box.x1.isFinite, box.y1.isFinite, box.x2.isFinite, box.y2.isFinite else { continue }
         boxes.append(box)

@@ -58,11 +58,9 @@ final class RegionProposalHead: Module {
   ) -> [[CornerBox]] {
     sizes.indices.map { image in
       let outputs = levels.indices.map { number in
-        let count = anchors[number].count
-        return ProposalSelection.Level(
-          logits: UnsafeBufferPointer(
-            start: levels[number].logits.pointer + image * count, count: count),
-          deltas: levels[number].deltas.pointer + image * count * 4, anchors: anchors[number])
+        ProposalSelection.Level(
+          logits: selectedRows(levels[number].logits, [image]),
+          deltas: selectedRows(levels[number].deltas, [image]), anchors: anchors[number])
       }
       return selection.proposals(outputs, within: sizes[image])
     }

@@ -15,7 +15,7 @@ public enum MaskPasting {
   ///   - grid: Probabilities, `size · size`, row by row.
   ///   - box: In the image's pixels.
   public static func paste(
-    _ grid: UnsafePointer<Float>, size: Int, box: CornerBox, height: Int, width: Int,
+    _ grid: UnsafeBufferPointer<Float>, size: Int, box: CornerBox, height: Int, width: Int,
     threshold: Float = 0.5
   ) -> RunLengthMask {
     guard box.width > 0, box.height > 0, box.x1.isFinite, box.y1.isFinite, box.x2.isFinite,
@@ -58,7 +58,7 @@ public enum MaskPasting {
   }
 
   /// The grid with zeros around it, one before and two behind in both directions.
-  private static func surrounded(_ grid: UnsafePointer<Float>, _ size: Int) -> [Float] {
+  private static func surrounded(_ grid: UnsafeBufferPointer<Float>, _ size: Int) -> [Float] {
     let stride = size + 3
     var padded = [Float](repeating: 0, count: stride * stride)
     for row in 0..<size {

@@ -97,9 +97,10 @@ enum Charts {
   /// Differences with their intervals around a line at zero, one below the other.
   static func forest(_ entries: [(name: String, delta: Delta)]) -> String {
     let (left, right, rowHeight, top) = (12.0, width - 12, 40.0, 8.0)
+    let scale = entries.first?.delta.metric.unit.scale ?? 1
     let axis = ChartAxis(
       entries.flatMap {
-        [$0.delta.interval.low * 100, $0.delta.interval.high * 100, $0.delta.estimate * 100]
+        [$0.delta.interval.low * scale, $0.delta.interval.high * scale, $0.delta.estimate * scale]
       }, includesZero: true)
     let bottom = top + rowHeight * Double(entries.count)
     func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
@@ -114,13 +115,13 @@ enum Charts {
       let word = entry.delta.verdict.rawValue
       out += text(left, y + 13, entry.name, "label")
       out += text(
-        right, y + 13, "\(points(entry.delta.estimate))  \(word)", "label \(word)", anchor: "end")
-      let (low, high) = (x(entry.delta.interval.low * 100), x(entry.delta.interval.high * 100))
+        right, y + 13, "\(entry.delta.text)  \(word)", "label \(word)", anchor: "end")
+      let (low, high) = (x(entry.delta.interval.low * scale), x(entry.delta.interval.high * scale))
       out += line(low, y + 26, high, y + 26, "whisker \(word)")
       out += line(low, y + 22, low, y + 30, "whisker \(word)")
       out += line(high, y + 22, high, y + 30, "whisker \(word)")
       out +=
-        "<circle cx=\"\(place(x(entry.delta.estimate * 100)))\" cy=\"\(place(y + 26))\" r=\"4.5\" "
+        "<circle cx=\"\(place(x(entry.delta.estimate * scale)))\" cy=\"\(place(y + 26))\" r=\"4.5\" "
         + "class=\"dot \(word)\"><title>\(html(deltaSummary(entry.delta)))</title></circle>"
     }
     out += text(right, bottom + 29, "points against the baseline", "tick", anchor: "end")

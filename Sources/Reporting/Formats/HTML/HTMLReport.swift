@@ -81,8 +81,8 @@ struct HTMLReport {
         cards += """
           <a class="card verdict \(word)" href="#\(section.id)"><span class="word">\(word)</span>
           <b>\(html(row.name))</b> <span>\(html(metric.title)), \(html(section.data["name"] ?? ""))</span>
-          <span class="big">\(html(points(delta.estimate)))</span>
-          <small>[\(html(points(delta.interval.low))), \(html(points(delta.interval.high)))] points against
+          <span class="big">\(html(delta.text))</span>
+          <small>\(html(delta.intervalText)) \(html(metric.unit.name)) against
           \(html(delta.baseline)), p \(html(probability(delta.adjustedPValue)))</small></a>
           """
       }

@@ -50,16 +50,17 @@ struct HTMLSection {
 
   private func cell(_ cell: ComparisonCell?) -> String {
     guard let cell else { return "<td class=\"n\" data-v=\"-1\">–</td>" }
-    var lines = "<b>\(text(percentage(cell.value)))</b>"
+    let unit = cell.metric.unit
+    var lines = "<b>\(text(unit.text(cell.value)))</b>"
     if let seeds = cell.seeds {
       lines +=
-        "<small>± \(text(fixed(seeds.deviation * 100, 2))), \(seeds.values.count) seeds</small>"
+        "<small>± \(text(unit.deviation(seeds.deviation))), \(seeds.values.count) seeds</small>"
     } else if let interval = cell.interval {
-      lines += "<small>[\(percentage(interval.low)), \(percentage(interval.high))]</small>"
+      lines += "<small>[\(unit.text(interval.low)), \(unit.text(interval.high))]</small>"
     }
     if let delta = cell.delta {
       let word = delta.verdict.rawValue
-      lines += "<small class=\"word \(word)\">\(text(points(delta.estimate))) \(word)</small>"
+      lines += "<small class=\"word \(word)\">\(text(delta.text)) \(word)</small>"
     } else if let untested = cell.untested {
       lines += "<small title=\"\(text(untested))\">not compared</small>"
     }
@@ -113,29 +114,18 @@ struct HTMLSection {
           charts[base, default: []].append(
             Charts.Curve(
               name: row.name + (base == name ? "" : ", " + name[base.endIndex...].dropFirst()),
-              color: color(row), values: values.map { Self.isPart(base) ? $0 * 100 : $0 },
+              color: color(row),
+              values: section.task.curve(base).isFraction ? values.map { $0 * 100 } : values,
               isThin: base != name || row.runs.count > 1))
         }
       }
     }
-    let unit = ["coco", "ade20k"].contains(section.task.key) ? "update" : "epoch"
     return charts.sorted { $0.key < $1.key }.map { name, curves in
-      figure(
-        Self.title(name), "", Charts.curves(curves, label: Self.title(name), unit: unit) + legend)
+      let title = section.task.curve(name).title
+      return figure(
+        title, "",
+        Charts.curves(curves, label: title, unit: section.task.curveUnit) + legend)
     }.joined()
-  }
-
-  private static func isPart(_ curve: String) -> Bool {
-    ["top1", "knn", "mIoU", "AP"].contains { curve.contains($0) }
-  }
-
-  private static func title(_ curve: String) -> String {
-    switch curve {
-    case "val_top1": "top-1 on validation images, %"
-    case "held_out_top1": "top-1 on held-out training images, %"
-    case "loss": "training loss"
-    default: curve.replacing("_", with: " ")
-    }
   }
 
   private var legend: String {

@@ -3,7 +3,7 @@ import Foundation
 
 /// One of BYOL's two views exactly as in its published code, which works on real numbers.
 ///
-/// MoBY's views (`ContrastiveView.moby`) are a port of it to 8-bit images and differ in every step:
+/// MoBY's views (`ContrastiveView`) are a port of it to 8-bit images and differ in every step:
 /// here boxes are drawn once and cut to the image, resizing does not antialias, brightness is added,
 /// contrast turns about each channel's mean, and the blur is a sampled Gaussian.
 ///
@@ -88,7 +88,7 @@ public struct BYOLView: ImageTransform, Equatable {
 
   public func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     normalization.write(floatView(image, stream: &stream), to: out)
   }

@@ -55,7 +55,7 @@ extension PixelNormalization {
   /// Writes `(v − mean) / deviation`, `[3, H, W]`.
   ///
   /// - Parameter out: Room for `3 · width · height` numbers.
-  public func write(_ image: FloatImage, to out: UnsafeMutablePointer<Float>) {
+  public func write(_ image: FloatImage, to out: UnsafeMutableBufferPointer<Float>) {
     let plane = image.width * image.height
     image.values.withUnsafeBufferPointer { values in
       for channel in 0..<3 {

@@ -40,7 +40,7 @@ public struct ByteNormalization: Sendable, Equatable {
   /// - Precondition: the image is not larger than `size`.
   public func write(
     _ image: RGBImage, paddedTo size: (width: Int, height: Int)? = nil,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     let size = size ?? (image.width, image.height)
     precondition(
@@ -50,14 +50,14 @@ public struct ByteNormalization: Sendable, Equatable {
       image.pixels.withUnsafeBufferPointer { pixels in
         table(channel: channel).withUnsafeBufferPointer { table in
           for row in 0..<size.height {
-            let target = out + (channel * size.height + row) * size.width
+            let start = (channel * size.height + row) * size.width
             let columns = row < image.height ? image.width : 0
             var at = row * image.width * 3 + channel
             for column in 0..<columns {
-              target[column] = table[Int(pixels[at])]
+              out[start + column] = table[Int(pixels[at])]
               at &+= 3
             }
-            for column in columns..<size.width { target[column] = 0 }
+            for column in columns..<size.width { out[start + column] = 0 }
           }
         }
       }

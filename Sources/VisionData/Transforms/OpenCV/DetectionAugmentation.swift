@@ -51,8 +51,8 @@ public struct DetectionAugmentation: Sendable, Hashable {
     return larger.cropped(to: window).resized(to: draw(shortSides, &stream))
   }
 
-  private func draw(_ sides: [Int], _ stream: inout RandomStream) -> KeepRatioSize {
-    KeepRatioSize(short: sides[stream.below(sides.count)], long: longSide)
+  private func draw(_ sides: [Int], _ stream: inout RandomStream) -> ResizeLimit {
+    ResizeLimit(long: longSide, short: sides[stream.below(sides.count)])
   }
 
   private func window(width: Int, height: Int, _ stream: inout RandomStream) -> PixelBox {

@@ -1,32 +1,11 @@
 import CounterRandom
 import Geometry
 
-/// Sizes that an image is brought to with its ratio kept: the short side at most `short`, the long
-/// side at most `long`.
-public struct KeepRatioSize: Sendable, Hashable {
-  /// Bounds in pixels; their order does not matter.
-  public var short, long: Int
-
-  /// Sets the bounds.
-  public init(short: Int, long: Int = 1333) {
-    self.short = min(short, long)
-    self.long = max(short, long)
-  }
-
-  /// The new size: both sides times min(long / longer side, short / shorter side), rounded.
-  public func fitted(width: Int, height: Int) -> (width: Int, height: Int) {
-    let factor = min(
-      Double(long) / Double(max(width, height)), Double(short) / Double(min(width, height)))
-    func scaled(_ side: Int) -> Int { max(1, Int(Double(side) * factor + 0.5)) }
-    return (scaled(width), scaled(height))
-  }
-}
-
 extension DetectionSample {
   /// The sample at another size: pixels bilinear, masks nearest, boxes by the ratio of the sides
   /// and clipped.
-  public func resized(to bounds: KeepRatioSize) -> DetectionSample {
-    let size = bounds.fitted(width: image.width, height: image.height)
+  public func resized(to bounds: ResizeLimit) -> DetectionSample {
+    let size = bounds.size(width: image.width, height: image.height)
     let x = Float(size.width) / Float(image.width)
     let y = Float(size.height) / Float(image.height)
     var result = self

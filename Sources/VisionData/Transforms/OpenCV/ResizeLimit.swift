@@ -3,14 +3,15 @@
 ///     k = min(long / max(w, h), short / min(w, h)),   size = ⌊w k + ½⌋ x ⌊h k + ½⌋
 ///
 /// The short limit holds for the shorter side of portrait images, too. ADE20K's protocol has 2048
-/// and 512, where the short limit binds for every image less than four times as long as wide.
+/// and 512, where the short limit binds for every image less than four times as long as wide; COCO's
+/// has 1333 and 800.
 ///
 /// Source: mmcv, `imrescale` and `rescale_size`.
-public struct ResizeLimit: Sendable, Equatable {
+public struct ResizeLimit: Sendable, Hashable {
   /// Limits of the longer and the shorter side, in pixels.
   public var long, short: Int
 
-  /// Sets both limits.
+  /// Sets both limits; their order does not matter.
   ///
   /// - Precondition: both are positive.
   public init(long: Int, short: Int) {

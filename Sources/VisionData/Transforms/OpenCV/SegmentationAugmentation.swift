@@ -16,7 +16,7 @@ public struct SegmentationSample: Sendable, Equatable {
   /// - Precondition: the picture is at most `size` pixels wide and high.
   public func writeImage(
     size: Int, _ normalization: ByteNormalization = .imageNet,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     normalization.write(image, paddedTo: (size, size), to: out)
   }

@@ -76,9 +76,10 @@ public struct MixupCutmix: Sendable, Equatable {
   ///
   /// - Parameter images: `[count, channels, height, width]`.
   public static func apply(
-    _ mix: Mix, to images: UnsafeMutablePointer<Float>, count: Int, channels: Int = 3,
+    _ mix: Mix, to images: UnsafeMutableBufferPointer<Float>, count: Int, channels: Int = 3,
     height: Int, width: Int
   ) {
+    guard let images = images.baseAddress else { return }
     let length = channels * height * width
     for first in 0..<(count + 1) / 2 {
       let a = images + first * length

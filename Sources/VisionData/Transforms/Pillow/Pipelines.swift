@@ -16,13 +16,13 @@ public protocol ImageTransform: Sendable {
   /// - Parameter out: Room for `3 · size · size` numbers.
   func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>)
+    to out: UnsafeMutableBufferPointer<Float>)
 }
 
 extension ImageTransform {
   public func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     let seen = self(image, stream: &stream)
     precondition(
@@ -89,8 +89,7 @@ public struct CropFlipTransform: ImageTransform, Equatable {
 
 /// One view of a contrastive pair: crop, flip, colour jitter, grayscale, blur, solarize.
 ///
-/// The methods differ in its numbers and in whether the flip comes first or last; see the makers
-/// `moby`, `mocoV2`, `mocoV3`, `dinoGlobal` and `dinoLocal`.
+/// The methods differ in its numbers and in whether the flip comes first or last.
 ///
 /// Source: Grill et al., Bootstrap Your Own Latent, 2020, appendix B; Chen et al., Improved
 /// Baselines with Momentum Contrastive Learning, 2020; the data code of MoBY, MoCo v3 and DINO.
@@ -114,51 +113,8 @@ public struct ContrastiveView: ImageTransform, Equatable {
   /// Whether the flip follows all colour changes instead of the crop.
   public var flipsLast = false
 
-  /// MoBY's first view: always blurred, never solarized.
+  /// A view that is always blurred and never solarized, as MoBY's first.
   public init(size: Int) { self.size = size }
-
-  /// MoBY's pair: the first view is always blurred, the second seldom but sometimes solarized.
-  public static func moby(size: Int, isSecond: Bool) -> ContrastiveView {
-    var view = ContrastiveView(size: size)
-    if isSecond { (view.blurProbability, view.solarizeProbability) = (0.1, 0.2) }
-    return view
-  }
-
-  /// MoCo v2's view; both are drawn alike.
-  public static func mocoV2(size: Int) -> ContrastiveView {
-    var view = ContrastiveView(size: size)
-    view.crop = RandomResizedCrop(scale: 0.2...1)
-    view.saturation = 0.4
-    view.blurProbability = 0.5
-    view.flipsLast = true
-    return view
-  }
-
-  /// MoCo v3's pair: MoBY's with the flip at the end.
-  public static func mocoV3(size: Int, isSecond: Bool) -> ContrastiveView {
-    var view = moby(size: size, isSecond: isSecond)
-    view.flipsLast = true
-    return view
-  }
-
-  /// DINO's global views: MoBY's pair, bicubic, of large crops.
-  public static func dinoGlobal(
-    size: Int, isSecond: Bool, scale: ClosedRange<Double>
-  ) -> ContrastiveView {
-    var view = moby(size: size, isSecond: isSecond)
-    view.filter = .bicubic
-    view.crop = RandomResizedCrop(scale: scale)
-    return view
-  }
-
-  /// DINO's local views: small crops, blurred half of the time.
-  public static func dinoLocal(size: Int, scale: ClosedRange<Double>) -> ContrastiveView {
-    var view = ContrastiveView(size: size)
-    view.filter = .bicubic
-    view.crop = RandomResizedCrop(scale: scale)
-    view.blurProbability = 0.5
-    return view
-  }
 
   public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
     let box = crop.box(width: image.width, height: image.height, stream: &stream)
@@ -212,14 +168,14 @@ public struct PixelNormalization: Sendable, Equatable {
   /// Writes `(v / 255 − mean) / deviation` as three planes, `[3, H, W]`.
   ///
   /// - Parameter out: Room for `3 · width · height` numbers.
-  public func write(_ image: RGBImage, to out: UnsafeMutablePointer<Float>) {
+  public func write(_ image: RGBImage, to out: UnsafeMutableBufferPointer<Float>) {
     let plane = image.width * image.height
     for channel in 0..<3 {
       let table = (0...255).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
       image.pixels.withUnsafeBufferPointer { pixels in
         table.withUnsafeBufferPointer { table in
-          let target = out + channel * plane
-          for i in 0..<plane { target[i] = table[Int(pixels[3 * i + channel])] }
+          let start = channel * plane
+          for i in 0..<plane { out[start + i] = table[Int(pixels[3 * i + channel])] }
         }
       }
     }

@@ -39,13 +39,13 @@ public struct RandomErasing: Sendable, Equatable {
   ///
   /// - Parameter planes: `[3, height, width]`, normalised.
   public func callAsFunction(
-    _ planes: UnsafeMutablePointer<Float>, width: Int, height: Int, stream: inout RandomStream
+    _ planes: UnsafeMutableBufferPointer<Float>, width: Int, height: Int, stream: inout RandomStream
   ) {
     guard let box = box(width: width, height: height, stream: &stream) else { return }
     for channel in 0..<3 {
       for y in box.top..<box.top + box.height {
-        let row = planes + (channel * height + y) * width
-        for x in box.left..<box.left + box.width { row[x] = Float(stream.normal()) }
+        let row = (channel * height + y) * width
+        for x in box.left..<box.left + box.width { planes[row + x] = Float(stream.normal()) }
       }
     }
   }

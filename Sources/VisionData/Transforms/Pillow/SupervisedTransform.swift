@@ -41,7 +41,7 @@ public struct SupervisedTransform: ImageTransform, Equatable {
 
   public func write(
     _ image: RGBImage, normalization: PixelNormalization, stream: inout RandomStream,
-    to out: UnsafeMutablePointer<Float>
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     normalization.write(self(image, stream: &stream), to: out)
     erasing?(out, width: size, height: size, stream: &stream)

@@ -1,0 +1,97 @@
+/// A network with a name: one row of the table that every program reads.
+public struct NamedNetwork: Sendable, Equatable {
+  /// The name on the command line.
+  public let name: String
+  /// The name in tables and records.
+  public let title: String
+  /// The numbers of the network; a checkpoint's network is found by comparing them.
+  public let architecture: Architecture
+  /// How papers write the network.
+  public let spellings: [String]
+
+  init(_ name: String, _ title: String, _ architecture: Architecture, spellings: [String] = []) {
+    self.name = name
+    self.title = title
+    self.architecture = architecture
+    self.spellings = spellings
+  }
+}
+
+/// The networks that programs know by name.
+public enum NetworkTable {
+  /// One a row; a new one is a new row.
+  public static let rows: [NamedNetwork] = [
+    NamedNetwork("swin-t", "Swin-T", .swin(.tiny), spellings: ["Swin-T"]),
+    NamedNetwork(
+      "deit-s", "DeiT-S", .visionTransformer(.deitSmall),
+      spellings: ["DeiT-S", "DeiT-S/16", "ViT-S/16", "ViT-S"]),
+    NamedNetwork("swin-mini", "Swin-mini", .swin(.mini)),
+    NamedNetwork(
+      "moco-vit-s", "ViT-S (12 heads)", .visionTransformer(.mocoV3Small), spellings: ["ViT-S"]),
+  ]
+
+  /// The name of a network in tables: its row's title, or its numbers.
+  static func title(of architecture: Architecture) -> String {
+    switch architecture {
+    case .swin(let own):
+      if let row = rows.first(where: { $0.architecture == architecture }) { return row.title }
+      for row in rows {
+        guard case .swin(var known) = row.architecture else { continue }
+        known.windowSize = own.windowSize
+        if known == own { return "\(row.title) (window \(own.windowSize))" }
+      }
+      let stages = own.depths.map(String.init).joined(separator: "-")
+      return "Swin (\(own.embeddingSize) channels, depths \(stages), window \(own.windowSize))"
+    case .visionTransformer(let own):
+      let suffix = own.hasDistillationToken ? " distilled" : ""
+      let title = rows.first {
+        guard case .visionTransformer(let known) = $0.architecture else { return false }
+        return known.hasSameBlocks(as: own)
+      }?.title
+      return
+        (title
+        ?? "ViT (\(own.embeddingSize) channels, depth \(own.depth), \(own.headCount) heads, "
+        + "patch \(own.patchSize))") + suffix
+    }
+  }
+
+  /// Whether a network is one of the table, so that what shapes do not tell is known of it.
+  static func knows(_ vit: VisionTransformerConfiguration) -> Bool {
+    rows.contains {
+      if case .visionTransformer(let known) = $0.architecture { known.hasSameBlocks(as: vit) } else {
+        false
+      }
+    }
+  }
+
+  /// The heads of the known network whose channels and kind of positions these are.
+  static func headCount(like vit: VisionTransformerConfiguration) -> Int? {
+    for row in rows {
+      if case .visionTransformer(let known) = row.architecture,
+        known.embeddingSize == vit.embeddingSize,
+        known.hasFixedPositions == vit.hasFixedPositions
+      {
+        return known.headCount
+      }
+    }
+    return nil
+  }
+}
+
+extension Architecture {
+  /// Channels of every stage's map in the dense form.
+  var stageChannels: [Int] {
+    switch self {
+    case .swin(let configuration): configuration.depths.indices.map(configuration.channels)
+    case .visionTransformer(let configuration): [configuration.embeddingSize]
+    }
+  }
+}
+
+extension VisionTransformerConfiguration {
+  /// Whether all but positions and extra tokens agree.
+  fileprivate func hasSameBlocks(as other: VisionTransformerConfiguration) -> Bool {
+    patchSize == other.patchSize && embeddingSize == other.embeddingSize && depth == other.depth
+      && headCount == other.headCount
+  }
+}

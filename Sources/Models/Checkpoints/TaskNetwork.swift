@@ -1,0 +1,125 @@
+import FileSupport
+import Layers
+import TensorCore
+
+/// A whole network for a task, backbone and heads, whose files are another framework's.
+public protocol TaskNetwork: Module {
+  /// What decides which weights fit it.
+  associatedtype Configuration: Sendable, Hashable
+  /// Builds the network.
+  init(_ configuration: Configuration, initializer: Initializer)
+  /// The numbers of this network.
+  var configuration: Configuration { get }
+  /// The backbone, in its dense form; its keys begin with `backbone.`.
+  var backbone: any DenseBackbone { get }
+  /// Batch statistics in training, running ones at test.
+  func setTraining(_ isTraining: Bool)
+
+  /// The name of the network in reports and errors.
+  static func name(_ configuration: Configuration) -> String
+  /// What a user calls it (`detector`), whose keys these are, and which heads they tell.
+  static var file: (kind: String, framework: String, heads: String) { get }
+  /// The numbers of the network whose weights these are; nil when they are none.
+  static func configuration(
+    of tensors: [String: StoredTensor], backbone: Architecture
+  ) -> Configuration?
+}
+
+/// A network with weights from a file, and the account of how they got there.
+public struct LoadedNetwork<Network: TaskNetwork> {
+  /// The network, in evaluation mode.
+  public let network: Network
+  /// What became of every key.
+  public let report: LoadReport
+  /// Numbers and strings that the file holds beside its tensors.
+  public let metadata: [String: String]
+}
+
+extension TaskNetwork {
+  /// Loads a network; its form, classes and sizes are told by the shapes in the file.
+  ///
+  /// Backbones in OpenMMLab's own dialect (`backbone.stages.*`) are brought to the Swin authors'
+  /// keys and order of merged channels; heads have the same keys in both.
+  ///
+  /// - Parameter allowsPartial: Accepts missing and unexpected keys instead of refusing.
+  /// - Throws: `CheckpointError` when the file is damaged, holds no such network, or does not cover
+  ///   it.
+  public static func load(
+    path: String, allowsPartial: Bool = false
+  ) throws -> LoadedNetwork<Self> {
+    let file = try CheckpointFile(path: path)
+    let group = ["state_dict", "model", ""].first { file.groups.contains($0) } ?? file.groups[0]
+    var tensors: [String: StoredTensor] = [:]
+    var backbone: [String: StoredTensor] = [:]
+    for entry in file.entries where entry.group == group {
+      let key = entry.key.hasPrefix("module.") ? String(entry.key.dropFirst(7)) : entry.key
+      if key.hasPrefix("backbone.") {
+        backbone[String(key.dropFirst(9))] = entry.tensor
+      } else {
+        tensors[key] = entry.tensor
+      }
+    }
+    let isOpenMMLab = backbone.keys.contains { $0.hasPrefix("stages.") }
+    if isOpenMMLab { backbone = CanonicalWeights.fromOpenMMLab(backbone) }
+    let architecture = Architecture(canonical: backbone, layout: .detector)
+    for (key, tensor) in backbone { tensors["backbone." + key] = tensor }
+    guard let architecture, architecture.isDense,
+      let configuration = configuration(of: tensors, backbone: architecture)
+    else {
+      throw CheckpointError(
+        path: path, problem: "holds \(tensors.count) tensors but not \(Self.file.heads)",
+        remedy: "give a \(Self.file.kind) checkpoint; a backbone goes to --backbone")
+    }
+    let network = Self(configuration, initializer: .blank)
+    var report = LoadReport(
+      path: file.path, sha256: file.sha256, format: file.format.rawValue,
+      layout: Self.file.framework + (isOpenMMLab ? ", OpenMMLab's backbone" : ""), source: group,
+      architecture: name(configuration))
+    try WeightFiller(sources: tensors.mapValues { WeightSource($0) }).fill(
+      network, fresh: { Self(configuration, initializer: Initializer(seed: 0)) },
+      allowsPartial: allowsPartial, report: &report)
+    network.setTraining(false)
+    return LoadedNetwork(network: network, report: report, metadata: file.metadata)
+  }
+
+  /// Writes the network as a `.pth` that its framework and `load` open.
+  ///
+  /// - Throws: `FileError` when the disk is full or the place may not be written.
+  public func write(
+    metadata: [(key: String, value: String)] = [], to path: String
+  ) throws(FileError) {
+    try TorchWriter.write(
+      StateDictionary(self).entries, group: "state_dict", metadata: metadata, to: path)
+  }
+}
+
+extension DenseBackbone {
+  /// Takes over the weights of a backbone for classification; the output norms stay as they are.
+  ///
+  /// Bias tables of another window size are resized. Everything else must agree, the number of
+  /// blocks, too: a deeper network of the same shapes is another network.
+  ///
+  /// - Throws: `CheckpointError` when the backbone is another network; nothing is changed then.
+  public func takeWeights(of loaded: LoadedBackbone) throws(CheckpointError) {
+    let remedy = "give a backbone of that network, or its --architecture"
+    if let mismatch = loaded.backbone.architecture.mismatch(with: architecture) {
+      throw CheckpointError(path: loaded.report.path, problem: mismatch, remedy: remedy)
+    }
+    var report = LoadReport(
+      path: loaded.report.path, sha256: loaded.report.sha256, format: loaded.report.format,
+      layout: loaded.report.layout, source: loaded.report.source, architecture: architecture.name)
+    let own = Set(parameters.map(\.key))
+    let sources = Dictionary(
+      loaded.backbone.parameters.map { ($0.key, WeightSource($0.tensor)) },
+      uniquingKeysWith: { first, _ in first })
+    // The norms at a network's end belong to its form.
+    let filler = WeightFiller(
+      sources: sources, resizing: { key, source, shape in
+        source.resizedBiasTable(key, to: shape)
+      },
+      sparing: { key in
+        key.hasPrefix("norm") && own.contains(key) != (sources[key] != nil)
+      }, remedy: remedy)
+    try filler.fill(self, fresh: nil, allowsPartial: false, report: &report)
+  }
+}

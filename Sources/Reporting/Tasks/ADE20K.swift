@@ -1,0 +1,47 @@
+import Evaluation
+import FileSupport
+import Foundation
+
+extension TaskDescription {
+  /// A class for every pixel.
+  public static let ade20k = {
+    var task = TaskDescription(
+      "ade20k", "Semantic segmentation",
+      SegmentationScore.numbers.map { metric in
+        MetricDescription(metric).with { $0.hasInterval = metric.name == "mIoU" }
+      } + [MetricDescription("mIoU_ms", "mIoU ms+flip", .none)])
+    task.curveUnit = "update"
+    task.classMetric = "IoU"
+    task.references = ["ade20k.json"]
+    task.recordFiles = [SegmentedRecords.file]
+    task.records = { SegmentedRecords(folder: $0) }
+    return task
+  }()
+}
+
+/// The pixel counts of a run's images.
+final class SegmentedRecords: RunRecords {
+  static let file = "records.jsonl"
+
+  private let folder: String
+  private var counts: ResampledSegmentation?
+
+  init(folder: String) { self.folder = folder }
+
+  private func read() throws(FileError) -> ResampledSegmentation? {
+    let path = folder + "/" + Self.file
+    guard counts == nil, FileManager.default.fileExists(atPath: path) else { return counts }
+    counts = ResampledSegmentation(try SegmentationRecordFile.read(path).records.map(\.record))
+    return counts
+  }
+
+  func resampled() throws(FileError) -> (any ResampledMetric)? { try read() }
+
+  func imageScores() throws(FileError) -> ImageScores? {
+    try read().map { counts in
+      ImageScores(
+        measure: "mIoU", images: counts.images,
+        values: counts.images.indices.map { counts.meanIoU(at: $0) })
+    }
+  }
+}

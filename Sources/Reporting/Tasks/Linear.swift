@@ -1,0 +1,74 @@
+import Evaluation
+import FileSupport
+import Foundation
+
+extension TaskDescription {
+  /// A linear classifier and nearest neighbours on frozen features.
+  public static let linear = {
+    var task = TaskDescription(
+      "linear", "Linear probe and kNN",
+      ClassificationScore.numbers.filter { $0.test != .none }.map { MetricDescription($0) }
+        + [20, 10, 100, 200].map { k in
+          MetricDescription("knn_\(k)", "kNN \(k)", .paired).with {
+            $0.family = "knn"
+            $0.dependsOnSeed = false
+          }
+        })
+    task.curves += [
+      CurveDescription("val_top1", "top-1 on validation images, %", isFraction: true),
+      CurveDescription(
+        "held_out_top1", "top-1 on held-out training images, %", isFraction: true),
+    ]
+    task.classMetric = "top-1"
+    task.references = ["imagenet_linear.json", "imagenet_reruns.json"]
+    task.recordFiles = [LinearRecords.answers, LinearRecords.neighbours]
+    task.records = { LinearRecords(folder: $0) }
+    return task
+  }()
+}
+
+/// The answers of a run's classifiers and neighbours.
+final class LinearRecords: RunRecords {
+  static let answers = "records.jsonl", neighbours = "knn.jsonl"
+
+  private let folder: String
+  private var columns: ClassificationColumns?
+  private var votes: [String: PairedOutcomes?] = [:]
+
+  init(folder: String) { self.folder = folder }
+
+  private func answers() throws(FileError) -> ClassificationColumns? {
+    let path = folder + "/" + Self.answers
+    guard columns == nil, FileManager.default.fileExists(atPath: path) else { return columns }
+    columns = try ClassificationColumns(path: path)
+    return columns
+  }
+
+  private func vote(_ metric: String) throws(FileError) -> PairedOutcomes? {
+    if let known = votes[metric] { return known }
+    let path = folder + "/" + Self.neighbours
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let read = try NeighbourRecords.read(path, metric: metric)
+    let outcomes = read.flatMap {
+      PairedOutcomes(images: $0.images, seeds: $0.images.map { _ in 0 }, right: $0.right)
+    }
+    votes[metric] = outcomes
+    return outcomes
+  }
+
+  func paired(_ metric: String) throws(FileError) -> PairedOutcomes? {
+    if metric.hasPrefix("knn_") { return try vote(metric) }
+    guard let read = try answers() else { return nil }
+    let limit = metric == "top5" ? 5 : 1
+    return PairedOutcomes(
+      images: read.images, seeds: read.seeds, right: read.ranks.map { $0 < limit })
+  }
+
+  func classified() throws(FileError) -> ClassifiedImages? {
+    guard let read = try answers(), let seed = read.seeds.first else { return nil }
+    let rows = read.images.indices.filter { read.seeds[$0] == seed }
+    return ClassifiedImages(
+      images: rows.map { read.images[$0] }, labels: rows.map { read.labels[$0] },
+      predictions: rows.map { read.predictions[$0] }, ranks: rows.map { read.ranks[$0] })
+  }
+}

@@ -1,0 +1,139 @@
+import CommandLine
+import Models
+import Testing
+import VisionData
+
+@testable import Harness
+
+/// Every option that decides weights against every method: it changes the protocol, or is refused.
+@Suite("Options of bench-pretrain")
+struct PretrainingOptionsTests {
+  private typealias Options = PretrainingOptions
+
+  private func settings(_ arguments: [String]) throws -> [String: String] {
+    let parsed = try Options.table.parse(["--preset", "smoke"] + arguments)
+    return PretrainingPlan(parsed.options, imageCount: 1000).settings
+  }
+
+  /// A value of each option that no smoke run has by itself.
+  private static let values: [String: String] = [
+    "hidden-size": "48", "output-size": "24", "queue-size": "160", "prototypes": "100",
+    "norm-groups": "4", "local-views": "3", "local-size": "20", "start-momentum": "0.9",
+    "temperature": "0.3", "crop-scale": "0.33",
+  ]
+
+  private static let all = ["moby", "moco-v2", "byol", "moco-v3", "dino", "dino-multicrop"]
+
+  /// The methods that have each option.
+  private static let having: [String: Set<String>] = [
+    "hidden-size": ["moby", "byol", "moco-v3", "dino", "dino-multicrop"],
+    "output-size": Set(all), "queue-size": ["moby", "moco-v2"],
+    "prototypes": ["dino", "dino-multicrop"], "norm-groups": ["moco-v2"],
+    "local-views": ["dino-multicrop"], "local-size": ["dino-multicrop"],
+    "start-momentum": Set(all), "temperature": ["moby", "moco-v2", "moco-v3"],
+    "crop-scale": ["moby", "byol", "moco-v3", "dino", "dino-multicrop", "supervised"],
+  ]
+
+  @Test(
+    "An option of methods changes the protocol of those that have it; others refuse it",
+    arguments: MethodDescription.allCases)
+  func methodOptions(method: MethodDescription) throws {
+    #expect(Set(Options.methodOptions.map(\.name)).isSuperset(of: Self.having.keys))
+    let isKnown = Self.all.contains(method.rawValue) || method == .supervised
+    let base = try settings(["--method", method.rawValue])
+    for (name, value) in Self.values {
+      let arguments = ["--method", method.rawValue, "--" + name, value]
+      let has =
+        isKnown
+        ? Self.having[name]?.contains(method.rawValue) == true
+        : method.options.contains { $0.name == name }
+      if has {
+        let changed = try settings(arguments)
+        #expect(changed[name] == value && changed != base, "\(method.title) --\(name)")
+      } else {
+        let error = #expect(throws: UsageError.self, "\(method.title) --\(name)") {
+          try Options.table.parse(arguments)
+        }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(error?.exitCode == .usage && text.contains("\(method.title) has no --\(name)"))
+        for other in Self.having[name] ?? [] {
+          let title = MethodDescription(rawValue: other)?.title ?? "?"
+          #expect(text.contains(title), "\(text)")
+        }
+        #expect(base[name] == nil, "\(method.title) records \(name), which it does not use")
+      }
+    }
+  }
+
+  @Test(
+    "An option of every method changes the protocol of each",
+    arguments: MethodDescription.allCases)
+  func commonOptions(method: MethodDescription) throws {
+    let base = try settings(["--method", method.rawValue])
+    for (name, value) in [
+      ("architecture", "swin-t"), ("on-bad-image", "skip"), ("limit", "32"), ("preset", "mini"),
+      ("recipe", "paper"), ("epochs", "7"), ("gflop", "1000"), ("warmup-epochs", "3"),
+      ("batch-size", "32"), ("base-learning-rate", "0.5"), ("weight-decay", "0.3"),
+      ("optimizer", "lars"), ("drop-path", "0.4"), ("input-size", "48"), ("seeds", "5"),
+      ("accumulate", "2"), ("probe-limit", "10"),
+    ] {
+      // What a paper's recipe changes is the optimiser of methods made for convolutions.
+      if name == "recipe", method != .mocoV2, method != .byol { continue }
+      let changed = try settings(["--method", method.rawValue, "--" + name, value])
+      #expect(changed != base, "\(method.title) --\(name)")
+    }
+    let oddities = base["oddities of the reference"] ?? "none"
+    let mend = ["--method", method.rawValue, "--oddities", "mend"]
+    if oddities == "none" {
+      #expect(throws: UsageError.self) { try settings(mend) }
+    } else {
+      #expect(try settings(mend)["oddities of the reference"] == "none")
+    }
+  }
+
+  @Test("The table of options names no option that these tests leave out")
+  func complete() throws {
+    let parsed = try Options.table.parse([])
+    let others: Set<String> = [
+      "method", "architecture", "data", "on-bad-image", "limit", "check", "preset", "recipe",
+      "oddities", "epochs", "gflop", "warmup-epochs", "batch-size", "base-learning-rate",
+      "weight-decay", "optimizer", "drop-path", "input-size", "seeds", "accumulate", "probe-limit",
+      "save-minutes", "forecast", "forecast-only", "threads", "quiet", "restart", "dry-run",
+      "output", "cache", "json", "config",
+    ]
+    #expect(Set(parsed.settings.map(\.name)) == others.union(Options.methodOptions.map(\.name)))
+  }
+
+  @Test(
+    "Numbers that mean nothing are refused",
+    arguments: [
+      ["--epochs", "0"], ["--batch-size", "1"], ["--limit", "0"], ["--threads", "0"],
+      ["--queue-size", "0"], ["--hidden-size", "-3"], ["--start-momentum", "1.1"],
+      ["--temperature", "0"], ["--crop-scale", "1"], ["--input-size", "30"], ["--gflop", "0"],
+      ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seeds", "-1"],
+      ["--method", "dino-multicrop", "--local-views", "15"],
+      ["--method", "dino-multicrop", "--local-views", "0"],
+      ["--method", "dino-multicrop", "--architecture", "deit-s", "--local-size", "36"],
+      ["--architecture", "deit-s", "--input-size", "36"],
+      ["--method", "moco-v2", "--norm-groups", "0"],
+    ])
+  func refused(arguments: [String]) {
+    let error = #expect(throws: UsageError.self) { try Options.table.parse(arguments) }
+    #expect(error?.exitCode == .usage)
+  }
+
+  @Test("The described views are the transforms of each pipeline")
+  func transforms() throws {
+    func views(_ method: MethodDescription) -> [any ImageTransform] {
+      PretrainingPlan(method.recipe(for: .swin(.tiny)), architecture: .swin(.tiny)).views
+    }
+    let second = try #require(views(.moby)[1] as? ContrastiveView)
+    var expected = ContrastiveView(size: 224)
+    (expected.blurProbability, expected.solarizeProbability) = (0.1, 0.2)
+    #expect(second == expected)
+    #expect(views(.byol)[1] as? BYOLView == BYOLView(size: 224, isSecond: true))
+    #expect(views(.supervised)[0] as? SupervisedTransform == SupervisedTransform(size: 224))
+    let local = try #require(views(.dinoMultiCrop).last as? ContrastiveView)
+    #expect(local.filter == .bicubic && local.size == 96 && local.crop.scale == 0.05...0.4)
+  }
+}

@@ -1,0 +1,61 @@
+import Models
+import Testing
+import VisionData
+
+@testable import Harness
+
+/// The numbers that the Swin segmentation configuration publishes, one by one.
+@Suite("Segmentation recipes")
+struct SegmentationRecipeTests {
+  @Test("Batch, optimiser, drop path and warm-up are the published ones")
+  func optimiser() {
+    let lengths: [(SegmentationRecipe.Name, Int)] = [
+      (.upernet160k, 160_000), (.upernet80k, 80_000), (.upernet40k, 40_000),
+    ]
+    for (name, iterations) in lengths {
+      let recipe = SegmentationRecipe(name)
+      #expect(recipe.iterations == iterations && recipe.batchSize == 16)
+      #expect(recipe.learningRate == 6e-5 && recipe.weightDecay == 0.01)
+      #expect(recipe.dropPathRate == 0.3 && recipe.warmupIterations == 1500)
+      #expect(recipe.cropSize == 512)
+    }
+  }
+
+  @Test(
+    "The rate falls to 0 in a line, times a warm-up from a millionth",
+    arguments: [
+      (0, 6.0e-11), (1, 4.005971e-8), (750, 2.985940e-5), (1499, 5.939825e-5),
+      (1500, 5.943750e-5), (16_000, 5.4e-5), (80_000, 3.0e-5), (159_999, 3.75e-10),
+    ])
+  func rates(step: Int, expected: Double) {
+    let rate = SegmentationRecipe(.upernet160k).learningRate(step: step)
+    #expect(abs(rate - expected) < 1e-6 * expected, "\(rate)")
+  }
+
+  @Test("The network has the published widths, classes and loss weights")
+  func network() {
+    let network = SegmentationRecipe(.upernet160k).configuration(classCount: 150)
+    #expect(network == .ade20k && network.backbone == .tiny && network.classCount == 150)
+    #expect(network.channels == 512 && network.auxiliaryChannels == 256)
+    #expect(network.poolSizes == [1, 2, 3, 6])
+    #expect(network.dropoutRate == 0.1 && network.auxiliaryWeight == 0.4)
+  }
+
+  @Test("Training and test images are seen as published")
+  func views() {
+    let recipe = SegmentationRecipe(.upernet160k)
+    let seen = recipe.training
+    #expect(seen.limit == ResizeLimit(long: 2048, short: 512) && seen.ratioRange == 0.5...2)
+    #expect(seen.crop == CategoryLimitedCrop(size: 512, maximumShare: 0.75))
+    #expect(seen.crop.tryCount == 10 && seen.flipProbability == 0.5)
+    let distortion = seen.distortion
+    #expect(distortion?.brightnessDelta == 32 && distortion?.hueDelta == 18)
+    #expect(distortion?.contrast == 0.5...1.5 && distortion?.saturation == 0.5...1.5)
+    #expect(recipe.testLimit == ResizeLimit(long: 2048, short: 512))
+    #expect(SegmentationTesting.singleScale.passes == [TestPass(ratio: 1, isFlipped: false)])
+    #expect(SegmentationTesting.multiScale.ratios == [0.5, 0.75, 1, 1.25, 1.5, 1.75])
+    #expect(SegmentationTesting.multiScale.flips)
+    #expect(ByteNormalization.imageNet.mean == [123.675, 116.28, 103.53])
+    #expect(ByteNormalization.imageNet.deviation == [58.395, 57.12, 57.375])
+  }
+}

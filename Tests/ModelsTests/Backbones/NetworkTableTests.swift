@@ -1,0 +1,210 @@
+import Foundation
+import Layers
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Models
+
+@Suite("Named networks and the weights that fit them")
+struct NetworkTableTests {
+  /// Swin-mini with other depths: the shapes of Swin-mini, another network.
+  private func mini(depths: [Int]) -> SwinConfiguration {
+    var configuration = SwinConfiguration.mini
+    configuration.depths = depths
+    return configuration
+  }
+
+  private func write(
+    _ configuration: SwinConfiguration, without dropped: String? = nil, to path: String
+  ) throws {
+    let network = SwinTransformer(
+      configuration, inputSize: 64, initializer: Initializer(seed: 1))
+    let entries = StateDictionary(network).entries.filter { entry in
+      dropped.map { !entry.key.hasPrefix($0) } ?? true
+    }
+    try CheckpointWriter.write(entries, to: path)
+  }
+
+  @Test("Names, titles and networks of the rows differ, and records keep their titles")
+  func rows() {
+    let rows = NetworkTable.rows
+    #expect(Set(rows.map(\.name)).count == rows.count)
+    #expect(Set(rows.map(\.title)).count == rows.count)
+    #expect(Set(rows.map(\.architecture)).count == rows.count)
+    for row in rows { #expect(row.architecture.name == row.title) }
+    #expect(
+      rows.map(\.title).starts(with: ["Swin-T", "DeiT-S", "Swin-mini", "ViT-S (12 heads)"]))
+    var windows = SwinConfiguration.tiny
+    windows.windowSize = 12
+    #expect(Architecture.swin(windows).name == "Swin-T (window 12)")
+    #expect(
+      Architecture.swin(mini(depths: [1, 1, 3, 1])).name
+        == "Swin (32 channels, depths 1-1-3-1, window 4)")
+    var distilled = VisionTransformerConfiguration.deitSmall
+    distilled.hasDistillationToken = true
+    #expect(Architecture.visionTransformer(distilled).name == "DeiT-S distilled")
+  }
+
+  @Test(
+    "Every network of the table is recognised by its own weights",
+    arguments: NetworkTable.rows.map(\.name))
+  func recognition(name: String) throws {
+    let row = try #require(NetworkTable.rows.first { $0.name == name })
+    let network = row.architecture.makeBackbone(inputSize: 224, initializer: .blank)
+    let tensors = Dictionary(
+      network.parameters.map { ($0.key, StoredTensor(shape: $0.tensor.shape, values: $0.tensor.values)) },
+      uniquingKeysWith: { a, _ in a })
+    #expect(Architecture(canonical: tensors, layout: .official) == row.architecture)
+    guard row.architecture.isDense else { return }
+    let dense = row.architecture.makeDenseBackbone(initializer: .blank)
+    let stored = Dictionary(
+      dense.parameters.map { ($0.key, StoredTensor(shape: $0.tensor.shape, values: $0.tensor.values)) },
+      uniquingKeysWith: { a, _ in a })
+    #expect(Architecture(canonical: stored, layout: .detector) == row.architecture)
+    #expect(dense.stageStrides == [4, 8, 16, 32])
+    #expect(dense.stageChannels == row.architecture.stageChannels)
+    let maps = withoutGradients { dense.stageMaps(Tensor(zeros: [1, 3, 64, 96])) }
+    for (map, (stride, channels)) in zip(maps, zip(dense.stageStrides, dense.stageChannels)) {
+      #expect(map.shape == [1, 64 / stride, 96 / stride, channels])
+    }
+  }
+
+  @Test("A deeper backbone of the same shapes is refused, and so is a shallower one, by its block")
+  func depths() throws {
+    let folder = try TemporaryDirectory()
+    let dense = Architecture.swin(.mini).makeDenseBackbone(initializer: Initializer(seed: 2))
+    let before = StateDictionary(dense).entries.map(\.values)
+    func refusal(_ configuration: SwinConfiguration, without dropped: String? = nil) throws
+      -> String
+    {
+      let path = folder.file("backbone.pth")
+      try write(configuration, without: dropped, to: path)
+      let loaded = try BackboneLoader.load(path: path, inputSize: 64)
+      return try #require(throws: CheckpointError.self) {
+        try dense.takeWeights(of: loaded)
+      }.description
+    }
+    let deeper = try refusal(mini(depths: [1, 1, 6, 1]))
+    #expect(deeper.contains("'layers.2.blocks.5', which Swin-mini has no place for"))
+    // Without its last block a file is that of a shallower network.
+    let shallower = try refusal(.mini, without: "layers.2.blocks.1.")
+    #expect(shallower.contains("lacks 'layers.2.blocks.1' of Swin-mini"))
+    #expect(StateDictionary(dense).entries.map(\.values) == before)
+    let file = folder.file("vit.pth")
+    var small = VisionTransformerConfiguration.deitSmall
+    small.depth = 1
+    try CheckpointWriter.write(
+      StateDictionary(VisionTransformer(small, initializer: Initializer(seed: 1))).entries, to: file)
+    let vit = try BackboneLoader.load(path: file)
+    #expect(throws: CheckpointError.self) { try dense.takeWeights(of: vit) }
+  }
+
+  @Test(
+    "Missing blocks are named: the first, one in the middle, and a stage at the end",
+    arguments: [
+      ("layers.2.blocks.0.", "layers.2.blocks.0."), ("layers.2.blocks.1.", "layers.2.blocks.1."),
+      ("layers.3.", "neither a whole Swin Transformer"),
+    ])
+  func missing(dropped: String, named: String) throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("part.pth")
+    try write(mini(depths: [1, 1, 3, 1]), without: dropped, to: path)
+    let error = try #require(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: path, inputSize: 64)
+    }
+    #expect(error.description.contains(named), "\(error)")
+  }
+
+  @Test("A detector's file without a block in the middle is refused by that block")
+  func detectorBlock() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("detector.pth")
+    let detector = Detector(
+      DetectorConfiguration.maskRCNN.miniature(classCount: 3), initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(
+      StateDictionary(detector).entries.filter {
+        !$0.key.hasPrefix("backbone.layers.2.blocks.0.")
+      }, group: "state_dict", to: path)
+    let error = try #require(throws: CheckpointError.self) { try Detector.load(path: path) }
+    #expect(error.description.contains("(backbone.layers.2.blocks.0.norm1.weight…)"), "\(error)")
+  }
+
+  @Test("A network is filled wholly or not at all, and every key is accounted for")
+  func allOrNothing() throws {
+    let network = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    let before = StateDictionary(network).entries
+    var sources = Dictionary(
+      network.parameters.map { key, tensor in
+        (
+          key,
+          WeightSource(
+            StoredTensor(
+              shape: tensor.shape, values: [Float](repeating: 7, count: tensor.elementCount)))
+        )
+      }, uniquingKeysWith: { a, _ in a })
+    func report() -> LoadReport {
+      LoadReport(
+        path: "f", sha256: "", format: "", layout: "", source: "", architecture: "Swin-mini")
+    }
+    func fill(allowsPartial: Bool = false) throws(CheckpointError) -> LoadReport {
+      var result = report()
+      try WeightFiller(sources: sources).fill(
+        network, fresh: nil, allowsPartial: allowsPartial, report: &result)
+      return result
+    }
+    let norm = try #require(sources["norm.bias"])
+    sources["norm.bias"] = WeightSource(
+      StoredTensor(shape: norm.shape, values: [Float](repeating: .infinity, count: norm.shape[0])))
+    #expect(throws: CheckpointError.self) { try fill() }
+    sources["norm.bias"] = WeightSource(StoredTensor(shape: [1, 2], values: [1, 2]))
+    #expect(throws: CheckpointError.self) { try fill() }
+    sources["norm.bias"] = nil
+    sources["queue"] = norm
+    #expect(throws: CheckpointError.self) { try fill() }
+    for (a, b) in zip(before, StateDictionary(network).entries) { #expect(a.values == b.values) }
+    let account = try fill(allowsPartial: true)
+    #expect(account.missing == ["norm.bias"] && account.unexpected == ["queue"])
+    #expect(account.matched.count == network.parameters.count - 1)
+    #expect(network.parameters.first?.tensor.values.first == 7)
+  }
+
+  @Test("Both forms of a network are counted by one counter, each as its source counts it")
+  func multiplyAdds() {
+    let swin = Architecture.swin(.tiny)
+    let classification = swin.multiplyAdds(height: 224, width: 224, form: .classification)
+    let dense = swin.multiplyAdds(height: 224, width: 224, form: .dense)
+    // 224 pixels need no padding in any stage, so the products of the attention are the same.
+    #expect(classification.attention == dense.attention)
+    #expect(classification.total == swin.multiplyAdds(inputSize: 224))
+    // Dense counts the convolution's bias, every norm twice, and the norms of three more outputs.
+    let (first, second, third, last) = (3136 * 96, 784 * 192, 196 * 384, 49 * 768)
+    let blocks = 2 * (2 * first + 2 * second + 6 * third + 2 * last)
+    let once = first + blocks + (first + second + third) + last
+    let extra = first + once + 2 * (first + second + third)
+    #expect(dense.layers - classification.layers == extra)
+  }
+
+  @Test("One rule of decay spares what each recipe names")
+  func decay() {
+    let keys: [(String, [Int], [WeightDecayRule])] = [
+      ("backbone.layers.0.blocks.0.norm1.weight", [96], [.all]),
+      ("backbone.layers.0.blocks.0.attn.qkv.bias", [288], [.all, .namedNorms]),
+      ("backbone.layers.0.blocks.0.attn.relative_position_bias_table", [169, 3], [.all, .matrices]),
+      ("decode_head.psp_modules.1.1.bn.weight", [512], [.all, .namedNorms]),
+      (
+        "head.weight", [10, 8],
+        [.all, .matrices, .matricesWithoutPositions, .namedNorms]
+      ),
+    ]
+    for (key, shape, rules) in keys {
+      for rule in WeightDecayRule.allCases {
+        #expect(rule.decays(key: key, shape: shape) == rules.contains(rule), "\(rule) \(key)")
+      }
+    }
+    let tensors = keys.map { (key: $0.0, tensor: Tensor(zeros: $0.1)) }
+    let applied = WeightDecayRule.namedNorms.applied(to: tensors, weightDecay: 0.05)
+    #expect(applied.map(\.weightDecay) == [0, 0.05, 0, 0.05, 0.05])
+    #expect(applied.map(\.isAdapted) == [false, false, true, false, true])
+  }
+}

@@ -1,0 +1,47 @@
+import FileSupport
+import Foundation
+import SampleData
+import TestSupport
+import Testing
+import VisionData
+
+@Suite("Check of a COCO-style data set")
+struct DetectionCheckTests {
+  @Test("Missing, cut and exchanged images are named, and what the annotations have wrong")
+  func faults() throws {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
+    settings.sceneSize = 96
+    settings.instanceScenes = .init(training: 3, validation: 2)
+    settings.segmentationScenes = .init(training: 0, validation: 0)
+    let root = try SampleSet(settings).generate(at: folder.file("sample")).instancesPath
+    func check(_ depth: DataCheck.Depth) throws -> DataCheckReport {
+      try DetectionCheck(root: root, depth: depth).run(threadCount: 2)
+    }
+    #expect(DetectionDataset.isLayout(root) && !DetectionDataset.isLayout(folder.path))
+    let clean = try check(.full)
+    #expect(clean.findings.isEmpty && clean.imageCount == 5 && clean.openedCount == 5)
+    let images = try FileManager.default.contentsOfDirectory(atPath: root + "/train2017").sorted()
+    func path(_ index: Int) -> String { "\(root)/train2017/\(images[index])" }
+    try AtomicFile.write(try FileBytes.read(path(0)).prefix(300), to: path(0))
+    try FileManager.default.removeItem(atPath: path(1))
+    let small = RGBImage(width: 8, height: 4, pixels: [UInt8](repeating: 0, count: 96))
+    try AtomicFile.write(try ImageFile.png(small), to: path(2))
+    let annotations = root + "/annotations/instances_val2017.json"
+    let text = String(decoding: try FileBytes.read(annotations), as: UTF8.self)
+    try AtomicFile.write(
+      text: text.replacing("\"category_id\"", with: "\"was\"", maxReplacements: 1),
+      to: annotations)
+    let found = try check(.quick).findings
+    func rules(_ name: String) -> [String] {
+      found.filter { $0.path.hasSuffix(name) && $0.severity == .error }.map(\.rule)
+    }
+    #expect(rules(images[1]) == ["image/unreadable"])
+    #expect(rules(images[2]) == ["layout/image-size"])
+    #expect(!rules("instances_val2017.json").isEmpty)
+    #expect(found.allSatisfy { !$0.path.hasPrefix("/") })
+    #expect(
+      try check(.full).findings.contains { $0.path.hasSuffix(images[0]) && $0.severity == .error })
+  }
+}
