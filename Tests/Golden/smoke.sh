@@ -15,7 +15,7 @@ run() {
   shift 2
   echo "$name" >&2
   "$programs/$program" "$@" >"$name.out" 2>"$name.err" || status=$?
-  [ $status = 0 ] || { echo "Error: $name ends with $status: $(tail -1 "$name.err")" >&2; exit 1; }
+  [ $status = 0 ] || { echo "Error: $name ends with $status: $(grep -m1 Error "$name.err")" >&2; exit 1; }
 }
 # The only file of a name under a folder.
 only() { find "$1" -name "$2" | sort | head -1; }

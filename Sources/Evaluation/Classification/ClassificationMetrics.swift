@@ -1,5 +1,7 @@
 extension ClassificationScore {
-  /// The numbers of a classifier, the most important first. A new one is one more line.
+  /// The numbers of a classifier, the most important first.
+  ///
+  /// A new one is one more line.
   public static let numbers: [ScoreMetric<ClassificationScore>] = [
     ScoreMetric("top1", "top-1", .paired) { $0.top1 },
     ScoreMetric("top5", "top-5", .paired) { $0.top5 },

@@ -97,7 +97,9 @@ extension WeightSource {
       values(), rows: from, columns: from, channels: shape[1], toRows: to, toColumns: to)
   }
 
-  /// A position embedding of another grid; its leading tokens stay. Nil when it is none.
+  /// A position embedding of another grid; its leading tokens stay.
+  ///
+  /// Nil when it is none.
   func resizedPositions(_ key: String, to shape: [Int], leading: Int) -> [Float]? {
     guard key == "pos_embed", self.shape.count == 3, self.shape[2] == shape[2],
       let from = squareRoot(self.shape[1] - leading), let to = squareRoot(shape[1] - leading)

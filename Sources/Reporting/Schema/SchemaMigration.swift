@@ -1,7 +1,9 @@
 import FileSupport
 
 /// Brings stored runs of an older form into the present one while they are read; files on disk stay
-/// as they are. The number is `schema` in `result.json`.
+/// as they are.
+///
+/// The number is `schema` in `result.json`.
 ///
 /// From 1 to 2:
 /// - rows of `events.jsonl` of `coco` and `ade20k` said `update` where all now say `step`;
@@ -19,8 +21,9 @@ enum SchemaMigration {
     return .object(members)
   }
 
-  /// A row of `events.jsonl` in the present form. Rows do not carry the schema, and no row of
-  /// schema 2 has a member `update`.
+  /// A row of `events.jsonl` in the present form.
+  ///
+  /// Rows do not carry the schema, and no row of schema 2 has a member `update`.
   static func event(_ row: JSONValue) -> JSONValue { renamed(row, "update", "step") }
 
   private static func renamed(_ json: JSONValue, _ old: String, _ new: String) -> JSONValue {

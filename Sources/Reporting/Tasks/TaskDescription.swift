@@ -59,8 +59,9 @@ public struct CurveDescription: Sendable, Equatable {
   static let loss = CurveDescription("loss", "training loss")
 }
 
-/// A downstream task as runs and reports know it. A new task is a file like its neighbours in this
-/// folder, and one more entry in `all`.
+/// A downstream task as runs and reports know it.
+///
+/// A new task is a file like its neighbours in this folder, and one more entry in `all`.
 public struct TaskDescription: Sendable {
   /// The task's name in result files, folders and cells.
   public let name: String
