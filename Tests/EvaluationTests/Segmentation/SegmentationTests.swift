@@ -1,4 +1,5 @@
 import Evaluation
+import FileSupport
 import Foundation
 import TestSupport
 import Testing

@@ -93,8 +93,8 @@ struct RunResultTests {
     let text = sample().json.text()
     for (changed, problem) in [
       (
-        text.replacing("\"schema\":1", with: "\"schema\":2"),
-        "has schema 2, this program reads up to 1"
+        text.replacing("\"schema\":2", with: "\"schema\":3"),
+        "has schema 3, this program reads up to 2"
       ),
       ("{\"a\":1}", "is no result of this suite"),
       ("[]", "is no result of this suite"),
