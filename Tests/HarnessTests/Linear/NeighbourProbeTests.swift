@@ -36,7 +36,7 @@ struct NeighbourProbeTests {
   func names() throws {
     #expect(NamedArchitecture.allCases.map(\.rawValue) == NetworkTable.rows.map(\.name))
     #expect(NamedArchitecture(rawValue: "resnet-50") == nil)
-    #expect(NamedArchitecture.expectation.contains("swin-t, deit-s, swin-mini, moco-vit-s"))
+    for row in NetworkTable.rows { #expect(NamedArchitecture.expectation.contains(row.name)) }
     for known in [NamedArchitecture.swinTiny, .swinMini] {
       #expect(NamedArchitecture(rawValue: known.rawValue) == known)
     }
