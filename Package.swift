@@ -106,11 +106,11 @@ let package = Package(
       name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]
-  + libraries
-  + [
-    "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
-    "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-    "Reporting", "Training", "Harness",
-  ].map(tests)
-  + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
+    + libraries
+    + [
+      "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
+      "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
+      "Reporting", "Training", "Harness",
+    ].map(tests)
+    + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

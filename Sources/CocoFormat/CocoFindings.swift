@@ -29,7 +29,8 @@ public enum CocoRule: String, Sendable, CaseIterable {
   public var severity: FindingSeverity {
     switch self {
     case .repeatedVertex: .note
-    case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon: .warning
+    case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon:
+      .warning
     default: .error
     }
   }

@@ -32,13 +32,15 @@ struct CocoObjectJoiner {
           role == .annotation ? "annotation" : "detection"
         guard let image = imagesByID[raw.imageID] else {
           findings.add(
-            .unknownImage, in: path, "\(name) \(raw.id) is of image \(raw.imageID), which the list "
+            .unknownImage, in: path,
+            "\(name) \(raw.id) is of image \(raw.imageID), which the list "
               + "of images lacks")
           continue
         }
         guard let category = categoriesByID[raw.categoryID] else {
           findings.add(
-            .unknownCategory, in: path, "\(name) \(raw.id) is of category \(raw.categoryID), which "
+            .unknownCategory, in: path,
+            "\(name) \(raw.id) is of category \(raw.categoryID), which "
               + "the list of categories lacks")
           continue
         }
@@ -71,7 +73,8 @@ struct CocoObjectJoiner {
         Int(slot.height) != image.height || Int(slot.width) != image.width
       {
         findings.add(
-          .otherSize, in: path, "\(name) \(raw.id) has a mask of \(slot.height)x\(slot.width) in "
+          .otherSize, in: path,
+          "\(name) \(raw.id) has a mask of \(slot.height)x\(slot.width) in "
             + "image \(image.id) of \(image.height)x\(image.width)")
       }
       if !raw.hasBox, role == .annotation {

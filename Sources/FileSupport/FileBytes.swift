@@ -100,7 +100,8 @@ private final class OpenFile {
       if kind == S_IFDIR { throw .system(path, doing: "read", code: EISDIR) }
       throw FileError(
         path: path,
-        problem: kind == S_IFIFO ? "is a pipe, not a regular file" : "is a device, not a regular file",
+        problem: kind == S_IFIFO
+          ? "is a pipe, not a regular file" : "is a device, not a regular file",
         remedy: "name a regular file", exitCode: .badData)
     }
     if !isInput { _ = fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK) }

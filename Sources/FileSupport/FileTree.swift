@@ -87,7 +87,8 @@ public enum FileTree {
       files.append(prefix + entry.name)
     }
     for entry in entries where entry.isFolder && !entry.isHidden {
-      try walk(root, prefix: prefix + entry.name + "/", above: above.union([identity]), &files, &hidden)
+      try walk(
+        root, prefix: prefix + entry.name + "/", above: above.union([identity]), &files, &hidden)
     }
   }
 

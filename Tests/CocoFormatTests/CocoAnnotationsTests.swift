@@ -331,12 +331,13 @@ struct CocoDetectionsTests {
     let path = folder.file("faults.json")
     let start = #"{"image_id":\#(id),"category_id":"#
     try AtomicFile.write(
-      text: "[" + [
-        start + #"1,"bbox":[0,0,1,1],"score":NaN}"#, start + #"1,"bbox":[0,0,1,1]}"#,
-        start + #"77,"bbox":[0,0,1,1],"score":1}"#, start + #"1,"score":1}"#,
-        start + #"1,"bbox":[0,0,1,1],"segmentation":{"size":[2,2],"counts":"!"},"score":1}"#,
-        start + #"1,"bbox":[0,0,1,1],"score":1}"#,
-      ].joined(separator: ",") + "]", to: path)
+      text: "["
+        + [
+          start + #"1,"bbox":[0,0,1,1],"score":NaN}"#, start + #"1,"bbox":[0,0,1,1]}"#,
+          start + #"77,"bbox":[0,0,1,1],"score":1}"#, start + #"1,"score":1}"#,
+          start + #"1,"bbox":[0,0,1,1],"segmentation":{"size":[2,2],"counts":"!"},"score":1}"#,
+          start + #"1,"bbox":[0,0,1,1],"score":1}"#,
+        ].joined(separator: ",") + "]", to: path)
     let read = try CocoDetections(path: path, groundTruth: truth)
     #expect(read.detections.count == 2)
     #expect(read.findings.count(.notFinite) == 1)

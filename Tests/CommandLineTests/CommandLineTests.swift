@@ -136,7 +136,10 @@ struct CommandLineTests {
       (.within(1, 3), "from 1 to 3", [1, 3], [0.9, 3.1]),
       (.from(0, below: 1), "from 0 to below 1", [0, 0.9], [1, -0.1]),
       (.between(0, 1), "between 0 and 1", [0.5], [0, 1]),
-      (.multiple(of: 4, from: 8, to: 16), "that is a multiple of 4 from 8 to 16", [8, 12, 16], [10, 4]),
+      (
+        .multiple(of: 4, from: 8, to: 16), "that is a multiple of 4 from 8 to 16", [8, 12, 16],
+        [10, 4]
+      ),
     ] as [(NumberRange, String, [Double], [Double])] {
       #expect(Double.expectation(in: range) == "a number " + text)
       #expect([Int].expectation(in: range) == "a whole number \(text), or several with commas")

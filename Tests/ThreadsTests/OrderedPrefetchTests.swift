@@ -72,7 +72,9 @@ struct OrderedPrefetchTests {
     let opened = Atomic<Int>(0)
     let loader = OrderedPrefetch(
       0..<100, depth: 3, threadCount: 4, partCount: { _ in 1 },
-      open: { number in opened.add(1, ordering: .relaxed); return number }
+      open: { number in
+        opened.add(1, ordering: .relaxed); return number
+      }
     ) { _, _, _ in }
     _ = loader.next()
     usleep(50_000)

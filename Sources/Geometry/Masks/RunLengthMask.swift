@@ -46,7 +46,8 @@ public struct RunLengthMask: Sendable, Hashable {
   /// - Precondition: there are height · width pixels.
   public init(height: Int, width: Int, pixels: UnsafeBufferPointer<UInt8>) {
     precondition(
-      pixels.count == height * width, "\(height)x\(width) needs \(height * width) pixels, got "
+      pixels.count == height * width,
+      "\(height)x\(width) needs \(height * width) pixels, got "
         + "\(pixels.count)")
     var runs: [UInt32] = []
     var current = false
@@ -133,7 +134,8 @@ public struct RunLengthMask: Sendable, Hashable {
     guard height == other.height, width == other.width else { return -1 }
     let intervals = MaskIntervals()
     let (a, b) = (
-      intervals.append(runs: runs, height: height), intervals.append(runs: other.runs, height: height)
+      intervals.append(runs: runs, height: height),
+      intervals.append(runs: other.runs, height: height)
     )
     let common = intervals.intersectionArea(a, b)
     guard common > 0 else { return 0 }

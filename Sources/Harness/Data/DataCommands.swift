@@ -29,7 +29,8 @@ public enum DataCommands {
             try CheckAnnotationsCommand(options: $0.options).run()
           }
         },
-        Subcommand("make-annotations", "Write random COCO annotations and detections of any size.") {
+        Subcommand("make-annotations", "Write random COCO annotations and detections of any size.")
+        {
           arguments in
           Command.run(MakeAnnotationsOptions.self, arguments: arguments) {
             try MakeAnnotationsCommand(options: $0.options).run()

@@ -19,7 +19,8 @@ struct HeadOrderCheck {
   /// The finding for a checkpoint on a data set; nil when it has no classifier of that size.
   ///
   /// - Throws: What loading the checkpoint and the images throws.
-  static func finding(path: String, data: ClassificationData, inputSize: Int) throws -> DataFinding? {
+  static func finding(path: String, data: ClassificationData, inputSize: Int) throws -> DataFinding?
+  {
     let loaded = try BackboneLoader.load(path: path, inputSize: inputSize)
     let split = data.validation
     guard let head = loaded.head, head.classCount == split.classNames.count else { return nil }
@@ -73,7 +74,8 @@ struct HeadOrderCheck {
         problem: "has its class folders in another order than the checkpoint's classifier: "
           + "\(percentage(consistency)) % of its answers agree within a folder, but only "
           + "\(percentage(accuracy)) % name the folder's own class",
-        remedy: "name the folders so that their sorted order is the classifier's, as WordNet ids do")
+        remedy: "name the folders so that their sorted order is the classifier's, as WordNet ids do"
+      )
     }
     return DataFinding(
       path: "val", rule: "layout/class-order", severity: .note,

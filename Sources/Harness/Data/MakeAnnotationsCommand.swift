@@ -19,7 +19,8 @@ struct MakeAnnotationsOptions: CommandOptions {
   static var table: OptionTable<MakeAnnotationsOptions> {
     OptionTable(
       name: "bench-data make-annotations",
-      summary: "Write random COCO annotations and detections, for measuring readers and evaluators.",
+      summary:
+        "Write random COCO annotations and detections, for measuring readers and evaluators.",
       usage: "[options]",
       examples: [
         "swift run bench-data make-annotations --boxes boxes.json --masks masks.json",

@@ -35,7 +35,9 @@ final class DetectionLoader {
   ) {
     prefetch = OrderedPrefetch(
       batches.indices, depth: 3, threadCount: threadCount, partCount: { batches[$0].count }
-    ) { Slot(count: batches[$0].count) } load: { slot, batch, position in
+    ) {
+      Slot(count: batches[$0].count)
+    } load: { slot, batch, position in
       let image = batches[batch][position]
       var stream = RandomStream(seed: seed, purpose: .augmentation, epoch: epoch, sample: image)
       slot.samples[position] = augmentation(try dataset.sample(image), stream: &stream)

@@ -49,8 +49,10 @@ public struct DetectionOptions: ComparisonOptions {
       "architecture", \.architecture, value: "name", .input, "Backbone. Without it the preset's."
     )
     .option("recipe", \.name, value: "name", .protocolSettings, "What is trained, and how long.")
-    .option("epochs", \.recipe.length, in: .within(1, 1e6), value: "n", .protocolSettings,
-      "Passes over train; the steps of the rate move along.")
+    .option(
+      "epochs", \.recipe.length, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Passes over train; the steps of the rate move along."
+    )
     .option(
       "batch-size", \.recipe.batchSize, in: oneOrEven, value: "n", .protocolSettings,
       "Images an update; they pass two at a time."

@@ -133,7 +133,8 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// Every setting by name, for the run's record.
   public var settings: [String: String] {
     [
-      "recipe": name.rawValue, "preset": preset.rawValue, "detector": detector.name, "network": detector.backbone.name,
+      "recipe": name.rawValue, "preset": preset.rawValue, "detector": detector.name,
+      "network": detector.backbone.name,
       "epochs": String(epochs), "milestones": milestones.map(String.init).joined(separator: ","),
       "drop-path": String(dropPathRate), "learning-rate": String(learningRate),
       "weight-decay": String(weightDecay), "images-per-pass": String(imagesPerPass),

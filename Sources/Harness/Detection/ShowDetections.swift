@@ -48,7 +48,8 @@ struct ShowDetectionsOptions: CommandOptions {
       "preset", \.preset, value: "size", .protocolSettings, "How large that recipe was run."
     )
     .option(
-      "image-scale", \.imageScale, in: .within(0.05, 4), value: "x", .protocolSettings, "Factor of that size."
+      "image-scale", \.imageScale, in: .within(0.05, 4), value: "x", .protocolSettings,
+      "Factor of that size."
     )
     .option("output", \.output, value: "file", .output, "The PNG to write.")
     .options(EngineOptions.table, at: \.engine)

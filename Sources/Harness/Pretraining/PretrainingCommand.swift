@@ -38,7 +38,8 @@ public enum PretrainingCommand {
         try forecast.check(folder: ".")
         return .success
       }
-      let outcome = try run.run(options.run, forecasts: options.forecasts && seed == options.seeds[0])
+      let outcome = try run.run(
+        options.run, forecasts: options.forecasts && seed == options.seeds[0])
       if let top1 = outcome.result.curves["knn_top1"]?.last {
         context.say("kNN top-1 of the last epoch's probe \(percentage(top1))")
       }

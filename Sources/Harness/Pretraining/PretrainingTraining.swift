@@ -51,7 +51,8 @@ final class PretrainingTraining: Trainee {
   ) -> any BatchSource<(views: [Tensor], labels: [Int], indices: [Int])> {
     Views(
       loader: BatchLoader(
-        folder: data.train, order: images(ofEpoch: epoch), startBatch: batch, transforms: plan.views,
+        folder: data.train, order: images(ofEpoch: epoch), startBatch: batch,
+        transforms: plan.views,
         batchSize: plan.recipe.batchSize, seed: UInt64(plan.seed), epoch: epoch,
         policy: plan.onBadImage))
   }

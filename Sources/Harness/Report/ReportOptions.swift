@@ -51,7 +51,8 @@ struct BuildReportOptions: CommandOptions {
       "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the resamples."
     )
     .option(
-      "gallery", \.gallery, in: .within(0, 1000), value: "n", .output, "Images a row, so many gains and so many losses."
+      "gallery", \.gallery, in: .within(0, 1000), value: "n", .output,
+      "Images a row, so many gains and so many losses."
     )
     .option("formats", \.formats, value: "list", .output, "What to write.")
     .option("output", \.output, value: "folder", .output, "Where the report goes.")

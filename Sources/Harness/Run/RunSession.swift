@@ -136,7 +136,8 @@ final class RunSession {
   /// Notes the hashes of the files that the numbers come from and writes the result, last of all.
   ///
   /// - Throws: `FileError` when a file is missing or the disk is full.
-  func finish(_ result: inout RunResult, files: [String], images: RunImages? = nil) throws(FileError)
+  func finish(_ result: inout RunResult, files: [String], images: RunImages? = nil)
+    throws(FileError)
   {
     for name in files { result.files[name] = try SHA256.digest(file: path + "/" + name) }
     try images?.write(to: path)

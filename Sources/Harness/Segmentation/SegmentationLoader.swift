@@ -62,7 +62,9 @@ public final class SegmentationLoader {
     let size = transform.crop.size
     prefetch = OrderedPrefetch(
       iterations, depth: 2, threadCount: threadCount, partCount: { _ in sampler.batchSize }
-    ) { Slot(items: sampler.items(iteration: $0), size: size) } load: { slot, _, position in
+    ) {
+      Slot(items: sampler.items(iteration: $0), size: size)
+    } load: { slot, _, position in
       let item = slot.items[position]
       let (image, labels) = try folder.load(item.index, encoding)
       var stream = RandomStream(

@@ -69,7 +69,9 @@ public struct SegmentationOptions: ComparisonOptions {
       "learning-rate", \.recipe.learningRate, in: .above(0), value: "x", .protocolSettings,
       "After the warm-up."
     )
-    .flag("augment", \.recipe.augments, .protocolSettings, "Resize, flip and colour training images.")
+    .flag(
+      "augment", \.recipe.augments, .protocolSettings, "Resize, flip and colour training images."
+    )
     .option("mode", \.mode, value: "name", .protocolSettings, "How test images are shown.")
     .option(
       "test-split", \.testSplit, value: "name", .run,

@@ -115,7 +115,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
   var settings: [String: String] {
     [
       "recipe": name.rawValue, "preset": preset.rawValue,
-      "network": configuration(classCount: 1).name, "iterations": String(iterations), "batch-size": String(batchSize),
+      "network": configuration(classCount: 1).name, "iterations": String(iterations),
+      "batch-size": String(batchSize),
       "crop-size": String(cropSize), "learning-rate": learningRate.argument,
       "weight-decay": weightDecay.argument, "drop-path": String(dropPathRate),
       "warmup-iterations": String(warmupIterations), "training view": training.summary,

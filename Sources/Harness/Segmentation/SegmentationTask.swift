@@ -106,7 +106,8 @@ struct SegmentationTask: FineTuningTask {
   func write(_ network: Segmentor, to path: String) throws {
     try network.write(
       metadata: [
-        ("recipe", recipe.preset.title(recipe.name.rawValue)), ("classes", classes.names.joined(separator: ",")),
+        ("recipe", recipe.preset.title(recipe.name.rawValue)),
+        ("classes", classes.names.joined(separator: ",")),
       ], to: path)
   }
 

@@ -140,7 +140,9 @@ extension RunningStatistics {
   ///   - stored: The numbers under a key, or nil.
   public func restore(_ prefix: String, _ stored: (String) -> [Float]?) {
     for (name, tensor) in [("running_mean", mean), ("running_var", variance)] {
-      guard let values = stored(prefix + name), values.count == tensor.elementCount else { continue }
+      guard let values = stored(prefix + name), values.count == tensor.elementCount else {
+        continue
+      }
       for (index, value) in values.enumerated() { tensor.pointer[index] = value }
     }
     if let count = stored(prefix + "num_batches_tracked")?.first { batchCount = Int(count) }

@@ -58,7 +58,9 @@ public enum NetworkTable {
   /// Whether a network is one of the table, so that what shapes do not tell is known of it.
   static func knows(_ vit: VisionTransformerConfiguration) -> Bool {
     rows.contains {
-      if case .visionTransformer(let known) = $0.architecture { known.hasSameBlocks(as: vit) } else {
+      if case .visionTransformer(let known) = $0.architecture {
+        known.hasSameBlocks(as: vit)
+      } else {
         false
       }
     }

@@ -76,7 +76,9 @@ public final class SwinTransformer: Backbone, DenseBackbone {
 
   public var stageChannels: [Int] { configuration.depths.indices.map(configuration.channels) }
 
-  public var stageStrides: [Int] { configuration.depths.indices.map { configuration.patchSize << $0 } }
+  public var stageStrides: [Int] {
+    configuration.depths.indices.map { configuration.patchSize << $0 }
+  }
 
   /// The map that one stage hands to a dense head.
   public struct StageOutput {

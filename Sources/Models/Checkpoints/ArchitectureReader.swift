@@ -24,7 +24,8 @@ extension Architecture {
       var vit = VisionTransformerConfiguration(
         patchSize: patch[3], embeddingSize: patch[0], depth: blocks.depth, headCount: 0)
       vit.hasFixedPositions =
-        layout == .mocoV3 || tensors["pos_embed"].map { $0.isSineCosine(channels: patch[0]) } == true
+        layout == .mocoV3
+        || tensors["pos_embed"].map { $0.isSineCosine(channels: patch[0]) } == true
       vit.hasDistillationToken = tensors["dist_token"] != nil
       // Heads leave no trace in the shapes: those of the known network, else 64 channels each.
       let headCount = NetworkTable.headCount(like: vit) ?? patch[0] / 64

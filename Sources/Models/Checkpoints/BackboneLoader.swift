@@ -39,7 +39,8 @@ public enum BackboneLoader {
       throw CheckpointError(
         path: path,
         problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "
-          + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint")
+          + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint"
+      )
     }
     if case .visionTransformer(let network) = architecture, inputSize % network.patchSize != 0 {
       throw CheckpointError(

@@ -99,7 +99,8 @@ public struct StoredTensor: Sendable {
     let at: [Int] = isContiguous ? [] : elementOffsets()
     return [Float](unsafeUninitializedCapacity: count) { out, filled in
       filled = count
-      if isContiguous, type == .float32, let base = bytes.baseAddress, let target = out.baseAddress {
+      if isContiguous, type == .float32, let base = bytes.baseAddress, let target = out.baseAddress
+      {
         memcpy(target, base + offset * 4, count * 4)
         return
       }

@@ -100,7 +100,8 @@ public enum StoredType: String, Sendable, CaseIterable {
     if bits & 0x7F == 0x7F { return .nan }
     let magnitude =
       exponent == 0
-      ? fraction * 0x1p-9 : Float(sign: .plus, exponent: exponent - 7, significand: 1 + fraction / 8)
+      ? fraction * 0x1p-9
+      : Float(sign: .plus, exponent: exponent - 7, significand: 1 + fraction / 8)
     return bits & 0x80 == 0 ? magnitude : -magnitude
   }
 }

@@ -114,7 +114,8 @@ extension DenseBackbone {
       uniquingKeysWith: { first, _ in first })
     // The norms at a network's end belong to its form.
     let filler = WeightFiller(
-      sources: sources, resizing: { key, source, shape in
+      sources: sources,
+      resizing: { key, source, shape in
         source.resizedBiasTable(key, to: shape)
       },
       sparing: { key in

@@ -25,7 +25,9 @@ enum TorchFile {
     func entry(_ name: String) throws -> ZipArchive.Contents? {
       try archive.entries[root + name].map { try archive.contents($0) }
     }
-    if let order = try entry("byteorder"), String(decoding: file.bytes(order), as: UTF8.self) == "big" {
+    if let order = try entry("byteorder"),
+      String(decoding: file.bytes(order), as: UTF8.self) == "big"
+    {
       throw bigEndian(file.path)
     }
     guard let pickle = try entry("data.pkl") else {

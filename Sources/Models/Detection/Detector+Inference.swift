@@ -1,7 +1,7 @@
-import Threads
 import Foundation
 import Geometry
 import TensorCore
+import Threads
 
 /// One found object.
 public struct Detection: Sendable, Equatable {

@@ -26,10 +26,12 @@ public final class Detector: TaskNetwork {
     backbone = configuration.backbone.makeDenseBackbone(initializer: initializer)
     let strides = configuration.anchors.strides
     precondition(
-      strides.starts(with: backbone.stageStrides) && strides.count == backbone.stageStrides.count + 1,
+      strides.starts(with: backbone.stageStrides)
+        && strides.count == backbone.stageStrides.count + 1,
       "anchors at strides \(strides) do not fit stages at \(backbone.stageStrides)")
     pyramid = FeaturePyramid(
-      inputChannels: backbone.stageChannels, channels: configuration.channels, key: "neck.", initializer: initializer)
+      inputChannels: backbone.stageChannels, channels: configuration.channels, key: "neck.",
+      initializer: initializer)
     proposalHead = RegionProposalHead(
       configuration, key: "rpn_head.", initializer: initializer)
     let suffixes = configuration.headSuffixes

@@ -42,7 +42,8 @@ public struct MethodDescription: Sendable, Hashable, RawRepresentable, CaseItera
   public func recipe(
     for architecture: Architecture, forTransformers: Bool = false
   ) -> PretrainingRecipe {
-    var recipe = forTransformers ? (transformer ?? published)(architecture) : published(architecture)
+    var recipe =
+      forTransformers ? (transformer ?? published)(architecture) : published(architecture)
     recipe.method = self
     return recipe
   }

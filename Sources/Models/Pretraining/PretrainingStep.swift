@@ -159,7 +159,8 @@ public final class PretrainingEngine {
     _ images: Tensor, view: Int, first: Int, at position: StepPosition
   ) -> Tensor {
     method.encoder.dropPath = DropPathContext(
-      rate: Float(recipe.dropPathRate), seed: seed, step: position.step, pass: view, firstImage: first)
+      rate: Float(recipe.dropPathRate), seed: seed, step: position.step, pass: view,
+      firstImage: first)
     return method.encoder.features(images)
   }
 

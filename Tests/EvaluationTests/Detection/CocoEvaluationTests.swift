@@ -88,7 +88,8 @@ struct CocoEvaluationTests {
     #expect(standard.recallThresholds[100] == 1)
   }
 
-  @Test("Boxes and masks with ties, crowds, twins, empty images and an id of 0 score as pycocotools")
+  @Test(
+    "Boxes and masks with ties, crowds, twins, empty images and an id of 0 score as pycocotools")
   func ties() throws {
     let expected = try Expected.load().ties
     let truth = try truth("ties_truth")

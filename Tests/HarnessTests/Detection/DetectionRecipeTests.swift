@@ -1,3 +1,4 @@
+import Layers
 import Models
 import TensorCore
 import Testing
@@ -36,7 +37,7 @@ struct DetectionRecipeTests {
   @Test("Both networks share classes, widths, anchors, samplers and test limits")
   func shared() {
     for detector in [DetectorConfiguration.maskRCNN, .cascadeMaskRCNN] {
-      #expect(detector.backbone == .tiny && detector.classCount == 80)
+      #expect(detector.backbone == .swin(.tiny) && detector.classCount == 80)
       #expect(detector.channels == 256 && detector.hiddenSize == 1024)
       #expect(detector.anchors.strides == [4, 8, 16, 32, 64])
       #expect(detector.anchors.scale == 8 && detector.anchors.ratios == [0.5, 1, 2])

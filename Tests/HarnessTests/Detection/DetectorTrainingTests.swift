@@ -1,5 +1,5 @@
-import CommandLine
 import CocoFormat
+import CommandLine
 import FileSupport
 import Foundation
 import Layers
@@ -28,8 +28,9 @@ private func makeData(_ folder: TemporaryDirectory) throws -> String {
 private func smallRecipe() -> DetectionRecipe {
   var recipe = DetectionRecipe(.maskRCNN1x, preset: .mini)
   recipe.detector = DetectorConfiguration.maskRCNN.miniature(classCount: 10)
-  recipe.detector.backbone = .swin(SwinConfiguration(
-    embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4))
+  recipe.detector.backbone = .swin(
+    SwinConfiguration(
+      embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4))
   recipe.detector.channels = 8
   recipe.detector.hiddenSize = 16
   (recipe.epochs, recipe.milestones, recipe.warmupUpdates) = (2, [1], 2)

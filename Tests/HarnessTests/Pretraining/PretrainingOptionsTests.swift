@@ -1,4 +1,5 @@
 import CommandLine
+import FileSupport
 import Models
 import Testing
 import VisionData

@@ -71,8 +71,9 @@ struct ResumeTests {
     let images = try makeSegmentationSet(in: folder)
     var recipe = SegmentationRecipe(.upernet160k, preset: .smoke)
     recipe.length = 6
-    recipe.backbone = SwinConfiguration(
-      embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4)
+    recipe.backbone = .swin(
+      SwinConfiguration(
+        embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4))
     try expectResumes(folder, seed: seed) {
       SegmentorTraining(
         recipe: recipe,

@@ -77,14 +77,18 @@ struct RunSessionTests {
     return members.keys.sorted()
   }
 
-  @Test("Every program writes the same documents, and its key is the hash of its protocol", arguments: jobs)
+  @Test(
+    "Every program writes the same documents, and its key is the hash of its protocol",
+    arguments: jobs)
   func documents(job: Job) throws {
     let folder = try prepare()
     let outcome = try run(job, in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.errors.contains(", preset smoke\n"))
     let path = try onlyRun(job, in: folder)
-    let (settings, manifest) = (try json(path + "/protocol.json"), try json(path + "/manifest.json"))
+    let (settings, manifest) = (
+      try json(path + "/protocol.json"), try json(path + "/manifest.json")
+    )
     #expect(
       keys(settings).filter { $0 != "recipe" }
         == ["backbone", "data", "engine", "schema", "settings", "task"])
@@ -114,7 +118,9 @@ struct RunSessionTests {
     }
   }
 
-  @Test("A finished run is found; an altered record is refused, an altered result made again", arguments: jobs)
+  @Test(
+    "A finished run is found; an altered record is refused, an altered result made again",
+    arguments: jobs)
   func finished(job: Job) throws {
     let folder = try prepare()
     let first = try run(job, in: folder)
@@ -141,7 +147,9 @@ struct RunSessionTests {
     #expect(try ChildProgram.files(under: path) == whole)
   }
 
-  @Test("Several seeds train one network each; the result has each number, its mean and spread", arguments: denseJobs)
+  @Test(
+    "Several seeds train one network each; the result has each number, its mean and spread",
+    arguments: denseJobs)
   func seeds(job: Job) throws {
     let folder = try prepare()
     #expect(try run(job, ["--seeds", "0,3"], in: folder).status == 0)
@@ -154,7 +162,8 @@ struct RunSessionTests {
         "\(name)")
     }
     let (both, one) = (try json(path + "/result.json"), try json(alone + "/result.json"))
-    #expect(keys(both["files"]) == job.records.flatMap { ["seed-0/" + $0, "seed-3/" + $0] }.sorted())
+    #expect(
+      keys(both["files"]) == job.records.flatMap { ["seed-0/" + $0, "seed-3/" + $0] }.sorted())
     #expect(keys(both["curves"]) == ["loss_seed0", "loss_seed3"])
     let metric = job.task == "coco" ? "bbox/AP50" : "aAcc"
     func value(_ result: JSONValue, _ name: String) throws -> Double {
@@ -239,12 +248,16 @@ struct RunSessionTests {
 
   static let nonsense: [(program: String, arguments: [String], sentence: String)] = [
     ("bench-linear", ["--epochs", "0"], "option '--epochs' got '0', but must be a whole number"),
-    ("bench-linear", ["--seeds", "-1"], "option '--seeds' got '-1', but must be a whole number of"),
+    (
+      "bench-linear", ["--seeds", "-1"], "option '--seeds' got '-1', but must be a whole number of"
+    ),
     ("bench-coco", ["--epochs", "0"], "option '--epochs' got '0', but must be a whole number"),
     ("bench-coco", ["--batch-size", "3"], "must be a whole number that is 1 or even"),
     ("bench-coco", ["--seeds", "1,1"], "--seeds names a seed twice."),
     ("bench-coco", ["--recipe", "mini"], "must be one of mask-rcnn-1x, mask-rcnn-3x, cascade-1x"),
-    ("bench-coco", ["--resamples", "1"], "option '--resamples' got '1', but must be a whole number"),
+    (
+      "bench-coco", ["--resamples", "1"], "option '--resamples' got '1', but must be a whole number"
+    ),
     ("bench-ade20k", ["--iterations", "0"], "option '--iterations' got '0', but must be"),
     ("bench-ade20k", ["--learning-rate", "0"], "must be a number above 0"),
     ("bench-ade20k", ["--seeds", "-2"], "must be a whole number of at least 0"),

@@ -100,7 +100,8 @@ struct SegmentationCommandTests {
     _ = try run(arguments + ["both", "--predictions", maps])
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("alone")).sorted()
     #expect(names.count == 2)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("both")).sorted() == names)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("both")).sorted() == names)
     for name in names {
       let one = try ImageFile.decode(path: folder.file("alone/" + name))
       let two = try ImageFile.decode(path: folder.file("both/" + name))

@@ -11,7 +11,8 @@ import VisionData
 @testable import Harness
 
 /// Writes an ADE20K-style set of small random scenes.
-func makeSegmentationSet(in folder: TemporaryDirectory, count: Int = 5) throws -> SegmentationFolder {
+func makeSegmentationSet(in folder: TemporaryDirectory, count: Int = 5) throws -> SegmentationFolder
+{
   for index in 0..<count {
     let (width, height) = (40 + index, 30)
     let pixels = SegmentationScenes.picture("loader \(index)", width: width, height: height)

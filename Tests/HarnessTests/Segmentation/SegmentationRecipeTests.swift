@@ -35,7 +35,7 @@ struct SegmentationRecipeTests {
   @Test("The network has the published widths, classes and loss weights")
   func network() {
     let network = SegmentationRecipe(.upernet160k).configuration(classCount: 150)
-    #expect(network == .ade20k && network.backbone == .tiny && network.classCount == 150)
+    #expect(network == .ade20k && network.backbone == .swin(.tiny) && network.classCount == 150)
     #expect(network.channels == 512 && network.auxiliaryChannels == 256)
     #expect(network.poolSizes == [1, 2, 3, 6])
     #expect(network.dropoutRate == 0.1 && network.auxiliaryWeight == 0.4)

@@ -16,8 +16,9 @@ struct SegmentorInferenceTests {
 
   private let segmentor: Segmentor = {
     var configuration = SegmentorConfiguration(
-      backbone: .swin(SwinConfiguration(
-        embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4)),
+      backbone: .swin(
+        SwinConfiguration(
+          embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4)),
       classCount: Self.classCount)
     configuration.channels = 16
     let segmentor = Segmentor(configuration, initializer: Initializer(seed: 3))

@@ -56,13 +56,17 @@ struct NetworkTableTests {
     let row = try #require(NetworkTable.rows.first { $0.name == name })
     let network = row.architecture.makeBackbone(inputSize: 224, initializer: .blank)
     let tensors = Dictionary(
-      network.parameters.map { ($0.key, StoredTensor(shape: $0.tensor.shape, values: $0.tensor.values)) },
+      network.parameters.map {
+        ($0.key, StoredTensor(shape: $0.tensor.shape, values: $0.tensor.values))
+      },
       uniquingKeysWith: { a, _ in a })
     #expect(Architecture(canonical: tensors, layout: .official) == row.architecture)
     guard row.architecture.isDense else { return }
     let dense = row.architecture.makeDenseBackbone(initializer: .blank)
     let stored = Dictionary(
-      dense.parameters.map { ($0.key, StoredTensor(shape: $0.tensor.shape, values: $0.tensor.values)) },
+      dense.parameters.map {
+        ($0.key, StoredTensor(shape: $0.tensor.shape, values: $0.tensor.values))
+      },
       uniquingKeysWith: { a, _ in a })
     #expect(Architecture(canonical: stored, layout: .detector) == row.architecture)
     #expect(dense.stageStrides == [4, 8, 16, 32])
@@ -98,7 +102,8 @@ struct NetworkTableTests {
     var small = VisionTransformerConfiguration.deitSmall
     small.depth = 1
     try CheckpointWriter.write(
-      StateDictionary(VisionTransformer(small, initializer: Initializer(seed: 1))).entries, to: file)
+      StateDictionary(VisionTransformer(small, initializer: Initializer(seed: 1))).entries, to: file
+    )
     let vit = try BackboneLoader.load(path: file)
     #expect(throws: CheckpointError.self) { try dense.takeWeights(of: vit) }
   }
@@ -193,7 +198,9 @@ struct NetworkTableTests {
     let keys: [(String, [Int], [WeightDecayRule])] = [
       ("backbone.layers.0.blocks.0.norm1.weight", [96], [.all]),
       ("backbone.layers.0.blocks.0.attn.qkv.bias", [288], [.all, .namedNorms]),
-      ("backbone.layers.0.blocks.0.attn.relative_position_bias_table", [169, 3], [.all, .matrices]),
+      (
+        "backbone.layers.0.blocks.0.attn.relative_position_bias_table", [169, 3], [.all, .matrices]
+      ),
       ("decode_head.psp_modules.1.1.bn.weight", [512], [.all, .namedNorms]),
       (
         "head.weight", [10, 8],

@@ -34,8 +34,9 @@ struct SegmentorTests {
 
   private static func small() -> Segmentor {
     var configuration = SegmentorConfiguration(
-      backbone: .swin(SwinConfiguration(
-        embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4)),
+      backbone: .swin(
+        SwinConfiguration(
+          embeddingSize: 8, depths: [1, 1, 2, 1], headCounts: [1, 2, 2, 4], windowSize: 4)),
       classCount: 5)
     configuration.channels = 16
     configuration.auxiliaryChannels = 8

@@ -56,7 +56,8 @@ public struct DetectionErrors: Sendable, Equatable {
   /// - Precondition: `0 < backgroundThreshold ≤ foregroundThreshold`.
   public init(
     _ detections: CocoDetections, groundTruth: CocoAnnotations, images chosen: [Int]? = nil,
-    overlapType: OverlapType, foregroundThreshold: Double = 0.5, backgroundThreshold: Double = 0.1, limit: Int = 100
+    overlapType: OverlapType, foregroundThreshold: Double = 0.5, backgroundThreshold: Double = 0.1,
+    limit: Int = 100
   ) {
     precondition(
       backgroundThreshold > 0 && backgroundThreshold <= foregroundThreshold,

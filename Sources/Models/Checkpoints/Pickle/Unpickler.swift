@@ -354,7 +354,8 @@ struct Unpickler {
       count /= StoredType(torchName: typeName)?.size ?? 1
     }
     guard viewFits(shape: shape, strides: strides, offset: offset, count: count) else {
-      throw fault("has a tensor of shape \(shape), strides \(strides) outside of its \(count) numbers")
+      throw fault(
+        "has a tensor of shape \(shape), strides \(strides) outside of its \(count) numbers")
     }
     return PickleTensor(
       storage: storage, typeName: typeName, type: StoredType(torchName: typeName), offset: offset,

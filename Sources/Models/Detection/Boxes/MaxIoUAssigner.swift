@@ -1,5 +1,5 @@
-import Threads
 import Geometry
+import Threads
 
 /// Says for each box which object it is to find, by overlap.
 ///

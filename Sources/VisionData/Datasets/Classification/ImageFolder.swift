@@ -78,7 +78,8 @@ public struct ImageFolder: Sendable {
     let present = Dictionary(folders.map { ($0, $0) }, uniquingKeysWith: { first, _ in first })
     guard present.count == folders.count else {
       throw DatasetError(
-        path: root, problem: "has two class folders whose names differ only in how accents are "
+        path: root,
+        problem: "has two class folders whose names differ only in how accents are "
           + "composed", remedy: "join them")
     }
     var hidden = entries.count(where: \.isHidden)
