@@ -28,6 +28,10 @@ public enum ChildProgram {
     for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
+    // The test runner holds signals back, and a process inherits that.
+    var all = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_UNBLOCK, &all, nil)
     try process.run()
     if let seconds {
       wait(for: states, under: folder + "/" + output, of: process)
