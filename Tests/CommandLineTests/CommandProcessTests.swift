@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Harness
+import TestSupport
 import Testing
 
 /// The test runner starts processes with all signals held back.

@@ -57,7 +57,7 @@ struct ResampledDetectionTests {
     let values = own.values(weights: [Int32](repeating: 1, count: own.images.count))
     let official = CocoScores(records).metrics().prefix(3).map(\.value)
     #expect(Set(values).count == 3)
-    for (a, b) in paired(values, official) { #expect(abs(a - b) < 1e-12) }
+    for (a, b) in TestSupport.paired(values, official) { #expect(abs(a - b) < 1e-12) }
   }
 
   @Test("Each resample of the bootstrap is the score of its images, accumulated anew")
