@@ -254,7 +254,7 @@ struct RunSessionTests {
     ("bench-coco", ["--epochs", "0"], "option '--epochs' got '0', but must be a whole number"),
     ("bench-coco", ["--batch-size", "3"], "must be a whole number that is 1 or even"),
     ("bench-coco", ["--seeds", "1,1"], "--seeds names a seed twice."),
-    ("bench-coco", ["--recipe", "mini"], "must be one of mask-rcnn-1x, mask-rcnn-3x, cascade-1x"),
+    ("bench-coco", ["--recipe", "tiny"], "must be one of mask-rcnn-1x, mask-rcnn-3x, cascade-1x"),
     (
       "bench-coco", ["--resamples", "1"], "option '--resamples' got '1', but must be a whole number"
     ),

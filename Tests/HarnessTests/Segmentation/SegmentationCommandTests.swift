@@ -59,7 +59,10 @@ struct SegmentationCommandTests {
       let moved = map.labels.prefix(8 * map.width) + map.labels.dropLast(8 * map.width)
       try AtomicFile.write(
         try ImageFile.png(
-          LabelMap(width: map.width, height: map.height, labels: Array(moved))),
+          LabelMap(
+            width: map.width, height: map.height,
+            // What is no class cannot be predicted.
+            labels: moved.map { $0 == 0 ? 1 : $0 })),
         to: folder.file("moved/" + file))
     }
     let outcome = try run([
