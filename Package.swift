@@ -66,13 +66,16 @@ let libraries = [
     uses: ["CocoFormat", "CounterRandom", "FileSupport", "Geometry", "Threads"]),
   library("Reporting", uses: ["Evaluation", "FileSupport"]),
   library(
+    "Loading",
+    uses: ["CounterRandom", "FileSupport", "Models", "TensorCore", "Threads", "VisionData"]),
+  library(
     "Training", uses: ["CommandLine", "FileSupport", "Layers", "Models", "TensorCore"]),
   library(
     "Harness",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Layers", "Models", "Reporting", "SampleData", "TensorCore", "Threads", "Training",
-      "VisionData",
+      "Layers", "Loading", "Models", "Reporting", "SampleData", "TensorCore", "Threads",
+      "Training", "VisionData",
     ]),
 ]
 
@@ -103,14 +106,15 @@ let package = Package(
       exclude: ["README.md"], swiftSettings: optimized),
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["FileSupport", "Geometry", "TensorCore", "VisionData"],
+      path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]
     + libraries
     + [
       "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
       "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-      "Reporting", "Training", "Harness",
+      "Reporting", "Loading", "Training", "Harness",
     ].map(tests)
     + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

@@ -16,8 +16,6 @@ public enum ExitCode: Int32, Sendable {
   case internalFailure = 70
   /// A file cannot be written.
   case cannotWrite = 73
-  /// Stopped; the same command resumes.
-  case resumable = 75
   /// Interrupted; the state was saved first.
   case interrupted = 130
 }

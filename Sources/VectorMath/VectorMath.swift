@@ -4,9 +4,6 @@
 
 import CVector
 
-/// Sixteen single-precision numbers.
-public typealias Float16Lanes = SIMD16<Float>
-
 /// Sixteen copies of one number.
 @inlinable @inline(__always)
 public func splat(_ value: Float) -> SIMD16<Float> { SIMD16(repeating: value) }

@@ -99,7 +99,6 @@ def make_operations():
             ("unaligned", (4, 3), 0, False), ("unaligned_fixed", (2, 2), 3, False)):
         case(f"region_{name}", align(size, ratio, aligned), x=(2, 12, 15, 3))
     case("region_mask", align((5, 5), 0, True, scale=1.0), x=(2, 30, 44, 1))
-    case("sigmoid", torch.sigmoid, range_=(9.0, 0.0), x=(5, 7))
 
     targets = torch.tensor([(5 * row + 2) % 13 if row % 4 else 255 for row in range(10)])
     case("cross_entropy_ignoring", lambda x: F.cross_entropy(

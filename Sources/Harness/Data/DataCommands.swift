@@ -2,6 +2,7 @@ import CommandLine
 import CounterRandom
 import FileSupport
 import Foundation
+import Loading
 import Models
 import SampleData
 import Threads

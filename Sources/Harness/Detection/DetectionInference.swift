@@ -3,6 +3,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Geometry
+import Loading
 import Models
 import Training
 import VisionData
@@ -33,7 +34,7 @@ struct DetectionInference {
       label, total: images.count, unit: "images", resumedAt: images.count - missing.count)
     for image in missing {
       try Interruption.check()
-      let row = Self.row(
+      let row = Detection.row(
         try detections(image), imageID: dataset.annotations.images[image].id)
       try run.append([row], to: Self.fileName)
       known[dataset.annotations.images[image].id] = row
@@ -43,8 +44,23 @@ struct DetectionInference {
     progress.finish()
     let ids = dataset.annotations.categoriesByLabel.map { dataset.annotations.categories[$0].id }
     return try images.flatMap { image -> [CocoResult] in
-      guard let row = known[dataset.annotations.images[image].id] else { return [] }
-      return try Self.results(row, categoryIDs: ids, in: run.path + "/" + Self.fileName)
+      let id = dataset.annotations.images[image].id
+      guard let row = known[id] else { return [] }
+      guard let found = Detection.detections(row, classCount: ids.count) else {
+        throw FileError(
+          path: run.path + "/" + Self.fileName,
+          problem: "holds a line that is no list of detections",
+          remedy: "move the file away and run again", exitCode: .badData)
+      }
+      return found.map { detection in
+        let (x1, y1) = (Double(detection.box.x1), Double(detection.box.y1))
+        return CocoResult(
+          imageID: id, categoryID: ids[detection.label],
+          box: CocoBox(
+            x: x1, y: y1, width: Double(detection.box.x2) - x1,
+            height: Double(detection.box.y2) - y1),
+          segmentation: .runs(detection.mask, isCompressed: true), score: Double(detection.score))
+      }
     }
   }
 
@@ -54,53 +70,5 @@ struct DetectionInference {
     let sample = DetectionSample(image: pixels, target: DetectionTarget()).resized(to: testSize)
     return detector.detections(
       DetectionBatch([sample]), original: (pixels.height, pixels.width))
-  }
-
-  /// One image's detections as a line, by class and inside a class by falling score.
-  static func row(_ detections: [Detection], imageID: Int) -> JSONValue {
-    let ordered = detections.enumerated().sorted {
-      ($0.element.label, $0.offset) < ($1.element.label, $1.offset)
-    }.map(\.element)
-    return .object([
-      "image_id": .integer(imageID),
-      "detections": .array(
-        ordered.map { detection in
-          .object([
-            "label": .integer(detection.label), "score": .number(Double(detection.score)),
-            "box": .array(
-              [detection.box.x1, detection.box.y1, detection.box.x2, detection.box.y2]
-                .map { .number(Double($0)) }),
-            "size": .array([.integer(detection.mask.height), .integer(detection.mask.width)]),
-            "runs": .array(detection.mask.runs.map { .integer(Int($0)) }),
-          ])
-        }),
-    ])
-  }
-
-  /// The detections of a line in COCO's terms.
-  ///
-  /// - Throws: `FileError` when the line is of another form.
-  static func results(
-    _ row: JSONValue, categoryIDs: [Int], in path: String
-  ) throws -> [CocoResult] {
-    let fault = FileError(
-      path: path, problem: "holds a line that is no list of detections",
-      remedy: "move the file away and run again", exitCode: .badData)
-    guard let imageID = row["image_id"]?.intValue, let items = row["detections"]?.arrayValue else {
-      throw fault
-    }
-    return try items.map { item in
-      let box = item["box"]?.arrayValue?.compactMap(\.doubleValue) ?? []
-      let size = item["size"]?.arrayValue?.compactMap(\.intValue) ?? []
-      guard let label = item["label"]?.intValue, categoryIDs.indices.contains(label),
-        let score = item["score"]?.doubleValue, box.count == 4, size.count == 2,
-        let runs = item["runs"]?.arrayValue?.compactMap(\.intValue),
-        let mask = try? RunLengthMask(height: size[0], width: size[1], counts: runs)
-      else { throw fault }
-      return CocoResult(
-        imageID: imageID, categoryID: categoryIDs[label],
-        box: CocoBox(x: box[0], y: box[1], width: box[2] - box[0], height: box[3] - box[1]),
-        segmentation: .runs(mask, isCompressed: true), score: score)
-    }
   }
 }

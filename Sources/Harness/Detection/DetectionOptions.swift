@@ -7,7 +7,6 @@ public struct DetectionOptions: ComparisonOptions {
   var common = FineTuningOptions()
   var name = DetectionRecipe.Name.maskRCNN1x
   var recipe = DetectionRecipe(.maskRCNN1x)
-  var architecture: NamedArchitecture?
   var imageScale = 1.0
   var augments = true
   var testSplit = Split.validation
@@ -21,12 +20,11 @@ public struct DetectionOptions: ComparisonOptions {
   /// Every setting at its default.
   public init() {}
 
-  public static let basis = ["recipe", "preset"]
+  public static let basis = FineTuningOptions.basis
 
   public mutating func start(given: Set<String>) {
-    if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
+    common.start(given: given)
     recipe = DetectionRecipe(name, preset: common.preset)
-    if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }
   }
 
   public static var table: OptionTable<DetectionOptions> {
@@ -44,9 +42,6 @@ public struct DetectionOptions: ComparisonOptions {
       FineTuningOptions.table(
         network: "detector", library: "mmdetection",
         layout: "COCO-style folder: annotations, train2017, val2017."), at: \.common
-    )
-    .option(
-      "architecture", \.architecture, value: "name", .input, "Backbone. Without it the preset's."
     )
     .option("recipe", \.name, value: "name", .protocolSettings, "What is trained, and how long.")
     .option(
@@ -80,7 +75,6 @@ public struct DetectionOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try common.validate(network: "detector")
-    _ = try architecture?.dense()
   }
 
   private static let oneOrEven = NumberRange(text: "that is 1 or even, up to 1000000") {
@@ -90,7 +84,7 @@ public struct DetectionOptions: ComparisonOptions {
   /// The recipe with what the other options change.
   func resolvedRecipe() -> DetectionRecipe {
     var result = recipe
-    if let backbone = try? architecture?.dense() { result.detector.backbone = backbone }
+    if let backbone = common.backboneArchitecture { result.detector.backbone = backbone }
     result.scaleImages(by: imageScale)
     if !augments { result.dropAugmentation() }
     return result

@@ -12,7 +12,6 @@ import VisionData
 /// Detection and instance segmentation on COCO, as a task that networks are fine-tuned for.
 struct DetectionTask: FineTuningTask {
   static let description = TaskDescription.coco
-  static let networkName = "detector"
   static let otherFiles = [DetectionInference.fileName]
 
   /// What one detector found, and how it was matched; `found` is empty when read back.
@@ -62,48 +61,16 @@ struct DetectionTask: FineTuningTask {
 
   // MARK: Networks
 
-  private var configuration: DetectorConfiguration {
+  var configuration: DetectorConfiguration {
     var configuration = recipe.detector
     configuration.classCount = testing.classCount
     return configuration
   }
 
-  var architectureName: String { configuration.backbone.name }
+  var recipeTitle: String { recipe.title }
 
-  func makeNetwork(seed: Int) -> Detector {
-    Detector(configuration, initializer: Initializer(seed: UInt64(seed)))
-  }
-
-  func load(backbone path: String, into network: Detector) throws -> LoadReport {
-    let loaded = try BackboneLoader.load(
-      path: path, branch: options.backbone.branch, allowsPartial: options.backbone.allowsPartial)
-    try network.backbone.takeWeights(of: loaded)
-    return loaded.report
-  }
-
-  func load(network path: String) throws -> (network: Detector, report: LoadReport) {
-    let loaded = try Detector.load(
-      path: path, allowsPartial: options.backbone.allowsPartial)
-    let count = loaded.network.configuration.classCount
-    guard count == testing.classCount else {
-      throw CheckpointError(
-        path: path,
-        problem: "tells \(count) classes apart where \(testing.annotations.path) has "
-          + "\(testing.classCount)",
-        remedy: "give the annotations that the detector was trained for")
-    }
-    return (loaded.network, loaded.report)
-  }
-
-  func write(_ network: Detector, to path: String) throws {
-    try network.write(
-      metadata: [
-        ("recipe", recipe.title), ("classes", testing.classNames.joined(separator: ",")),
-      ], to: path)
-  }
-
-  func restore(_ network: Detector, from path: String) throws {
-    network.copyParameters(from: try Detector.load(path: path).network)
+  var classes: (names: [String], source: String) {
+    (testing.classNames, testing.annotations.path)
   }
 
   // MARK: Training

@@ -1,6 +1,7 @@
 import CocoFormat
 import FileSupport
 import Layers
+import Loading
 import Models
 import Reporting
 import TensorCore

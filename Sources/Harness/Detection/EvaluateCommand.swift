@@ -115,7 +115,9 @@ struct EvaluateCommand {
     let scores = CocoScores(records)
     clock.lap("accumulating \(type.rawValue)")
     try keep(records, name: "\(type.rawValue).matches")
-    let output = EvaluationOutput(scores: scores, categories: groundTruth.categories)
+    let output = EvaluationOutput(
+      scores: scores,
+      names: Dictionary(groundTruth.categories.map { ($0.id, $0.name) }) { first, _ in first })
     Console.output(heading(type, groundTruth, detections, records))
     Console.output(scores.summary)
     if options.perClass { Console.output("\n" + output.classTable.markdown) }

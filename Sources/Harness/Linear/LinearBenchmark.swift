@@ -2,6 +2,7 @@ import CommandLine
 import Evaluation
 import FileSupport
 import Layers
+import Loading
 import Models
 import Reporting
 import SampleData
@@ -44,7 +45,10 @@ struct LinearBenchmark: ComparisonProgram {
   func report(_ results: [RunResult]) throws {
     let table = LinearTable.make(results)
     try context.deliver([table], of: results, named: "linear", json: table.json)
-    if !options.run.isJSON, let published = LinearTable.published(beside: results) {
+    let published = LinearTable.published(beside: results) { name in
+      NetworkTable.rows.first { $0.title == name }?.spellings ?? []
+    }
+    if !options.run.isJSON, let published {
       Console.output(published.markdown)
     }
   }

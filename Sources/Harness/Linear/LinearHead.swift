@@ -2,6 +2,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Layers
+import Loading
 import Models
 import TensorCore
 

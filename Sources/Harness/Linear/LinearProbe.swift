@@ -4,6 +4,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Layers
+import Loading
 import Models
 import Reporting
 import TensorCore

@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Loading
 import Models
 import TensorCore
 import Threads

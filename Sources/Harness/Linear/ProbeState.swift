@@ -1,5 +1,6 @@
 import Evaluation
 import FileSupport
+import Loading
 import TensorCore
 import Training
 

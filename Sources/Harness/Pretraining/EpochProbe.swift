@@ -1,6 +1,7 @@
 import CommandLine
 import Evaluation
 import Foundation
+import Loading
 import Models
 import TensorCore
 import VisionData

@@ -1,4 +1,5 @@
 import CommandLine
+import Loading
 import Models
 
 extension PretrainingPlan {

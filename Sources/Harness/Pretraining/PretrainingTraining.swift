@@ -1,6 +1,7 @@
 import CounterRandom
 import FileSupport
 import Layers
+import Loading
 import Models
 import TensorCore
 import Training

@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import Loading
 import Models
 import SampleData
 import VisionData

@@ -1,8 +1,10 @@
 import CommandLine
 import Foundation
+import Loading
 import Models
 
 extension CheckpointBranch: OptionChoice {}
+extension BadImagePolicy: OptionChoice {}
 
 /// Settings of every program that reads a data set.
 struct DataOptions: Sendable {
@@ -67,6 +69,8 @@ struct FineTuningOptions: Sendable {
   var run = RunOptions()
   var data = DataOptions()
   var backbone = BackboneOptions()
+  /// The backbone; nil is the preset's.
+  var architecture: NamedArchitecture?
   var preset = Preset.full
   /// Checkpoints of whole networks.
   var networks: [String] = []
@@ -76,6 +80,18 @@ struct FineTuningOptions: Sendable {
   var seeds = [0]
   var resamples = 1000
   var saveMinutes = 5.0
+
+  /// The basis of both programs' options.
+  static let basis = ["recipe", "preset", "architecture"]
+
+  /// Begins from what the size of the run means.
+  mutating func start(given: Set<String>) {
+    if !given.contains("preset"), !given.contains("data") { preset = .mini }
+    if preset == .smoke { (trainLimit, data.limit) = (16, 8) }
+  }
+
+  /// The backbone that was named, if one was and it has feature maps of several sizes.
+  var backboneArchitecture: Architecture? { try? architecture?.dense() }
 
   /// The options.
   ///
@@ -95,6 +111,9 @@ struct FineTuningOptions: Sendable {
       )
       .options(
         DataOptions.table(layout: layout, limit: "First n test images. Without it all."), at: \.data
+      )
+      .option(
+        "architecture", \.architecture, value: "name", .input, "Backbone. Without it the preset's."
       )
       .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
       .flag("eval-only", \.evaluatesOnly, .run, "Score --\(network) without training.")
@@ -120,6 +139,7 @@ struct FineTuningOptions: Sendable {
   /// - Throws: `UsageError`.
   func validate(network: String) throws(UsageError) {
     try SeedList.validate(seeds)
+    _ = try architecture?.dense()
     guard !evaluatesOnly || !networks.isEmpty else {
       throw .conflict("--eval-only needs --\(network).")
     }

@@ -1,5 +1,6 @@
 import CommandLine
 import FileSupport
+import Loading
 import VisionData
 
 /// Says what a check of a data set found, and stops at what would spoil a run.

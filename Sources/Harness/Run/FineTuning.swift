@@ -2,6 +2,8 @@ import CommandLine
 import Evaluation
 import FileSupport
 import Foundation
+import Layers
+import Loading
 import Models
 import Reporting
 import Training
@@ -96,32 +98,56 @@ struct FineTuning<Task: FineTuningTask> {
     }
     switch candidate {
     case .network(_, let path):
-      let (network, report) = try task.load(network: path)
+      let loaded = try load(path)
+      let (network, report) = (loaded.network, loaded.report)
       var settings = task.testSettings(network)
       if !options.evaluatesOnly {
         settings = task.trainingSettings
-        settings["start"] = "whole \(Task.networkName)"
+        settings["start"] = "whole \(Task.Network.file.kind)"
       }
       return Start(
         network: network, identity: identity(report.architecture, report), settings: settings)
     case .backbone(_, let path, _):
-      let network = task.makeNetwork(seed: seed)
-      let report = try path.map { try task.load(backbone: $0, into: network) }
+      let network = Task.Network(
+        task.configuration, initializer: Initializer(seed: UInt64(seed)))
+      let report = try path.map { path in
+        let loaded = try BackboneLoader.load(
+          path: path, branch: options.backbone.branch,
+          allowsPartial: options.backbone.allowsPartial)
+        try network.backbone.takeWeights(of: loaded)
+        return loaded.report
+      }
       var settings = task.trainingSettings
       settings["branch"] = options.backbone.branch.rawValue
       return Start(
-        network: network, identity: identity(task.architectureName, report), settings: settings)
+        network: network, identity: identity(network.backbone.architecture.name, report),
+        settings: settings)
     }
+  }
+
+  /// A whole network that tells the data's classes apart.
+  private func load(_ path: String) throws -> LoadedNetwork<Task.Network> {
+    let loaded = try Task.Network.load(path: path, allowsPartial: options.backbone.allowsPartial)
+    let (names, source) = task.classes
+    guard loaded.network.classCount == names.count else {
+      throw CheckpointError(
+        path: path,
+        problem: "tells \(loaded.network.classCount) classes apart where \(source) has "
+          + "\(names.count)",
+        remedy: "give the data that the \(Task.Network.file.kind) was trained for")
+    }
+    return loaded
   }
 
   /// Trains, or takes over the finished network of an earlier process.
   private func train(
     _ network: Task.Network, seed: Int, key: String, in run: RunDirectory, label: String
   ) throws {
-    let path = "\(run.path)/\(Task.networkName).pth"
+    let path = "\(run.path)/\(Task.Network.file.kind).pth"
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     if FileManager.default.fileExists(atPath: path) {
-      try task.restore(network, from: path)
+      network.copyParameters(from: try Task.Network.load(path: path).network)
+      network.setTraining(false)
     } else {
       var loop = TrainingLoop(run: run, state: state)
       loop.saveInterval = options.saveMinutes * 60
@@ -129,7 +155,10 @@ struct FineTuning<Task: FineTuningTask> {
       if let training = task.training(network, seed: seed, label: label) {
         _ = try loop.train(training)
       }
-      try task.write(network, to: path)
+      try network.write(
+        metadata: [
+          ("recipe", task.recipeTitle), ("classes", task.classes.names.joined(separator: ",")),
+        ], to: path)
     }
     state.remove()
   }

@@ -13,13 +13,12 @@ protocol FineTuningRecords {
 /// A network around a backbone that is trained and scored: what is special in one task.
 protocol FineTuningTask {
   /// The network that is trained.
-  associatedtype Network: Module
+  associatedtype Network: TaskNetwork
   /// What scoring one network gave, image by image.
   associatedtype Records: FineTuningRecords
 
-  /// The task as reports know it, and what its network is called.
+  /// The task as reports know it.
   static var description: TaskDescription { get }
-  static var networkName: String { get }
   /// The files that `score` leaves in a run beside the records of the description.
   static var otherFiles: [String] { get }
 
@@ -31,19 +30,14 @@ protocol FineTuningTask {
   /// Where the test images lie.
   var images: RunImages { get }
 
-  /// A network with fresh weights, and the name of its backbone's architecture.
-  func makeNetwork(seed: Int) -> Network
-  var architectureName: String { get }
-  /// Puts a checkpoint's weights into the backbone and says how.
-  func load(backbone path: String, into network: Network) throws -> LoadReport
-  /// Reads a whole network.
-  func load(network path: String) throws -> (network: Network, report: LoadReport)
+  /// The network that is trained, and what its recipe is called.
+  var configuration: Network.Configuration { get }
+  var recipeTitle: String { get }
+  /// The classes by label, and the file or folder that says so.
+  var classes: (names: [String], source: String) { get }
 
   /// The training of a network; nil where there are no training images.
   func training(_ network: Network, seed: Int, label: String) -> (any Trainee)?
-  /// Writes a trained network, and reads it again.
-  func write(_ network: Network, to path: String) throws
-  func restore(_ network: Network, from path: String) throws
 
   /// Scores a network; images that were scored before are not done again.
   func score(_ network: Network, in run: RunDirectory, label: String) throws -> Records

@@ -4,25 +4,12 @@ import FileSupport
 import Geometry
 import VisionData
 
-/// How prediction files store classes.
-public enum PredictionValues: String, OptionChoice, Sendable {
-  /// As the ground truth does, for ADE20K 1...150.
-  case ids
-  /// Class indices from 0.
-  case indices
-}
-
 /// Scores a prediction file against a label map.
 struct PredictionScorer: Sendable {
   let classes: SegmentationClasses
   let values: PredictionValues
 
-  /// What one image gave.
-  struct Outcome: Sendable {
-    let record: SegmentationRecord
-    /// Counted pixels that agree as they are, after adding 1 and after subtracting 1.
-    let agreement: SIMD3<Int>
-  }
+  typealias Outcome = ScoredPredictions.Image
 
   /// Scores one image.
   ///
@@ -85,45 +72,4 @@ struct PredictionScorer: Sendable {
         + "pixels, which stands for no class (\(classes.count) classes, stored as \(allowed))",
       remedy: remedy)
   }
-}
-
-/// The images of one folder of predictions, scored.
-struct ScoredPredictions {
-  /// The folder as it was given.
-  let folder: String
-  let records: [SegmentationRecord]
-  let score: SegmentationScore
-  /// What a reader must know.
-  private(set) var notes: [String] = []
-  /// Whether the values look moved by one against the ground truth.
-  private(set) var isShifted = false
-
-  init(folder: String, outcomes: [PredictionScorer.Outcome], classCount: Int) {
-    self.folder = folder
-    records = outcomes.map(\.record)
-    var score = SegmentationScore(classCount: classCount)
-    for record in records { score.add(record) }
-    self.score = score
-    let agreement = outcomes.reduce(SIMD3<Int>.zero) { $0 &+ $1.agreement }
-    let counted = score.labelled.reduce(0, +)
-    for (at, change) in [(1, "adding 1"), (2, "subtracting 1")]
-    where agreement[at] > 2 * agreement[0] && agreement[at] * 3 > counted {
-      isShifted = true
-      let (moved, plain) = (
-        twoDecimals(Double(agreement[at]) / Double(counted)), twoDecimals(score.pixelAccuracy)
-      )
-      notes.append(
-        "SUSPECT: all predictions of \(folder) seem to be shifted by one: \(moved) % of the pixels "
-          + "agree after \(change), \(plain) % as they are; see --prediction-values")
-    }
-  }
-}
-
-/// A fraction as a percentage of two decimals, ties to even; `-` for NaN.
-func twoDecimals(_ value: Double) -> String {
-  guard value.isFinite else { return "-" }
-  let hundredths = Int((abs(value) * 10_000).rounded(.toNearestOrEven))
-  let cents = String(hundredths % 100)
-  return (value < 0 && hundredths > 0 ? "-" : "") + "\(hundredths / 100)."
-    + (cents.count < 2 ? "0" : "") + cents
 }

@@ -61,7 +61,7 @@ struct SegmentationBenchmark: ComparisonProgram {
   func report(_ outcomes: [Outcome]) throws {
     let tables = SegmentationComparison(
       outcomes: outcomes, options: options, data: fineTuning.task.dataIdentity,
-      classNames: fineTuning.task.classNames)
+      classNames: fineTuning.task.classes.names)
     try context.deliver(
       tables.all, of: outcomes.map(\.result), named: SegmentationTask.description.name)
   }

@@ -57,7 +57,9 @@ public enum SegmentationCommands {
       }
     }
     let tables = SegmentationTables(
-      classes: classes, scored: scored, convention: options.convention,
+      classes: classes.names.enumerated().map {
+        (name: $1, storedValue: Int(classes.encoding.storedValue(of: UInt8($0))))
+      }, labels: classes.encoding.kind.rawValue, scored: scored, convention: options.convention,
       resampleCount: options.resamples, seed: UInt64(options.seed))
     if let output = options.output {
       try AtomicFile.write(text: tables.json.text(isPretty: true) + "\n", to: output)

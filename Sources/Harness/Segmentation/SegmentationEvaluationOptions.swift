@@ -3,6 +3,7 @@ import Evaluation
 import VisionData
 
 extension LabelEncoding.Kind: OptionChoice {}
+extension PredictionValues: OptionChoice {}
 extension SegmentationConvention: OptionChoice {}
 
 /// The settings of `bench-ade20k evaluate`.

@@ -9,7 +9,6 @@ public struct SegmentationOptions: ComparisonOptions {
   var common = FineTuningOptions()
   var name = SegmentationRecipe.Name.upernet160k
   var recipe = SegmentationRecipe(.upernet160k)
-  var architecture: NamedArchitecture?
   var classes = ""
   var labels: LabelEncoding.Kind?
   var mode = SegmentationMode.whole
@@ -19,13 +18,12 @@ public struct SegmentationOptions: ComparisonOptions {
   /// Every setting at its default.
   public init() {}
 
-  public static let basis = ["recipe", "preset", "architecture"]
+  public static let basis = FineTuningOptions.basis
 
   public mutating func start(given: Set<String>) {
-    if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
+    common.start(given: given)
     recipe = SegmentationRecipe(name, preset: common.preset)
-    if let backbone = try? architecture?.dense() { recipe.backbone = backbone }
-    if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }
+    if let backbone = common.backboneArchitecture { recipe.backbone = backbone }
   }
 
   public static var table: OptionTable<SegmentationOptions> {
@@ -49,9 +47,6 @@ public struct SegmentationOptions: ComparisonOptions {
       "ade20k, cityscapes or a file; without it classes.json of the data, else ade20k."
     )
     .option("labels", \.labels, value: "kind", .input, "How maps store classes.")
-    .option(
-      "architecture", \.architecture, value: "name", .input, "Backbone. Without it the preset's."
-    )
     .option("recipe", \.name, value: "name", .protocolSettings, "What is trained, and how long.")
     .option(
       "iterations", \.recipe.length, in: .within(1, 1e8), value: "n", .protocolSettings,
@@ -85,7 +80,6 @@ public struct SegmentationOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try common.validate(network: "segmentor")
-    _ = try architecture?.dense()
   }
 
   var run: RunOptions { common.run }

@@ -1,5 +1,6 @@
 import CommandLine
 import Layers
+import Loading
 import Models
 import VisionData
 

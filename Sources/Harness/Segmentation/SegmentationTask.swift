@@ -11,7 +11,6 @@ import VisionData
 /// Semantic segmentation on ADE20K, as a task that networks are fine-tuned for.
 struct SegmentationTask: FineTuningTask {
   static let description = TaskDescription.ade20k
-  static let networkName = "segmentor"
   static let otherFiles: [String] = []
 
   /// The pixel counts of every image and of all together.
@@ -31,7 +30,7 @@ struct SegmentationTask: FineTuningTask {
 
   let dataIdentity: [String: String]
   private let options: SegmentationOptions
-  private let classes: SegmentationClasses
+  private let table: SegmentationClasses
   private let training, testing: SegmentationFolder
 
   /// Hashes the data set.
@@ -42,18 +41,15 @@ struct SegmentationTask: FineTuningTask {
     self.options = options
     self.training = training
     self.testing = testing
-    classes = data.classes
+    table = data.classes
     let whole = options.testSplit == .training ? data.training : data.validation
     dataIdentity = [
       "name": dataName, "train": data.training.manifestHash(), "test": whole.manifestHash(),
       "test split": options.testSplit.rawValue, "train images": String(training.count),
-      "test images": String(testing.count), "classes": String(classes.count),
-      "labels": classes.encoding.kind.rawValue,
+      "test images": String(testing.count), "classes": String(table.count),
+      "labels": table.encoding.kind.rawValue,
     ]
   }
-
-  /// The classes by label.
-  var classNames: [String] { classes.names }
 
   private var recipe: SegmentationRecipe { options.recipe }
   private var testView: String { "\(options.mode.rawValue), \(options.testing.summary)" }
@@ -74,53 +70,17 @@ struct SegmentationTask: FineTuningTask {
 
   // MARK: Networks
 
-  var architectureName: String { recipe.backbone.name }
+  var configuration: SegmentorConfiguration { recipe.configuration(classCount: table.count) }
 
-  func makeNetwork(seed: Int) -> Segmentor {
-    Segmentor(
-      recipe.configuration(classCount: classes.count),
-      initializer: Initializer(seed: UInt64(seed)))
-  }
+  var recipeTitle: String { recipe.preset.title(recipe.name.rawValue) }
 
-  func load(backbone path: String, into network: Segmentor) throws -> LoadReport {
-    let from = options.common.backbone
-    let loaded = try BackboneLoader.load(
-      path: path, branch: from.branch, allowsPartial: from.allowsPartial)
-    try network.backbone.takeWeights(of: loaded)
-    return loaded.report
-  }
-
-  func load(network path: String) throws -> (network: Segmentor, report: LoadReport) {
-    let loaded = try Segmentor.load(
-      path: path, allowsPartial: options.common.backbone.allowsPartial)
-    let count = loaded.network.configuration.classCount
-    guard count == classes.count else {
-      throw CheckpointError(
-        path: path,
-        problem: "tells \(count) classes apart where the data has \(classes.count)",
-        remedy: "give --classes, or the data that the segmentor was trained for")
-    }
-    return (loaded.network, loaded.report)
-  }
-
-  func write(_ network: Segmentor, to path: String) throws {
-    try network.write(
-      metadata: [
-        ("recipe", recipe.preset.title(recipe.name.rawValue)),
-        ("classes", classes.names.joined(separator: ",")),
-      ], to: path)
-  }
-
-  func restore(_ network: Segmentor, from path: String) throws {
-    network.copyParameters(from: try Segmentor.load(path: path).network)
-    network.setTraining(false)
-  }
+  var classes: (names: [String], source: String) { (table.names, testing.root) }
 
   // MARK: Training
 
   func training(_ network: Segmentor, seed: Int, label: String) -> (any Trainee)? {
     SegmentorTraining(
-      recipe: recipe, segmentor: network, folder: training, encoding: classes.encoding,
+      recipe: recipe, segmentor: network, folder: training, encoding: table.encoding,
       seed: UInt64(seed), label: "\(label): training")
   }
 
@@ -132,22 +92,22 @@ struct SegmentationTask: FineTuningTask {
         segmentor: network, testing: options.testing, mode: options.mode,
         windowSize: recipe.cropSize
       ).records(
-        testing, encoding: classes.encoding, count: testing.count, in: run,
-        label: "\(label): segmenting"), classCount: classes.count)
+        testing, encoding: table.encoding, count: testing.count, in: run,
+        label: "\(label): segmenting"), classCount: table.count)
   }
 
   func records(in run: RunDirectory) throws -> Records {
     Records(
       try run.rows("records.jsonl").compactMap {
-        SegmentationRecord($0, classCount: classes.count)
-      }.sorted { $0.index < $1.index }, classCount: classes.count)
+        SegmentationRecord($0, classCount: table.count)
+      }.sorted { $0.index < $1.index }, classCount: table.count)
   }
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     let score = records.score
     var metrics: [String: Double] = [:]
     for number in SegmentationScore.numbers { metrics[number.name] = number.value(score) }
-    for (index, name) in classes.names.enumerated() where !score.classIoU[index].isNaN {
+    for (index, name) in table.names.enumerated() where !score.classIoU[index].isNaN {
       metrics["IoU/\(name)"] = score.classIoU[index]
     }
     return metrics.mapValues { MetricValue($0, count: testing.count) }
@@ -155,7 +115,7 @@ struct SegmentationTask: FineTuningTask {
 
   /// What each class scores.
   func describe(_ records: Records, into result: inout RunResult) {
-    for (index, name) in classes.names.enumerated() where !records.score.classIoU[index].isNaN {
+    for (index, name) in table.names.enumerated() where !records.score.classIoU[index].isNaN {
       result.classes.append(
         (name, MetricValue(records.score.classIoU[index], count: testing.count)))
     }

@@ -33,7 +33,8 @@ struct SegmentorInference {
         ByteNormalization.imageNet.write(seen, to: $0)
       }
       let logits = withoutGradients {
-        mode == .slide ? slid(input) : segmentor.logits(input)
+        mode == .slide
+          ? segmentor.logits(input, windowSize: windowSize) : segmentor.logits(input)
       }
       return SegmentationPass(
         logits: logits, height: seen.height, width: seen.width, isFlipped: pass.isFlipped)
@@ -41,28 +42,6 @@ struct SegmentorInference {
     return LabelMap(
       width: image.width, height: image.height,
       labels: ClassMap.classes(passes, height: image.height, width: image.width))
-  }
-
-  /// The mean logits of overlapping windows at the input's own size.
-  func slid(_ input: Tensor) -> Tensor {
-    let (height, width) = (input.shape[2], input.shape[3])
-    let classCount = segmentor.configuration.classCount
-    let sums = Tensor(zeros: [1, height, width, classCount])
-    let counts = Tensor(zeros: [1, height, width, 1])
-    let windows = SlidingWindows(size: windowSize, stride: windowSize * 2 / 3)
-      .windows(width: width, height: height)
-    for box in windows {
-      let part = croppedPlanes(
-        input, top: box.top, left: box.left, height: box.height, width: box.width)
-      let logits = bilinearResized(
-        segmentor.logits(part), height: box.height, width: box.width)
-      addWindow(logits, to: sums, top: box.top, left: box.left)
-      addWindow(
-        Tensor(repeating: 1, shape: [1, box.height, box.width, 1]), to: counts, top: box.top,
-        left: box.left)
-    }
-    dividePixels(sums, by: counts)
-    return sums
   }
 
   /// Scores the first images of a folder; images with a record are not done again.

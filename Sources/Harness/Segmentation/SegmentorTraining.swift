@@ -1,5 +1,6 @@
 import FileSupport
 import Layers
+import Loading
 import Models
 import Reporting
 import TensorCore

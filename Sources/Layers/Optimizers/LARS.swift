@@ -7,54 +7,36 @@ import TensorCore
 ///
 /// Source: You et al., Large Batch Training of Convolutional Networks, 2017.
 /// Differs from the source: the learning rate stays outside the momentum buffer.
-public final class LARS: Optimizer {
-  public var parameters: [OptimizedParameter]
-  public var learningRate: Float
-  public var stepCount = 0
-  private let momentum: Float
+public final class LARS: MomentumOptimizer {
   private let trust: Float
-  private let velocities: [Tensor]
 
   /// Optimises `parameters`; decay and adaptation are theirs to choose.
   public init(
     _ parameters: [OptimizedParameter], learningRate: Float, momentum: Float = 0.9,
     trust: Float = 1e-3
   ) {
-    self.parameters = parameters
-    self.learningRate = learningRate
-    self.momentum = momentum
     self.trust = trust
-    velocities = parameters.map { Tensor(zeros: $0.tensor.shape) }
+    super.init(parameters, learningRate: learningRate, momentum: momentum)
   }
 
-  public var state: [(key: String, tensor: Tensor)] {
-    zip(parameters, velocities).map { (key: $0.key + ".velocity", tensor: $1) }
-  }
-
-  public func step() {
-    for (parameter, velocity) in zip(parameters, velocities) {
-      guard let gradient = parameter.tensor.gradient else { continue }
-      let p = parameter.tensor.pointer
-      let g = gradient.pointer
-      let v = velocity.pointer
-      let count = parameter.tensor.elementCount
-      let decay = parameter.weightDecay
-      var adaptation: Float = 1
-      if parameter.isAdapted {
-        var squares = 0.0
-        for i in 0..<count {
-          let slope = g[i] + decay * p[i]
-          squares += Double(slope) * Double(slope)
-        }
-        let slopeNorm = Float(squares.squareRoot())
-        let weightNorm = sumOfSquares(parameter.tensor).squareRoot()
-        if slopeNorm > 0, weightNorm > 0 { adaptation = trust * weightNorm / slopeNorm }
-      }
+  override func update(_ parameter: OptimizedParameter, gradient: Tensor, velocity: Tensor) {
+    let (p, g, v) = (parameter.tensor.pointer, gradient.pointer, velocity.pointer)
+    let count = parameter.tensor.elementCount
+    let decay = parameter.weightDecay
+    var adaptation: Float = 1
+    if parameter.isAdapted {
+      var squares = 0.0
       for i in 0..<count {
-        v[i] = momentum * v[i] + adaptation * (g[i] + decay * p[i])
-        p[i] -= learningRate * v[i]
+        let slope = g[i] + decay * p[i]
+        squares += Double(slope) * Double(slope)
       }
+      let slopeNorm = Float(squares.squareRoot())
+      let weightNorm = sumOfSquares(parameter.tensor).squareRoot()
+      if slopeNorm > 0, weightNorm > 0 { adaptation = trust * weightNorm / slopeNorm }
     }
-    stepCount += 1
+    for i in 0..<count {
+      v[i] = momentum * v[i] + adaptation * (g[i] + decay * p[i])
+      p[i] -= learningRate * v[i]
+    }
   }
 }

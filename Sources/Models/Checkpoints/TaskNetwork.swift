@@ -10,6 +10,8 @@ public protocol TaskNetwork: Module {
   init(_ configuration: Configuration, initializer: Initializer)
   /// The numbers of this network.
   var configuration: Configuration { get }
+  /// Classes that it tells apart.
+  var classCount: Int { get }
   /// The backbone, in its dense form; its keys begin with `backbone.`.
   var backbone: any DenseBackbone { get }
   /// Batch statistics in training, running ones at test.

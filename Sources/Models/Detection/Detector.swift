@@ -13,6 +13,7 @@ import TensorCore
 public final class Detector: TaskNetwork {
   /// The numbers of this detector.
   public let configuration: DetectorConfiguration
+  public var classCount: Int { configuration.classCount }
   /// The backbone, in its dense form.
   public let backbone: any DenseBackbone
   let pyramid: FeaturePyramid

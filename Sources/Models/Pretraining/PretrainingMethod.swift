@@ -126,13 +126,6 @@ func encoded(_ view: Tensor, by encoder: any Backbone, chunkSize: Int) -> Tensor
     })
 }
 
-/// Makes the parameters of one module those of another.
-func copyValues(from source: some Module, to target: some Module) {
-  for (from, to) in zip(source.parameters, target.parameters) {
-    to.tensor.assign(from.tensor)
-  }
-}
-
 /// Pairs the parameters of two modules of one structure.
 func pairs(_ target: some Module, _ online: some Module) -> [(target: Tensor, online: Tensor)] {
   zip(target.parameters, online.parameters).map { ($0.tensor, $1.tensor) }

@@ -13,6 +13,7 @@ import TensorCore
 public final class Segmentor: TaskNetwork {
   /// The numbers of this segmentor.
   public let configuration: SegmentorConfiguration
+  public var classCount: Int { configuration.classCount }
   /// The backbone, in its dense form.
   public let backbone: any DenseBackbone
   private let decodeHead: UPerHead

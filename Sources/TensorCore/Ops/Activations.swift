@@ -39,28 +39,6 @@ func rectifierGradient(_ gradient: Tensor, output: Tensor) -> Tensor {
   return dx
 }
 
-/// 1 / (1 + e⁻ˣ).
-public func sigmoid(_ x: Tensor) -> Tensor {
-  let out = Tensor(uninitialized: x.shape)
-  RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
-    var i = range.lowerBound
-    while i < range.upperBound {
-      let count = min(16, range.upperBound - i)
-      let v = count == 16 ? cv_load(x.pointer + i) : loadTail(x.pointer + i, count)
-      let p = splat(1) / (splat(1) + exponential(-v))
-      if count == 16 { cv_store(out.pointer + i, p) } else { storeTail(out.pointer + i, p, count) }
-      i += 16
-    }
-  }
-  return record(out, inputs: [x]) { [p = out.detached()] gradient in
-    let dx = Tensor(uninitialized: p.shape)
-    for i in 0..<dx.elementCount {
-      dx.pointer[i] = gradient.pointer[i] * p.pointer[i] * (1 - p.pointer[i])
-    }
-    return [dx]
-  }
-}
-
 /// Softmax along the last axis.
 public func softmax(_ x: Tensor) -> Tensor {
   let columns = x.shape.last ?? 1

@@ -92,14 +92,17 @@ struct PretrainingRunTests {
   func takesUp() throws {
     let folder = try prepare()
     let options = base.filter { $0 != "--quiet" } + ["--epochs", "200", "--output", "runs"]
-    _ = try ChildProgram.run("bench-pretrain", options, in: folder.path, killAfter: 1.5)
+    _ = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 2, output: "runs")
     let left = try ChildProgram.files(under: folder.file("runs")).keys
     #expect(left.contains { $0.hasSuffix("state.safetensors") })
-    let next = try ChildProgram.run("bench-pretrain", options, in: folder.path, killAfter: 1)
+    let next = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 1, output: "runs")
     #expect(next.errors.contains("going on after step"))
     // Other settings are another run, with a folder of its own.
     let other = try ChildProgram.run(
-      "bench-pretrain", options + ["--seeds", "1"], in: folder.path, killAfter: 1)
+      "bench-pretrain", options + ["--seeds", "1"], in: folder.path, killAfter: 0, states: 1,
+      output: "runs")
     #expect(!other.errors.contains("going on"))
   }
 
@@ -209,9 +212,10 @@ struct PretrainingRunTests {
     // A spread that starts small and grows is a fresh network, not a collapse.
     var healthy = HealthMonitor()
     for step in 0..<20 {
+      let spread = 0.01 + 0.01 * Double(step)
       let record = HealthRecord(
-        step: step * 5, outputSpread: 0.01 + 0.01 * Double(step), featureSpread: 0.1,
-        effectiveRank: 5, positive: 0.9, negative: 0.8, momentumGap: 0)
+        step: step * 5, outputSpread: spread, featureSpread: 0.1, effectiveRank: 5, positive: 0.9,
+        negative: 0.8, momentumGap: 0)
       #expect(healthy.add(record) == nil)
     }
   }

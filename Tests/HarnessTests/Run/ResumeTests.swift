@@ -3,6 +3,7 @@ import CounterRandom
 import FileSupport
 import Foundation
 import Layers
+import Loading
 import Models
 import SampleData
 import TensorCore

@@ -140,7 +140,7 @@ struct SegmentationEvaluationTests {
   func tables() throws {
     func scored(_ name: String, _ right: Int) -> ScoredPredictions {
       let outcomes = (0..<3).map { index in
-        PredictionScorer.Outcome(
+        ScoredPredictions.Image(
           record: SegmentationRecord(
             index: index, classes: [0, 1], intersections: [right, 0],
             predicted: [right, 10 - right], labelled: [10, 0]), agreement: [right, 0, 0])
@@ -149,8 +149,9 @@ struct SegmentationEvaluationTests {
     }
     func tables(_ convention: SegmentationConvention) -> SegmentationTables {
       SegmentationTables(
-        classes: classes, scored: [scored("one", 8), scored("two", 6)], convention: convention,
-        resampleCount: 20, seed: 1)
+        classes: ["a", "b", "c", "d"].enumerated().map { (name: $1, storedValue: $0 + 1) },
+        labels: "reduce-zero", scored: [scored("one", 8), scored("two", 6)],
+        convention: convention, resampleCount: 20, seed: 1)
     }
     let published = tables(.mmseg).means
     #expect(

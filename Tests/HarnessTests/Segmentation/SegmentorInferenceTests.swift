@@ -119,10 +119,8 @@ struct SegmentorInferenceTests {
     let twin = Segmentor(configuration, initializer: .blank)
     DeterministicFill.fill(twin.parameters + twin.buffers)
     twin.setTraining(false)
-    let inference = SegmentorInference(
-      segmentor: twin, testing: .singleScale, mode: .slide, windowSize: 36)
     let logits = withoutGradients {
-      inference.slid(DeterministicFill.tensor("odd", [1, 3, 52, 76], bound: 2))
+      twin.logits(DeterministicFill.tensor("odd", [1, 3, 52, 76], bound: 2), windowSize: 36)
     }
     #expect(logits.shape == [1, 52, 76, Self.classCount])
     let values = logits.values

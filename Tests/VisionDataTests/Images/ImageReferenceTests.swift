@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Geometry
 import TestSupport
 import Testing
 import VisionData

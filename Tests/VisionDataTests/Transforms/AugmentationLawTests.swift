@@ -1,4 +1,5 @@
 import CounterRandom
+import Geometry
 import Testing
 import VisionData
 

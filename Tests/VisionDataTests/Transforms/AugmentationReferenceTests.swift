@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Geometry
 import Models
 import TestSupport
 import Testing

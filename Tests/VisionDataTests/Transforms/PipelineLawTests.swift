@@ -1,4 +1,5 @@
 import CounterRandom
+import Geometry
 import Models
 import Testing
 import VisionData

@@ -1,5 +1,6 @@
 import CounterRandom
 import Foundation
+import Geometry
 
 /// One of BYOL's two views exactly as in its published code, which works on real numbers.
 ///

@@ -1,3 +1,5 @@
+import Geometry
+
 /// The four input lines that one output line is made of, with their weights.
 private struct CubicTaps {
   var indices: [Int]

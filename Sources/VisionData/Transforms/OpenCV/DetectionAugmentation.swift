@@ -1,4 +1,5 @@
 import CounterRandom
+import Geometry
 
 /// How a detector sees a training image: flip, then one of two ways to resize.
 ///

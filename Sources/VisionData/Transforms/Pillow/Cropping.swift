@@ -1,5 +1,6 @@
 import CounterRandom
 import Foundation
+import Geometry
 
 /// Draws boxes of random area and aspect ratio.
 ///

@@ -1,4 +1,5 @@
 import CounterRandom
+import Geometry
 
 /// Mixes the images of a batch in pairs, as wholes or by a rectangle, and their labels likewise.
 ///

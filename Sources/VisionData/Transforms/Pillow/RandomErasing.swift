@@ -1,5 +1,6 @@
 import CounterRandom
 import Foundation
+import Geometry
 
 /// Replaces a random rectangle by noise, after the normalisation.
 ///

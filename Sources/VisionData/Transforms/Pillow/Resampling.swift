@@ -1,4 +1,5 @@
 import Foundation
+import Geometry
 
 /// How a resized pixel weighs its neighbours.
 public enum ResamplingFilter: String, Sendable, CaseIterable {
@@ -20,22 +21,6 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
       if x < 2 { return (((x - 5) * x + 8) * x - 4) * a }
       return 0
     }
-  }
-}
-
-/// A rectangle of whole pixels inside an image.
-public struct PixelBox: Sendable, Equatable {
-  /// Left column and top row.
-  public var left, top: Int
-  /// Columns and rows.
-  public var width, height: Int
-
-  /// A rectangle by its corner and size.
-  public init(left: Int, top: Int, width: Int, height: Int) {
-    self.left = left
-    self.top = top
-    self.width = width
-    self.height = height
   }
 }
 

@@ -8,7 +8,7 @@ import VisionData
 ///
 /// The draws of an image depend on seed, epoch and its index, and batches come in order, so the
 /// tensors do not depend on threads or timing.
-final class DetectionLoader {
+public final class DetectionLoader {
   // Each sample is written by one thread.
   private final class Slot: @unchecked Sendable {
     let samples: UnsafeMutableBufferPointer<DetectionSample?>
@@ -29,7 +29,7 @@ final class DetectionLoader {
   /// Starts loading.
   ///
   /// - Parameter batches: Indices into the annotations' images.
-  init(
+  public init(
     _ dataset: DetectionDataset, batches: [[Int]], augmentation: DetectionAugmentation,
     seed: UInt64, epoch: Int, threadCount: Int = ThreadPool.shared.threadCount
   ) {
@@ -47,7 +47,7 @@ final class DetectionLoader {
   /// The next batch, or nil at the end.
   ///
   /// - Throws: What loading an image throws.
-  func next() throws -> DetectionBatch? {
+  public func next() throws -> DetectionBatch? {
     guard let (slot, failures) = prefetch.next() else { return nil }
     if let error = failures.first?.error { throw (error as? ImageError)?.skippable ?? error }
     return DetectionBatch(slot.samples.compactMap { $0 })

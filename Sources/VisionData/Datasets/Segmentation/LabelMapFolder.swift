@@ -1,18 +1,18 @@
 import FileSupport
 import Foundation
-import VisionData
 
 /// Label maps in a folder, by their names without extension.
-struct LabelMapFolder {
-  let root: String
+public struct LabelMapFolder: Sendable {
+  /// The folder itself.
+  public let root: String
   /// Names in byte order.
-  let names: [String]
+  public let names: [String]
   private let files: [String: String]
 
   /// Lists a folder, or the validation maps of a data set's folder.
   ///
   /// - Throws: `DatasetError` when it does not exist or holds no PNG.
-  init(_ path: String) throws(DatasetError) {
+  public init(_ path: String) throws(DatasetError) {
     let choices = ["annotations/validation", "annotations/val"].map { path + "/" + $0 }
     root = choices.first { FileManager.default.fileExists(atPath: $0) } ?? path
     var files: [String: String] = [:]
@@ -33,12 +33,12 @@ struct LabelMapFolder {
   }
 
   /// The path of a map, or nil.
-  func path(_ name: String) -> String? { files[name].map { root + "/" + $0 } }
+  public func path(_ name: String) -> String? { files[name].map { root + "/" + $0 } }
 
   /// The class table that belongs to maps here: named, or beside the data set they are part of.
   ///
   /// - Throws: `DatasetError` when there is none, or it cannot be read.
-  func classes(
+  public func classes(
     _ choice: String, labels: LabelEncoding.Kind?
   ) throws(DatasetError) -> SegmentationClasses {
     let url = URL(fileURLWithPath: root)

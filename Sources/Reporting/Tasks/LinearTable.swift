@@ -1,12 +1,11 @@
 import Evaluation
+import FileSupport
 import Foundation
-import Layers
-import Models
-import Reporting
 
 /// The comparison of linear probes as a table.
-enum LinearTable {
-  static func make(_ results: [RunResult]) -> Table {
+public enum LinearTable {
+  /// One row a backbone.
+  public static func make(_ results: [RunResult]) -> Table {
     let first = results.first
     let neighbours = Set(results.flatMap { $0.metrics.keys })
       .filter { $0.hasPrefix("knn_") }.compactMap { Int($0.dropFirst(4)) }.sorted()
@@ -40,12 +39,13 @@ enum LinearTable {
   }
 
   /// Published top-1 figures of the networks that were measured; nil when there are none.
-  static func published(beside results: [RunResult]) -> Table? {
+  ///
+  /// - Parameter spellings: How papers write a network.
+  public static func published(
+    beside results: [RunResult], spellings: (String) -> [String]
+  ) -> Table? {
     let names = Set(results.compactMap { $0.backbone["architecture"] })
-    // The papers write the same network in several ways.
-    let wanted = names.sorted().flatMap { name in
-      NetworkTable.rows.first { $0.title == name }?.spellings ?? []
-    }
+    let wanted = names.sorted().flatMap(spellings)
     guard !wanted.isEmpty,
       let known = try? PublishedFigures(path: "reports/reference/imagenet_linear.json")
     else { return nil }

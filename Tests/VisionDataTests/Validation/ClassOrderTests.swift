@@ -1,23 +1,22 @@
 import FileSupport
 import Testing
-
-@testable import Harness
+import VisionData
 
 @Suite("Class order against a classifier")
 struct HeadOrderTests {
   @Test("Consistent answers under other names are an error")
   func permuted() {
     let answers = (0..<5).map { label in [Int](repeating: (label + 2) % 5, count: 8) }
-    #expect(HeadOrderCheck.judge(answers).severity == .error)
+    #expect(ClassOrder.judge(answers).severity == .error)
   }
 
   @Test("Right answers, and answers that follow nothing, are a note")
   func others() {
     let right = (0..<5).map { label in [Int](repeating: label, count: 7) + [(label + 1) % 5] }
-    #expect(HeadOrderCheck.judge(right).severity == .note)
+    #expect(ClassOrder.judge(right).severity == .note)
     let scattered = (0..<5).map { label in (0..<8).map { ($0 + label) % 5 } }
-    #expect(HeadOrderCheck.judge(scattered).severity == .note)
+    #expect(ClassOrder.judge(scattered).severity == .note)
     let collapsed = (0..<5).map { _ in [Int](repeating: 3, count: 8) }
-    #expect(HeadOrderCheck.judge(collapsed).severity == .note)
+    #expect(ClassOrder.judge(collapsed).severity == .note)
   }
 }

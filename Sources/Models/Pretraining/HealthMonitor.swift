@@ -1,22 +1,22 @@
 import FileSupport
 import Foundation
-import Models
 import TensorCore
 
 /// What a run's representations are like at one step.
-struct HealthRecord: Sendable, Equatable {
-  let step: Int
+public struct HealthRecord: Sendable, Equatable {
+  /// The update, from 0.
+  public let step: Int
   /// Spread of the unit outputs and of the unit features, 0 (all the same) to 1.
-  let outputSpread, featureSpread: Double
+  public let outputSpread, featureSpread: Double
   /// Effective rank of the outputs.
-  let effectiveRank: Double
+  public let effectiveRank: Double
   /// Mean cosine of pairs and of others.
-  let positive, negative: Double?
+  public let positive, negative: Double?
   /// Relative distance of the target from the online network.
-  let momentumGap: Double?
+  public let momentumGap: Double?
 
   /// Measures a method after a step.
-  init?(_ method: any PretrainingMethod, features: Tensor?, step: Int) {
+  public init?(_ method: any PretrainingMethod, features: Tensor?, step: Int) {
     guard let seen = method.observation else { return nil }
     self.step = step
     outputSpread = RepresentationHealth.spread(seen.queries)
@@ -26,7 +26,8 @@ struct HealthRecord: Sendable, Equatable {
     momentumGap = RepresentationHealth.momentumGap(method.followed)
   }
 
-  init(
+  /// A record of known numbers.
+  public init(
     step: Int, outputSpread: Double, featureSpread: Double, effectiveRank: Double,
     positive: Double?, negative: Double?, momentumGap: Double?
   ) {
@@ -39,7 +40,8 @@ struct HealthRecord: Sendable, Equatable {
     self.momentumGap = momentumGap
   }
 
-  var json: JSONValue {
+  /// The record as a line of a run.
+  public var json: JSONValue {
     var members: [String: JSONValue] = [
       "step": .integer(step), "output_spread": .number(outputSpread),
       "feature_spread": .number(featureSpread), "effective_rank": .number(effectiveRank),
@@ -50,7 +52,8 @@ struct HealthRecord: Sendable, Equatable {
     return .object(members)
   }
 
-  init?(_ json: JSONValue) {
+  /// Reads a line; nil when it is of another form.
+  public init?(_ json: JSONValue) {
     guard let step = json["step"]?.intValue,
       let outputSpread = json["output_spread"]?.doubleValue,
       let featureSpread = json["feature_spread"]?.doubleValue,
@@ -64,23 +67,26 @@ struct HealthRecord: Sendable, Equatable {
 }
 
 /// Watches a run for collapse: outputs that are the same for every image.
-struct HealthMonitor {
+public struct HealthMonitor {
   /// Steps between two looks.
-  static let interval = 5
+  public static let interval = 5
   /// Spread below which outputs count as the same.
-  static let collapsedSpread = 0.05
+  public static let collapsedSpread = 0.05
   /// Looks in a row that must agree.
-  static let patience = 3
+  public static let patience = 3
 
   /// Everything seen so far.
-  private(set) var records: [HealthRecord] = []
+  public private(set) var records: [HealthRecord] = []
   /// The sentence that was said, if one was.
-  private(set) var verdict: String?
+  public private(set) var verdict: String?
+
+  /// Nothing seen yet.
+  public init() {}
 
   /// Takes a measurement in.
   ///
   /// - Returns: A sentence, the first time that the run looks collapsed.
-  mutating func add(_ record: HealthRecord) -> String? {
+  public mutating func add(_ record: HealthRecord) -> String? {
     records.append(record)
     guard verdict == nil, let first = records.first, records.count > Self.patience else {
       return nil

@@ -4,7 +4,7 @@ import VisionData
 
 extension DetectionBatch {
   /// Normalises and pads images; each to a multiple of `divisor`, then all to the largest.
-  init(_ samples: [DetectionSample], divisor: Int = 32) {
+  public init(_ samples: [DetectionSample], divisor: Int = 32) {
     func padded(_ side: Int) -> Int { (side + divisor - 1) / divisor * divisor }
     let paddedSizes = samples.map { sample -> Size in
       (padded(sample.image.height), padded(sample.image.width))

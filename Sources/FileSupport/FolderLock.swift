@@ -1,15 +1,15 @@
-import FileSupport
 import Foundation
 
 /// Keeps a folder for this process; the lock ends with the object or the process.
-final class FolderLock {
-  static let fileName = ".lock"
+public final class FolderLock {
+  /// The file in the folder that is locked.
+  public static let fileName = ".lock"
   private let descriptor: Int32
 
   /// Takes the lock.
   ///
   /// - Throws: `FileError` when another process has it, or the folder may not be written.
-  init(folder: String) throws(FileError) {
+  public init(folder: String) throws(FileError) {
     let opened = open(folder + "/" + Self.fileName, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard opened >= 0 else {
       let reason = String(cString: strerror(errno))

@@ -1,18 +1,19 @@
-import CocoFormat
 import Evaluation
 import FileSupport
 import Foundation
-import Reporting
-import VisionData
 
 /// The numbers of an evaluation as tables and as JSON.
-struct EvaluationOutput {
-  let scores: CocoScores
-  let categories: [CocoCategory]
+public struct EvaluationOutput {
+  private let scores: CocoScores
+  private let names: [Int: String]
 
-  private func name(_ id: Int) -> String {
-    categories.first { $0.id == id }?.name ?? "all classes"
+  /// Takes scores, and the names of categories by their ids.
+  public init(scores: CocoScores, names: [Int: String]) {
+    self.scores = scores
+    self.names = names
   }
+
+  private func name(_ id: Int) -> String { names[id] ?? "all classes" }
 
   /// A fraction with three decimals; a dash where there is no object.
   private static func text(_ value: Double) -> String {
@@ -20,7 +21,7 @@ struct EvaluationOutput {
   }
 
   /// The twelve numbers of every class.
-  var classTable: Table {
+  public var classTable: Table {
     let names = scores.metrics().map(\.name)
     var table = Table(
       caption: "\(scores.overlapType.rawValue) by class",
@@ -35,7 +36,7 @@ struct EvaluationOutput {
   }
 
   /// All numbers in full precision.
-  var json: [String: JSONValue] {
+  public var json: [String: JSONValue] {
     func object(_ metrics: [CocoMetric]) -> [String: JSONValue] {
       Dictionary(uniqueKeysWithValues: metrics.map { ($0.name, .number($0.value)) })
     }
@@ -53,7 +54,8 @@ struct EvaluationOutput {
 
   // MARK: Errors
 
-  static func table(_ errors: DetectionErrors) -> Table {
+  /// What each kind of error costs.
+  public static func table(_ errors: DetectionErrors) -> Table {
     var table = Table(
       caption: "\(errors.overlapType.rawValue) errors at overlap \(errors.foregroundThreshold)",
       columns: [
@@ -71,7 +73,8 @@ struct EvaluationOutput {
     return table
   }
 
-  static func json(_ errors: DetectionErrors) -> JSONValue {
+  /// The same in full precision.
+  public static func json(_ errors: DetectionErrors) -> JSONValue {
     var members: [String: JSONValue] = [
       "AP": .number(errors.averagePrecision),
       "foregroundThreshold": .number(errors.foregroundThreshold),
@@ -90,9 +93,10 @@ struct EvaluationOutput {
   // MARK: Difference
 
   /// A difference to other detections, how often images were resampled, and the others' file.
-  typealias Difference = (outcome: Bootstrap.Outcome, resamples: Int, other: String)
+  public typealias Difference = (outcome: Bootstrap.Outcome, resamples: Int, other: String)
 
-  static func sentence(_ difference: Difference) -> String {
+  /// The difference in words.
+  public static func sentence(_ difference: Difference) -> String {
     func signed(_ value: Double) -> String { String(format: "%+.4f", value) }
     let outcome = difference.outcome
     return "AP minus that of \(difference.other): \(signed(outcome.estimate)), 95 % interval "
@@ -100,7 +104,8 @@ struct EvaluationOutput {
       + "(\(difference.resamples) resamples of the images)"
   }
 
-  static func json(_ difference: Difference) -> JSONValue {
+  /// The difference in full precision.
+  public static func json(_ difference: Difference) -> JSONValue {
     let outcome = difference.outcome
     return .object([
       "detections": .string(difference.other), "APDifference": .number(outcome.estimate),

@@ -1,4 +1,3 @@
-import CommandLine
 import CounterRandom
 import Foundation
 import Models
@@ -8,7 +7,7 @@ import Threads
 import VisionData
 
 /// What to do with an image that cannot be decoded.
-public enum BadImagePolicy: String, OptionChoice, Sendable {
+public enum BadImagePolicy: String, Sendable, CaseIterable {
   /// Stop with the image's name.
   case fail
   /// Leave it out, count it, and name it at the end.

@@ -1,24 +1,35 @@
 import Evaluation
 import FileSupport
-import Reporting
-import VisionData
 
 /// Scores of prediction folders as tables and as a document.
-struct SegmentationTables {
-  let classes: SegmentationClasses
-  let scored: [ScoredPredictions]
-  let convention: SegmentationConvention
-  let resampleCount: Int
-  let seed: UInt64
+public struct SegmentationTables {
+  /// A class of the label maps.
+  public typealias Class = (name: String, storedValue: Int)
+
+  private let classes: [Class]
+  private let labels: String
+  private let scored: [ScoredPredictions]
+  private let convention: SegmentationConvention
+  private let resampleCount: Int
+  private let seed: UInt64
   /// Intervals of mIoU of each folder, and of the first's minus the second's.
   private let intervals: [Bootstrap.Outcome?]
   private let difference: Bootstrap.Outcome?
 
-  init(
-    classes: SegmentationClasses, scored: [ScoredPredictions], convention: SegmentationConvention,
-    resampleCount: Int, seed: UInt64
+  /// Prepares the tables.
+  ///
+  /// - Parameters:
+  ///   - classes: By class index.
+  ///   - labels: How the maps store classes.
+  ///   - scored: One folder of predictions or two; the same images in each.
+  ///   - convention: What classes without pixels count.
+  ///   - resampleCount: Draws for the intervals; 0 for none.
+  public init(
+    classes: [Class], labels: String, scored: [ScoredPredictions],
+    convention: SegmentationConvention, resampleCount: Int, seed: UInt64
   ) {
     self.classes = classes
+    self.labels = labels
     self.scored = scored
     self.convention = convention
     self.resampleCount = resampleCount
@@ -42,7 +53,7 @@ struct SegmentationTables {
   }
 
   /// The means, one row a folder.
-  var means: Table {
+  public var means: Table {
     let first = scored[0].score
     var table = Table(
       caption: "Segmentation, \(first.imageCount) images, \(classes.count) classes; %",
@@ -68,13 +79,13 @@ struct SegmentationTables {
     var notes = scored.flatMap(\.notes)
     let first = scored[0].score
     notes.append(
-      "labels: \(classes.encoding.kind.rawValue), \(first.labelled.reduce(0, +)) pixels count; "
+      "labels: \(labels), \(first.labelled.reduce(0, +)) pixels count; "
         + (convention == .mmseg
           ? "classes without pixels leave the means (mmsegmentation)"
           : "classes without pixels count as 0 (development kit); score = (aAcc + mIoU) / 2"))
     let unlabelled = (0..<classes.count).filter { first.labelled[$0] == 0 }
     if !unlabelled.isEmpty {
-      let names = unlabelled.prefix(6).map { classes.names[$0] }.joined(separator: ", ")
+      let names = unlabelled.prefix(6).map { classes[$0].name }.joined(separator: ", ")
       notes.append(
         "\(unlabelled.count) classes have no labelled pixel in these images (\(names)"
           + (unlabelled.count > 6 ? ", …" : "")
@@ -93,7 +104,7 @@ struct SegmentationTables {
   }
 
   /// Every class, one row each.
-  var perClass: Table {
+  public var perClass: Table {
     var table = Table(
       caption: "IoU and accuracy of each class; %",
       columns: [.init("id"), .init("class", isNumeric: false), .init("labelled px")]
@@ -104,7 +115,7 @@ struct SegmentationTables {
     for index in 0..<classes.count {
       table.add(
         [
-          "\(classes.encoding.storedValue(of: UInt8(index)))", classes.names[index],
+          "\(classes[index].storedValue)", classes[index].name,
           "\(scored[0].score.labelled[index])",
         ]
           + scored.flatMap {
@@ -118,7 +129,7 @@ struct SegmentationTables {
   }
 
   /// Everything, unrounded; NaN is null.
-  var json: JSONValue {
+  public var json: JSONValue {
     func json(_ bootstrap: Bootstrap.Outcome) -> JSONValue {
       .object([
         "value": .number(bootstrap.estimate), "low": .number(bootstrap.interval.low),
@@ -138,8 +149,8 @@ struct SegmentationTables {
         "classes": .array(
           (0..<classes.count).map { index in
             .object([
-              "id": .integer(Int(classes.encoding.storedValue(of: UInt8(index)))),
-              "name": .string(classes.names[index]), "IoU": .number(score.classIoU[index]),
+              "id": .integer(classes[index].storedValue),
+              "name": .string(classes[index].name), "IoU": .number(score.classIoU[index]),
               "Acc": .number(score.classAccuracy[index]),
               "intersection": .integer(score.intersections[index]),
               "predicted": .integer(score.predicted[index]),
@@ -154,7 +165,7 @@ struct SegmentationTables {
     var members: [String: JSONValue] = [
       "schema": .integer(1), "task": .string("segmentation"),
       "convention": .string(convention.rawValue),
-      "labels": .string(classes.encoding.kind.rawValue), "results": .array(folders),
+      "labels": .string(labels), "results": .array(folders),
     ]
     if !intervals.isEmpty {
       members["resamples"] = .integer(resampleCount)

@@ -1,12 +1,11 @@
 import FileSupport
 import Foundation
 import Geometry
-import VisionData
 
 /// Images with their label maps, and perhaps predictions, as they are shown.
-struct SegmentationPictures {
+public struct SegmentationPictures {
   /// Images that have a label map, in byte order.
-  let names: [String]
+  public let names: [String]
   private let images: [String: String]
   private let maps: LabelMapFolder
   private let predictions: LabelMapFolder?
@@ -16,7 +15,7 @@ struct SegmentationPictures {
   /// Lists the folder of images.
   ///
   /// - Throws: `DatasetError` when it cannot be read, or no image has a label map.
-  init(
+  public init(
     images root: String, maps: LabelMapFolder, predictions: LabelMapFolder?,
     classes: SegmentationClasses, values: PredictionValues
   ) throws(DatasetError) {
@@ -43,7 +42,7 @@ struct SegmentationPictures {
   ///
   /// - Throws: `ImageError` when a file cannot be read; `DatasetError` when sizes differ, values
   ///   stand for no class or a prediction is missing.
-  func load(
+  public func load(
     _ name: String
   ) throws -> (image: RGBImage, maps: [(caption: String, labels: LabelMap)]) {
     let image = try ImageFile.decode(path: images[name] ?? name)

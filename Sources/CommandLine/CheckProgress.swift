@@ -1,18 +1,22 @@
-import CommandLine
 import Foundation
 
 /// Shows the progress of a check once it turns out to be needed.
-final class CheckProgress: @unchecked Sendable {
+public final class CheckProgress: @unchecked Sendable {
   // Guarded by the lock.
   private var reporter: ProgressReporter?
   private let lock = NSLock()
 
-  func update(done: Int, total: Int) {
+  /// Nothing is shown before the first step.
+  public init() {}
+
+  /// Takes in how much is done.
+  public func update(done: Int, total: Int) {
     lock.lock()
     defer { lock.unlock() }
     if reporter == nil { reporter = ProgressReporter("checking", total: total, unit: "images") }
     reporter?.advance(to: done)
   }
 
-  func finish() { reporter?.finish() }
+  /// Ends the line, if there is one.
+  public func finish() { reporter?.finish() }
 }

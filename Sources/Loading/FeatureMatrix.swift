@@ -1,0 +1,82 @@
+import FileSupport
+import Foundation
+import TensorCore
+
+/// The features of the images of a split, with labels: a matrix mapped from a file.
+public struct FeatureMatrix {
+  /// Numbers a row.
+  public let featureCount: Int
+  /// Class of each row.
+  public let labels: [Int32]
+  /// Position in the folder of each row's image.
+  public let indices: [Int32]
+  private let file: FileBytes
+
+  /// Rows.
+  public var count: Int { labels.count }
+
+  /// The numbers, `[count, featureCount]`; valid while this value lives.
+  public let values: UnsafeBufferPointer<Float>
+
+  /// Some rows as a tensor.
+  public func rows(_ rows: some Collection<Int>) -> Tensor {
+    Tensor(shape: [rows.count, featureCount]) { target in
+      for (place, row) in rows.enumerated() {
+        _ = target[(place * featureCount)...].update(
+          fromContentsOf: values[row * featureCount..<(row + 1) * featureCount])
+      }
+    }
+  }
+
+  // Numbers first, so that they can be written as they come: [count, width] floats, labels,
+  // indices, key, and 64 bytes that say how long each part is.
+  private static let magic = Array("SWINFEA2".utf8)
+
+  /// Opens a feature file, or nil when it is missing, damaged or of other content.
+  public init?(path: String, key: String) {
+    guard let file = try? FileBytes(path: path), file.count >= 64 else { return nil }
+    let bytes = file.bytes
+    let footer = file.count - 64
+    func number(_ position: Int) -> Int {
+      Int(
+        truncatingIfNeeded: bytes.loadUnaligned(
+          fromByteOffset: footer + 8 * position, as: Int64.self))
+    }
+    let (count, width, keyCount) = (number(1), number(2), number(3))
+    guard bytes[footer..<footer + 8].elementsEqual(Self.magic), count > 0, width > 0, keyCount > 0,
+      count < 1 << 40, width < 1 << 20, keyCount < 1 << 20
+    else { return nil }
+    let tables = count * width * 4
+    let keyStart = tables + count * 8
+    guard keyStart + keyCount == footer,
+      bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress
+    else { return nil }
+    labels = (0..<count).map {
+      bytes.loadUnaligned(fromByteOffset: tables + $0 * 4, as: Int32.self)
+    }
+    indices = (0..<count).map {
+      bytes.loadUnaligned(fromByteOffset: tables + (count + $0) * 4, as: Int32.self)
+    }
+    featureCount = width
+    self.file = file
+    values = UnsafeBufferPointer(
+      start: base.assumingMemoryBound(to: Float.self), count: count * width)
+  }
+
+  /// Writes a feature file under its content key, taking the numbers block by block.
+  public static func write(
+    blocks: Int, block: (Int) -> [Float], labels: [Int32], indices: [Int32], featureCount: Int,
+    key: String, to path: String
+  ) throws(FileError) {
+    try AtomicFile.write(to: path) { (writer: inout AtomicFile.Writer) throws(FileError) in
+      for number in 0..<blocks { try writer.append(block(number)) }
+      var tail: [UInt8] = []
+      for table in [labels, indices] { table.withUnsafeBytes { tail += Array($0) } }
+      tail += Array(key.utf8) + magic
+      for number in [labels.count, featureCount, key.utf8.count] {
+        tail += withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
+      }
+      try writer.append(tail + [UInt8](repeating: 0, count: 32))
+    }
+  }
+}
