@@ -83,6 +83,7 @@ let libraryNames = libraries.map(\.name)
 
 let package = Package(
   name: "SwinBench",
+  products: [.library(name: "SwinBench", targets: libraryNames)],
   targets: [
     // MARK: C
     .target(name: "CVector"),
@@ -104,6 +105,11 @@ let package = Package(
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
+    .executableTarget(
+      name: "library-example",
+      dependencies: [
+        "Evaluation", "FileSupport", "Layers", "Loading", "Models", "TensorCore", "VisionData",
+      ], path: "Benchmarks/Example", exclude: ["README.md"], swiftSettings: optimized),
     // MARK: Tests
     .target(
       name: "TestSupport", dependencies: ["FileSupport", "Geometry", "TensorCore", "VisionData"],

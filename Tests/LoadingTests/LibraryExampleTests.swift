@@ -1,0 +1,25 @@
+import SampleData
+import TestSupport
+import Testing
+
+/// The program that shows the libraries without the harness.
+@Suite("The example program", .timeLimit(.minutes(1)))
+struct LibraryExampleTests {
+  @Test("It scores a fresh network, and says what is wrong with a folder")
+  func runs() throws {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (3, 2)
+    settings.imageSize = 64
+    settings.instanceScenes = .init(training: 0, validation: 0)
+    settings.segmentationScenes = .init(training: 0, validation: 0)
+    try SampleSet(settings).generate(at: folder.file("data"))
+    let scored = try ChildProgram.run(
+      "library-example", ["random", "data/classification"], in: folder.path)
+    #expect(scored.status == 0, "\(scored.errors)")
+    #expect(scored.output.contains(#/kNN top-1 \d+\.\d \[\d+\.\d, \d+\.\d\]/#))
+    let refused = try ChildProgram.run("library-example", ["random", "nowhere"], in: folder.path)
+    #expect(refused.status == 66 && refused.errors.contains("nowhere"))
+    #expect(try ChildProgram.run("library-example", [], in: folder.path).status == 64)
+  }
+}
