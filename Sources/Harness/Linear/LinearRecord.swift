@@ -22,23 +22,10 @@ struct LinearRecord {
         successes: outcome.score.top1Count, of: outcome.score.count)
     }
     guard let first = outcomes.first else { return }
-    func mean(_ value: (LinearOutcome) -> Double) -> Double {
-      Spread(outcomes.map(value)).mean
-    }
+    result.add(outcomes.map(\.score), classNames: classNames)
     let n = first.score.count
     func measure(_ value: (LinearOutcome) -> Double) -> MetricValue {
-      let average = mean(value)
-      // The interval is over images, at the mean of the seeds.
-      return MetricValue(
-        average,
-        interval: Proportions.wilson(successes: Int((average * Double(n)).rounded()), of: n),
-        count: n)
-    }
-    for metric in ClassificationScore.numbers {
-      result.metrics[metric.name] =
-        metric.test == .paired
-        ? measure { metric.value($0.score) }
-        : MetricValue(mean { metric.value($0.score) }, count: n)
+      .share(Spread(outcomes.map(value)).mean, of: n)
     }
     result.metrics["top1_last"] = measure(\.last)
     result.metrics["top1_best"] = measure(\.best)
@@ -59,20 +46,6 @@ struct LinearRecord {
       }
       result.metrics["learning_rate" + tail] = MetricValue(outcome.learningRate, count: 1)
       result.metrics["epoch" + tail] = MetricValue(Double(outcome.selectedEpoch), count: 1)
-    }
-    result.classes = classNames.indices.map { label in
-      (
-        classNames[label],
-        MetricValue(
-          successes: first.score.classTop1Counts[label], of: first.score.classCounts[label])
-      )
-    }
-    let confused = first.score.mostConfused(5).map { entry in
-      "\(classNames[entry.pair.label]) taken for "
-        + "\(classNames[entry.pair.prediction]) \(entry.count)x"
-    }
-    if !confused.isEmpty {
-      result.notes.append("most confused: " + confused.joined(separator: ", "))
     }
     if !deviations.isEmpty {
       result.notes.append("deviates from MoBY's protocol: " + deviations.joined(separator: "; "))
@@ -113,5 +86,45 @@ struct LinearRecord {
     try run.append(
       NeighbourRecords.rows(neighbours.map { ($0.k, $0.records) }), to: "knn.jsonl")
     try run.synchronize("knn.jsonl")
+  }
+}
+
+extension MetricValue {
+  /// A share of images at the mean of several classifiers, with its interval over images.
+  fileprivate static func share(_ value: Double, of count: Int) -> MetricValue {
+    MetricValue(
+      value,
+      interval: Proportions.wilson(
+        successes: Int((value * Double(count)).rounded()), of: count), count: count)
+  }
+}
+
+extension RunResult {
+  /// Adds the numbers of classifiers of the same images, one a seed: their means, and classes and
+  /// mistakes of the first.
+  mutating func add(
+    _ scores: [ClassificationScore], classNames: [String],
+    numbers: [ScoreMetric<ClassificationScore>] = ClassificationScore.numbers
+  ) {
+    guard let first = scores.first else { return }
+    for metric in numbers {
+      let mean = Spread(scores.map { metric.value($0) }).mean
+      metrics[metric.name] =
+        metric.test == .paired
+        ? .share(mean, of: first.count) : MetricValue(mean, count: first.count)
+    }
+    classes = classNames.indices.map { label in
+      (
+        classNames[label],
+        MetricValue(successes: first.classTop1Counts[label], of: first.classCounts[label])
+      )
+    }
+    let confused = first.mostConfused(5).map { entry in
+      "\(classNames[entry.pair.label]) taken for "
+        + "\(classNames[entry.pair.prediction]) \(entry.count)x"
+    }
+    if !confused.isEmpty {
+      notes.append("most confused: " + confused.joined(separator: ", "))
+    }
   }
 }

@@ -92,6 +92,9 @@ public struct RunResult: Sendable, Equatable {
   /// Whether the file that this was read from carried the digest of its contents.
   public private(set) var isSealed = true
 
+  /// The setting `made` of a run whose predictions are not this suite's.
+  public static let madeElsewhere = "elsewhere"
+
   /// A result without numbers.
   public init(
     task: String, backbone: [String: String], data: [String: String], settings: [String: String]

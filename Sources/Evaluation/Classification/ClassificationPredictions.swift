@@ -1,0 +1,175 @@
+import FileSupport
+
+/// What a classifier made elsewhere said of images, from a file.
+///
+/// CSV with a header, or one JSON object a line. `image` names the picture; beside it stands one of
+///
+///     prediction               the best class, by name or by index
+///     top1, top2, …            the best classes (JSON: predictions, a list)
+///     one column a class       logits or probabilities (JSON: logits or probabilities, a list)
+///
+/// Columns of a CSV file with classes are probabilities where every row is between 0 and 1 and sums
+/// to 1, and logits elsewhere.
+public struct ClassificationPredictions: Sendable {
+  /// What was said of one image.
+  public enum Answer: Sendable, Equatable {
+    /// Classes by name or index, best first.
+    case ranked([String])
+    /// A number for every class that the classifier knows.
+    case scores([Float])
+  }
+
+  /// An image as the file names it, what was said of it, and where.
+  public struct Row: Sendable {
+    /// The picture's name.
+    public let image: String
+    /// What was said.
+    public let answer: Answer
+    /// The line, from 1.
+    public let line: Int
+  }
+
+  /// The file.
+  public let path: String
+  /// One row an image, in the file's order.
+  public let rows: [Row]
+  /// Names of the columns of scores, where the file names them by other things than 0, 1, 2, ….
+  public let classNames: [String]?
+  /// Whether scores are probabilities.
+  public let areProbabilities: Bool
+
+  /// Reads a file.
+  ///
+  /// - Throws: `FileError` that names the line and what is wrong with it.
+  public init(path: String) throws(FileError) {
+    let bytes = try FileBytes.readText(path)
+    let first = bytes.first { ![UInt8(ascii: " "), 9, 10, 13].contains($0) }
+    self =
+      first == UInt8(ascii: "{")
+      ? try Self(lines: bytes, path: path) : try Self(columns: bytes, path: path)
+    guard !rows.isEmpty else {
+      throw FileError(
+        path: path, problem: "holds no prediction", remedy: "give a line for each image",
+        exitCode: .badData)
+    }
+  }
+
+  private init(
+    path: String, rows: [Row], classNames: [String]? = nil, areProbabilities: Bool
+  ) throws(FileError) {
+    var widths: Set<Int> = []
+    for row in rows {
+      guard case .scores(let scores) = row.answer else { continue }
+      widths.insert(scores.count)
+      guard widths.count == 1 else {
+        throw Self.fault(path, row.line, "has \(scores.count) scores, others have another number")
+      }
+    }
+    self.path = path
+    self.rows = rows
+    self.classNames = classNames
+    self.areProbabilities = areProbabilities
+  }
+
+  private static func fault(_ path: String, _ line: Int, _ problem: String) -> FileError {
+    FileError(
+      path: path, problem: "line \(line) \(problem)",
+      remedy: "give image and prediction, top1…, or a number for each class", exitCode: .badData)
+  }
+
+  // MARK: Columns
+
+  private init(columns bytes: [UInt8], path: String) throws(FileError) {
+    let table = try DelimitedText.rows(bytes, path: path)
+    guard let header = table.first?.fields, header.count > 1,
+      let image = header.firstIndex(where: { $0.lowercased() == "image" })
+    else {
+      throw Self.fault(path, 1, "is no header with a column 'image'")
+    }
+    let others = header.indices.filter { $0 != image }
+    let names = others.map { header[$0] }
+    let lowered = names.map { $0.lowercased() }
+    let isRanked =
+      lowered == ["prediction"] || lowered == lowered.indices.map { "top\($0 + 1)" }
+    var rows: [Row] = []
+    var areProbabilities = !isRanked
+    for (line, fields) in table.dropFirst() {
+      guard fields.count == header.count else {
+        throw Self.fault(path, line, "has \(fields.count) fields, the header \(header.count)")
+      }
+      let values = others.map { fields[$0] }
+      guard !isRanked else {
+        rows.append(Row(image: fields[image], answer: .ranked(values), line: line))
+        continue
+      }
+      var scores: [Float] = []
+      for (name, value) in zip(names, values) {
+        guard let score = Float(value.trimmingSpaces) else {
+          throw Self.fault(
+            path, line, "has '\(value.prefix(40))' for '\(name)', which is no number")
+        }
+        scores.append(score)
+      }
+      areProbabilities = areProbabilities && Self.areProbabilities(scores)
+      rows.append(Row(image: fields[image], answer: .scores(scores), line: line))
+    }
+    let isNumbered = names == names.indices.map(String.init)
+    try self.init(
+      path: path, rows: rows, classNames: isRanked || isNumbered ? nil : names,
+      areProbabilities: areProbabilities)
+  }
+
+  private static func areProbabilities(_ scores: [Float]) -> Bool {
+    let sum = scores.reduce(0.0) { $0 + Double($1) }
+    return scores.allSatisfy { $0 >= 0 && $0 <= 1 } && abs(sum - 1) < 1e-3
+  }
+
+  // MARK: Lines
+
+  private init(lines bytes: [UInt8], path: String) throws(FileError) {
+    var rows: [Row] = []
+    var kinds: Set<String> = []
+    var line = 0
+    for text in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+      line += 1
+      guard text.contains(where: { $0 != 9 && $0 != 13 && $0 != 32 }) else { continue }
+      guard let value = JSONValue(parsing: Array(text)), let image = value["image"]?.stringValue
+      else { throw Self.fault(path, line, "is no JSON object with 'image'") }
+      func classes(_ values: [JSONValue]) -> [String]? {
+        let named = values.compactMap { $0.stringValue ?? $0.intValue.map(String.init) }
+        return named.count == values.count && !named.isEmpty ? named : nil
+      }
+      func numbers(_ name: String) -> [Float]? {
+        guard let values = value[name]?.arrayValue, !values.isEmpty else { return nil }
+        let scores = values.compactMap { $0.doubleValue.map { Float($0) } }
+        return scores.count == values.count ? scores : nil
+      }
+      if let one = value["prediction"], let ranked = classes([one]) {
+        rows.append(Row(image: image, answer: .ranked(ranked), line: line))
+      } else if let list = value["predictions"]?.arrayValue, let ranked = classes(list) {
+        rows.append(Row(image: image, answer: .ranked(ranked), line: line))
+      } else if let scores = numbers("logits") {
+        kinds.insert("logits")
+        rows.append(Row(image: image, answer: .scores(scores), line: line))
+      } else if let scores = numbers("probabilities") {
+        kinds.insert("probabilities")
+        rows.append(Row(image: image, answer: .scores(scores), line: line))
+      } else {
+        throw Self.fault(path, line, "has no prediction, predictions, logits or probabilities")
+      }
+      guard kinds.count < 2 else {
+        throw Self.fault(path, line, "has \(kinds.sorted()[1]), others have logits")
+      }
+    }
+    try self.init(path: path, rows: rows, areProbabilities: kinds == ["probabilities"])
+  }
+}
+
+extension String {
+  fileprivate var trimmingSpaces: Substring {
+    var text = self[...]
+    while text.first == " " { text.removeFirst() }
+    while text.last == " " { text.removeLast() }
+    return text
+  }
+}

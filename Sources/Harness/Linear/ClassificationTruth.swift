@@ -1,0 +1,160 @@
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import VisionData
+
+/// The true classes of images, from a folder or from a file, and how predictions name both.
+struct ClassificationTruth {
+  /// The classes in the order of their indices.
+  let classNames: [String]
+  /// The class of every image.
+  let labels: [Int]
+  /// The images as the truth names them.
+  let images: [String]
+  /// What tells these images and labels from others.
+  let hash: String
+  /// The name in tables, and the folder of the images where there is one.
+  let name: String
+  let root: String?
+  private let known: [String: Int]
+  private let path: String
+
+  /// Reads a folder or a file.
+  ///
+  /// - Parameter classes: The classifier's classes, for label files that hold indices.
+  /// - Throws: `DatasetError` or `FileError` that says what is wrong.
+  init(path: String, classes: [String]?) throws {
+    self.path = path
+    name = (path as NSString).lastPathComponent
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    if exists, isFolder.boolValue {
+      let hasSplits = FileManager.default.fileExists(atPath: path + "/val")
+      let folder =
+        try hasSplits ? ClassificationData(root: path).validation : ImageFolder(root: path)
+      (classNames, labels) = (folder.classNames, folder.labels.map(Int.init))
+      images = (0..<folder.count).map { folder.relativePath($0) }
+      (hash, root) = (folder.manifestHash(), folder.root)
+    } else {
+      (classNames, labels, images) = try Self.read(path, classes: classes)
+      (hash, root) = (try SHA256.digest(file: path), nil)
+    }
+    known = Self.names(of: images)
+  }
+
+  /// Every image by its path, and by its name with and without extension where that is unique.
+  private static func names(of images: [String]) -> [String: Int] {
+    var names: [String: Int] = [:]
+    var repeated: Set<String> = []
+    for (index, image) in images.enumerated() {
+      let file = (image as NSString).lastPathComponent
+      for name in Set([image, file, (file as NSString).deletingPathExtension]) {
+        if let other = names.updateValue(index, forKey: name), other != index {
+          repeated.insert(name)
+        }
+      }
+    }
+    for name in repeated { names[name] = nil }
+    return names
+  }
+
+  private static func read(
+    _ path: String, classes: [String]?
+  ) throws -> (names: [String], labels: [Int], images: [String]) {
+    let rows = try LabelFile.rows(path)
+    let stored = rows.map(\.label)
+    let indices = stored.map { Int($0) }
+    let areIndices = indices.allSatisfy { ($0 ?? -1) >= 0 }
+    let largest = indices.compactMap { $0 }.max() ?? 0
+    guard !areIndices || largest < 1 << 20 else {
+      throw DatasetError(
+        path: path, problem: "has the label \(largest)", remedy: "count classes from 0")
+    }
+    let names = classes ?? (areIndices ? (0...largest).map(String.init) : Set(stored).sorted())
+    let places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
+    let labels = try rows.map { row in
+      if let place = places[row.label] { return place }
+      if areIndices, let index = Int(row.label), names.indices.contains(index) { return index }
+      throw DatasetError(
+        path: path, problem: "line \(row.line) has the label '\(row.label)', which is no class",
+        remedy: "name the classes with --class-map")
+    }
+    return (names, labels, rows.map(\.image))
+  }
+
+  /// The row of every image, in the truth's order.
+  ///
+  /// - Throws: `DatasetError` when an image has no row or two, or a row names no image.
+  func rows(of predictions: ClassificationPredictions) throws(DatasetError)
+    -> [ClassificationPredictions.Row]
+  {
+    var rows = [ClassificationPredictions.Row?](repeating: nil, count: images.count)
+    func fault(_ problem: String, _ remedy: String) -> DatasetError {
+      DatasetError(path: predictions.path, problem: problem, remedy: remedy)
+    }
+    for row in predictions.rows {
+      let file = (row.image as NSString).lastPathComponent
+      guard let index = known[row.image] ?? known[file] else {
+        throw fault(
+          "line \(row.line) names \(row.image), which \(path) does not have",
+          "score it with the images that it was made for")
+      }
+      if let other = rows[index] {
+        throw fault(
+          "names \(images[index]) in lines \(other.line) and \(row.line)", "keep one of them")
+      }
+      rows[index] = row
+    }
+    let missing = rows.indices.filter { rows[$0] == nil }
+    if let first = missing.first {
+      throw fault(
+        "lacks \(images[first])" + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
+          + " of \(images.count) images", "predict every image")
+    }
+    return rows.compactMap { $0 }
+  }
+
+  /// Where the images lie; nil where only labels are known.
+  var runImages: RunImages? {
+    root.map { RunImages(root: $0, indices: Array(images.indices), paths: images) }
+  }
+}
+
+/// A file of images and their labels.
+private enum LabelFile {
+  typealias Row = (image: String, label: String, line: Int)
+
+  static func rows(_ path: String) throws -> [Row] {
+    let bytes = try FileBytes.readText(path)
+    func fault(_ line: Int, _ problem: String) -> DatasetError {
+      DatasetError(
+        path: path, problem: "line \(line) \(problem)",
+        remedy: "give CSV with the columns image and label, or JSON lines of both")
+    }
+    var rows: [Row] = []
+    if bytes.first(where: { $0 > 32 }) == UInt8(ascii: "{") {
+      let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      for (number, text) in lines.enumerated() where text.contains(where: { $0 > 32 }) {
+        let value = JSONValue(parsing: Array(text))
+        guard let image = value?["image"]?.stringValue,
+          let label = value?["label"]?.stringValue ?? value?["label"]?.intValue.map(String.init)
+        else { throw fault(number + 1, "is no JSON object with 'image' and 'label'") }
+        rows.append((image, label, number + 1))
+      }
+    } else {
+      let table = try DelimitedText.rows(bytes, path: path)
+      let header = table.first?.fields.map { $0.lowercased() } ?? []
+      guard let image = header.firstIndex(of: "image"), let label = header.firstIndex(of: "label")
+      else { throw fault(1, "is no header with 'image' and 'label'") }
+      for (line, fields) in table.dropFirst() {
+        guard fields.count == header.count else {
+          throw fault(line, "has \(fields.count) fields, the header \(header.count)")
+        }
+        rows.append((fields[image], fields[label], line))
+      }
+    }
+    guard !rows.isEmpty else { throw fault(1, "is followed by no image") }
+    return rows
+  }
+}

@@ -1,0 +1,219 @@
+import CommandLine
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import VisionData
+
+/// Scores a file of classes or logits: `bench-linear evaluate`.
+struct EvaluateClassification {
+  let options: ClassificationEvaluationOptions
+
+  /// What was found.
+  private struct Scored {
+    var records: [ClassificationRecord] = []
+    var score: ClassificationScore
+    var calibration = Calibration()
+    /// Ranked classes that every image has at least.
+    var depth = 5
+  }
+
+  /// Loads, scores, prints and writes.
+  ///
+  /// - Throws: What reading and writing files throws.
+  func run() throws -> ExitCode {
+    let predictions = try ClassificationPredictions(path: options.predictions)
+    let listed = try options.classMap.map(Self.classes)
+    let truth = try ClassificationTruth(path: options.groundTruth, classes: listed)
+    let known = listed ?? predictions.classNames
+    let scored = try score(
+      predictions, truth, places: places(known, of: truth), width: known?.count)
+    let numbers = ClassificationScore.numbers.filter {
+      $0.name != "top5" || scored.depth >= 5
+    }
+    let table = table(scored, numbers, truth)
+    let json = json(scored, numbers, truth)
+    if let output = options.output {
+      try AtomicFile.write(text: json.text(isPretty: true) + "\n", to: output)
+    }
+    Console.output(
+      options.json
+        ? json.text(isPretty: true)
+        : ([table] + (options.perClass ? [classTable(scored, truth)] : [])).map(\.markdown)
+          .joined(separator: "\n"))
+    try options.run.keep(
+      .linear, predictions: [options.predictions],
+      data: [
+        "name": truth.name, "validation": truth.hash,
+        "validation images": String(truth.labels.count),
+        "classes": String(truth.classNames.count),
+      ],
+      settings: [
+        "classes of the classifier": String(known?.count ?? truth.classNames.count)
+      ], images: truth.runImages
+    ) { run, result in
+      result.add([scored.score], classNames: truth.classNames, numbers: numbers)
+      if scored.calibration.count > 0 {
+        result.metrics["calibration_error"] = MetricValue(
+          scored.calibration.expectedError, count: scored.calibration.count)
+      }
+      try run.restart(TaskDescription.linear.recordFiles[0])
+      try run.append(
+        scored.records.map { $0.json(seed: 0) }, to: TaskDescription.linear.recordFiles[0])
+      try run.synchronize(TaskDescription.linear.recordFiles[0])
+    }
+    return .success
+  }
+
+  // MARK: Classes
+
+  /// The lines of a file, or the strings of a JSON list.
+  private static func classes(_ path: String) throws -> [String] {
+    let bytes = try FileBytes.readText(path)
+    let names: [String]
+    if let list = JSONValue(parsing: bytes)?.arrayValue {
+      names = list.compactMap(\.stringValue)
+    } else {
+      names = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+    guard !names.isEmpty, Set(names).count == names.count else {
+      throw DatasetError(
+        path: path, problem: names.isEmpty ? "names no class" : "names a class twice",
+        remedy: "give the classifier's classes in the order of its numbers, a line each")
+    }
+    return names
+  }
+
+  /// Of each class of the truth its place among the classifier's numbers.
+  private func places(_ known: [String]?, of truth: ClassificationTruth) throws -> [Int] {
+    guard let known else { return Array(truth.classNames.indices) }
+    let places = Dictionary(known.enumerated().map { ($1, $0) }) { first, _ in first }
+    return try truth.classNames.map { name in
+      if let place = places[name] { return place }
+      throw DatasetError(
+        path: options.classMap ?? options.predictions,
+        problem: "does not name the class \(name) of \(options.groundTruth)",
+        remedy: "name the classes as its folders or labels do")
+    }
+  }
+
+  // MARK: Scores
+
+  private func score(
+    _ predictions: ClassificationPredictions, _ truth: ClassificationTruth, places: [Int],
+    width: Int?
+  ) throws -> Scored {
+    var scored = Scored(score: ClassificationScore(classCount: truth.classNames.count))
+    let classes = Dictionary(truth.classNames.enumerated().map { ($1, $0) }) { first, _ in first }
+    let own = Dictionary(places.enumerated().map { ($1, $0) }) { first, _ in first }
+    let expected = width ?? truth.classNames.count
+    func index(_ text: String, _ row: ClassificationPredictions.Row) throws -> Int {
+      if let known = classes[text] { return known }
+      // A class of the classifier's that the truth does not have is an answer, and wrong.
+      if let number = Int(text), (0..<expected).contains(number) { return own[number] ?? -1 }
+      throw DatasetError(
+        path: predictions.path,
+        problem: "line \(row.line) answers '\(text)', which is no class of \(options.groundTruth) "
+          + "and no index below \(expected)", remedy: "name classes as its folders or labels do")
+    }
+    for (image, row) in try truth.rows(of: predictions).enumerated() {
+      let label = truth.labels[image]
+      let record: ClassificationRecord
+      switch row.answer {
+      case .ranked(let answers):
+        let ranked = try answers.map { try index($0, row) }
+        scored.depth = min(scored.depth, ranked.count)
+        record = ClassificationRecord(
+          index: image, label: label, predictions: Array(ranked.prefix(5)),
+          rank: ranked.firstIndex(of: label) ?? max(5, truth.classNames.count))
+      case .scores(let all):
+        guard all.count == expected else {
+          throw DatasetError(
+            path: predictions.path,
+            problem: "has \(all.count) numbers an image where there are \(expected) classes",
+            remedy: "name the classifier's classes with --class-map")
+        }
+        let scores = places.map { all[$0] }
+        record = scores.withUnsafeBufferPointer {
+          ClassificationRecord(index: image, label: label, scores: $0)
+        }
+        let best = record.predictions.first.map { scores[$0] } ?? .nan
+        scored.calibration.add(
+          confidence: predictions.areProbabilities
+            ? Double(best) : Calibration.confidence(logits: scores), isRight: record.rank == 0)
+      }
+      scored.records.append(record)
+      scored.score.add(record)
+    }
+    return scored
+  }
+
+  // MARK: Output
+
+  private func table(
+    _ scored: Scored, _ numbers: [ScoreMetric<ClassificationScore>], _ truth: ClassificationTruth
+  ) -> Table {
+    var table = Table(
+      caption: "Classification, \(truth.name), \(scored.score.count) images, "
+        + "\(truth.classNames.count) classes; % with 95 % intervals",
+      columns: [.init("predictions", isNumeric: false)] + numbers.map { .init($0.title) }
+        + (scored.calibration.count > 0 ? [.init("calibration error")] : []))
+    table.add(
+      [options.run.name ?? (options.predictions as NSString).lastPathComponent]
+        + numbers.map { metric in
+          let value = metric.value(scored.score)
+          let successes = Int((value * Double(scored.score.count)).rounded())
+          return percentage(
+            value,
+            metric.test == .paired
+              ? Proportions.wilson(successes: successes, of: scored.score.count) : nil)
+        }
+        + (scored.calibration.count > 0 ? [percentage(scored.calibration.expectedError)] : []))
+    if scored.calibration.count > 0 {
+      table.notes.append("calibration error: 15 bins of equal width, softmax over the classes here")
+    }
+    if scored.depth < 5 { table.notes.append("no top-5: fewer than five classes an image") }
+    return table
+  }
+
+  private func classTable(_ scored: Scored, _ truth: ClassificationTruth) -> Table {
+    var table = Table(
+      caption: "Top-1 by class; %",
+      columns: [.init("class", isNumeric: false), .init("images"), .init("top-1")])
+    for (label, accuracy) in scored.score.classAccuracies.enumerated() {
+      table.add([
+        truth.classNames[label], String(scored.score.classCounts[label]), percentage(accuracy),
+      ])
+    }
+    return table
+  }
+
+  private func json(
+    _ scored: Scored, _ numbers: [ScoreMetric<ClassificationScore>], _ truth: ClassificationTruth
+  ) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "images": .integer(scored.score.count), "groundTruth": .string(options.groundTruth),
+      "predictions": .string(options.predictions),
+      "perClass": .array(
+        scored.score.classAccuracies.enumerated().map { label, accuracy in
+          .object([
+            "class": .string(truth.classNames[label]), "top1": .number(accuracy),
+            "images": .integer(scored.score.classCounts[label]),
+          ])
+        }),
+    ]
+    for metric in numbers { members[metric.name] = .number(metric.value(scored.score)) }
+    guard scored.calibration.count > 0 else { return .object(members) }
+    members["calibrationError"] = .number(scored.calibration.expectedError)
+    members["reliability"] = .array(
+      scored.calibration.bins.map { bin in
+        .object([
+          "images": .integer(bin.count),
+          "confidence": .number(bin.count > 0 ? bin.confidence / Double(bin.count) : .nan),
+          "accuracy": .number(bin.count > 0 ? Double(bin.right) / Double(bin.count) : .nan),
+        ])
+      })
+    return .object(members)
+  }
+}

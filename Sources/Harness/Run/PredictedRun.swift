@@ -1,0 +1,80 @@
+import CommandLine
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import Training
+
+/// How scores of predictions made elsewhere are kept as a run, for reports beside other runs.
+struct PredictedRunOptions: Sendable {
+  var name: String?
+  var method: String?
+  var network: String?
+  var group: String?
+  var folder = "reports/runs"
+
+  /// The options.
+  static var table: OptionTable<PredictedRunOptions> {
+    OptionTable()
+      .option(
+        "name", \.name, value: "text", .output,
+        "Also keeps the scores as a run of this name, which bench-report compares with others."
+      )
+      .option(
+        "method", \.method, value: "text", .output,
+        "How the backbone was pretrained; 'supervised' makes the run a baseline."
+      )
+      .option("network", \.network, value: "text", .output, "The backbone: Swin-T, DeiT-S, ….")
+      .option(
+        "group", \.group, value: "text", .output, "Runs of one group are trainings of one method."
+      )
+      .option("runs", \.folder, value: "folder", .output, "Where the run is kept.")
+  }
+
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError`.
+  func validate() throws(UsageError) {
+    guard name == nil, method != nil || network != nil || group != nil else { return }
+    throw .conflict("--method, --network and --group describe a run; give it a --name.")
+  }
+
+  /// Keeps a run, if the user gave it a name.
+  ///
+  /// - Parameters:
+  ///   - predictions: The files that were scored.
+  ///   - data: The test data: name, hash, counts.
+  ///   - settings: How it was scored.
+  ///   - fill: Writes the records and adds the numbers.
+  /// - Throws: `FileError` when the run cannot be written.
+  func keep(
+    _ task: TaskDescription, predictions: [String], data: [String: String],
+    settings: [String: String], images: RunImages? = nil,
+    _ fill: (RunDirectory, inout RunResult) throws -> Void
+  ) throws {
+    guard let name else { return }
+    var backbone = ["name": name, "architecture": network ?? "not told"]
+    backbone["method"] = method
+    backbone["group"] = group
+    let hashes = try predictions.sorted().map { path throws(FileError) in
+      try SHA256.digest(file: path)
+    }
+    backbone["sha256"] =
+      "predictions " + (hashes.count == 1 ? hashes[0] : SHA256.digest(hashes.joined()))
+    var result = RunResult(
+      task: task.name, backbone: backbone, data: data,
+      settings: settings.merging(["made": RunResult.madeElsewhere]) { $1 })
+    result.notes.append("predictions made elsewhere; how they were made is not known here")
+    var options = RunOptions()
+    options.output = folder
+    let slug = name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
+    let session = try RunSession(result, name: "\(task.name)-\(String(slug))", options: options)
+    if session.finished == nil {
+      try fill(session.directory, &result)
+      let manager = FileManager.default
+      let files = task.recordFiles.filter { manager.fileExists(atPath: session.path + "/" + $0) }
+      try session.finish(&result, files: files, images: images)
+    }
+    Console.error("kept as \(session.path)")
+  }
+}
