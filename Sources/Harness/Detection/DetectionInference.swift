@@ -52,8 +52,13 @@ struct DetectionInference {
   func detections(_ image: Int) throws -> [Detection] {
     let pixels = try dataset.pixels(image)
     let sample = DetectionSample(image: pixels, target: DetectionTarget()).resized(to: testSize)
-    return detector.detections(
-      DetectionBatch([sample]), original: (pixels.height, pixels.width))
+    guard
+      let found = detector.detections(
+        DetectionBatch([sample]), original: (pixels.height, pixels.width))
+    else {
+      throw TrainingError.brokenOutput(network: "detector", image: dataset.path(image))
+    }
+    return found
   }
 
   /// One image's detections as a line, by class and inside a class by falling score.

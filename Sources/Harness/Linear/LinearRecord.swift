@@ -10,7 +10,7 @@ struct LinearRecord {
   let neighbours: [NearestNeighbourProbe.Outcome]
   let classNames: [String]
   /// What differs from the published protocol.
-  let deviations: [String]
+  let deviations: Deviations
 
   /// The files that `write` leaves in a run.
   static let files = TaskDescription.linear.recordFiles + [RunEvent.file]
@@ -74,9 +74,7 @@ struct LinearRecord {
     if !confused.isEmpty {
       result.notes.append("most confused: " + confused.joined(separator: ", "))
     }
-    if !deviations.isEmpty {
-      result.notes.append("deviates from MoBY's protocol: " + deviations.joined(separator: "; "))
-    }
+    if let note = deviations.note(from: "MoBY's protocol") { result.notes.append(note) }
   }
 
   // MARK: Files

@@ -72,6 +72,12 @@ struct FineTuning<Task: FineTuningTask> {
         try session.timed("scoring") { try task.score(start.network, in: run, label: label) })
     }
     result.notes = notes
+    let isTrained = !options.evaluatesOnly
+    if let note = task.deviations(start.network, isTrained: isTrained)
+      .note(from: isTrained ? "the published recipe" : "the published test")
+    {
+      result.notes.append(note)
+    }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     for run in runs { try task.images.write(to: run.path) }
     try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
@@ -99,7 +105,7 @@ struct FineTuning<Task: FineTuningTask> {
       let (network, report) = try task.load(network: path)
       var settings = task.testSettings(network)
       if !options.evaluatesOnly {
-        settings = task.trainingSettings
+        settings = task.trainingSettings(network)
         settings["start"] = "whole \(Task.networkName)"
       }
       return Start(
@@ -107,7 +113,7 @@ struct FineTuning<Task: FineTuningTask> {
     case .backbone(_, let path, _):
       let network = task.makeNetwork(seed: seed)
       let report = try path.map { try task.load(backbone: $0, into: network) }
-      var settings = task.trainingSettings
+      var settings = task.trainingSettings(network)
       settings["branch"] = options.backbone.branch.rawValue
       return Start(
         network: network, identity: identity(task.architectureName, report), settings: settings)

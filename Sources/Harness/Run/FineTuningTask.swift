@@ -25,9 +25,11 @@ protocol FineTuningTask {
 
   /// The data: name, hashes, counts.
   var dataIdentity: [String: String] { get }
-  /// Settings of a training, and of a test alone.
-  var trainingSettings: [String: String] { get }
+  /// Settings of a training of a network, and of a test alone.
+  func trainingSettings(_ network: Network) -> [String: String]
   func testSettings(_ network: Network) -> [String: String]
+  /// What differs from the published recipe; of a network that is only tested, from its test.
+  func deviations(_ network: Network, isTrained: Bool) -> Deviations
   /// Where the test images lie.
   var images: RunImages { get }
 

@@ -18,21 +18,30 @@ struct SegmentationTask: FineTuningTask {
   struct Records: FineTuningRecords {
     let images: [SegmentationRecord]
     let score: SegmentationScore
+    private let suffix: String
 
-    init(_ images: [SegmentationRecord], classCount: Int) {
+    /// - Parameter suffix: What follows the names of the numbers.
+    init(_ images: [SegmentationRecord], classCount: Int, suffix: String = "") {
       self.images = images
+      self.suffix = suffix
       var score = SegmentationScore(classCount: classCount)
       for image in images { score.add(image) }
       self.score = score
     }
 
-    var resampled: any ResampledMetric { ResampledSegmentation(images) }
+    var resampled: any ResampledMetric {
+      var counts = ResampledSegmentation(images)
+      counts.suffix = suffix
+      return counts
+    }
   }
 
   let dataIdentity: [String: String]
   private let options: SegmentationOptions
   private let classes: SegmentationClasses
   private let training, testing: SegmentationFolder
+  // Images of the whole splits.
+  private let trainingTotal, testingTotal: Int
 
   /// Hashes the data set.
   init(
@@ -44,6 +53,7 @@ struct SegmentationTask: FineTuningTask {
     self.testing = testing
     classes = data.classes
     let whole = options.testSplit == .training ? data.training : data.validation
+    (trainingTotal, testingTotal) = (data.training.count, whole.count)
     dataIdentity = [
       "name": dataName, "train": data.training.manifestHash(), "test": whole.manifestHash(),
       "test split": options.testSplit.rawValue, "train images": String(training.count),
@@ -58,8 +68,17 @@ struct SegmentationTask: FineTuningTask {
   private var recipe: SegmentationRecipe { options.recipe }
   private var testView: String { "\(options.mode.rawValue), \(options.testing.summary)" }
 
-  var trainingSettings: [String: String] {
-    recipe.settings.merging(["test": testView]) { $1 }
+  func trainingSettings(_ network: Segmentor) -> [String: String] {
+    recipe.settings.merging(["network": network.configuration.name, "test": testView]) { $1 }
+  }
+
+  func deviations(_ network: Segmentor, isTrained: Bool) -> Deviations {
+    var found =
+      isTrained ? recipe.deviations(of: network.configuration) : recipe.testDeviations
+    if options.mode == .slide { found.add("test in windows instead of whole images") }
+    if isTrained { found.part(training.count, of: trainingTotal, "training") }
+    found.part(testing.count, of: testingTotal, "test")
+    return found
   }
 
   func testSettings(_ network: Segmentor) -> [String: String] {
@@ -93,13 +112,8 @@ struct SegmentationTask: FineTuningTask {
   func load(network path: String) throws -> (network: Segmentor, report: LoadReport) {
     let loaded = try Segmentor.load(
       path: path, allowsPartial: options.common.backbone.allowsPartial)
-    let count = loaded.network.configuration.classCount
-    guard count == classes.count else {
-      throw CheckpointError(
-        path: path,
-        problem: "tells \(count) classes apart where the data has \(classes.count)",
-        remedy: "give --classes, or the data that the segmentor was trained for")
-    }
+    try loaded.expectClasses(
+      classes.names, count: loaded.network.configuration.classCount, of: "the class table")
     return (loaded.network, loaded.report)
   }
 
@@ -133,20 +147,22 @@ struct SegmentationTask: FineTuningTask {
         windowSize: recipe.cropSize
       ).records(
         testing, encoding: classes.encoding, count: testing.count, in: run,
-        label: "\(label): segmenting"), classCount: classes.count)
+        label: "\(label): segmenting"), classCount: classes.count, suffix: options.mode.suffix)
   }
 
   func records(in run: RunDirectory) throws -> Records {
     Records(
       try run.rows("records.jsonl").compactMap {
         SegmentationRecord($0, classCount: classes.count)
-      }.sorted { $0.index < $1.index }, classCount: classes.count)
+      }.sorted { $0.index < $1.index }, classCount: classes.count, suffix: options.mode.suffix)
   }
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     let score = records.score
     var metrics: [String: Double] = [:]
-    for number in SegmentationScore.numbers { metrics[number.name] = number.value(score) }
+    for number in SegmentationScore.numbers {
+      metrics[number.name + options.mode.suffix] = number.value(score)
+    }
     for (index, name) in classes.names.enumerated() where !score.classIoU[index].isNaN {
       metrics["IoU/\(name)"] = score.classIoU[index]
     }
