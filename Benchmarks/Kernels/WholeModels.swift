@@ -25,7 +25,7 @@ enum WholeModels {
     let test = DetectionBatch(images: images(1), sizes: [size], paddedSizes: [size])
     var found = 0
     let inference = BenchKernels.best {
-      found = detector.detections(test, original: size).count
+      found = detector.detections(test, original: size)?.count ?? 0
     }
     BenchKernels.report([
       "part": "detector inference", "batch": 1, "imagesPerSecond": 1 / inference, "found": found,

@@ -12,8 +12,9 @@
 
 #include "images.h"
 
-// No camera writes more scans; a hostile file could ask for hours of work with them.
-enum { MOST_SCANS = 1000 };
+// Encoders write a dozen; each scan costs a walk over the whole image, so that a small file with
+// many of them asks for hours of work.
+enum { MOST_SCANS = 100 };
 
 // Everything that must survive a longjmp lives here, not in locals.
 typedef struct {

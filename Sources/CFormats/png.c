@@ -76,6 +76,11 @@ static void close_reader(png_reader *reader) {
 
 // The caller has set the jump target.
 static void read_header(png_reader *reader) {
+  // Chunks that no pixel depends on are passed over: texts and profiles may be unpacked to a
+  // thousand times their size, and a file may hold any number of them.
+  static const png_byte skipped[] = "iCCP\0iTXt\0zTXt\0tEXt\0sPLT\0hIST\0pCAL\0sCAL";
+  png_set_keep_unknown_chunks(
+      reader->png, PNG_HANDLE_CHUNK_NEVER, skipped, (int)(sizeof skipped / 5));
   png_set_read_fn(reader->png, reader, read_bytes);
   // The caller bounds the product of width and height before anything is allocated.
   png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);

@@ -34,6 +34,9 @@ public struct CocoAnnotations: Sendable {
     var (images, categories): ([CocoImage]?, [CocoCategory]?) = (nil, nil)
     var parts: [CocoObjectPart]?
     try document.forEachMember { (key, at) throws(DatasetError) in
+      if ["images", "categories", "annotations"].contains(key) {
+        try document.expectList(at: at, of: key)
+      }
       switch key {
       case "images":
         let read = try CocoTables.images(document, at: at)
@@ -86,7 +89,7 @@ public struct CocoAnnotations: Sendable {
     annotations = objects.map { entry in
       CocoAnnotation(
         id: entry.raw.id, image: entry.image, category: entry.category, box: entry.raw.box,
-        area: entry.raw.area, isCrowd: entry.raw.isCrowd)
+        area: entry.raw.area, isCrowd: entry.raw.isCrowd, isIgnored: entry.raw.isIgnored)
     }
     segmentations = masks
     joiner.findDuplicates(annotations.map(\.id))
@@ -110,6 +113,16 @@ public struct CocoAnnotations: Sendable {
 
   /// How many objects have no mask.
   public var objectsWithoutMask: Int { segmentations.slots.count { $0.kind == .none } }
+
+  /// Categories that have objects, none of them with a mask.
+  public var categoriesWithoutMask: Set<Int> {
+    var (all, masked): (Set<Int>, Set<Int>) = ([], [])
+    for (index, annotation) in annotations.enumerated() {
+      all.insert(annotation.category)
+      if segmentations.hasMask(index) { masked.insert(annotation.category) }
+    }
+    return all.subtracting(masked)
+  }
 
   /// The mask of an object; nil where it has none.
   ///
@@ -147,19 +160,32 @@ enum CocoTables {
   static func images(_ document: JSONDocument, at: Int) throws(DatasetError) -> Read<CocoImage> {
     try read(document, at: at, "images") { value, number in
       let rule = CocoRule.malformedImage
-      let name = text(cf_json_member(value, "file_name")) ?? ""
+      let file = cf_json_member(value, "file_name")
+      let name = text(file) ?? ""
       let (width, height) = (cf_json_member(value, "width"), cf_json_member(value, "height"))
       guard let id = wholeNumber(cf_json_member(value, "id")) else {
         return .failure(rule, noID("image \(number)", value))
+      }
+      for (side, value) in [("width", width), ("height", height)]
+      where value != nil && wholeNumber(value) == nil {
+        return .failure(rule, "image \(id) has \(describedNumber(value)) as its \(side)")
+      }
+      if !isMissing(file), text(file) == nil {
+        return .failure(rule, "image \(id) has \(described(file)) as its file_name, not a text")
       }
       if width == nil || height == nil {
         let image = CocoImage(id: id, fileName: name, width: 0, height: 0)
         return .flawed(image, .missingSize, "image \(id) has no width and height")
       }
       guard let width = wholeNumber(width), let height = wholeNumber(height), width > 0, height > 0,
+        max(width, height) <= CocoImage.longestSide,
         (try? RunLengthMask.pixelCount(height: height, width: width)) != nil
       else {
-        return .failure(rule, "image \(id) has no width and height that an image can have")
+        return .failure(
+          rule,
+          "image \(id) has a size that no image can have, "
+            + [width, height].map { wholeNumber($0).map(String.init) ?? "none" }
+            .joined(separator: "x"))
       }
       return .item(CocoImage(id: id, fileName: name, width: width, height: height))
     }
@@ -179,7 +205,7 @@ enum CocoTables {
       }
       return .item(
         CocoCategory(
-          id: id, name: text(cf_json_member(value, "name")) ?? "category \(id)",
+          id: id, name: name(cf_json_member(value, "name")) ?? "category \(id)",
           supercategory: text(cf_json_member(value, "supercategory")) ?? ""))
     }
   }
@@ -220,6 +246,11 @@ enum CocoTables {
     var findings = CocoFindings()
     for part in parts { findings.merge(part.1) }
     return (parts.flatMap(\.0), findings, end)
+  }
+
+  /// A category's name; some call it by a number.
+  private static func name(_ value: UnsafeRawPointer?) -> String? {
+    text(value) ?? (isMissing(value) ? nil : wholeNumber(value).map { "\($0)" })
   }
 
   static func text(_ value: UnsafeRawPointer?) -> String? {

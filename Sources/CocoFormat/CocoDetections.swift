@@ -80,11 +80,15 @@ public struct CocoDetections: Sendable {
     if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })
     {
       let count = findings.count(.unknownImage)
+      let lost = groundTruth.findings.described.first {
+        $0.rule == CocoRule.malformedImage.rawValue
+      }
       throw DatasetError(
         path: path,
         problem: "holds \(count) detections of images that \(groundTruth.path) lacks; the first: "
-          + unknown.problem,
-        remedy: "use the results of the same split")
+          + unknown.problem + (lost.map { "; images were left out of it: \($0.problem)" } ?? ""),
+        remedy: lost == nil
+          ? "use the results of the same split" : "correct the images of \(groundTruth.path)")
     }
     let takesBoxArea = areBoxes
     detections = entries.map { entry in

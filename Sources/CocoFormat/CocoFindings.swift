@@ -98,6 +98,15 @@ public struct CocoFindings: Sendable, Equatable {
     }
   }
 
+  /// What a reader of numbers must know of the errors, all in one sentence; nil where there are none.
+  public var errorNote: String? {
+    guard let first = described.first(where: { $0.severity == .error }) else { return nil }
+    let errors = CocoRule.allCases.filter { $0.severity == .error }.reduce(0) { $0 + count($1) }
+    let file = first.path.split(separator: "/").last.map(String.init) ?? first.path
+    return "\(errors) \(errors == 1 ? "record" : "records") of \(file) had errors and "
+      + "\(errors == 1 ? "was" : "were") left out in whole or in part; the first: \(first.problem)"
+  }
+
   /// The faults for people, worst kind first: a few of each described, the others counted.
   public func text(describing limit: Int = 3) -> String {
     let rules = CocoRule.allCases.filter { count($0) > 0 }.sorted {

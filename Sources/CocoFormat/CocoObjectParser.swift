@@ -11,6 +11,7 @@ struct CocoRawObject: Sendable {
   var area = Double.nan
   var score = 0.0
   var isCrowd = false
+  var isIgnored = false
 }
 
 /// The objects of a part of a file.
@@ -97,19 +98,29 @@ struct CocoObjectParser {
         guard object.area.isFinite else {
           return find(.notFinite, object, "has an area that is not finite")
         }
-      } else {
+      } else if isMissing(area) {
         find(.missingArea, object, "has no area")
+      } else {
+        return find(.malformed, object, "has \(described(area)) as its area, not a number")
       }
       let crowd = cf_json_member(value, "iscrowd")
       if let flag = wholeNumber(crowd) {
         object.isCrowd = flag != 0
-      } else {
+      } else if isMissing(crowd) {
         find(.missingCrowd, object, "has no iscrowd")
+      } else {
+        return find(.malformed, object, "has \(described(crowd)) as its iscrowd, not 0 or 1")
       }
+      object.isIgnored = isTrue(cf_json_member(value, "ignore"))
       if id == 0 { find(.zeroID, object, "has the id 0") }
     } else {
       let score = cf_json_member(value, "score")
-      guard isNumber(score) else { return find(.malformed, object, "has no number as its score") }
+      guard isNumber(score) else {
+        return find(
+          .malformed, object,
+          isMissing(score)
+            ? "has no score" : "has \(described(score)) as its score, not a number")
+      }
       object.score = cf_json_double(score)
       guard object.score.isFinite else {
         return find(.notFinite, object, "has a score that is not finite")
@@ -125,10 +136,19 @@ struct CocoObjectParser {
 
   /// False when the record has to be left out.
   private mutating func readBox(_ value: UnsafeRawPointer?, _ object: inout CocoRawObject) -> Bool {
+    guard isMissing(value) || cf_json_kind(value) == CF_JSON_ARRAY else {
+      find(.malformed, object, "has \(described(value)) as its bbox, not four numbers")
+      return false
+    }
     let count = cf_json_count(value)
     guard count > 0 else { return true }
-    guard count == 4, readNumbers(value, count) else {
-      find(.malformed, object, "has a bbox that is not four numbers")
+    guard count == 4 else {
+      find(.malformed, object, "has a bbox of \(count) items, not four numbers")
+      return false
+    }
+    guard readNumbers(value, count) else {
+      let wrong = (0..<count).map { cf_json_item(value, $0) }.first { !isNumber($0) } ?? value
+      find(.malformed, object, "has \(described(wrong)) in its bbox, not a number")
       return false
     }
     guard numbers.prefix(count).allSatisfy(\.isFinite) else {
@@ -154,12 +174,20 @@ struct CocoObjectParser {
     case CF_JSON_NONE: return
     case CF_JSON_ARRAY:
       guard cf_json_count(value) > 0 else { return }
+      guard !isNumber(cf_json_item(value, 0)) else {
+        find(
+          .malformedMask, object, "has a segmentation of numbers, not of polygons: a list too few")
+        return
+      }
       slot.start = part.segmentations.polygonEnds.count
       for at in 0..<cf_json_count(value) { readPolygon(cf_json_item(value, at), object) }
       slot.end = part.segmentations.polygonEnds.count
       if slot.end > slot.start { slot.kind = .polygons }
     case CF_JSON_OBJECT: slot = readRuns(value, &object)
-    default: find(.malformedMask, object, "has a segmentation that is no list and no object")
+    default:
+      find(
+        .malformedMask, object,
+        "has \(described(value)) as its segmentation, not polygons or run lengths")
     }
   }
 
@@ -271,11 +299,6 @@ struct CocoObjectParser {
       buffer.baseAddress.map { cf_json_doubles(value, $0) } ?? 0
     } == count
   }
-
-  private func isNumber(_ value: UnsafeRawPointer?) -> Bool {
-    let kind = Int(cf_json_kind(value))
-    return kind == CF_JSON_INTEGER || kind == CF_JSON_NUMBER
-  }
 }
 
 extension JSONDocument {
@@ -297,25 +320,5 @@ extension JSONDocument {
         at: range.lowerBound + failedAt, String(decoding: words, as: UTF8.self))
     }
     return value
-  }
-}
-
-/// A JSON number without a fraction that a signed 64-bit number holds, or a bool.
-func wholeNumber(_ value: UnsafeRawPointer?) -> Int? {
-  switch Int(cf_json_kind(value)) {
-  case CF_JSON_INTEGER: cf_json_fits(value) == 0 ? nil : Int(cf_json_integer(value))
-  case CF_JSON_BOOL: Int(cf_json_integer(value))
-  case CF_JSON_NUMBER: Int(exactly: cf_json_double(value))
-  default: nil
-  }
-}
-
-/// What stands where a whole number belongs, for messages.
-func describedNumber(_ value: UnsafeRawPointer?) -> String {
-  switch Int(cf_json_kind(value)) {
-  case CF_JSON_INTEGER: cf_json_fits(value) == 0 ? "a number beyond 63 bits" : "a whole number"
-  case CF_JSON_TEXT: "the text '\((CocoTables.text(value) ?? "").prefix(40))'"
-  case CF_JSON_NUMBER: "a number that is not whole"
-  default: "no whole number"
   }
 }

@@ -9,6 +9,9 @@ public struct CocoImage: Sendable, Equatable {
   /// Size in pixels.
   public let width, height: Int
 
+  /// No image has a longer side; a file that says so would have masks of gigabytes drawn.
+  public static let longestSide = 1_000_000
+
   /// Describes an image.
   public init(id: Int, fileName: String, width: Int, height: Int) {
     self.id = id
@@ -71,6 +74,8 @@ public struct CocoAnnotation: Sendable, Equatable {
   public let area: Double
   /// Whether it marks a group that is not told apart.
   public let isCrowd: Bool
+  /// Whether its record says that it is no training target, by `ignore`; scores do not look at it.
+  public let isIgnored: Bool
 }
 
 /// The shape of an object.

@@ -46,7 +46,7 @@ public enum CocoWriter {
         text.addAnnotation(
           id: annotation.id, imageID: set.images[annotation.image].id,
           categoryID: set.categories[annotation.category].id, box: annotation.box,
-          area: annotation.area, isCrowd: annotation.isCrowd,
+          area: annotation.area, isCrowd: annotation.isCrowd, isIgnored: annotation.isIgnored,
           segmentation: set.segmentations[index], isFirst: index == 0)
         try text.flush(to: &file, above: flushBytes)
       }
@@ -89,12 +89,13 @@ package struct CocoText {
 
   package mutating func addAnnotation(
     id: Int, imageID: Int, categoryID: Int, box: CocoBox, area: Double, isCrowd: Bool,
-    segmentation: CocoSegmentation, isFirst: Bool
+    isIgnored: Bool = false, segmentation: CocoSegmentation, isFirst: Bool
   ) {
     if !isFirst { add(",\n") }
     add("{\"id\":\(id),\"image_id\":\(imageID),\"category_id\":\(categoryID),\"bbox\":")
     add(box)
     add(",\"area\":\(area),\"iscrowd\":\(isCrowd ? 1 : 0)")
+    if isIgnored { add(",\"ignore\":1") }
     addMember(segmentation)
     add("}")
   }

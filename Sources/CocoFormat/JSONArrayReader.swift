@@ -73,6 +73,23 @@ struct JSONDocument: Sendable {
     }
   }
 
+  /// Makes sure that a list starts at a position, as the value of a key.
+  func expectList(at position: Int, of key: String) throws(DatasetError) {
+    let found: String
+    switch file.bytes[position] {
+    case UInt8(ascii: "["): return
+    case UInt8(ascii: "{"): found = "an object"
+    case UInt8(ascii: "\""): found = "a text"
+    case UInt8(ascii: "n"): found = "null"
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): found = "a truth value"
+    default: found = "a number"
+    }
+    throw DatasetError(
+      path: path,
+      problem: "has \(found) where the list of its '\(key)' belongs, at byte \(position) of "
+        + "\(file.count)", remedy: "name a file in COCO's format")
+  }
+
   func expectEnd(after position: Int) throws(DatasetError) {
     let at = cf_json_skip_space(base, file.count, position)
     guard at == file.count else { throw malformed(at: at, "goes on after its end") }

@@ -1,6 +1,6 @@
 /// What a file is by its first bytes, for saying so when another kind was wanted.
 public enum FileKind: Sendable, CaseIterable {
-  case gzip, zip, zstandard, xz, bzip2, utf16, utf8WithMark, png, jpeg, html, hdf5, numpy
+  case gzip, zip, zstandard, xz, bzip2, utf32, utf16, utf8WithMark, png, jpeg, html, hdf5, numpy
 
   private var signatures: [[UInt8]] {
     switch self {
@@ -9,6 +9,7 @@ public enum FileKind: Sendable, CaseIterable {
     case .zstandard: [[0x28, 0xB5, 0x2F, 0xFD]]
     case .xz: [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]]
     case .bzip2: [Array("BZh".utf8)]
+    case .utf32: [[0xFF, 0xFE, 0, 0], [0, 0, 0xFE, 0xFF]]
     case .utf16: [[0xFF, 0xFE], [0xFE, 0xFF]]
     case .utf8WithMark: [[0xEF, 0xBB, 0xBF]]
     case .png: [[0x89, 0x50, 0x4E, 0x47]]
@@ -27,6 +28,7 @@ public enum FileKind: Sendable, CaseIterable {
     case .zstandard: "compressed by zstd"
     case .xz: "compressed by xz"
     case .bzip2: "compressed by bzip2"
+    case .utf32: "text in UTF-32"
     case .utf16: "text in UTF-16"
     case .utf8WithMark: "text with a byte order mark"
     case .png: "a PNG image"
@@ -41,6 +43,16 @@ public enum FileKind: Sendable, CaseIterable {
   public init?(_ bytes: UnsafeRawBufferPointer) {
     for kind in Self.allCases where kind.signatures.contains(where: { bytes.starts(with: $0) }) {
       self = kind
+      return
+    }
+    // Two letters of plain text without a mark: every other byte is 0.
+    guard bytes.count >= 4 else { return nil }
+    let letters = UInt8(ascii: " ")..<0x7F
+    for first in 0..<2
+    where [0, 2].allSatisfy({
+      letters.contains(bytes[first + $0]) && bytes[1 - first + $0] == 0
+    }) {
+      self = .utf16
       return
     }
     return nil

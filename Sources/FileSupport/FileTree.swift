@@ -8,6 +8,8 @@ public enum FileTree {
     public let name: String
     /// Whether it is a folder, or a link to one.
     public let isFolder: Bool
+    /// Whether it is a link that leads nowhere.
+    public let isDeadLink: Bool
     /// Whether its name begins with a dot.
     public var isHidden: Bool { name.utf8.first == UInt8(ascii: ".") }
   }
@@ -33,30 +35,44 @@ public enum FileTree {
         return name
       }
       guard name != ".", name != ".." else { continue }
-      let isFolder =
+      let (isFolder, isDeadLink) =
         switch kind {
-        case Int32(DT_DIR): true
-        case Int32(DT_LNK), Int32(DT_UNKNOWN): self.isFolder(path + "/" + name)
-        default: false
+        case Int32(DT_DIR): (true, false)
+        case Int32(DT_LNK), Int32(DT_UNKNOWN):
+          (self.isFolder(path + "/" + name), access(path + "/" + name, F_OK) != 0)
+        default: (false, false)
         }
-      entries.append(Entry(name: name, isFolder: isFolder))
+      entries.append(Entry(name: name, isFolder: isFolder, isDeadLink: isDeadLink))
     }
     return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
-  /// Relative paths of all files below a folder: those of a folder in byte order, then those of its
-  /// sub-folders.
+  /// What lies below a folder, in relative paths.
+  public struct Listing: Sendable, Equatable {
+    /// All files: those of a folder in byte order, then those of its sub-folders.
+    public fileprivate(set) var files: [String] = []
+    /// Hidden files, and what lies in hidden folders.
+    public fileprivate(set) var hidden: [String] = []
+    /// Those of the files that are links which lead nowhere.
+    public fileprivate(set) var deadLinks: Set<String> = []
+  }
+
+  /// Lists what lies below a folder.
   ///
-  /// Links are followed; hidden files and folders are counted and left out.
+  /// Links are followed; hidden files and folders are listed apart.
   ///
   /// - Throws: `DatasetError` as `entries` does, and for a link that leads back to a folder above.
-  public static func files(
-    below root: String
-  ) throws(DatasetError) -> (files: [String], hiddenCount: Int) {
-    var files: [String] = []
-    var hidden = 0
-    try walk(root, prefix: "", above: [], &files, &hidden)
-    return (files, hidden)
+  public static func files(below root: String) throws(DatasetError) -> Listing {
+    var listing = Listing()
+    try walk(root, prefix: "", above: [], &listing)
+    return listing
+  }
+
+  /// The error for a link that leads nowhere.
+  public static func deadLink(_ path: String) -> DatasetError {
+    DatasetError(
+      path: path, problem: "is a symbolic link that leads nowhere",
+      remedy: "mend the link or remove it", exitCode: .missingFile)
   }
 
   /// Whether a path is a folder, or a link to one.
@@ -70,8 +86,7 @@ public enum FileTree {
   }
 
   private static func walk(
-    _ root: String, prefix: String, above: Set<Identity>, _ files: inout [String],
-    _ hidden: inout Int
+    _ root: String, prefix: String, above: Set<Identity>, _ listing: inout Listing
   ) throws(DatasetError) {
     let path = prefix.isEmpty ? root : root + "/" + prefix.dropLast()
     var info = stat()
@@ -82,13 +97,24 @@ public enum FileTree {
         path: path, problem: "is a link to a folder above it", remedy: "remove the link")
     }
     let entries = try entries(path)
-    hidden += entries.count(where: \.isHidden)
-    for entry in entries where !entry.isFolder && !entry.isHidden {
-      files.append(prefix + entry.name)
+    for entry in entries where !entry.isFolder {
+      if entry.isHidden {
+        listing.hidden.append(prefix + entry.name)
+      } else {
+        listing.files.append(prefix + entry.name)
+        if entry.isDeadLink { listing.deadLinks.insert(prefix + entry.name) }
+      }
     }
-    for entry in entries where entry.isFolder && !entry.isHidden {
-      try walk(
-        root, prefix: prefix + entry.name + "/", above: above.union([identity]), &files, &hidden)
+    for entry in entries where entry.isFolder {
+      let inside = prefix + entry.name + "/"
+      guard entry.isHidden else {
+        try walk(root, prefix: inside, above: above.union([identity]), &listing)
+        continue
+      }
+      // Whatever a hidden folder holds, it spoils nothing but its own listing.
+      var apart = Listing()
+      try? walk(root, prefix: inside, above: above.union([identity]), &apart)
+      listing.hidden += apart.files + apart.hidden
     }
   }
 

@@ -4,13 +4,14 @@ public struct DetectionTarget: Sendable, Equatable {
   public var boxes: [CornerBox]
   /// The class of each object, 0-based.
   public var labels: [Int]
-  /// The pixels of each object: 1 inside, 0 outside, of the image's size.
-  public var masks: [LabelMap]
+  /// The pixels of each object: 1 inside, 0 outside, of the image's size; nil where they are not
+  /// known.
+  public var masks: [LabelMap?]
 
   /// Lists objects.
   ///
   /// - Precondition: there are as many labels and masks as boxes.
-  public init(boxes: [CornerBox] = [], labels: [Int] = [], masks: [LabelMap] = []) {
+  public init(boxes: [CornerBox] = [], labels: [Int] = [], masks: [LabelMap?] = []) {
     precondition(
       boxes.count == labels.count && boxes.count == masks.count,
       "\(boxes.count) boxes, \(labels.count) labels, \(masks.count) masks")

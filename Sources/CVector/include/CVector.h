@@ -15,8 +15,14 @@ CV_INLINE void cv_store(float *p, cv_float16 x) { *(cv_float16_unaligned *)p = x
 CV_INLINE cv_float16 cv_fma(cv_float16 a, cv_float16 b, cv_float16 c) {
   return __builtin_elementwise_fma(a, b, c);
 }
-CV_INLINE cv_float16 cv_max(cv_float16 a, cv_float16 b) { return __builtin_elementwise_max(a, b); }
-CV_INLINE cv_float16 cv_min(cv_float16 a, cv_float16 b) { return __builtin_elementwise_min(a, b); }
+// `a` where the mask is 0, `b` where all its bits are set.
+CV_INLINE cv_float16 cv_select(cv_float16 a, cv_float16 b, cv_int16 mask) {
+  return (cv_float16)(((cv_int16)b & mask) | ((cv_int16)a & ~mask));
+}
+// The larger and the smaller of two; a NaN in `a` stays, one in `b` is left out. The builtins of
+// that name leave both out: a rectifier made of them turns a broken network's NaN into 0.
+CV_INLINE cv_float16 cv_max(cv_float16 a, cv_float16 b) { return cv_select(a, b, a < b); }
+CV_INLINE cv_float16 cv_min(cv_float16 a, cv_float16 b) { return cv_select(a, b, b < a); }
 CV_INLINE cv_float16 cv_abs(cv_float16 a) { return __builtin_elementwise_abs(a); }
 CV_INLINE cv_float16 cv_sqrt(cv_float16 a) { return __builtin_elementwise_sqrt(a); }
 CV_INLINE float cv_reduce_max(cv_float16 a) { return __builtin_reduce_max(a); }

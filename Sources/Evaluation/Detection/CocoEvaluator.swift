@@ -8,7 +8,7 @@ import Threads
 ///
 /// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/cocoeval.py`.
 /// Differs from the source: ids that occur twice are two objects; an empty list of detections
-/// scores 0. The rest of its habits are kept: see `CocoProtocol`.
+/// scores 0; a class without any mask has no mask AP. The rest of its habits are kept: see `CocoProtocol`.
 public enum CocoEvaluator {
   // Images of one piece of the loop; the pieces do not depend on the number of threads.
   private static let imagesPerPiece = 16
@@ -32,12 +32,13 @@ public enum CocoEvaluator {
       .sorted { groundTruth.images[$0].id < groundTruth.images[$1].id }
     let (labels, categoryIDs) = labels(groundTruth)
     let pieceCount = (images.count + imagesPerPiece - 1) / imagesPerPiece
+    let leftOut = overlapType == .segm ? groundTruth.categoriesWithoutMask : []
     let parts = Mutex([MatchedImages](repeating: MatchedImages(), count: pieceCount))
     let done = Atomic<Int>(0)
     ThreadPool.shared.forEach(pieceCount) { piece in
       var matcher = DetectionMatcher(
         groundTruth: groundTruth, detections: detections, overlapType: overlapType,
-        settings: settings, labels: labels, labelCount: categoryIDs.count)
+        settings: settings, labels: labels, labelCount: categoryIDs.count, leftOut: leftOut)
       let places = piece * imagesPerPiece..<min((piece + 1) * imagesPerPiece, images.count)
       for place in places { matcher.add(image: images[place], place: place) }
       let output = matcher.output

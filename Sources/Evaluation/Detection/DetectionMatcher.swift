@@ -20,6 +20,8 @@ struct DetectionMatcher {
   /// The label of every category, by its index in the ground truth.
   private let labels: [Int32]
   private let lowestThreshold: Double
+  /// Categories whose objects are left out: of masks, those without any.
+  private let leftOut: Set<Int>
   private let intervals = MaskIntervals()
   // The objects and detections of the image at hand, by label.
   private var objectsByLabel: [[Int]]
@@ -32,8 +34,9 @@ struct DetectionMatcher {
 
   init(
     groundTruth: CocoAnnotations, detections: CocoDetections, overlapType: OverlapType,
-    settings: CocoProtocol, labels: [Int32], labelCount: Int
+    settings: CocoProtocol, labels: [Int32], labelCount: Int, leftOut: Set<Int>
   ) {
+    self.leftOut = leftOut
     self.groundTruth = groundTruth
     self.detections = detections
     self.overlapType = overlapType
@@ -51,7 +54,9 @@ struct DetectionMatcher {
   ///   - place: Its place among the ids.
   mutating func add(image: Int, place: Int) {
     for index in groundTruth.annotationIndices(ofImage: image) {
-      objectsByLabel[Int(labels[groundTruth.annotations[Int(index)].category])].append(Int(index))
+      let category = groundTruth.annotations[Int(index)].category
+      if leftOut.contains(category) { continue }
+      objectsByLabel[Int(labels[category])].append(Int(index))
     }
     for index in detections.indices(ofImage: image) {
       detectionsByLabel[Int(labels[detections.detections[Int(index)].category])].append(Int(index))

@@ -6,8 +6,10 @@
 public struct ResampledSegmentation: ResampledMetric {
   public private(set) var images: [Int] = []
   private static let numbers = SegmentationScore.numbers.filter { $0.test == .resampled }
+  /// What follows the names, such as `_ms`.
+  public var suffix = ""
   /// `mIoU`, `mAcc`, `aAcc`.
-  public var metricNames: [String] { Self.numbers.map(\.name) }
+  public var metricNames: [String] { Self.numbers.map { $0.name + suffix } }
   /// How many classes there are.
   public private(set) var classCount = 0
   // One flat list for all images: a thousand passes over them are what this type is for.

@@ -7,4 +7,8 @@ extension SegmentationScore {
     ScoreMetric("mAcc", "mAcc", .resampled) { $0.meanAccuracy() },
     ScoreMetric("aAcc", "aAcc", .resampled) { $0.pixelAccuracy },
   ]
+
+  /// What follows the names of numbers whose images were shown at several scales and mirrored; they
+  /// are other numbers than those of one scale.
+  public static let multiScaleSuffix = "_ms"
 }

@@ -1,5 +1,7 @@
+import CocoFormat
 import CommandLine
 import FileSupport
+import Loading
 import Models
 import Reporting
 import SampleData
@@ -29,9 +31,25 @@ struct DetectionBenchmark: ComparisonProgram {
         root: source.root, sets: [training, testing].compactMap { $0 }, depth: .quick
       ).run(threadCount: ThreadPool.shared.threadCount) { lines.update(done: $0, total: $1) }
     }
+    if let training {
+      // Not for --no-check to pass over: the detector would take one class for another.
+      let problems = testing.annotations.categoryDifferences(
+        from: training.annotations, called: training.annotations.path)
+      if let first = problems.first {
+        throw DatasetError(
+          path: testing.annotations.path,
+          problem: first + (problems.count > 1 ? " (and \(problems.count - 1) more)" : ""),
+          remedy: "give both files the same list of categories")
+      }
+    }
+    training?.fillsMasks = options.fillsMasks
     if let limit = options.common.trainLimit { training = training?.first(limit) }
     if let limit = options.data.limit { testing = testing.first(limit) }
-    var notes: [String] = []
+    if options.data.onBadImage == .fail {
+      try training?.expectFiles()
+      try testing.expectFiles()
+    }
+    var notes = Self.notes(training: training, testing: testing)
     func usable(_ set: DetectionDataset, _ split: String) throws -> DetectionDataset {
       let found = try context.usable(set.images, of: split) { _ = try set.pixels($0) }
       if let note = found.note { notes.append(note) }
@@ -42,6 +60,39 @@ struct DetectionBenchmark: ComparisonProgram {
     fineTuning = FineTuning(
       task: try DetectionTask(options, training: training, testing: testing, dataName: source.name),
       options: options.common, context: context, notes: notes)
+  }
+
+  /// What a reader must know of the annotations: what was left out of them, and what has no mask.
+  private static func notes(training: DetectionDataset?, testing: DetectionDataset) -> [String] {
+    var notes: [String] = []
+    var seen: Set<String> = []
+    for set in [training, testing].compactMap({ $0 })
+    where seen.insert(set.annotations.path).inserted {
+      if let note = set.annotations.findings.errorNote { notes.append(note) }
+      let unsized = set.annotations.findings.count(.missingSize)
+      if unsized > 0 { notes.append("\(unsized) images without a size were not trained on") }
+    }
+    func maskless(_ set: DetectionDataset, _ split: String) -> (isAll: Bool, text: String)? {
+      let (without, count) = (set.annotations.objectsWithoutMask, set.annotations.annotations.count)
+      guard without > 0 else { return nil }
+      return (
+        without == count,
+        "\(without == count ? "all \(count)" : "\(without) of \(count)") \(split) objects are "
+          + "without a mask: "
+      )
+    }
+    if let training, let (isAll, text) = maskless(training, "training") {
+      notes.append(
+        text
+          + (training.fillsMasks
+            ? "their boxes were trained as masks"
+            : "they trained boxes only" + (isAll ? ", and masks are not scored" : "")))
+    }
+    if let (isAll, text) = maskless(testing, "test") {
+      notes.append(
+        text + (isAll ? "masks are not scored" : "they count as missed in mask AP"))
+    }
+    return notes
   }
 
   func candidates() throws -> [Candidate] {

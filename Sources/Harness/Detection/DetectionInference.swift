@@ -68,7 +68,12 @@ struct DetectionInference {
   func detections(_ image: Int) throws -> [Detection] {
     let pixels = try dataset.pixels(image)
     let sample = DetectionSample(image: pixels, target: DetectionTarget()).resized(to: testSize)
-    return detector.detections(
-      DetectionBatch([sample]), original: (pixels.height, pixels.width))
+    guard
+      let found = detector.detections(
+        DetectionBatch([sample]), original: (pixels.height, pixels.width))
+    else {
+      throw TrainingError.brokenOutput(network: "detector", image: dataset.path(image))
+    }
+    return found
   }
 }

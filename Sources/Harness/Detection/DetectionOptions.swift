@@ -9,6 +9,7 @@ public struct DetectionOptions: ComparisonOptions {
   var recipe = DetectionRecipe(.maskRCNN1x)
   var imageScale = 1.0
   var augments = true
+  var fillsMasks = false
   var testSplit = Split.validation
 
   /// The images that a detector is scored on.
@@ -63,6 +64,10 @@ public struct DetectionOptions: ComparisonOptions {
     .flag(
       "augment", \.augments, .protocolSettings,
       "Flip, resize and crop; without it training images are seen as test images are."
+    )
+    .flag(
+      "masks-from-boxes", \.fillsMasks, .protocolSettings,
+      "Where objects have no mask, train masks on their boxes; without it they train boxes only."
     )
     .option(
       "test-split", \.testSplit, value: "name", .run,

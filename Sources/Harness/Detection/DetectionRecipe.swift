@@ -1,6 +1,7 @@
 import CommandLine
 import Layers
 import Models
+import Reporting
 import VisionData
 
 /// How a detector is trained and tested: network, schedule, optimiser, sizes.
@@ -130,6 +131,37 @@ public struct DetectionRecipe: Sendable, Hashable {
       warmupStart: learningRate * warmupRatio, warmupSteps: warmupUpdates)
   }
 
+  /// What a training of a detector has otherwise than the published one of this name.
+  func deviations(of detector: DetectorConfiguration) -> Deviations {
+    let published = DetectionRecipe(name)
+    var found = testDeviations
+    found.compare("detector", detector.name, published.detector.name)
+    found.compare("backbone", detector.backbone.name, published.detector.backbone.name)
+    found.compare("epochs", epochs, published.epochs)
+    found.compare("milestones", milestones, published.milestones)
+    found.compare("drop path", dropPathRate, published.dropPathRate)
+    found.compare("learning rate", learningRate, published.learningRate)
+    found.compare("weight decay", weightDecay, published.weightDecay)
+    found.compare("batch size", batchSize, published.batchSize)
+    found.compare("warm-up updates", warmupUpdates, published.warmupUpdates)
+    found.compare("augmentation", augmentation.summary, published.augmentation.summary)
+    if detector.isCascade {
+      // The source's norms see the images of all processors.
+      found.compare("batch norms of the box heads over images", imagesPerPass, published.batchSize)
+    }
+    found.add("single precision instead of mixed")
+    return found
+  }
+
+  /// What a test has otherwise than the published one.
+  var testDeviations: Deviations {
+    var found = Deviations()
+    found.compare("test size", testSizeText, DetectionRecipe(name).testSizeText)
+    return found
+  }
+
+  private var testSizeText: String { "short side \(testSize.short), long side \(testSize.long)" }
+
   /// Every setting by name, for the run's record.
   public var settings: [String: String] {
     [
@@ -140,7 +172,7 @@ public struct DetectionRecipe: Sendable, Hashable {
       "weight-decay": String(weightDecay), "images-per-pass": String(imagesPerPass),
       "batch-size": String(batchSize), "warmup-updates": String(warmupUpdates),
       "augmentation": augmentation.summary,
-      "test size": "short side \(testSize.short), long side \(testSize.long)",
+      "test size": testSizeText,
     ]
   }
 }

@@ -68,7 +68,9 @@ struct DetectionTables {
     let bootstrap = Bootstrap(
       first.resampled, minus: second.resampled, resampleCount: resampleCount, seed: seed)
     return DetectionTask.description.intervalMetrics.map { name in
-      bootstrap[name].map { percentage($0.estimate, $0.interval) } ?? "-"
+      // Masks that nothing was scored on have records all the same.
+      guard [first, second].allSatisfy({ $0.result.metrics[name] != nil }) else { return "-" }
+      return bootstrap[name].map { percentage($0.estimate, $0.interval) } ?? "-"
     }
   }
 
@@ -80,11 +82,6 @@ struct DetectionTables {
     if outcomes.first?.result.settings["epochs"] == nil {
       lines = ["not trained here; tested at short side \(recipe.testSize.short)"]
     }
-    for outcome in outcomes {
-      for note in outcome.result.notes {
-        lines.append("\(outcome.result.backbone["name"] ?? "?"): \(note)")
-      }
-    }
-    return lines
+    return lines + ResultNotes.lines(of: outcomes.map(\.result))
   }
 }

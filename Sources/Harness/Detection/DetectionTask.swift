@@ -43,11 +43,35 @@ struct DetectionTask: FineTuningTask {
       identity[name] = try SHA256.digest(file: set.annotations.path)
       identity["\(name) images"] = String(set.images.count)
     }
-    identity["classes"] = String(testing.classCount)
+    identity["classes"] = String((training ?? testing).classCount)
     dataIdentity = identity
   }
 
-  var trainingSettings: [String: String] { recipe.settings }
+  func trainingSettings(_ network: Detector) -> [String: String] {
+    var settings = recipe.settings
+    settings["detector"] = network.configuration.name
+    settings["network"] = network.configuration.backbone.name
+    if let training, training.annotations.objectsWithoutMask > 0 {
+      settings["masks"] =
+        training.fillsMasks ? "boxes where objects have none" : "of objects that have one"
+    }
+    return settings
+  }
+
+  func deviations(_ network: Detector, isTrained: Bool) -> Deviations {
+    var found =
+      isTrained ? recipe.deviations(of: network.configuration) : recipe.testDeviations
+    if isTrained, let training {
+      found.part(training.images.count, of: training.wholeCount, "training")
+    }
+    found.part(testing.images.count, of: testing.wholeCount, "test")
+    return found
+  }
+
+  /// Whether the masks that are found mean anything, and have something to be right about.
+  private var scoresMasks: Bool {
+    testing.hasMasks && (training.map { $0.hasMasks || $0.fillsMasks } ?? true)
+  }
 
   func testSettings(_ network: Detector) -> [String: String] {
     ["test size": recipe.settings["test size"] ?? "", "detector": network.configuration.name]
@@ -63,7 +87,7 @@ struct DetectionTask: FineTuningTask {
 
   var configuration: DetectorConfiguration {
     var configuration = recipe.detector
-    configuration.classCount = testing.classCount
+    configuration.classCount = (training ?? testing).classCount
     return configuration
   }
 
@@ -71,6 +95,17 @@ struct DetectionTask: FineTuningTask {
 
   var classes: (names: [String], source: String) {
     (testing.classNames, testing.annotations.path)
+  }
+
+  func accept(_ network: Detector, from path: String) throws {
+    let own = network.configuration
+    guard options.evaluatesOnly || own.isCascade == recipe.detector.isCascade else {
+      throw CheckpointError(
+        path: path,
+        problem: "holds a \(own.name), which --recipe \(recipe.name.rawValue) does not train",
+        remedy: own.isCascade
+          ? "use --recipe cascade-1x or cascade-3x" : "use --recipe mask-rcnn-1x or mask-rcnn-3x")
+    }
   }
 
   // MARK: Training
@@ -118,10 +153,9 @@ struct DetectionTask: FineTuningTask {
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     var metrics: [String: MetricValue] = [:]
-    // Where no object has a mask there is nothing that masks could be right about.
-    let truth = testing.annotations
-    let hasMasks = truth.objectsWithoutMask < truth.annotations.count
-    for (name, matches) in [("bbox", records.boxes)] + (hasMasks ? [("segm", records.masks)] : []) {
+    for (name, matches) in [("bbox", records.boxes)]
+      + (scoresMasks ? [("segm", records.masks)] : [])
+    {
       // COCO says -1 where there is nothing to find, such as no object of a size.
       for metric in CocoScores(matches).metrics() where metric.value >= 0 {
         metrics["\(name)/\(metric.name)"] = MetricValue(

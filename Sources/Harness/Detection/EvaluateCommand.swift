@@ -38,6 +38,14 @@ struct EvaluateCommand {
     }
     let other = try options.versus.map { try load($0, groundTruth) }
     clock.lap("loading")
+    for set in [detections, other].compactMap({ $0 })
+    where set.detections.isEmpty && set.findings.worst == .error {
+      let first = set.findings.described.first { $0.severity == .error }
+      throw DatasetError(
+        path: set.path,
+        problem: "has no detection that can be scored, all \(set.findings.total) have errors; the "
+          + "first: " + (first?.problem ?? ""), remedy: "correct the records")
+    }
     if detections.detections.isEmpty {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
     }
@@ -89,18 +97,25 @@ struct EvaluateCommand {
     let (without, count) = (groundTruth.objectsWithoutMask, groundTruth.annotations.count)
     guard wanted.contains(.segm), without > 0 else { return wanted }
     if without < count {
+      let classes = groundTruth.categoriesWithoutMask.map { groundTruth.categories[$0].name }
       Console.error(
         "\(options.groundTruth): \(without) of \(count) objects have no mask; in mask AP they count "
-          + "as missed.")
+          + "as missed"
+          + (classes.isEmpty
+            ? "."
+            : ", but for the classes without any, which have none: "
+              + classes.sorted().joined(separator: ", ") + "."))
       return wanted
     }
     guard options.types.isEmpty else {
       throw DatasetError(
-        path: options.groundTruth, problem: "has no mask of any object, so masks cannot be scored",
+        path: options.groundTruth,
+        problem: "has no mask of any of its \(count) objects, so masks cannot be scored",
         remedy: "use --iou-type bbox, or annotations with masks")
     }
     Console.error(
-      "\(options.groundTruth): no object has a mask; boxes are scored and masks are not.")
+      "\(options.groundTruth): has no masks, all \(count) objects are without a mask; boxes are "
+        + "scored and masks are not.")
     return [.bbox]
   }
 
@@ -114,6 +129,9 @@ struct EvaluateCommand {
     clock.lap("matching \(type.rawValue)")
     let scores = CocoScores(records)
     clock.lap("accumulating \(type.rawValue)")
+    guard scores.metrics().contains(where: { $0.value >= 0 }) else {
+      throw nothingToScore(groundTruth)
+    }
     try keep(records, name: "\(type.rawValue).matches")
     let output = EvaluationOutput(
       scores: scores,
@@ -145,6 +163,18 @@ struct EvaluateCommand {
       }
     }
     return .object(members)
+  }
+
+  /// The error where no object is left: COCO's table would say -1 in every line.
+  private func nothingToScore(_ groundTruth: CocoAnnotations) -> DatasetError {
+    let crowds = groundTruth.annotations.count { $0.isCrowd }
+    let damaged = groundTruth.findings.errorNote
+    return DatasetError(
+      path: options.groundTruth,
+      problem: "has no object that counts in its \(groundTruth.images.count) images, so there is "
+        + "nothing to score" + (crowds > 0 ? "; all \(crowds) of its objects are crowds" : "")
+        + (damaged.map { "; \($0)" } ?? ""),
+      remedy: damaged == nil ? "name annotations with objects" : "correct the records")
   }
 
   private func match(

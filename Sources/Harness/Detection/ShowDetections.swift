@@ -68,13 +68,8 @@ enum ShowDetections {
       .first(options.count)
     let loaded = try Detector.load(path: options.detector)
     let names = dataset.classNames
-    guard loaded.network.configuration.classCount == names.count else {
-      throw CheckpointError(
-        path: options.detector,
-        problem: "tells \(loaded.network.configuration.classCount) classes apart where "
-          + "\(dataset.annotations.path) has \(names.count)",
-        remedy: "name the data that the detector was trained for")
-    }
+    try loaded.expectClasses(
+      names, count: loaded.network.configuration.classCount, of: dataset.annotations.path)
     let inference = DetectionInference(
       detector: loaded.network, dataset: dataset, testSize: recipe.testSize,
       label: "detecting")

@@ -3,6 +3,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Reporting
+import Training
 import VisionData
 
 /// Scores a file of classes or logits: `bench-linear evaluate`.

@@ -95,9 +95,12 @@ struct LinearBenchmark: ComparisonProgram {
         return try probe.outcome(loop)
       }
     }
+    var deviations = options.settings.deviations
+    deviations.part(trainOrder.count, of: data.train.count, "training")
+    deviations.part(validationOrder.count, of: data.validation.count, "validation")
     let record = LinearRecord(
       outcomes: outcomes, neighbours: neighbours, classNames: data.train.classNames,
-      deviations: options.settings.deviations)
+      deviations: deviations)
     record.summarize(into: &result)
     let bad =
       missing(trainOrder, in: train, of: data.train)

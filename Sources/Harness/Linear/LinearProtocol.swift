@@ -1,4 +1,5 @@
 import CommandLine
+import Reporting
 import VisionData
 
 /// Every setting of a linear probe that decides its numbers; the defaults are MoBY's.
@@ -77,14 +78,12 @@ public struct LinearProtocol: Sendable, Equatable {
     ]
   }
 
-  /// What differs from MoBY's published protocol, one line each.
-  public var deviations: [String] {
+  /// What differs from MoBY's published protocol.
+  var deviations: Deviations {
     let published = LinearProtocol()
-    var lines: [String] = []
+    var found = Deviations()
     func compare<Value: Equatable>(_ name: String, _ path: KeyPath<LinearProtocol, Value>) {
-      if self[keyPath: path] != published[keyPath: path] {
-        lines.append("\(name) \(self[keyPath: path]) instead of \(published[keyPath: path])")
-      }
+      found.compare(name, self[keyPath: path], published[keyPath: path])
     }
     compare("epochs", \.epochs)
     compare("warm-up epochs", \.warmupEpochs)
@@ -95,10 +94,10 @@ public struct LinearProtocol: Sendable, Equatable {
     compare("clip norm", \.clipNorm)
     compare("input size", \.inputSize)
     if isCached {
-      lines.append("cached features: no augmentation and no drop path while the classifier trains")
+      found.add("cached features: no augmentation and no drop path while the classifier trains")
     } else {
       compare("drop path", \.dropPathRate)
     }
-    return lines
+    return found
   }
 }

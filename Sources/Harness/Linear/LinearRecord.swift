@@ -10,7 +10,7 @@ struct LinearRecord {
   let neighbours: [NearestNeighbourProbe.Outcome]
   let classNames: [String]
   /// What differs from the published protocol.
-  let deviations: [String]
+  let deviations: Deviations
 
   /// The files that `write` leaves in a run.
   static let files = TaskDescription.linear.recordFiles + [RunEvent.file]
@@ -47,9 +47,7 @@ struct LinearRecord {
       result.metrics["learning_rate" + tail] = MetricValue(outcome.learningRate, count: 1)
       result.metrics["epoch" + tail] = MetricValue(Double(outcome.selectedEpoch), count: 1)
     }
-    if !deviations.isEmpty {
-      result.notes.append("deviates from MoBY's protocol: " + deviations.joined(separator: "; "))
-    }
+    if let note = deviations.note(from: "MoBY's protocol") { result.notes.append(note) }
   }
 
   // MARK: Files

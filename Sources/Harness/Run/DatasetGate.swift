@@ -17,6 +17,12 @@ struct DatasetGate {
     "image/unreadable", "image/empty", "image/truncated", "image/undecodable",
   ]
 
+  /// Faults that a run can start with all the same; others stop it again where data are read.
+  private static let passableRules = [
+    "record/", "mask/", "image/", "category/malformed", "category/duplicate-id", "content/",
+    "label/ignored-class", "layout/hidden-images", "layout/stray-images",
+  ]
+
   /// Prints warnings and errors, a few of each kind.
   ///
   /// - Throws: `DatasetError` for the first error that is more than one damaged image.
@@ -28,8 +34,10 @@ struct DatasetGate {
       if fault == nil, stops(finding) {
         fault = finding
       } else if counts[finding.rule, default: 0] <= Self.shownPerRule {
+        let skips = Self.imageRules.contains(finding.rule) && policy == .fail
         Console.error(
-          "\(finding.severity.rawValue): \(finding.path): \(finding.problem); \(finding.remedy)")
+          "\(finding.severity.rawValue): \(finding.path): \(finding.problem); \(finding.remedy)"
+            + (skips ? ", or run with --on-bad-image skip" : ""))
       }
     }
     for (rule, count) in counts.sorted(by: { $0.key < $1.key }) where count > Self.shownPerRule {
@@ -39,7 +47,9 @@ struct DatasetGate {
     throw DatasetError(
       path: fault.path.hasPrefix("/") || fault.path.hasPrefix(root)
         ? fault.path : root + "/" + fault.path, problem: fault.problem,
-      remedy: fault.remedy + ", or take the rest as it is with --no-check")
+      remedy: fault.remedy
+        + (Self.passableRules.contains { fault.rule.hasPrefix($0) }
+          ? ", or take the rest as it is with --no-check" : ""))
   }
 
   private func stops(_ finding: DataFinding) -> Bool {

@@ -74,6 +74,12 @@ struct FineTuning<Task: FineTuningTask> {
         try session.timed("scoring") { try task.score(start.network, in: run, label: label) })
     }
     result.notes = notes
+    let isTrained = !options.evaluatesOnly
+    if let note = task.deviations(start.network, isTrained: isTrained)
+      .note(from: isTrained ? "the published recipe" : "the published test")
+    {
+      result.notes.append(note)
+    }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     for run in runs { try task.images.write(to: run.path) }
     try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
@@ -102,7 +108,7 @@ struct FineTuning<Task: FineTuningTask> {
       let (network, report) = (loaded.network, loaded.report)
       var settings = task.testSettings(network)
       if !options.evaluatesOnly {
-        settings = task.trainingSettings
+        settings = task.trainingSettings(network)
         settings["start"] = "whole \(Task.Network.file.kind)"
       }
       return Start(
@@ -117,7 +123,7 @@ struct FineTuning<Task: FineTuningTask> {
         try network.backbone.takeWeights(of: loaded)
         return loaded.report
       }
-      var settings = task.trainingSettings
+      var settings = task.trainingSettings(network)
       settings["branch"] = options.backbone.branch.rawValue
       return Start(
         network: network, identity: identity(network.backbone.architecture.name, report),
@@ -129,13 +135,8 @@ struct FineTuning<Task: FineTuningTask> {
   private func load(_ path: String) throws -> LoadedNetwork<Task.Network> {
     let loaded = try Task.Network.load(path: path, allowsPartial: options.backbone.allowsPartial)
     let (names, source) = task.classes
-    guard loaded.network.classCount == names.count else {
-      throw CheckpointError(
-        path: path,
-        problem: "tells \(loaded.network.classCount) classes apart where \(source) has "
-          + "\(names.count)",
-        remedy: "give the data that the \(Task.Network.file.kind) was trained for")
-    }
+    try loaded.expectClasses(names, count: loaded.network.classCount, of: source)
+    try task.accept(loaded.network, from: path)
     return loaded
   }
 

@@ -24,9 +24,11 @@ protocol FineTuningTask {
 
   /// The data: name, hashes, counts.
   var dataIdentity: [String: String] { get }
-  /// Settings of a training, and of a test alone.
-  var trainingSettings: [String: String] { get }
+  /// Settings of a training of a network, and of a test alone.
+  func trainingSettings(_ network: Network) -> [String: String]
   func testSettings(_ network: Network) -> [String: String]
+  /// What differs from the published recipe; of a network that is only tested, from its test.
+  func deviations(_ network: Network, isTrained: Bool) -> Deviations
   /// Where the test images lie.
   var images: RunImages { get }
 
@@ -36,6 +38,10 @@ protocol FineTuningTask {
   /// The classes by label, and the file or folder that says so.
   var classes: (names: [String], source: String) { get }
 
+  /// Makes sure that a whole network is one that this task goes on with.
+  ///
+  /// - Throws: `CheckpointError` that names the recipe that would.
+  func accept(_ network: Network, from path: String) throws
   /// The training of a network; nil where there are no training images.
   func training(_ network: Network, seed: Int, label: String) -> (any Trainee)?
 
@@ -47,4 +53,8 @@ protocol FineTuningTask {
   func metrics(_ records: Records) -> [String: MetricValue]
   /// Adds classes and what else a report needs.
   func describe(_ records: Records, into result: inout RunResult) throws
+}
+
+extension FineTuningTask {
+  func accept(_ network: Network, from path: String) throws {}
 }

@@ -22,17 +22,20 @@ struct SegmentationComparison {
     var table = Table(
       caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
         + "\(data["classes"] ?? "") classes; % with 95 % intervals",
-      columns: [.init("backbone", isNumeric: false), .init("mIoU"), .init("95 %")]
+      columns: [
+        .init("backbone", isNumeric: false),
+        .init("mIoU" + (options.mode == .multiScale ? " ms+flip" : "")), .init("95 %"),
+      ]
         + (hasDelta ? [.init("to the first"), .init("95 %")] : [])
         + others.map { .init($0.title) } + [.init("classes in mIoU")])
     for outcome in outcomes {
       func number(_ name: String) -> String {
-        twoDecimals(outcome.result.metrics[name]?.value ?? .nan)
+        twoDecimals(outcome.result.metrics[name + options.mode.suffix]?.value ?? .nan)
       }
       table.add(
         [
           outcome.result.backbone["name"] ?? "", number("mIoU"),
-          outcome.result.metrics["mIoU"]?.interval.map(text) ?? "-",
+          outcome.result.metrics["mIoU" + options.mode.suffix]?.interval.map(text) ?? "-",
         ] + (hasDelta ? delta(outcome) : []) + others.map { number($0.name) } + [
           String(outcome.records[0].score.presentClassCount)
         ])
@@ -49,14 +52,12 @@ struct SegmentationComparison {
     guard outcome.result.key().digest != outcomes[0].result.key().digest else { return ["-", "-"] }
     let delta = Bootstrap(
       outcome.resampled, minus: outcomes[0].resampled, resampleCount: options.common.resamples,
-      seed: UInt64(options.common.seeds[0]))["mIoU"]
+      seed: UInt64(options.common.seeds[0]))["mIoU" + options.mode.suffix]
     return delta.map { [twoDecimals($0.estimate), text($0.interval)] } ?? ["-", "-"]
   }
 
   private var notes: [String] {
-    var notes = outcomes.flatMap { outcome in
-      outcome.result.notes.map { "\(outcome.result.backbone["name"] ?? ""): \($0)" }
-    }
+    var notes = ResultNotes.lines(of: outcomes.map(\.result))
     let testing = options.testing
     notes.append("test: \(options.mode.rawValue), \(testing.summary)")
     notes.append(
@@ -66,8 +67,7 @@ struct SegmentationComparison {
     let recipe = options.recipe
     if !options.common.evaluatesOnly {
       notes.append(
-        "\(recipe.iterations) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px; "
-          + "published: 160000 of 16 of 512")
+        "\(recipe.iterations) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px")
     }
     let networks = Set(outcomes.map(\.network.configuration))
     for network in networks.sorted(by: { $0.name < $1.name }) {

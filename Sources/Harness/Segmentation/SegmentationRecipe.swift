@@ -2,6 +2,7 @@ import CommandLine
 import Layers
 import Loading
 import Models
+import Reporting
 import VisionData
 
 /// How a segmentor is trained and tested: network, schedule, sizes.
@@ -110,6 +111,37 @@ public struct SegmentationRecipe: Sendable, Equatable {
     guard step < warmupIterations else { return base }
     let left = 1 - Double(step) / Double(warmupIterations)
     return base * (1 - left * (1 - 1e-6))
+  }
+
+  /// What a training of a segmentor has otherwise than the published one of this name.
+  func deviations(of segmentor: SegmentorConfiguration) -> Deviations {
+    let published = SegmentationRecipe(name)
+    var found = testDeviations
+    found.compare("segmentor", segmentor.name, published.configuration(classCount: 1).name)
+    found.compare(
+      "channels", segmentor.channels, published.configuration(classCount: 1).channels)
+    found.compare("iterations", iterations, published.iterations)
+    found.compare("batch size", batchSize, published.batchSize)
+    found.compare("batch norms over crops", batchSize, published.batchSize)
+    found.compare("crop size", cropSize, published.cropSize)
+    found.compare("learning rate", learningRate, published.learningRate)
+    found.compare("weight decay", weightDecay, published.weightDecay)
+    found.compare("drop path", dropPathRate, published.dropPathRate)
+    found.compare("warm-up iterations", warmupIterations, published.warmupIterations)
+    if !augments {
+      found.add("training images as they are instead of resized, flipped and coloured")
+    }
+    return found
+  }
+
+  /// What a test has otherwise than the published one.
+  var testDeviations: Deviations {
+    func text(_ limit: ResizeLimit) -> String {
+      "short side \(limit.short), long side \(limit.long)"
+    }
+    var found = Deviations()
+    found.compare("test size", text(testLimit), text(SegmentationRecipe(name).testLimit))
+    return found
   }
 
   /// Every setting by name, for the run's record.

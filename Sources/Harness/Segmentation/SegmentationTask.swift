@@ -17,21 +17,30 @@ struct SegmentationTask: FineTuningTask {
   struct Records: FineTuningRecords {
     let images: [SegmentationRecord]
     let score: SegmentationScore
+    private let suffix: String
 
-    init(_ images: [SegmentationRecord], classCount: Int) {
+    /// - Parameter suffix: What follows the names of the numbers.
+    init(_ images: [SegmentationRecord], classCount: Int, suffix: String = "") {
       self.images = images
+      self.suffix = suffix
       var score = SegmentationScore(classCount: classCount)
       for image in images { score.add(image) }
       self.score = score
     }
 
-    var resampled: any ResampledMetric { ResampledSegmentation(images) }
+    var resampled: any ResampledMetric {
+      var counts = ResampledSegmentation(images)
+      counts.suffix = suffix
+      return counts
+    }
   }
 
   let dataIdentity: [String: String]
   private let options: SegmentationOptions
   private let table: SegmentationClasses
   private let training, testing: SegmentationFolder
+  // Images of the whole splits.
+  private let trainingTotal, testingTotal: Int
 
   /// Hashes the data set.
   init(
@@ -43,6 +52,7 @@ struct SegmentationTask: FineTuningTask {
     self.testing = testing
     table = data.classes
     let whole = options.testSplit == .training ? data.training : data.validation
+    (trainingTotal, testingTotal) = (data.training.count, whole.count)
     dataIdentity = [
       "name": dataName, "train": data.training.manifestHash(), "test": whole.manifestHash(),
       "test split": options.testSplit.rawValue, "train images": String(training.count),
@@ -54,8 +64,17 @@ struct SegmentationTask: FineTuningTask {
   private var recipe: SegmentationRecipe { options.recipe }
   private var testView: String { "\(options.mode.rawValue), \(options.testing.summary)" }
 
-  var trainingSettings: [String: String] {
-    recipe.settings.merging(["test": testView]) { $1 }
+  func trainingSettings(_ network: Segmentor) -> [String: String] {
+    recipe.settings.merging(["network": network.configuration.name, "test": testView]) { $1 }
+  }
+
+  func deviations(_ network: Segmentor, isTrained: Bool) -> Deviations {
+    var found =
+      isTrained ? recipe.deviations(of: network.configuration) : recipe.testDeviations
+    if options.mode == .slide { found.add("test in windows instead of whole images") }
+    if isTrained { found.part(training.count, of: trainingTotal, "training") }
+    found.part(testing.count, of: testingTotal, "test")
+    return found
   }
 
   func testSettings(_ network: Segmentor) -> [String: String] {
@@ -93,20 +112,22 @@ struct SegmentationTask: FineTuningTask {
         windowSize: recipe.cropSize
       ).records(
         testing, encoding: table.encoding, count: testing.count, in: run,
-        label: "\(label): segmenting"), classCount: table.count)
+        label: "\(label): segmenting"), classCount: table.count, suffix: options.mode.suffix)
   }
 
   func records(in run: RunDirectory) throws -> Records {
     Records(
       try run.rows("records.jsonl").compactMap {
         SegmentationRecord($0, classCount: table.count)
-      }.sorted { $0.index < $1.index }, classCount: table.count)
+      }.sorted { $0.index < $1.index }, classCount: table.count, suffix: options.mode.suffix)
   }
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     let score = records.score
     var metrics: [String: Double] = [:]
-    for number in SegmentationScore.numbers { metrics[number.name] = number.value(score) }
+    for number in SegmentationScore.numbers {
+      metrics[number.name + options.mode.suffix] = number.value(score)
+    }
     for (index, name) in table.names.enumerated() where !score.classIoU[index].isNaN {
       metrics["IoU/\(name)"] = score.classIoU[index]
     }

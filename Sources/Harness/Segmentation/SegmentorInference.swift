@@ -15,6 +15,9 @@ public enum SegmentationMode: String, OptionChoice, Sendable {
   case slide
   /// Six scales, each also mirrored; probabilities are averaged.
   case multiScale = "ms-flip"
+
+  /// What follows the names of numbers that are measured so.
+  var suffix: String { self == .multiScale ? SegmentationScore.multiScaleSuffix : "" }
 }
 
 /// Predicts a class for every pixel, image by image, and keeps a record of each as it is made.
@@ -25,7 +28,8 @@ struct SegmentorInference {
   /// Side of the windows of `slide`.
   let windowSize: Int
 
-  /// The class of every pixel of an image.
+  /// The class of every pixel of an image; `ClassMap.undefined` where the network's outputs are no
+  /// numbers.
   func classes(_ image: RGBImage) -> LabelMap {
     let passes = testing.passes.map { pass -> SegmentationPass in
       let seen = testing(image, pass)
@@ -63,6 +67,9 @@ struct SegmentorInference {
       try Interruption.check()
       let (image, labels) = try folder.load(index, encoding)
       let predicted = classes(image)
+      guard !predicted.labels.contains(ClassMap.undefined) else {
+        throw TrainingError.brokenOutput(network: "segmentor", image: folder.imagePath(index))
+      }
       let record = try SegmentationRecord(
         index: index, pairs: LabelPairs(labels: labels.labels, predictions: predicted.labels),
         classCount: encoding.classCount)

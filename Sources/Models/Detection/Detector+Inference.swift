@@ -29,9 +29,10 @@ extension Detector {
   /// - Parameters:
   ///   - batch: One image, resized and padded.
   ///   - original: Size of the image file; boxes and masks are in its pixels.
+  /// - Returns: Nil where a score is no number: a broken network has not found nothing.
   public func detections(
     _ batch: DetectionBatch, original: DetectionBatch.Size
-  ) -> [Detection] {
+  ) -> [Detection]? {
     precondition(batch.count == 1, "detections take one image, got \(batch.count)")
     setTraining(false)
     backbone.dropPath = nil
@@ -39,6 +40,9 @@ extension Detector {
       let size = batch.sizes[0]
       let maps = pyramidMaps(batch.images)
       let levels = proposalHead(maps)
+      guard levels.allSatisfy({ areNumbers($0.logits) && areNumbers($0.deltas) }) else {
+        return nil
+      }
       let proposals = proposalHead.proposals(
         levels, anchors: proposalHead.anchors(levels), sizes: [size],
         selection: configuration.testProposals)[0]
@@ -46,8 +50,11 @@ extension Detector {
       let scale = (
         x: Float(size.width) / Float(original.width), y: Float(size.height) / Float(original.height)
       )
-      let found = boxes(proposals, features: features, size: size, scale: scale)
+      guard let found = boxes(proposals, features: features, size: size, scale: scale) else {
+        return nil
+      }
       let grids = maskGrids(found, features: features, scale: scale)
+      guard areNumbers(grids) else { return nil }
       let side = MaskHead.outputSize
       var masks = [RunLengthMask?](repeating: nil, count: found.count)
       masks.withUnsafeMutableBufferPointer { masks in
@@ -70,17 +77,22 @@ extension Detector {
     }
   }
 
+  private func areNumbers(_ outputs: Tensor) -> Bool {
+    outputs.withValues { $0.allSatisfy { !$0.isNaN } }
+  }
+
   private struct Candidate {
     let box: CornerBox
     let label: Int
     let score: Float
   }
 
-  /// Runs the box heads and keeps the best boxes, in the original image's pixels.
+  /// Runs the box heads and keeps the best boxes, in the original image's pixels; nil where a score
+  /// is no number.
   private func boxes(
     _ proposals: [CornerBox], features: RegionFeatures, size: DetectionBatch.Size,
     scale: (x: Float, y: Float)
-  ) -> [Candidate] {
+  ) -> [Candidate]? {
     guard !proposals.isEmpty else { return [] }
     var regions = proposals
     var summed: Tensor?
@@ -98,6 +110,7 @@ extension Detector {
     }
     guard let summed, let last else { return [] }
     let scores = softmax(scaled(summed, by: 1 / Float(configuration.stages.count)))
+    guard areNumbers(scores), areNumbers(last.deltas) else { return nil }
     return selected(scores, regions: last.boxes, deltas: last.deltas, size: size, scale: scale)
   }
 

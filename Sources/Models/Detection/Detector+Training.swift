@@ -104,16 +104,23 @@ extension Detector {
     }
   }
 
-  /// The mean over the pixels of the positives, on the channel of their class.
+  /// The mean over the pixels of the positives, on the channel of their class; objects without a
+  /// mask teach boxes only.
   private func maskLoss(
     _ number: Int, samples: [RegionSample], features: RegionFeatures, batch: DetectionBatch
   ) -> Tensor {
-    let regions = samples.flatMap { Array($0.regions.prefix($0.matches.count)) }
-    guard !regions.isEmpty else { return Tensor(zeros: [1]) }
-    let matches = samples.flatMap(\.matches)
+    let known = samples.flatMap { sample in
+      zip(sample.regions, sample.matches).compactMap { region, match in
+        batch.targets[region.image].masks[match.object].map {
+          (region: region, label: match.label, mask: $0)
+        }
+      }
+    }
+    guard !known.isEmpty else { return Tensor(zeros: [1]) }
+    let regions = known.map(\.region)
     let logits = selectedChannels(
       maskHeads[number](features.pooled(regions, size: MaskHead.inputSize)),
-      matches.map(\.label))
+      known.map(\.label))
     let side = MaskHead.outputSize
     let targets = [Float](unsafeUninitializedCapacity: regions.count * side * side) { out, filled in
       filled = regions.count * side * side
@@ -122,7 +129,7 @@ extension Detector {
         guard let out else { return }
         let image = regions[index].image
         MaskTargets(size: side).write(
-          batch.targets[image].masks[matches[index].object], region: regions[index].box,
+          known[index].mask, region: regions[index].box,
           padded: batch.paddedSizes[image], to: out + index * side * side)
       }
     }

@@ -239,7 +239,7 @@ public struct ComparisonBuilder {
     var interval = first.interval
     if row.runs.count > 1 {
       interval =
-        metric.test == .paired
+        metric.test == .paired && (0...1).contains(mean)
         ? Proportions.wilson(
           successes: Int((mean * Double(first.count)).rounded()), of: first.count) : nil
     }

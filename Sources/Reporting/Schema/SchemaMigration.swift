@@ -8,13 +8,22 @@ import FileSupport
 /// From 1 to 2:
 /// - rows of `events.jsonl` of `coco` and `ade20k` said `update` where all now say `step`;
 /// - classes in `result.json` of `linear` said `top1` where all now say `value`.
+///
+/// Without a number: results of `ade20k` tested with `ms-flip` called their numbers `mIoU`, `mAcc`
+/// and `aAcc`, as those of one scale; now `_ms` follows.
 enum SchemaMigration {
   /// The form that is written.
   static let current = 2
 
   /// A result in the present form; its digest was checked before.
   static func result(_ json: JSONValue, schema: Int) -> JSONValue {
-    guard schema < 2, case .object(var members) = json else { return json }
+    guard case .object(var members) = json else { return json }
+    if json["settings"]?["test"]?.stringValue?.hasPrefix("ms-flip") == true {
+      for name in ["mIoU", "mAcc", "aAcc"] {
+        members["metrics"] = members["metrics"].map { renamed($0, name, name + "_ms") }
+      }
+    }
+    guard schema < 2 else { return .object(members) }
     members["classes"] = members["classes"]?.arrayValue.map { entries in
       .array(entries.map { renamed($0, "top1", "value") })
     }

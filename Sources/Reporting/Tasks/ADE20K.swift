@@ -7,9 +7,12 @@ extension TaskDescription {
   public static let ade20k = {
     var task = TaskDescription(
       "ade20k", "Semantic segmentation",
-      SegmentationScore.numbers.map { metric in
-        MetricDescription(metric).with { $0.hasInterval = metric.name == "mIoU" }
-      } + [MetricDescription("mIoU_ms", "mIoU ms+flip", .none)])
+      [("", ""), (SegmentationScore.multiScaleSuffix, " ms+flip")].flatMap { suffix, words in
+        SegmentationScore.numbers.map { metric in
+          MetricDescription(metric.name + suffix, metric.title + words, metric.test)
+            .with { $0.hasInterval = metric.name == "mIoU" }
+        }
+      })
     task.curveUnit = "update"
     task.classMetric = "IoU"
     task.references = ["ade20k.json"]
@@ -31,7 +34,13 @@ final class SegmentedRecords: RunRecords {
   private func read() throws(FileError) -> ResampledSegmentation? {
     let path = folder + "/" + Self.file
     guard counts == nil, FileManager.default.fileExists(atPath: path) else { return counts }
-    counts = ResampledSegmentation(try SegmentationRecordFile.read(path).records.map(\.record))
+    var read = ResampledSegmentation(try SegmentationRecordFile.read(path).records.map(\.record))
+    // The records of one scale and of several look alike; the result names its numbers.
+    let result = try? RunResult(path: folder + "/result.json")
+    if result?.metrics["mIoU" + SegmentationScore.multiScaleSuffix] != nil {
+      read.suffix = SegmentationScore.multiScaleSuffix
+    }
+    counts = read
     return counts
   }
 

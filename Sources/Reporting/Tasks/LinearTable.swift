@@ -80,13 +80,11 @@ public enum LinearTable {
     ]
     for result in results {
       let name = result.backbone["name"] ?? "?"
-      for note in result.notes where !note.hasPrefix("deviates") {
+      for note in result.notes where !note.hasPrefix(Deviations.prefix) {
         lines.append("\(name): \(note)")
       }
     }
-    if let deviation = first.notes.first(where: { $0.hasPrefix("deviates") }) {
-      lines.append("protocol " + deviation)
-    }
+    lines += first.notes.filter { $0.hasPrefix(Deviations.prefix) }
     return lines
   }
 }

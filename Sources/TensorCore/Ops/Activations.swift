@@ -29,12 +29,12 @@ public func relu(_ x: Tensor) -> Tensor {
   return record(out, inputs: [x]) { [rectifierGradient($0, output: x)] }
 }
 
-/// The gradient before a rectifier: that after it where the output is positive, else 0.
+/// The gradient before a rectifier: that after it where the output is positive or no number, else 0.
 func rectifierGradient(_ gradient: Tensor, output: Tensor) -> Tensor {
   let dx = Tensor(uninitialized: output.shape)
   nonisolated(unsafe) let (values, slopes, target) = (output.pointer, gradient.pointer, dx.pointer)
   RowBlocks.forEach(rows: dx.elementCount, columns: 1) { range in
-    for i in range { target[i] = values[i] > 0 ? slopes[i] : 0 }
+    for i in range { target[i] = values[i] <= 0 ? 0 : slopes[i] }
   }
   return dx
 }

@@ -50,7 +50,11 @@ public enum ClassMap {
     }
   }
 
-  /// The class of every pixel, row-major; the lowest of equal ones.
+  /// What stands where a pixel's numbers are none.
+  public static let undefined: UInt8 = 255
+
+  /// The class of every pixel, row-major; the lowest of equal ones, and `undefined` where one of
+  /// them is NaN: a broken network has no class to say, least of all the first.
   ///
   /// - Parameters:
   ///   - height: Rows of the original image.
@@ -80,8 +84,12 @@ public enum ClassMap {
           for x in 0..<width {
             let values = sums.pointer + x * classCount
             var best = 0
-            for c in 1..<max(1, classCount) where values[c] > values[best] { best = c }
-            result[y * width + x] = UInt8(best)
+            var isNumber = !values[0].isNaN
+            for c in 1..<max(1, classCount) {
+              if values[c] > values[best] { best = c }
+              isNumber = isNumber && !values[c].isNaN
+            }
+            result[y * width + x] = isNumber ? UInt8(best) : undefined
           }
         }
       }

@@ -45,7 +45,11 @@ public struct SegmentationPictures {
   public func load(
     _ name: String
   ) throws -> (image: RGBImage, maps: [(caption: String, labels: LabelMap)]) {
-    let image = try ImageFile.decode(path: images[name] ?? name)
+    let size = try maps.path(name).map { try ImageFile.inspect(path: $0) }
+    let path = images[name] ?? name
+    let image =
+      try size.map { try ImageFile.decode(path: path, for: ($0.width, $0.height)) }
+      ?? ImageFile.decode(path: path)
     func map(_ folder: LabelMapFolder, _ encoding: LabelEncoding) throws -> LabelMap {
       guard let path = folder.path(name) else {
         throw DatasetError(

@@ -58,6 +58,21 @@ public struct ImageHeader: Sendable, Equatable {
   public let isProgressive: Bool
   /// EXIF orientation, 1...8.
   public let orientation: Int
+
+  /// How many times as long as the other a picture's side may be: a more slender one, brought to a
+  /// network's input, would have gigabytes or no pixel at all.
+  static let longestSide = 1000
+
+  /// Makes sure that networks can look at it.
+  ///
+  /// - Throws: `ImageError` for a picture that is too slender.
+  func expectPicture(_ name: String) throws(ImageError) {
+    guard max(width, height) > Self.longestSide * min(width, height) else { return }
+    throw ImageError(
+      name: name,
+      problem: "is \(width)x\(height) pixels, one side more than \(Self.longestSide) times the "
+        + "other, which cannot be brought to a network's size")
+  }
 }
 
 /// Reads and writes JPEG and PNG files.
@@ -148,6 +163,7 @@ public enum ImageFile {
     pixelLimit: Int = pixelLimit
   ) throws(ImageError) -> RGBImage {
     let header = try inspect(bytes: bytes, name: name, pixelLimit: pixelLimit)
+    try header.expectPicture(name)
     let (width, height) = (UInt32(header.width), UInt32(header.height))
     var orientation = UInt32(header.orientation)
     let level = Int32(damage == .refused ? CF_DAMAGE_REFUSED : CF_DAMAGE_ACCEPTED)

@@ -41,3 +41,27 @@ extension RGBImage {
     return RGBImage(width: columns, height: rows, pixels: turned)
   }
 }
+
+extension ImageFile {
+  /// Decodes a picture that something else was made for: its label map, its objects.
+  ///
+  /// It is turned as its EXIF data say, as OpenCV's loader does; where only the stored pixels have
+  /// the expected size, the other was made for these, and they are taken as they are.
+  ///
+  /// - Throws: `ImageError` when the file is missing, of another type, cut off or damaged.
+  public static func decode(
+    path: String, for size: (width: Int, height: Int)
+  ) throws(ImageError) -> RGBImage {
+    let turned = try decode(path: path, appliesOrientation: true)
+    if (turned.width, turned.height) == size || turned.width == turned.height { return turned }
+    return (turned.height, turned.width) == size ? try decode(path: path) : turned
+  }
+}
+
+extension ImageHeader {
+  /// Whether the picture, turned as its EXIF data say, has a size.
+  func turns(to width: Int, _ height: Int) -> Bool {
+    orientation < 5
+      ? (self.width, self.height) == (width, height) : (self.height, self.width) == (width, height)
+  }
+}

@@ -72,13 +72,13 @@ public struct DataCheck: Sendable {
             severity: name == "train" ? .error : .warning, problem: "holds no image",
             remedy: "unpack the class again, or remove its folder from both splits"))
       }
-      if split.hiddenCount > 0 {
-        report.findings.append(
-          DataFinding(
-            path: name, rule: "layout/hidden-files", severity: .warning,
-            problem: "holds \(split.hiddenCount) hidden files or folders, which are left out",
-            remedy: "remove them, or rename those that are images"))
-      }
+      report.findings += Self.leftOut(
+        split.hiddenImages, of: name, rule: "layout/hidden-images",
+        "holds hidden images, or images in hidden folders", "rename or remove them")
+      report.findings += Self.leftOut(
+        split.strayImages, of: name, rule: "layout/stray-images",
+        "holds images beside its class folders, which have no class",
+        "move them into class folders or remove them")
       if split.ignoredFileCount > 0 {
         report.findings.append(
           DataFinding(
@@ -90,6 +90,19 @@ public struct DataCheck: Sendable {
     inspect(splits, threadCount: threadCount, progress: progress, into: &report)
     report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     return report
+  }
+
+  /// The finding for images that no run would see; none where there are none.
+  static func leftOut(
+    _ files: [String], of folder: String, rule: String, _ what: String, _ remedy: String
+  ) -> [DataFinding] {
+    guard let first = files.first else { return [] }
+    return [
+      DataFinding(
+        path: folder, rule: rule, severity: .error,
+        problem: "\(what), which are left out: \(first)"
+          + (files.count > 1 ? " and \(files.count - 1) more" : ""), remedy: remedy)
+    ]
   }
 
   private func layout(_ error: DatasetError) -> DataFinding {
@@ -181,6 +194,7 @@ public struct DataCheck: Sendable {
     if isFull { outcome.hash = bytes.withUnsafeBytes { SHA256.digest($0) } }
     do throws(ImageError) {
       let header = try ImageFile.inspect(bytes: bytes, name: relative)
+      try header.expectPicture(relative)
       outcome.header = header
       let ending = (path as NSString).pathExtension.lowercased()
       let fits = header.format == .png ? ending == "png" : ["jpg", "jpeg"].contains(ending)
@@ -196,7 +210,7 @@ public struct DataCheck: Sendable {
     } catch {
       find(
         error.isTruncation ? "image/truncated" : "image/undecodable", .error, error.problem,
-        "download it again or remove it, or run with --on-bad-image skip")
+        "download it again or remove it")
     }
     return outcome
   }

@@ -20,11 +20,14 @@ extension DataCheck {
 
   private func fingerprint(_ headClassCount: Int?) -> String {
     var hash = SHA256()
-    hash.update("check 1 \(depthName) \(headClassCount ?? -1)\n")
+    hash.update("check 2 \(depthName) \(headClassCount ?? -1)\n")
     for split in ["train", "val", "validation"] {
       guard let folder = try? ImageFolder(root: rootPath + "/" + split) else {
         hash.update("\(split) none\n")
         continue
+      }
+      for name in folder.hiddenImages + folder.strayImages {
+        hash.update("left out \(split)/\(name)\n")
       }
       for name in folder.classNames { hash.update("class \(split)/\(name)\n") }
       for index in 0..<folder.count {

@@ -1,5 +1,6 @@
 import CocoFormat
 import FileSupport
+import Foundation
 
 /// Looks through a COCO-style data set for what would spoil a run.
 public struct DetectionCheck: Sendable {
@@ -55,7 +56,11 @@ public struct DetectionCheck: Sendable {
     report.imageCount = images.count
     let isFull = depth == .full
     let wanted = isFull ? images.count : min(images.count, DataCheck.quickSampleSize)
-    let sample = (0..<wanted).map { images[$0 * images.count / wanted] }
+    var places = Set((0..<wanted).map { $0 * images.count / wanted })
+    // What is not there is seen without opening anything.
+    let missing = images.indices.filter { access(images[$0].set.path(images[$0].image), F_OK) != 0 }
+    places.formUnion(missing.prefix(DataCheck.quickSampleSize))
+    let sample = places.sorted().map { images[$0] }
     report.openedCount = sample.count
     let outcomes = survey(sample.count, threadCount: threadCount, progress: progress) { place in
       let (set, image) = sample[place]
@@ -74,18 +79,24 @@ public struct DetectionCheck: Sendable {
   private func findings(of annotations: CocoAnnotations) -> [DataFinding] {
     let path = relative(annotations.path)
     var findings = annotations.findings.described.map { finding in
-      DataFinding(
-        path: path, rule: finding.rule, severity: finding.severity, problem: finding.problem,
-        remedy: finding.remedy)
+      // What is trained on needs its size, which boxes alone do not.
+      let needsSize = finding.rule == CocoRule.missingSize.rawValue
+      return DataFinding(
+        path: path, rule: finding.rule, severity: needsSize ? .error : finding.severity,
+        problem: finding.problem,
+        remedy: needsSize ? "it cannot be trained on; write the size" : finding.remedy)
     }
     let (without, count) = (annotations.objectsWithoutMask, annotations.annotations.count)
     if without > 0 {
       findings.append(
         DataFinding(
           path: path, rule: "mask/none", severity: .warning,
-          problem: "has no mask of \(without == count ? "any" : "\(without)") of \(count) objects",
+          problem: without == count
+            ? "has no masks, all \(count) objects are without a mask"
+            : "has no mask of \(without) of \(count) objects",
           remedy: without == count
-            ? "boxes are scored and masks are not" : "those count as missed in mask AP"))
+            ? "boxes are trained and scored, masks are not"
+            : "those train boxes only and count as missed in mask AP"))
     }
     for rule in CocoRule.allCases {
       let left = annotations.findings.count(rule) - CocoFindings.describedPerRule
@@ -98,30 +109,14 @@ public struct DetectionCheck: Sendable {
     return findings
   }
 
-  /// Where the categories of a second split are others than the first one's: a network knows those
-  /// of its training, by their ids in order.
+  /// Where the categories of a second split are others than the first one's.
   private func differences(
     _ other: CocoAnnotations, from first: CocoAnnotations
   ) -> [DataFinding] {
-    func names(_ set: CocoAnnotations) -> [Int: String] {
-      Dictionary(set.categories.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
-    }
-    let (known, present) = (names(first), names(other))
-    func finding(_ problem: String) -> DataFinding {
+    other.categoryDifferences(from: first, called: relative(first.path)).map { problem in
       DataFinding(
         path: relative(other.path), rule: "category/other", severity: .error, problem: problem,
         remedy: "give both files the same list of categories")
-    }
-    return Set(known.keys).union(present.keys).sorted().compactMap { id in
-      switch (known[id], present[id]) {
-      case (let a?, let b?) where a != b:
-        finding("calls category \(id) '\(b)' where \(relative(first.path)) calls it '\(a)'")
-      case (let a?, nil):
-        finding("lacks category \(id) '\(a)', which \(relative(first.path)) has")
-      case (nil, let b?):
-        finding("has category \(id) '\(b)', which \(relative(first.path)) lacks")
-      default: nil
-      }
     }
   }
 
@@ -130,10 +125,17 @@ public struct DetectionCheck: Sendable {
   ) -> [DataFinding] {
     let outcome = DataCheck.examine(path: set.path(image), relative: relative, isFull: isFull)
     let expected = set.annotations.images[image]
-    // The header does not say how the picture is turned.
-    guard let header = outcome.header,
-      [header.width, header.height].sorted() != [expected.width, expected.height].sorted()
-    else { return outcome.findings }
+    guard let header = outcome.header, !header.turns(to: expected.width, expected.height) else {
+      return outcome.findings
+    }
+    if header.width == expected.width, header.height == expected.height {
+      return outcome.findings + [
+        DataFinding(
+          path: relative, rule: "layout/orientation", severity: .warning,
+          problem: "is turned by its EXIF data, but the annotations have its stored size",
+          remedy: "nothing needs to be done if they were drawn so; the image is not turned")
+      ]
+    }
     return outcome.findings + [
       DataFinding(
         path: relative, rule: "layout/image-size", severity: .error,

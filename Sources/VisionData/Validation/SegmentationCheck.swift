@@ -87,9 +87,10 @@ public struct SegmentationCheck: Sendable {
 
   private func fingerprint() -> String {
     var hash = SHA256()
-    hash.update("segmentation 2 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
+    hash.update("segmentation 3 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
     for top in ["images", "annotations"] {
-      for file in (try? FileTree.files(below: root + "/" + top))?.files ?? [] {
+      let listing = try? FileTree.files(below: root + "/" + top)
+      for file in (listing?.files ?? []) + (listing?.hidden ?? []) {
         hash.update("\(top)/\(file) \(Self.stamp("\(root)/\(top)/\(file)"))\n")
       }
     }
@@ -123,6 +124,10 @@ public struct SegmentationCheck: Sendable {
         severity: .warning, problem: "has no image in \(listing.folder.imageFolder)",
         remedy: "add the image or remove the map")
     }
+    findings += DataCheck.leftOut(
+      listing.hidden, of: listing.folder.imageFolder, rule: "layout/hidden-images",
+      "and its maps' folder hold hidden files, or files in hidden folders",
+      "rename or remove them")
     if listing.ignoredFileCount > 0 {
       findings.append(
         DataFinding(

@@ -56,16 +56,18 @@ struct SegmentationPair: Sendable {
         "unpack it again or remove it with its image")
       return outcome
     }
-    if let image = picture.header,
-      image.width != map.width || image.height != map.height
-    {
-      let isTurned = image.width == map.height && image.height == map.width
-      find(
-        "label/size", .error,
-        "is \(map.width)x\(map.height), its image \(image.width)x\(image.height)",
-        isTurned && image.orientation > 4
-          ? "turn the stored image as its EXIF data say; they are not applied"
-          : "use the label map of this image, at the image's size")
+    if let image = picture.header, !image.turns(to: map.width, map.height) {
+      if image.width == map.width, image.height == map.height {
+        find(
+          "label/orientation", .warning,
+          "has the size of its image's stored pixels, which EXIF data turn",
+          "nothing needs to be done if it was drawn on these; the image is not turned")
+      } else {
+        find(
+          "label/size", .error,
+          "is \(map.width)x\(map.height), its image \(image.width)x\(image.height)",
+          "use the label map of this image, at the image's size")
+      }
     }
     let histogram = LabelHistogram(map)
     outcome.histogram = histogram
@@ -132,6 +134,7 @@ struct SegmentationStatistics {
   func findings() -> [DataFinding] {
     var findings: [DataFinding] = []
     if let finding = shift() { findings.append(finding) }
+    if let finding = unlearned() { findings.append(finding) }
     for (split, total) in totals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let absent = (0..<table.count).filter {
         total.counts[Int(table.encoding.storedValue(of: UInt8($0)))] == 0
@@ -149,6 +152,22 @@ struct SegmentationStatistics {
             : "nothing needs to be done; their scores are NaN and leave the means"))
     }
     return findings
+  }
+
+  /// Whether validation asks for classes that training never shows.
+  private func unlearned() -> DataFinding? {
+    guard let training = totals[.training], let validation = totals[.validation] else { return nil }
+    let unseen = (0..<table.count).filter {
+      let value = Int(table.encoding.storedValue(of: UInt8($0)))
+      return training.counts[value] == 0 && validation.counts[value] > 0
+    }
+    guard let first = unseen.first else { return nil }
+    return DataFinding(
+      path: "training", rule: "label/unlearned-class", severity: .warning,
+      problem: "has no pixel of class '\(table.names[first])'"
+        + (unseen.count > 1 ? " and \(unseen.count - 1) more classes" : "")
+        + ", which validation has",
+      remedy: "its IoU there can only be 0; give training such pixels or leave the class out")
   }
 
   /// Whether classes are missing where much is ignored: masks of 0 and 255 look like this.
@@ -174,12 +193,11 @@ struct SegmentationStatistics {
     let values = all.values.filter { $0 != 255 }
     guard let lowest = values.first, let highest = values.last else { return nil }
     let pixels = all.counts.reduce(0, +)
-    if table.encoding.kind == .reduceZero, highest == table.count - 1, all.counts[255] > 0,
-      lowest == 0
-    {
+    if table.encoding.kind == .reduceZero, highest == table.count - 1, lowest == 0 {
       return DataFinding(
         path: "annotations", rule: "label/shifted", severity: .warning,
-        problem: "holds 255 and values from 0 to \(highest), one less than the number of classes: "
+        problem: "holds values from 0 to \(highest) where the classes are stored as 1 to "
+          + "\(table.count): "
           + "0 is probably the first class (\(100 * all.counts[0] / max(1, pixels)) % of all pixels)",
         remedy: "use --labels direct if 0 is '\(table.names[0])'")
     }

@@ -17,8 +17,9 @@ public struct ImageFolder: Sendable {
   public let emptyClasses: [String]
   /// Files in class folders that are no images by their extension.
   public let ignoredFileCount: Int
-  /// Hidden files and folders, whose names begin with a dot; they are left out.
-  public let hiddenCount: Int
+  /// Images that are left out: hidden ones, or in hidden folders, whose names begin with a dot, and
+  /// those beside the class folders, which belong to no class.
+  public let hiddenImages: [String], strayImages: [String]
   private let names: [UInt8]
   private let ends: [Int]
 
@@ -57,11 +58,14 @@ public struct ImageFolder: Sendable {
   /// - Throws: `DatasetError` naming the folder and the remedy.
   public init(root: String, classNames known: [String]? = nil) throws(DatasetError) {
     let entries = try Self.list(root)
+    for entry in entries where entry.isDeadLink && !entry.isHidden && !Self.isImage(entry.name) {
+      throw FileTree.deadLink(root + "/" + entry.name)
+    }
     let folders = entries.filter { $0.isFolder && !$0.isHidden }.map(\.name)
     if folders.isEmpty {
-      let files = entries.filter { !$0.isHidden }.map(\.name)
       self = try ImageFolder(
-        flat: root, entries: files, hiddenCount: entries.count - files.count, known: known)
+        flat: root, entries: entries.filter { !$0.isHidden }.map(\.name),
+        hiddenImages: Self.images(hidden: try FileTree.files(below: root).hidden), known: known)
       return
     }
     if let known {
@@ -82,7 +86,14 @@ public struct ImageFolder: Sendable {
         problem: "has two class folders whose names differ only in how accents are "
           + "composed", remedy: "join them")
     }
-    var hidden = entries.count(where: \.isHidden)
+    var hidden: [String] = []
+    for entry in entries where entry.isHidden {
+      let inside =
+        entry.isFolder ? (try? FileTree.files(below: root + "/" + entry.name)) : nil
+      hidden +=
+        entry.isFolder
+        ? (inside.map { $0.files + $0.hidden } ?? []).map { entry.name + "/" + $0 } : [entry.name]
+    }
     var labels: [Int32] = []
     var names: [UInt8] = []
     var ends: [Int] = []
@@ -95,9 +106,12 @@ public struct ImageFolder: Sendable {
         continue
       }
       let found = try FileTree.files(below: root + "/" + folder)
-      hidden += found.hiddenCount
+      hidden += found.hidden.map { folder + "/" + $0 }
       for file in found.files {
         guard Self.isImage(file) else {
+          if found.deadLinks.contains(file) {
+            throw FileTree.deadLink("\(root)/\(folder)/\(file)")
+          }
           ignored += 1
           continue
         }
@@ -119,13 +133,14 @@ public struct ImageFolder: Sendable {
     self.ends = ends
     emptyClasses = empty
     ignoredFileCount = ignored
-    hiddenCount = hidden
+    hiddenImages = Self.images(hidden: hidden)
+    strayImages = entries.filter { !$0.isFolder && !$0.isHidden }.map(\.name).filter(Self.isImage)
     flat = false
     self.folders = classes.map { present[$0] ?? $0 }
   }
 
   private init(
-    flat root: String, entries: [String], hiddenCount: Int, known: [String]?
+    flat root: String, entries: [String], hiddenImages: [String], known: [String]?
   ) throws(DatasetError) {
     let images = entries.filter(Self.isImage)
     guard !images.isEmpty else {
@@ -157,7 +172,8 @@ public struct ImageFolder: Sendable {
     let used = Set(labels)
     emptyClasses = known.enumerated().filter { !used.contains(Int32($0.offset)) }.map(\.element)
     ignoredFileCount = entries.count - images.count
-    self.hiddenCount = hiddenCount
+    self.hiddenImages = hiddenImages
+    strayImages = []
     flat = true
     folders = []
   }
@@ -170,6 +186,11 @@ public struct ImageFolder: Sendable {
         exitCode: .missingFile)
     }
     return try FileTree.entries(path)
+  }
+
+  /// The images among hidden files; those that macOS writes beside each file (`._1.jpg`) are none.
+  static func images(hidden: [String]) -> [String] {
+    hidden.filter { isImage($0) && !($0 as NSString).lastPathComponent.hasPrefix("._") }
   }
 
   static func isImage(_ file: String) -> Bool {

@@ -8,10 +8,10 @@ import Geometry
 ///     root/annotations/instances_train2017.json   root/train2017/…
 ///
 /// Training leaves out images without any annotation and those whose shorter side is below 32
-/// pixels; testing takes all. Crowds and objects without area or outside of the image are no
-/// training targets: their pixels are background.
+/// pixels; testing takes all. Crowds, objects that say `ignore`, without area or outside of the image
+/// are no training targets: their pixels are background. Objects without a mask teach boxes only.
 ///
-/// Source: mmdet 2, CocoDataset. Differs from the source: an object without a mask gets its box.
+/// Source: mmdet 2, CocoDataset.
 public struct DetectionDataset: Sendable {
   /// Which images are taken.
   public enum Use: Sendable {
@@ -27,6 +27,12 @@ public struct DetectionDataset: Sendable {
   public let folder: String
   /// Indices of the taken images in the file's order.
   public private(set) var images: [Int]
+  /// How many there were before a part of them was chosen.
+  public private(set) var wholeCount = 0
+  /// Whether an object without a mask gets its box as one.
+  public var fillsMasks = false
+  /// Names of files on disk that differ from those in the annotations in how accents are composed.
+  private var respelled: [Int: String] = [:]
   /// The place of each category among the ascending ids: the class of a detector.
   private let labels: [Int]
 
@@ -40,6 +46,7 @@ public struct DetectionDataset: Sendable {
     try self.init(
       annotations: CocoAnnotations(path: Self.annotationPath(root, split)),
       folder: "\(root)/\(split)", use: use)
+    respelled = respelledFiles()
   }
 
   /// Takes images from annotations.
@@ -57,6 +64,7 @@ public struct DetectionDataset: Sendable {
         || (min(image.width, image.height) >= 32
           && !annotations.annotationIndices(ofImage: index).isEmpty)
     }
+    wholeCount = images.count
     guard !images.isEmpty else {
       throw DatasetError(
         path: annotations.path, problem: "names no image that can be used",
@@ -66,6 +74,9 @@ public struct DetectionDataset: Sendable {
 
   /// Classes, which are the categories by ascending id.
   public var classCount: Int { annotations.categories.count }
+
+  /// Whether any object has a mask.
+  public var hasMasks: Bool { annotations.objectsWithoutMask < annotations.annotations.count }
 
   /// The names of the classes.
   public var classNames: [String] {
@@ -110,7 +121,40 @@ public struct DetectionDataset: Sendable {
   }
 
   /// The path of an image's file.
-  public func path(_ image: Int) -> String { folder + "/" + annotations.images[image].fileName }
+  public func path(_ image: Int) -> String {
+    folder + "/" + (respelled[image] ?? annotations.images[image].fileName)
+  }
+
+  /// The taken images whose files are not there.
+  public var missing: [Int] { images.filter { access(path($0), F_OK) != 0 } }
+
+  /// Makes sure that the files of all taken images are there, before hours are spent on the first.
+  ///
+  /// - Throws: `DatasetError` naming one that is not.
+  public func expectFiles() throws(DatasetError) {
+    let missing = missing
+    guard let first = missing.first else { return }
+    let name = annotations.images[first].fileName
+    guard !name.isEmpty else {
+      throw DatasetError(
+        path: annotations.path,
+        problem: "has no file_name for image \(annotations.images[first].id)",
+        remedy: "write the names of the images' files")
+    }
+    throw DatasetError(
+      path: path(first),
+      problem: "does not exist"
+        + (missing.count > 1 ? ", as \(missing.count - 1) more of \(images.count) images" : ""),
+      remedy: "unpack the images that \(annotations.path) names there", exitCode: .missingFile)
+  }
+
+  /// For names that are not there, those of files that are the same text.
+  private func respelledFiles() -> [Int: String] {
+    let missing = missing.filter { annotations.images[$0].fileName.utf8.contains { $0 >= 0x80 } }
+    guard !missing.isEmpty, let files = try? FileTree.files(below: folder).files else { return [:] }
+    let names = Dictionary(files.map { ($0, $0) }, uniquingKeysWith: { first, _ in first })
+    return missing.reduce(into: [:]) { $0[$1] = names[annotations.images[$1].fileName] }
+  }
 
   /// An image with its objects.
   ///
@@ -128,12 +172,18 @@ public struct DetectionDataset: Sendable {
     return DetectionSample(image: pixels, target: target)
   }
 
-  /// An image.
+  /// An image, turned as its EXIF data say.
   ///
   /// - Throws: As `sample`.
   public func pixels(_ image: Int) throws -> RGBImage {
     let expected = annotations.images[image]
-    let pixels = try ImageFile.decode(path: path(image))
+    guard expected.width > 0 else {
+      throw DatasetError(
+        path: annotations.path, problem: "has no width and height of image \(expected.id)",
+        remedy: "write its size")
+    }
+    let pixels = try ImageFile.decode(
+      path: path(image), for: (expected.width, expected.height))
     guard pixels.width == expected.width, pixels.height == expected.height else {
       throw DatasetError(
         path: path(image),
@@ -151,7 +201,8 @@ public struct DetectionDataset: Sendable {
     let box = annotation.box
     let width = min(box.x + box.width, Double(image.width)) - max(box.x, 0)
     let height = min(box.y + box.height, Double(image.height)) - max(box.y, 0)
-    guard !annotation.isCrowd, max(width, 0) * max(height, 0) > 0, annotation.area > 0,
+    guard !annotation.isCrowd, !annotation.isIgnored, max(width, 0) * max(height, 0) > 0,
+      annotation.area > 0,
       box.width >= 1, box.height >= 1
     else { return nil }
     let (right, bottom) = (box.x + box.width, box.y + box.height)
@@ -160,10 +211,12 @@ public struct DetectionDataset: Sendable {
 
   private func mask(
     _ index: Int, _ box: CornerBox, width: Int, height: Int
-  ) throws -> LabelMap {
-    if let runs = try annotations.mask(of: index) {
+  ) throws -> LabelMap? {
+    // A mask of another size cannot be laid over the image; its finding says so.
+    if let runs = try annotations.mask(of: index), runs.width == width, runs.height == height {
       return LabelMap(width: width, height: height, labels: runs.pixels)
     }
+    guard fillsMasks else { return nil }
     var map = LabelMap(
       width: width, height: height, labels: [UInt8](repeating: 0, count: width * height))
     let inside = box.clipped(width: Float(width), height: Float(height))

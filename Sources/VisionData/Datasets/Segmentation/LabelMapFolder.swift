@@ -16,7 +16,14 @@ public struct LabelMapFolder: Sendable {
     let choices = ["annotations/validation", "annotations/val"].map { path + "/" + $0 }
     root = choices.first { FileManager.default.fileExists(atPath: $0) } ?? path
     var files: [String: String] = [:]
-    for file in try FileTree.files(below: root).files
+    let listing = try FileTree.files(below: root)
+    for file in listing.deadLinks.sorted() { throw FileTree.deadLink("\(root)/\(file)") }
+    if let hidden = listing.hidden.first(where: Self.isVisibleName) {
+      throw DatasetError(
+        path: "\(root)/\(hidden)", problem: "is hidden or in a hidden folder",
+        remedy: "rename or remove it; every PNG here is scored")
+    }
+    for file in listing.files
     where (file as NSString).pathExtension.lowercased() == "png" {
       if let other = files.updateValue(file, forKey: (file as NSString).deletingPathExtension) {
         throw DatasetError(
@@ -30,6 +37,12 @@ public struct LabelMapFolder: Sendable {
     }
     self.files = files
     names = files.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Whether a hidden path is that of a PNG that somebody meant; macOS writes others (`._1.png`).
+  private static func isVisibleName(_ path: String) -> Bool {
+    let name = path as NSString
+    return name.pathExtension.lowercased() == "png" && !name.lastPathComponent.hasPrefix("._")
   }
 
   /// The path of a map, or nil.

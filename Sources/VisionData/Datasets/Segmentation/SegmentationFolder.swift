@@ -85,15 +85,15 @@ public struct SegmentationFolder: Sendable, Equatable {
     }
   }
 
-  /// Reads an image and the class indices of its pixels (255 ignored).
+  /// Reads an image, turned as its EXIF data say, and the class indices of its pixels (255 ignored).
   ///
   /// - Throws: `ImageError` when one of the files cannot be read; `DatasetError` when their sizes
   ///   differ or the map holds values that are no labels.
   public func load(
     _ index: Int, _ encoding: LabelEncoding
   ) throws -> (image: RGBImage, labels: LabelMap) {
-    let image = try ImageFile.decode(path: imagePath(index))
     let map = try ImageFile.decodeLabels(path: labelPath(index))
+    let image = try ImageFile.decode(path: imagePath(index), for: (map.width, map.height))
     guard image.width == map.width, image.height == map.height else {
       throw DatasetError(
         path: labelPath(index),
@@ -126,13 +126,15 @@ struct SegmentationListing {
   let unlabelled, unused: [String]
   /// Files that are no images by their extension.
   let ignoredFileCount: Int
+  /// Images and maps that are hidden, or in hidden folders, by their paths in the data set.
+  let hidden: [String]
 
   /// - Throws: `DatasetError` when a folder is missing or has no image.
   init(root: String, split: SegmentationFolder.Split) throws(DatasetError) {
     let images = try Self.folder("images", root: root, split: split)
     let labels = try Self.folder("annotations", root: root, split: split)
-    let imageFiles = try FileTree.files(below: root + "/" + images).files
-    let labelFiles = try FileTree.files(below: root + "/" + labels).files
+    let (imageFiles, hiddenImages) = try Self.files(root, images)
+    let (labelFiles, hiddenLabels) = try Self.files(root, labels)
     func stem(_ file: String) -> String { (file as NSString).deletingPathExtension }
     func sorted(_ files: [String]) -> [String] {
       files.filter(ImageFolder.isImage).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -166,7 +168,22 @@ struct SegmentationListing {
       labelFiles: paired.compactMap { mapOf[stem($0)] })
     unlabelled = pictures.filter { mapOf[stem($0)] == nil }
     unused = maps.filter { pictureOf[stem($0)] == nil }
+    hidden = hiddenImages + hiddenLabels
     ignoredFileCount = imageFiles.count - pictures.count + labelFiles.count - maps.count
+  }
+
+  /// Visible files, and hidden images.
+  private static func files(
+    _ root: String, _ folder: String
+  ) throws(DatasetError) -> (visible: [String], hidden: [String]) {
+    let listing = try FileTree.files(below: root + "/" + folder)
+    // What is no image would be passed over, though it may have been a folder of them.
+    if let dead = listing.deadLinks.filter({ !ImageFolder.isImage($0) }).min() {
+      throw FileTree.deadLink("\(root)/\(folder)/\(dead)")
+    }
+    return (
+      listing.files, ImageFolder.images(hidden: listing.hidden).map { folder + "/" + $0 }
+    )
   }
 
   private static func folder(

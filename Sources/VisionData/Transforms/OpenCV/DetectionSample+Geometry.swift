@@ -14,7 +14,7 @@ extension DetectionSample {
       $0.scaled(x: x, y: y).clipped(width: Float(size.width), height: Float(size.height))
     }
     result.target.masks = target.masks.map {
-      $0.nearestResized(width: size.width, height: size.height)
+      $0?.nearestResized(width: size.width, height: size.height)
     }
     return result
   }
@@ -27,7 +27,7 @@ extension DetectionSample {
     result.target.boxes = target.boxes.map {
       CornerBox(width - $0.x2, $0.y1, width - $0.x1, $0.y2)
     }
-    result.target.masks = target.masks.map { $0.flippedHorizontally() }
+    result.target.masks = target.masks.map { $0?.flippedHorizontally() }
     return result
   }
 
@@ -43,7 +43,7 @@ extension DetectionSample {
       guard box.width > 0, box.height > 0 else { continue }
       result.target.boxes.append(box)
       result.target.labels.append(target.labels[index])
-      result.target.masks.append(target.masks[index].cropped(to: window))
+      result.target.masks.append(target.masks[index]?.cropped(to: window))
     }
     return result
   }
