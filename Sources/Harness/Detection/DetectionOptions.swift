@@ -25,6 +25,7 @@ public struct DetectionOptions: ComparisonOptions {
 
   public mutating func start(given: Set<String>) {
     if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
+    common.seeds = SeedList.standard(common.preset)
     recipe = DetectionRecipe(name, preset: common.preset)
     if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }
   }

@@ -89,24 +89,19 @@ struct EvaluationOutput {
 
   // MARK: Difference
 
-  /// A difference to other detections, how often images were resampled, and the others' file.
-  typealias Difference = (outcome: Bootstrap.Outcome, resamples: Int, other: String)
-
-  static func sentence(_ difference: Difference) -> String {
-    func signed(_ value: Double) -> String { String(format: "%+.4f", value) }
-    let outcome = difference.outcome
-    return "AP minus that of \(difference.other): \(signed(outcome.estimate)), 95 % interval "
-      + "\(signed(outcome.interval.low)) … \(signed(outcome.interval.high)) "
-      + "(\(difference.resamples) resamples of the images)"
+  static func sentence(_ delta: Delta) -> String {
+    "AP minus that of \(delta.baseline): \(delta.text) \(delta.metric.unit.name) "
+      + "\(delta.intervalText), p \(probability(delta.pValue)), \(delta.word) "
+      + "(\(delta.explanation))"
   }
 
-  static func json(_ difference: Difference) -> JSONValue {
-    let outcome = difference.outcome
-    return .object([
-      "detections": .string(difference.other), "APDifference": .number(outcome.estimate),
-      "low": .number(outcome.interval.low), "high": .number(outcome.interval.high),
-      "standardError": .number(outcome.standardError),
-      "resamples": .integer(difference.resamples),
+  static func json(_ delta: Delta) -> JSONValue {
+    .object([
+      "detections": .string(delta.baseline), "APDifference": .number(delta.estimate),
+      "low": delta.interval.map { .number($0.low) } ?? .null,
+      "high": delta.interval.map { .number($0.high) } ?? .null,
+      "standardError": .number(delta.standardError), "p": .number(delta.pValue),
+      "verdict": .string(delta.verdict.rawValue), "method": .string(delta.explanation),
     ])
   }
 }

@@ -23,6 +23,7 @@ public struct SegmentationOptions: ComparisonOptions {
 
   public mutating func start(given: Set<String>) {
     if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
+    common.seeds = SeedList.standard(common.preset)
     recipe = SegmentationRecipe(name, preset: common.preset)
     if let backbone = try? architecture?.dense() { recipe.backbone = backbone }
     if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }

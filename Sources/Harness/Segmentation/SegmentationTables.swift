@@ -12,7 +12,7 @@ struct SegmentationTables {
   let seed: UInt64
   /// Intervals of mIoU of each folder, and of the first's minus the second's.
   private let intervals: [Bootstrap.Outcome?]
-  private let difference: Bootstrap.Outcome?
+  private let difference: Judgement?
 
   init(
     classes: SegmentationClasses, scored: [ScoredPredictions], convention: SegmentationConvention,
@@ -34,7 +34,15 @@ struct SegmentationTables {
     difference =
       scored.count < 2
       ? nil
-      : Bootstrap(counts[0], minus: counts[1], resampleCount: resampleCount, seed: seed)["mIoU"]
+      : TaskDescription.ade20k.primaryMetric.map { metric in
+        DifferenceTest(
+          drawCount: max(resampleCount, SwapTest.drawCount(testCount: 1)), seed: seed
+        ).judge(
+          metric,
+          MethodOutcomes(name: scored[0].folder, trainings: [counts[0]], isTrained: false),
+          against: MethodOutcomes(name: scored[1].folder, trainings: [counts[1]], isTrained: false),
+          role: .primary)
+      }
   }
 
   private func interval(_ number: Int) -> Bootstrap.Outcome? {
@@ -55,7 +63,7 @@ struct SegmentationTables {
       table.add(
         [
           folder.folder, twoDecimals(score.meanIoU(convention)),
-          interval(number).map { text($0.interval) } ?? "-",
+          interval(number)?.interval.map(text) ?? "-",
           twoDecimals(score.meanAccuracy(convention)), twoDecimals(score.pixelAccuracy),
           "\(convention == .devKit ? classes.count : score.presentClassCount)",
         ] + (convention == .devKit ? [twoDecimals(score.devKitScore)] : []))
@@ -80,10 +88,10 @@ struct SegmentationTables {
           + (unlabelled.count > 6 ? ", …" : "")
           + "): accuracy NaN; IoU NaN, or 0 where they are predicted")
     }
-    if let difference {
+    if let delta = difference?.delta {
       notes.append(
-        "mIoU of the first minus the second: \(twoDecimals(difference.estimate)) "
-          + "\(text(difference.interval)), images resampled \(resampleCount) times together")
+        "mIoU of the first minus the second: \(delta.text) \(delta.intervalText), p "
+          + "\(probability(delta.pValue)), \(delta.word); \(delta.explanation)")
     }
     return notes
   }
@@ -121,8 +129,9 @@ struct SegmentationTables {
   var json: JSONValue {
     func json(_ bootstrap: Bootstrap.Outcome) -> JSONValue {
       .object([
-        "value": .number(bootstrap.estimate), "low": .number(bootstrap.interval.low),
-        "high": .number(bootstrap.interval.high),
+        "value": .number(bootstrap.estimate),
+        "low": bootstrap.interval.map { .number($0.low) } ?? .null,
+        "high": bootstrap.interval.map { .number($0.high) } ?? .null,
         "standardError": .number(bootstrap.standardError),
       ])
     }
@@ -160,7 +169,14 @@ struct SegmentationTables {
       members["resamples"] = .integer(resampleCount)
       members["seed"] = .integer(Int(seed))
     }
-    if let difference { members["mIoUDifference"] = json(difference) }
+    if let delta = difference?.delta {
+      members["mIoUDifference"] = .object([
+        "value": .number(delta.estimate), "low": delta.interval.map { .number($0.low) } ?? .null,
+        "high": delta.interval.map { .number($0.high) } ?? .null,
+        "standardError": .number(delta.standardError), "p": .number(delta.pValue),
+        "verdict": .string(delta.verdict.rawValue),
+      ])
+    }
     return .object(members)
   }
 }
