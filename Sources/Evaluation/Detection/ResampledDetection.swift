@@ -8,17 +8,22 @@ public struct ResampledDetection: ResampledMetric {
   public let metricNames: [String]
   private let records: [MatchRecords]
   private let curves: [PrecisionRecall]
+  private let headlines: [PrecisionRecall.Headline]
 
   /// Prepares records.
   ///
-  /// - Parameter records: One a type of overlap.
-  /// - Precondition: there is one, and all are of the same images.
-  public init(_ records: [MatchRecords]) {
+  /// - Parameters:
+  ///   - records: One a type of overlap.
+  ///   - numbers: Those of AP, AP50 and AP75 that are wanted; each takes its time.
+  /// - Precondition: there is a record, and all are of the same images.
+  public init(_ records: [MatchRecords], numbers: [String] = ["AP", "AP50", "AP75"]) {
     precondition(
       records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
     images = records[0].imageIDs
+    let headlines = PrecisionRecall.headlines.filter { numbers.contains($0.name) }
+    self.headlines = headlines
     metricNames = records.flatMap { record in
-      PrecisionRecall.headlines.map { record.overlapType.rawValue + "/" + $0.name }
+      headlines.map { record.overlapType.rawValue + "/" + $0.name }
     }
     self.records = records
     curves = records.map { PrecisionRecall($0, areaRangeCount: 1) }
@@ -38,7 +43,7 @@ public struct ResampledDetection: ResampledMetric {
       guard let base = weights.baseAddress else {
         return metricNames.map { _ in Linearization(value: .nan, slopes: []) }
       }
-      return curves.flatMap { $0.headlines(weights: base, withSlopes: withSlopes) }
+      return curves.flatMap { $0.numbers(headlines, weights: base, withSlopes: withSlopes) }
     }
   }
 
@@ -48,27 +53,30 @@ public struct ResampledDetection: ResampledMetric {
       return nil
     }
     let joined = zip(records, other.records).compactMap { $0.followed(by: $1) }
-    return joined.count == records.count ? ResampledDetection(joined) : nil
+    return joined.count == records.count
+      ? ResampledDetection(joined, numbers: headlines.map(\.name)) : nil
   }
 }
 
 extension PrecisionRecall {
-  /// The numbers that are resampled; nil means all thresholds.
-  fileprivate static let headlines: [(name: String, threshold: Double?)] = [
+  /// A number that is resampled; nil means all thresholds.
+  fileprivate typealias Headline = (name: String, threshold: Double?)
+
+  fileprivate static let headlines: [Headline] = [
     ("AP", nil), ("AP50", 0.5), ("AP75", 0.75),
   ]
 
-  /// AP over all thresholds, at 0.5 and at 0.75; NaN without objects.
-  fileprivate func headlines(
-    weights: UnsafePointer<Int32>, withSlopes: Bool
+  /// Means of precision over categories, thresholds and recalls; NaN without objects.
+  fileprivate func numbers(
+    _ headlines: [Headline], weights: UnsafePointer<Int32>, withSlopes: Bool
   ) -> [Linearization] {
     var scratch = Scratch()
-    var slopes = Self.headlines.map { _ in
+    var slopes = headlines.map { _ in
       [Double](repeating: 0, count: withSlopes ? imageCount : 0)
     }
-    var sums = [0.0, 0.0, 0.0]
-    var counts = [0, 0, 0]
-    var curveCounts = [0, 0, 0]
+    var sums = headlines.map { _ in 0.0 }
+    var counts = headlines.map { _ in 0 }
+    var curveCounts = counts
     for category in 0..<categoryCount {
       let objects = objectCount(category: category, areaRange: 0, weights: weights)
       guard objects > 0 else { continue }
@@ -78,7 +86,7 @@ extension PrecisionRecall {
           category: category, areaRange: 0, threshold: step, objectCount: objects,
           weights: weights, &scratch)
         let sum = scratch.precisions.reduce(0, +)
-        for (place, headline) in Self.headlines.enumerated()
+        for (place, headline) in headlines.enumerated()
         where headline.threshold == nil || headline.threshold == threshold {
           sums[place] += sum
           counts[place] += scratch.precisions.count
@@ -86,7 +94,7 @@ extension PrecisionRecall {
         }
       }
       guard withSlopes else { continue }
-      for (place, headline) in Self.headlines.enumerated() {
+      for (place, headline) in headlines.enumerated() {
         addSlopes(
           category: category, areaRange: 0,
           thresholds: settings.overlapThresholds.indices.filter {

@@ -174,11 +174,12 @@ public enum SimulatedTask: String, Sendable, CaseIterable {
       }
     }
     return all.map {
-      ResampledDetection([
-        MatchRecords(
-          [$0], overlapType: .bbox, settings: settings, imageIDs: Array(0..<images),
-          categoryIDs: Array(0..<categories))
-      ])
+      ResampledDetection(
+        [
+          MatchRecords(
+            [$0], overlapType: .bbox, settings: settings, imageIDs: Array(0..<images),
+            categoryIDs: Array(0..<categories))
+        ], numbers: ["AP"])
     }
   }
 }

@@ -54,8 +54,10 @@ public struct PairedDifference: Sendable, Equatable {
     if case .studentized = test { imageCount < Self.fewestImages } else { false }
   }
 
-  /// The differences that a test at this significance does not reject: 0 is among them exactly when
-  /// the p-value is not below it. Nil where there are too few images to give one.
+  /// The differences that a test at this significance does not reject.
+  ///
+  /// 0 is among them exactly when the p-value is not below it. Nil where there are too few images to
+  /// give one.
   public func interval(significance: Double = 0.05) -> Interval? {
     interval(significance: significance, evenIfTooSmall: false)
   }
@@ -76,8 +78,10 @@ public struct PairedDifference: Sendable, Equatable {
     }
   }
 
-  /// The p-value of the difference being at least as large as a margin: below 5 % exactly when the
-  /// 90 % interval lies inside of it. 1 where there are too few images.
+  /// The p-value of the difference being at least as large as a margin.
+  ///
+  /// It is below 5 % exactly when the 90 % interval lies inside of the margin; 1 where there are too
+  /// few images.
   ///
   /// Source: Schuirmann, A Comparison of the Two One-Sided Tests Procedure, 1987.
   public func equivalencePValue(margin: Double) -> Double {

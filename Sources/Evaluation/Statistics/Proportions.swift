@@ -97,8 +97,10 @@ public enum Proportions {
 public struct Holm: Sendable, Equatable {
   /// The corrected p-values, in the order given.
   public let adjusted: [Double]
-  /// The level at which each was decided: the significance by how many were left at its step, and
-  /// for all behind the first that was not rejected by how many were left there. A p-value is below
+  /// The level at which each was decided.
+  ///
+  /// It is the significance by how many were left at its step, and for all behind the first that was
+  /// not rejected by how many were left there. A p-value is below
   /// its level exactly when the corrected one is below the significance.
   public let levels: [Double]
 

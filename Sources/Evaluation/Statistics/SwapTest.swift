@@ -25,9 +25,10 @@ public struct SwapTest: Sendable {
   /// Differences that were computed before.
   public init(differences: [String: PairedDifference]) { self.differences = differences }
 
-  /// Swaps that tell a p-value from the significance of the first of so many tests: at least
-  /// twenty draws are expected beyond it. Doubled from 1000, so that one test more seldom asks for
-  /// others; a multiple of 20, so that 5 % of the swaps and the measured one are a whole number.
+  /// Swaps that tell a p-value from the significance of the first of so many tests.
+  ///
+  /// At least twenty draws are expected beyond it. Doubled from 1000, so that one test more seldom asks
+  /// for others; a multiple of 20, so that 5 % of the swaps and the measured one are a whole number.
   public static func drawCount(testCount: Int, significance: Double = 0.05) -> Int {
     var count = 1000
     while Double(count) * significance < 20 * Double(max(1, testCount)) { count *= 2 }

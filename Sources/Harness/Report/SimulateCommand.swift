@@ -63,11 +63,12 @@ enum SimulateCommand {
   /// One line a number, count of trainings, and count of images.
   private static func table(_ options: SimulateOptions) -> Table {
     var table = Table(
-      caption: "Tests and intervals where the truth is known; parts of \(options.repetitions) "
-        + "comparisons in %, ± two deviations of chance",
+      caption: "Tests and intervals where the truth is known; parts of all comparisons in "
+        + "%, ± two deviations of chance",
       columns: [
         .init("number", isNumeric: false), .init("trainings"), .init("images"),
-        .init("test", isNumeric: false), .init("false claims"), .init("covered, no difference"),
+        .init("comparisons"), .init("test", isNumeric: false), .init("false claims"),
+        .init("covered, no difference"),
         .init("covered, a difference"), .init("false equivalence"), .init("power"),
         .init("finds, printed"), .init("interval", isNumeric: false),
       ])
@@ -77,13 +78,17 @@ enum SimulateCommand {
           task, hasTrainings: trainings > 1, seed: UInt64(options.seed))
         for images in options.images {
           for form in task == .classification && trainings == 1 ? McNemar.allCases : [.exact] {
+            // A comparison takes as long as its images are many.
+            let repetitions = min(
+              options.repetitions,
+              max(min(200, options.repetitions), options.repetitions * 500 / images))
             let simulation = TestSimulation(
-              task, imageCount: images, trainingCount: trainings,
-              repetitions: options.repetitions, drawCount: options.swaps,
+              task, imageCount: images, trainingCount: trainings, repetitions: repetitions,
+              drawCount: options.swaps,
               mcNemar: form, seed: UInt64(options.seed))
             let label = "\(task.rawValue), \(images) images, \(trainings) training"
             let progress = ProgressReporter(
-              label, total: 2 * options.repetitions, unit: "comparisons")
+              label, total: 2 * repetitions, unit: "comparisons")
             let findings = simulation.run(truth: truth) { done, _ in
               progress.advance(to: done)
             }
@@ -111,7 +116,8 @@ enum SimulateCommand {
     let isShown =
       trainings > 1 || task == .classification || images >= PairedDifference.fewestImages
     table.add([
-      task.rawValue, String(trainings), String(images), test, part(found.falseClaims),
+      task.rawValue, String(trainings), String(images), String(found.count), test,
+      part(found.falseClaims),
       part(found.coverageAtZero), part(found.coverage), part(found.falseEquivalence),
       part(found.power), found.printed.isFinite ? points(found.printed) : "none",
       isShown ? "given" : "n too small, none given",
@@ -122,8 +128,8 @@ enum SimulateCommand {
     """
     # Verdicts where the truth is known
 
-    Made by `swift run bench-report simulate --repetitions \(options.repetitions) --seed
-    \(options.seed) --output <this file>`.
+    Made by `swift run bench-report simulate --repetitions \(options.repetitions) --swaps \(options.swaps)
+    --seed \(options.seed) --output <this file>`; comparisons of many images are fewer.
 
     Two methods see the same images; how hard an image and its objects are is common to both, and the
     second method's mistakes look different also where the numbers are equal. "False claims": better

@@ -73,8 +73,9 @@ enum MarginOption {
 
 /// The seeds of a run: one training each.
 enum SeedList {
-  /// Trainings of a candidate where nobody says how many: enough to know how far they differ. A smoke
-  /// run shows that everything works and judges nothing.
+  /// Trainings of a candidate where nobody says how many: enough to know how far they differ.
+  ///
+  /// A smoke run shows that everything works and judges nothing.
   static func standard(_ preset: Preset) -> [Int] { preset == .smoke ? [0] : [0, 1, 2] }
 
   /// Checks what single numbers cannot.

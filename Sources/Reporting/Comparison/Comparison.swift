@@ -114,7 +114,9 @@ public struct ComparisonSection: Sendable {
   public var primaryMetric: MetricDescription? { metrics.first { $0.test != .none } }
 
   /// For each tested number the difference that its least precise comparison finds four times out of
-  /// five: alone, and at the first step of the family's correction. Infinite where it finds none.
+  /// five.
+  ///
+  /// Alone, and at the first step of the family's correction; infinite where it finds none.
   public func detectable(testCount: Int) -> [(
     metric: MetricDescription, alone: Double, all: Double
   )] {

@@ -60,7 +60,7 @@ public struct Delta: Sendable, Equatable {
   public var pValue: Double { difference.pValue }
   /// Images that both have outcomes of.
   public var imageCount: Int { difference.imageCount }
-  /// The interval that goes with the word: at the level of the correction. Nil where there are too few
+  /// The interval that goes with the word, at the level of the correction; nil where there are too few
   /// images for one.
   public var interval: Interval? { difference.interval(significance: level) }
   /// The 95 % interval of this difference alone.
