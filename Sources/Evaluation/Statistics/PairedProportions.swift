@@ -133,13 +133,15 @@ public struct PairedProportions: Sendable, Equatable {
   func detectable(significance: Double, power: Double, _ form: McNemar) -> Double {
     // Half an image in each cell, so that no disagreement at all does not stand for certainty.
     let disagreement = (Double(onlyFirst + onlySecond) + 1) / (Double(count) + 2)
+    let tables = tables(disagreement, significance, form)
     func found(_ difference: Double) -> Double {
-      self.power(
-        of: difference, disagreement: max(difference, disagreement), significance, form)
+      difference <= disagreement
+        ? Self.power(of: difference, disagreement, tables)
+        : self.power(of: difference, disagreement: difference, significance, form)
     }
     guard found(1) >= power else { return .infinity }
     var (low, high) = (0.0, 1.0)
-    for _ in 0..<30 {
+    for _ in 0..<24 {
       let middle = (low + high) / 2
       if found(middle) < power { low = middle } else { high = middle }
     }
@@ -151,21 +153,38 @@ public struct PairedProportions: Sendable, Equatable {
   public func power(
     of difference: Double, disagreement: Double, _ significance: Double, _ form: McNemar
   ) -> Double {
-    let n = Double(count)
-    let center = n * disagreement
-    let width = 5 * (n * disagreement * (1 - disagreement)).squareRoot() + 1
-    let right = (1 + difference / disagreement) / 2
+    Self.power(of: difference, disagreement, tables(disagreement, significance, form))
+  }
+
+  /// A number of disagreements, its weight, and the largest smaller count that the test rejects.
+  private typealias Disagreements = (count: Int, weight: Double, mostRejected: Int)
+
+  private func tables(
+    _ disagreement: Double, _ significance: Double, _ form: McNemar
+  ) -> [Disagreements] {
+    let center = Double(count) * disagreement
+    let width = 5 * (center * (1 - disagreement)).squareRoot() + 1
     let (first, last) = (max(0, Int(center - width)), min(count, Int(center + width)))
-    // Many numbers of disagreements are looked at in steps; the power hardly changes between them.
-    let step = max(1, (last - first) / 60)
+    // Many are looked at in steps; the power hardly changes between them.
+    return stride(from: first, through: last, by: max(1, (last - first) / 50)).map { m in
+      (
+        m, Proportions.binomial(m, of: count, disagreement),
+        Proportions.mostRejected(of: m, significance, form)
+      )
+    }
+  }
+
+  private static func power(
+    of difference: Double, _ disagreement: Double, _ tables: [Disagreements]
+  ) -> Double {
+    let right = (1 + difference / disagreement) / 2
     var (sum, whole) = (0.0, 0.0)
-    for m in stride(from: first, through: last, by: step) {
-      let weight = Proportions.binomial(m, of: count, disagreement)
-      whole += weight
-      let most = Proportions.mostRejected(of: m, significance, form)
-      guard most >= 0 else { continue }
+    for table in tables {
+      whole += table.weight
+      guard table.mostRejected >= 0 else { continue }
+      let (most, m) = (table.mostRejected, table.count)
       sum +=
-        weight
+        table.weight
         * (Proportions.binomialTail(upTo: most, of: m, 1 - right)
           + Proportions.binomialTail(upTo: most, of: m, right))
     }

@@ -68,8 +68,8 @@ enum SimulateCommand {
       columns: [
         .init("number", isNumeric: false), .init("trainings"), .init("images"),
         .init("comparisons"), .init("test", isNumeric: false), .init("false claims"),
-        .init("covered, no difference"),
-        .init("covered, a difference"), .init("false equivalence"), .init("power"),
+        .init("covered, no difference"), .init("covered, a difference"), .init("false equivalence"),
+        .init("power"),
         .init("finds, printed"), .init("interval", isNumeric: false),
       ])
     for task in options.tasks {
@@ -114,7 +114,7 @@ enum SimulateCommand {
       ? "images and trainings"
       : task == .classification ? "McNemar, \(form.rawValue)" : "swaps"
     let isShown =
-      trainings > 1 || task == .classification || images >= PairedDifference.fewestImages
+      task == .classification && trainings == 1 || images >= PairedDifference.fewestImages
     table.add([
       task.rawValue, String(trainings), String(images), String(found.count), test,
       part(found.falseClaims),
@@ -128,8 +128,8 @@ enum SimulateCommand {
     """
     # Verdicts where the truth is known
 
-    Made by `swift run bench-report simulate --repetitions \(options.repetitions) --swaps \(options.swaps)
-    --seed \(options.seed) --output <this file>`; comparisons of many images are fewer.
+    Made by `swift run bench-report simulate --repetitions \(options.repetitions)
+    --swaps \(options.swaps) --seed \(options.seed) --output <this file>`; comparisons of many images are fewer.
 
     Two methods see the same images; how hard an image and its objects are is common to both, and the
     second method's mistakes look different also where the numbers are equal. "False claims": better
