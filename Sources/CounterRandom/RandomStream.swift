@@ -2,7 +2,7 @@
 public enum RandomPurpose: UInt32, Sendable {
   case initialization = 1
   case shuffle, augmentation, dropPath, dropout, sampling, mixing, sampleSet
-  case bootstrap, queue, test
+  case bootstrap, queue, test, permutation, simulation
 }
 
 /// A counter-based random number generator (Philox 4x32-10).

@@ -8,42 +8,71 @@ import math
 
 import numpy as np
 from scipy import optimize, stats
-from statsmodels.stats.power import normal_power
 from statsmodels.stats.weightstats import DescrStatsW
 
 from fill import fill
 
 
 def paired(first, second, count):
-    # Agresti and Min: half an image in each cell, then the plain interval of a mean of -1, 0, 1.
+    # Agresti and Min's error: half an image in each cell, then that of a mean of -1, 0, 1.
     data = DescrStatsW([1.0, -1.0, 0.0], weights=[first + 0.5, second + 0.5, count - first - second + 1])
-    error = math.sqrt(data.var / data.nobs)
+
+    def score(difference):
+        """Tango's score with the likeliest table under a difference, by search."""
+        def loss(p):
+            cells = [(first, p + difference), (second, p), (count - first - second, 1 - 2 * p - difference)]
+            if any(q < 0 or (k > 0 and q == 0) for k, q in cells):
+                return np.inf
+            return -sum(k * math.log(q) for k, q in cells if k > 0)
+        low, high = max(0.0, -difference), (1 - difference) / 2
+        p = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded",
+                                     options={"xatol": 1e-13}).x
+        variance = count * (2 * p + difference - difference**2)
+        return (first - second - count * difference) / math.sqrt(variance)
+
     z = stats.norm.ppf(0.975)
-    return {"onlyFirst": first, "onlySecond": second, "count": count, "error": error,
-            "low": float(data.mean - z * error), "high": float(data.mean + z * error),
+    middle = (first - second) / count
+    return {"onlyFirst": first, "onlySecond": second, "count": count,
+            "error": math.sqrt(data.var / data.nobs),
+            "low": float(optimize.brentq(lambda d: score(d) - z, -0.999, middle - 1e-9, xtol=1e-12)),
+            "high": float(optimize.brentq(lambda d: score(d) + z, middle + 1e-9, 0.999, xtol=1e-12)),
             "p": float(stats.binomtest(first, first + second, 0.5).pvalue)}
 
 
-def detectable(error, significance, power):
-    def lack(difference):
-        return normal_power(difference / error, 1, significance) - power
-    return {"error": error, "significance": significance, "power": power,
-            "difference": float(optimize.brentq(lack, error, 10 * error, xtol=1e-14))}
+def power(difference, disagreement, significance, count):
+    """How often the exact test rejects, over all numbers of images that disagree."""
+    right = (1 + difference / disagreement) / 2
+    found = 0.0
+    for m in range(1, count + 1):
+        rejected = [k for k in range(m + 1) if stats.binomtest(k, m, 0.5).pvalue < significance]
+        found += stats.binom.pmf(m, count, disagreement) * stats.binom.pmf(rejected, m, right).sum()
+    return {"difference": difference, "disagreement": disagreement, "significance": significance,
+            "count": count, "power": float(found)}
 
 
-def seeded(first, second, sample, images):
-    parts = [np.var(first, ddof=1) / len(first), np.var(second, ddof=1) / len(second), sample]
-    free = [len(first) - 1, len(second) - 1, images - 1]
-    total = sum(parts)
-    freedom = math.floor(total**2 / sum(p**2 / f for p, f in zip(parts, free)))
-    estimate = float(np.mean(first) - np.mean(second))
-    if sample == 0:
-        welch = stats.ttest_ind(first, second, equal_var=False)
-        assert abs(welch.statistic - estimate / math.sqrt(total)) < 1e-9
-        assert math.floor(welch.df) == freedom
+def seeded(name, trainings, images, spread):
+    """Crossed analysis of variance of trainings and images, one method a side."""
+    common = 0.3 * fill(name + ".common", (images,)).astype(float)
+    sides = []
+    for side, count in enumerate(trainings):
+        own = fill(f"{name}.{side}", (count, images)).astype(float) * 0.4
+        luck = fill(f"{name}.{side}.luck", (count, 1)).astype(float) * spread
+        sides.append(np.round(0.5 + 0.05 * side + common + own + luck, 4))
+    image = np.var(sides[0].mean(axis=0) - sides[1].mean(axis=0), ddof=1) / images
+    total, squares = image, image**2 / (images - 1)
+    for x in sides:
+        k = len(x)
+        numbers, means = x.mean(axis=1, keepdims=True), x.mean(axis=0, keepdims=True)
+        training = np.var(numbers, ddof=1) / k
+        rest = ((x - numbers - means + x.mean())**2).sum() / ((k - 1) * (images - 1)) / (k * images)
+        total += training - rest
+        squares += training**2 / (k - 1) + rest**2 / ((k - 1) * (images - 1))
+    total = max(total, image / 2)
+    freedom = max(1.0, total**2 / squares)
+    estimate = float(sides[0].mean() - sides[1].mean())
     low, high = stats.t.interval(0.95, freedom, loc=estimate, scale=math.sqrt(total))
-    return {"first": first, "second": second, "sample": sample, "images": images,
-            "estimate": estimate, "freedom": freedom, "low": float(low), "high": float(high),
+    return {"first": sides[0].tolist(), "second": sides[1].tolist(), "estimate": estimate,
+            "freedom": float(freedom), "low": float(low), "high": float(high),
             "p": float(2 * stats.t.sf(abs(estimate) / math.sqrt(total), freedom))}
 
 
@@ -56,24 +85,48 @@ def counts(name, bonus):
     return both.astype(float), (both + extra).astype(float), truth.astype(float)
 
 
-def mean_iou(numbers, rows):
-    both, predicted, truth = (x[rows].sum(axis=0) for x in numbers)
+def mean_iou(numbers, weights):
+    both, predicted, truth = (weights @ x for x in numbers)
     return float(np.mean(both / (predicted + truth - both)))
+
+
+def slopes(numbers, step=1e-4):
+    """How mIoU grows with the weight of each image, by differences."""
+    out = []
+    for image in range(120):
+        change = np.zeros(120)
+        change[image] = step
+        out.append((mean_iou(numbers, 1 + change) - mean_iou(numbers, 1 - change)) / (2 * step))
+    return np.array(out)
+
+
+def studentized(first, second):
+    ones = np.ones(120)
+    error = math.sqrt(120 / 119 * ((slopes(first) - slopes(second))**2).sum())
+    return (mean_iou(first, ones) - mean_iou(second, ones)) / error, error
 
 
 def resampled_iou():
     first, second = counts("miou.first", 0.02), counts("miou.second", 0.0)
-    generator = np.random.default_rng(0)
-    drawn = []
-    for _ in range(20000):
-        rows = generator.integers(0, 120, 120)
-        drawn.append(mean_iou(first, rows) - mean_iou(second, rows))
-    drawn = np.array(drawn)
-    rows = np.arange(120)
-    tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
-    return {"first": mean_iou(first, rows), "second": mean_iou(second, rows),
-            "deviation": float(drawn.std(ddof=1)), "low": float(np.quantile(drawn, 0.025)),
-            "high": float(np.quantile(drawn, 0.975)), "p": float(2 * tail)}
+
+    def of_rows(rows):
+        return mean_iou(first, np.bincount(rows.astype(int), minlength=120).astype(float))
+
+    result = stats.bootstrap((np.arange(120),), of_rows, n_resamples=20000, method="BCa",
+                             vectorized=False, rng=np.random.default_rng(0))
+    t, error = studentized(first, second)
+    generator = np.random.default_rng(1)
+    beyond = 0
+    for _ in range(2000):
+        swap = generator.integers(0, 2, 120).astype(bool)[:, None]
+        a = [np.where(swap, y, x) for x, y in zip(first, second)]
+        b = [np.where(swap, x, y) for x, y in zip(first, second)]
+        beyond += abs(studentized(a, b)[0]) >= abs(t)
+    ones = np.ones(120)
+    return {"first": mean_iou(first, ones), "second": mean_iou(second, ones),
+            "deviation": float(result.standard_error), "error": error,
+            "low": float(result.confidence_interval.low),
+            "high": float(result.confidence_interval.high), "p": (beyond + 1) / 2001}
 
 
 out = {
@@ -81,11 +134,10 @@ out = {
                for p in (1e-12, 0.001, 0.025, 0.2, 0.5, 0.8, 0.975, 0.999)],
     "paired": [paired(*row) for row in [(0, 1, 10), (5, 5, 40), (3, 12, 300), (10, 25, 100),
                                         (480, 530, 50000), (60, 0, 300)]],
-    "detectable": [detectable(0.02, 0.05, 0.8), detectable(0.003, 0.01, 0.9),
-                   detectable(0.5, 0.05 / 12, 0.8)],
-    "seeded": [seeded([0.751, 0.749, 0.753], [0.745, 0.748], 0.0, 1000),
-               seeded([0.751, 0.749, 0.753], [0.745, 0.748, 0.741], 4e-6, 50000),
-               seeded([0.25, 0.31], [0.45, 0.44, 0.47, 0.46], 1e-3, 300)],
+    "power": [power(0.1, 0.2, 0.05, 150), power(0.05, 0.1, 0.01, 400), power(0.2, 0.2, 0.05, 60),
+              power(0.15, 0.3, 0.05, 24)],
+    "seeded": [seeded("seeded.a", (3, 2), 60, 0.0), seeded("seeded.b", (3, 3), 60, 0.08),
+               seeded("seeded.c", (2, 5), 80, 0.02)],
     "resampledIoU": resampled_iou(),
 }
 with open("../Fixtures/Evaluation/report_statistics.json", "w") as file:

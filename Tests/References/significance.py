@@ -20,8 +20,11 @@ def wilson(successes, count):
 
 
 def exact_mcnemar(first, second):
-    p = mcnemar([[0, first], [second, 0]], exact=True).pvalue
-    return {"onlyFirst": first, "onlySecond": second, "p": min(1.0, float(p))}
+    p = min(1.0, float(mcnemar([[0, first], [second, 0]], exact=True).pvalue))
+    # Half of what was observed counts, on both sides; once where both sides are the same.
+    observed = float(stats.binom.pmf(min(first, second), first + second, 0.5))
+    middle = p - (observed / 2 if first == second else observed)
+    return {"onlyFirst": first, "onlySecond": second, "p": p, "midP": middle}
 
 
 def spread(values, confidence):
@@ -44,18 +47,37 @@ def holm(values):
     return {"values": values, "adjusted": multipletests(values, method="holm")[1].tolist()}
 
 
+def bca(values):
+    result = stats.bootstrap((values,), np.mean, n_resamples=40000, method="BCa",
+                             confidence_level=0.95, vectorized=True, batch=500,
+                             rng=np.random.default_rng(0))
+    return {"estimate": float(np.mean(values)), "deviation": float(result.standard_error),
+            "low": float(result.confidence_interval.low),
+            "high": float(result.confidence_interval.high)}
+
+
 def bootstrap():
     # Correct or not of two classifiers on the same images, agreeing on most of them.
     first = (fill("bootstrap.first", (2000,)) > -0.5).astype(float)
     changed = fill("bootstrap.changed", (2000,)) > 0.8
     second = np.where(changed, 1 - first, first)
-    difference = first - second
-    result = stats.bootstrap((difference,), np.mean, n_resamples=40000, method="percentile",
-                             confidence_level=0.95, vectorized=True, batch=500,
-                             rng=np.random.default_rng(0))
-    return {"estimate": float(difference.mean()), "deviation": float(result.standard_error),
-            "low": float(result.confidence_interval.low),
-            "high": float(result.confidence_interval.high)}
+    return bca(first - second)
+
+
+def skewed():
+    values = np.round(np.exp(2.5 * fill("bootstrap.skewed", (80,)).astype(float)), 4)
+    return {"values": values.tolist(), **bca(values)}
+
+
+def swapped(first, second):
+    result = stats.permutation_test((first, second), lambda x, y, axis: np.mean(x - y, axis=axis),
+                                    permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    return {"first": first, "second": second, "p": float(result.pvalue)}
+
+
+def noncentral(shift, critical, freedom):
+    power = stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift)
+    return {"shift": shift, "critical": critical, "freedom": freedom, "power": float(power)}
 
 
 out = {
@@ -68,7 +90,13 @@ out = {
                spread([0.75, 0.74, 0.76, 0.755, 0.748], 0.99)],
     "holm": [holm([0.01, 0.04, 0.03, 0.005]), holm([0.5, 0.9, 0.02]), holm([0.2, 0.2, 0.2]),
              holm([0.0001])],
-    "bootstrap": bootstrap(),
+    "bootstrap": bootstrap(), "skewed": skewed(),
+    "swapped": [swapped([0.9, 0.7, 0.8, 0.6, 0.95, 0.5, 0.85, 0.4], [0.8, 0.75, 0.6, 0.5, 0.9, 0.5, 0.7, 0.3]),
+                swapped([1.0, 1, 0, 1, 1, 0, 1, 1, 1, 0], [0.0, 1, 0, 0, 1, 0, 0, 1, 0, 1]),
+                swapped([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5], [2.0, 7, 1, 8, 2, 8, 1, 8, 2, 8, 4])],
+    "noncentral": [noncentral(*row) for row in [(0.001, 2.0, 10.0), (2.8, 1.98, 120.0),
+                                                (3.5, 2.776, 4.0), (4.0, 4.303, 2.0),
+                                                (1.0, 1.97, 300.5), (9.0, 12.7, 1.0)]],
 }
 with open("../Fixtures/Evaluation/significance.json", "w") as file:
     json.dump(out, file, indent=1, sort_keys=True)

@@ -17,7 +17,7 @@ struct SyntheticRuns {
   func linear(
     _ name: String, images: Int = 200, seeds: [Int] = [0], settings: [String: String] = [:],
     data: [String: String] = [:], slug: String? = nil, architecture: String = "Swin-T",
-    isRight: (_ image: Int, _ seed: Int) -> Bool
+    group: String? = nil, isRight: (_ image: Int, _ seed: Int) -> Bool
   ) throws -> String {
     let folder = path + "/" + (slug ?? "linear-" + name.lowercased())
     var result = RunResult(
@@ -29,6 +29,7 @@ struct SyntheticRuns {
       ].merging(data) { $1 },
       settings: ["epochs": "100", "seeds": seeds.map(String.init).joined(separator: ",")]
         .merging(settings) { $1 })
+    result.backbone["group"] = group
     var lines = ""
     for seed in seeds {
       for image in 0..<images {
@@ -58,12 +59,15 @@ struct SyntheticRuns {
 
   /// Writes a segmentation run; `part` is how much of an image's class is found.
   @discardableResult
-  func segmentation(_ name: String, images: Int = 60, part: (Int) -> Double) throws -> String {
-    let folder = path + "/ade20k-" + name.lowercased()
+  func segmentation(
+    _ name: String, images: Int = 60, slug: String? = nil,
+    settings: [String: String] = ["iterations": "160000"], part: (Int) -> Double
+  ) throws -> String {
+    let folder = path + "/ade20k-" + (slug ?? name).lowercased()
     var result = RunResult(
       task: "ade20k", backbone: ["name": name, "architecture": "Swin-T", "sha256": name],
       data: ["name": "ade", "validation": "s", "validation images": String(images)],
-      settings: ["iterations": "160000"])
+      settings: settings)
     var lines = ""
     var records: [SegmentationRecord] = []
     for image in 0..<images {

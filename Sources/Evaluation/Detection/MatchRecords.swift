@@ -45,6 +45,36 @@ public struct MatchRecords: Sendable, Equatable {
   }
 }
 
+extension MatchRecords {
+  /// The matches of these images and of others behind them, as if all were of one detector.
+  ///
+  /// - Returns: The records; nil when the others were matched by other rules or categories.
+  func followed(by other: MatchRecords) -> MatchRecords? {
+    guard other.overlapType == overlapType, other.settings == settings,
+      other.categoryIDs == categoryIDs
+    else { return nil }
+    return MatchRecords(
+      [matchedImages(shift: 0), other.matchedImages(shift: imageIDs.count)],
+      overlapType: overlapType, settings: settings, imageIDs: imageIDs + other.imageIDs,
+      categoryIDs: categoryIDs)
+  }
+
+  /// The cells by category, their images moved by so many places.
+  private func matchedImages(shift: Int) -> MatchedImages {
+    var cells: [MatchedImages.Cell] = []
+    for category in categoryIDs.indices {
+      for cell in categoryStarts[category]..<categoryStarts[category + 1] {
+        cells.append(
+          MatchedImages.Cell(
+            category: Int32(category), image: cellImages[cell] + Int32(shift),
+            detectionCount: Int32(detections(ofCell: cell).count)))
+      }
+    }
+    return MatchedImages(
+      cells: cells, objectCounts: objectCounts, scores: scores, matched: matched, ignored: ignored)
+  }
+}
+
 /// The cells of some images, image by image, before they are put in order.
 struct MatchedImages: Sendable {
   struct Cell: Sendable {

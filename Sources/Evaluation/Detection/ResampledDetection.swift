@@ -6,37 +6,77 @@ public struct ResampledDetection: ResampledMetric {
   public let images: [Int]
   /// `bbox/AP`, `bbox/AP50`, `bbox/AP75`, and the same for `segm`, of the types there are.
   public let metricNames: [String]
+  private let records: [MatchRecords]
   private let curves: [PrecisionRecall]
+  private let headlines: [PrecisionRecall.Headline]
 
   /// Prepares records.
   ///
-  /// - Parameter records: One a type of overlap.
-  /// - Precondition: there is one, and all are of the same images.
-  public init(_ records: [MatchRecords]) {
+  /// - Parameters:
+  ///   - records: One a type of overlap.
+  ///   - numbers: Those of AP, AP50 and AP75 that are wanted; each takes its time.
+  /// - Precondition: there is a record, and all are of the same images.
+  public init(_ records: [MatchRecords], numbers: [String] = ["AP", "AP50", "AP75"]) {
     precondition(
       records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
     images = records[0].imageIDs
+    let headlines = PrecisionRecall.headlines.filter { numbers.contains($0.name) }
+    self.headlines = headlines
     metricNames = records.flatMap { record in
-      ["AP", "AP50", "AP75"].map { record.overlapType.rawValue + "/" + $0 }
+      headlines.map { record.overlapType.rawValue + "/" + $0.name }
     }
+    self.records = records
     curves = records.map { PrecisionRecall($0, areaRangeCount: 1) }
   }
 
   public func values(weights: [Int32]) -> [Double] {
+    linearizations(weights: weights, withSlopes: false).map(\.value)
+  }
+
+  public func linearizations(weights: [Int32]) -> [Linearization] {
+    linearizations(weights: weights, withSlopes: true)
+  }
+
+  private func linearizations(weights: [Int32], withSlopes: Bool) -> [Linearization] {
     precondition(weights.count == images.count, "\(weights.count) weights, \(images.count) images")
     return weights.withUnsafeBufferPointer { weights in
-      guard let base = weights.baseAddress else { return metricNames.map { _ in .nan } }
-      return curves.flatMap { $0.headlines(weights: base) }
+      guard let base = weights.baseAddress else {
+        return metricNames.map { _ in Linearization(value: .nan, slopes: []) }
+      }
+      return curves.flatMap { $0.numbers(headlines, weights: base, withSlopes: withSlopes) }
     }
+  }
+
+  /// The images of both; nil when the others were matched otherwise.
+  public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
+    guard let other = other as? ResampledDetection, other.records.count == records.count else {
+      return nil
+    }
+    let joined = zip(records, other.records).compactMap { $0.followed(by: $1) }
+    return joined.count == records.count
+      ? ResampledDetection(joined, numbers: headlines.map(\.name)) : nil
   }
 }
 
 extension PrecisionRecall {
-  /// AP over all thresholds, at 0.5 and at 0.75; NaN without objects.
-  fileprivate func headlines(weights: UnsafePointer<Int32>) -> [Double] {
+  /// A number that is resampled; nil means all thresholds.
+  fileprivate typealias Headline = (name: String, threshold: Double?)
+
+  fileprivate static let headlines: [Headline] = [
+    ("AP", nil), ("AP50", 0.5), ("AP75", 0.75),
+  ]
+
+  /// Means of precision over categories, thresholds and recalls; NaN without objects.
+  fileprivate func numbers(
+    _ headlines: [Headline], weights: UnsafePointer<Int32>, withSlopes: Bool
+  ) -> [Linearization] {
     var scratch = Scratch()
-    var sums = [0.0, 0.0, 0.0]
-    var counts = [0, 0, 0]
+    var slopes = headlines.map { _ in
+      [Double](repeating: 0, count: withSlopes ? imageCount : 0)
+    }
+    var sums = headlines.map { _ in 0.0 }
+    var counts = headlines.map { _ in 0 }
+    var curveCounts = counts
     for category in 0..<categoryCount {
       let objects = objectCount(category: category, areaRange: 0, weights: weights)
       guard objects > 0 else { continue }
@@ -46,13 +86,26 @@ extension PrecisionRecall {
           category: category, areaRange: 0, threshold: step, objectCount: objects,
           weights: weights, &scratch)
         let sum = scratch.precisions.reduce(0, +)
-        for (place, wanted) in [nil, 0.5, 0.75].enumerated()
-        where wanted == nil || wanted == threshold {
+        for (place, headline) in headlines.enumerated()
+        where headline.threshold == nil || headline.threshold == threshold {
           sums[place] += sum
           counts[place] += scratch.precisions.count
+          curveCounts[place] += 1
         }
       }
+      guard withSlopes else { continue }
+      for (place, headline) in headlines.enumerated() {
+        addSlopes(
+          category: category, areaRange: 0,
+          thresholds: settings.overlapThresholds.indices.filter {
+            headline.threshold == nil || headline.threshold == settings.overlapThresholds[$0]
+          }, objectCount: objects, weights: weights, &scratch, to: &slopes[place])
+      }
     }
-    return zip(sums, counts).map { $1 == 0 ? .nan : $0 / Double($1) }
+    return sums.indices.map { at in
+      Linearization(
+        value: counts[at] == 0 ? .nan : sums[at] / Double(counts[at]),
+        slopes: slopes[at].map { $0 / Double(max(1, curveCounts[at])) })
+    }
   }
 }

@@ -64,6 +64,56 @@ public struct ResampledSegmentation: ResampledMetric {
     return Self.numbers.map { $0.value(score) }
   }
 
+  public func linearizations(weights: [Int32]) -> [Linearization] {
+    let score = score(weights)
+    let (both, predicted, labelled) = (score.intersections, score.predicted, score.labelled)
+    return Self.numbers.map { number in
+      // Every number is a mean of ratios, one a class, or one ratio of sums; of a ratio a / b the slope
+      // is (aᵢ − ratio·bᵢ) / b.
+      let isUnion = number.name == "mIoU"
+      let isSum = number.name == "aAcc"
+      let wholes = (0..<classCount).map {
+        isUnion ? predicted[$0] + labelled[$0] - both[$0] : labelled[$0]
+      }
+      let whole = Double(wholes.reduce(0, +))
+      let present = Double(max(1, wholes.count { $0 > 0 }))
+      let value = number.value(score)
+      var slopes = [Double](repeating: 0, count: images.count)
+      for image in images.indices {
+        for at in starts[image]..<starts[image + 1] {
+          let index = Int(classes[at])
+          guard wholes[index] > 0 else { continue }
+          let own = Double(intersections[at])
+          let part = Double(
+            isUnion
+              ? self.predicted[at] + self.labelled[at] - intersections[at] : self.labelled[at])
+          if isSum {
+            slopes[image] += (own - value * part) / whole
+          } else {
+            let (a, b) = (Double(both[index]), Double(wholes[index]))
+            slopes[image] += (own - a / b * part) / b / present
+          }
+        }
+      }
+      return Linearization(value: value, slopes: slopes)
+    }
+  }
+
+  /// The images of both.
+  public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
+    guard let other = other as? ResampledSegmentation else { return nil }
+    var joined = self
+    let last = classes.count
+    joined.images += other.images
+    joined.starts += other.starts.dropFirst().map { $0 + last }
+    joined.classes += other.classes
+    joined.intersections += other.intersections
+    joined.predicted += other.predicted
+    joined.labelled += other.labelled
+    joined.classCount = max(classCount, other.classCount)
+    return joined
+  }
+
   /// The intersection over union of one image alone; NaN without labelled pixels.
   public func meanIoU(at position: Int) -> Double {
     let range = starts[position]..<starts[position + 1]

@@ -24,23 +24,3 @@ public enum Normal {
     }
   }
 }
-
-/// The smallest difference that a comparison finds.
-public enum DetectableDifference {
-  /// The true difference that a two-sided test finds with the given power.
-  ///
-  ///     (z(1 − α/2) + z(power)) · standard error
-  ///
-  /// - Parameters:
-  ///   - standardError: Of the measured difference, in its unit.
-  ///   - significance: α of one test; divide it by the number of tests for Holm's first step.
-  ///   - power: The part of repetitions in which the difference is found.
-  /// - Returns: The difference in the unit of the standard error.
-  ///
-  /// Source: Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 2.
-  public static func smallest(
-    standardError: Double, significance: Double = 0.05, power: Double = 0.8
-  ) -> Double {
-    (Normal.quantile(1 - significance / 2) + Normal.quantile(power)) * standardError
-  }
-}

@@ -40,38 +40,88 @@ public enum Proportions {
       high: successes == count ? 1 : min(1, center + half))
   }
 
-  /// The exact two-sided p-value of McNemar's test.
+  /// The two-sided p-value of McNemar's test.
   ///
   /// - Parameters:
   ///   - onlyFirst: Images that only the first classifier got right.
   ///   - onlySecond: Images that only the second got right.
   ///
   /// Source: McNemar 1947, with the binomial distribution in place of the approximation.
-  public static func mcNemar(onlyFirst: Int, onlySecond: Int) -> Double {
+  public static func mcNemar(
+    onlyFirst: Int, onlySecond: Int, _ form: McNemar = .exact
+  ) -> Double {
     let n = onlyFirst + onlySecond
-    guard n > 0, onlyFirst != onlySecond else { return 1 }
     let k = min(onlyFirst, onlySecond)
-    // 2·P(X ≤ k) for X ~ Binomial(n, ½), terms added from the smallest.
-    var total = 0.0
-    let logarithm = lgamma(Double(n + 1)) - Double(n) * log(2.0)
-    for i in 0...k {
-      total += exp(logarithm - lgamma(Double(i + 1)) - lgamma(Double(n - i + 1)))
-    }
-    return min(1, 2 * total)
+    guard n > 0 else { return 1 }
+    let observed = form == .midP ? binomial(k, of: n, 0.5) : 0
+    guard onlyFirst != onlySecond else { return 1 - observed / 2 }
+    // Terms are added from the smallest, so that far tails keep their digits.
+    let tail = (0...k).reduce(0) { $0 + binomial($1, of: n, 0.5) }
+    return min(1, 2 * tail) - observed
   }
 
-  /// Holm's adjusted p-values, in the order given.
-  ///
-  /// Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
-  public static func holm(_ values: [Double]) -> [Double] {
-    let order = values.indices.sorted { values[$0] < values[$1] }
-    var adjusted = values
-    var highest = 0.0
-    for (position, index) in order.enumerated() {
-      highest = max(highest, min(1, values[index] * Double(values.count - position)))
-      adjusted[index] = highest
+  /// The probability of `k` successes.
+  static func binomial(_ k: Int, of n: Int, _ probability: Double) -> Double {
+    guard probability > 0 else { return k == 0 ? 1 : 0 }
+    guard probability < 1 else { return k == n ? 1 : 0 }
+    return exp(
+      lgamma(Double(n + 1)) - lgamma(Double(k + 1)) - lgamma(Double(n - k + 1))
+        + Double(k) * log(probability) + Double(n - k) * log1p(-probability))
+  }
+
+  /// The probability of at most `k` successes, for many trials, too.
+  static func binomialTail(upTo k: Int, of n: Int, _ probability: Double) -> Double {
+    guard k >= 0 else { return 0 }
+    guard k < n else { return 1 }
+    return StudentT.incompleteBeta(1 - probability, Double(n - k), Double(k + 1))
+  }
+
+  /// The largest smaller count of so many disagreements that the test rejects; −1 for none.
+  static func mostRejected(of n: Int, _ significance: Double, _ form: McNemar) -> Int {
+    func isRejected(_ k: Int) -> Bool {
+      let observed = form == .midP ? binomial(k, of: n, 0.5) : 0
+      return 2 * binomialTail(upTo: k, of: n, 0.5) - observed < significance
     }
-    return adjusted
+    var (low, high) = (-1, n / 2)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if isRejected(middle) { low = middle } else { high = middle }
+    }
+    return low
+  }
+}
+
+/// Holm's correction of several tests.
+///
+/// Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
+public struct Holm: Sendable, Equatable {
+  /// The corrected p-values, in the order given.
+  public let adjusted: [Double]
+  /// The level at which each was decided.
+  ///
+  /// It is the significance by how many were left at its step, and for all behind the first that was
+  /// not rejected by how many were left there. A p-value is below
+  /// its level exactly when the corrected one is below the significance.
+  public let levels: [Double]
+
+  /// Corrects p-values.
+  public init(_ values: [Double], _ significance: Double = 0.05) {
+    let order = values.indices.sorted { (values[$0], $0) < (values[$1], $1) }
+    var adjusted = values
+    var levels = values
+    var highest = 0.0
+    var level = significance
+    var rejects = true
+    for (position, index) in order.enumerated() {
+      let left = Double(values.count - position)
+      highest = max(highest, min(1, values[index] * left))
+      adjusted[index] = highest
+      if rejects { level = significance / left }
+      levels[index] = level
+      rejects = rejects && values[index] < level
+    }
+    self.adjusted = adjusted
+    self.levels = levels
   }
 }
 

@@ -1,7 +1,8 @@
 /// Numbers that stored outcomes give again for any multiset of their images.
 ///
 /// AP and mIoU are no means over images, so resampling them needs more than one value an image:
-/// matches, or pixel counts. A type that keeps those can be compared by `Bootstrap`.
+/// matches, or pixel counts. A type that keeps those can be compared by `SwapTest` and has intervals
+/// by `Bootstrap`.
 public protocol ResampledMetric: Sendable {
   /// The images in the order of the weights, each once: their positions in the data set.
   var images: [Int] { get }
@@ -11,6 +12,84 @@ public protocol ResampledMetric: Sendable {
   ///
   /// - Parameter weights: One count of 0 or more an image.
   func values(weights: [Int32]) -> [Double]
+  /// The numbers, and how fast each grows with the weight of each image.
+  func linearizations(weights: [Int32]) -> [Linearization]
+  /// The images of both, these first; nil when the other keeps other numbers.
+  func followed(by other: any ResampledMetric) -> (any ResampledMetric)?
+}
+
+/// A number of weighed images and its slopes: what one image more of each kind would add to it.
+///
+/// Numbers that do not change when every weight is doubled have slopes whose weighed sum is 0; the
+/// squares of the slopes add up to the number's variance over images (the infinitesimal jackknife).
+///
+/// Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 21.
+public struct Linearization: Sendable, Equatable {
+  /// The number; NaN where there is none.
+  public var value: Double
+  /// One slope an image.
+  public var slopes: [Double]
+
+  /// Wraps a number and its slopes.
+  public init(value: Double, slopes: [Double]) {
+    self.value = value
+    self.slopes = slopes
+  }
+
+  /// One value an image, whose mean is the number and whose spread over images is the number's.
+  public var imageValues: [Double] { slopes.map { value + Double(slopes.count) * $0 } }
+}
+
+extension ResampledMetric {
+  /// The place of a number among the metric's names.
+  func place(of name: String) -> Int? { metricNames.firstIndex(of: name) }
+
+  /// The values of every image whose mean is a number of all images; nil without that number.
+  ///
+  /// Of a mean over images these are its terms; of AP and mIoU what the slopes make of them.
+  public func imageValues(of name: String) -> [Double]? {
+    place(of: name).map {
+      linearizations(weights: [Int32](repeating: 1, count: images.count))[$0].imageValues
+    }
+  }
+}
+
+/// A number that is a mean over images, one term each.
+public struct MeanOverImages: ResampledMetric {
+  public let images: [Int]
+  public let metricNames: [String]
+  private let terms: [Double]
+
+  /// Wraps terms.
+  ///
+  /// - Precondition: there is one an image.
+  public init(_ terms: [Double], of images: [Int], named name: String) {
+    precondition(terms.count == images.count, "\(terms.count) terms of \(images.count) images")
+    self.terms = terms
+    self.images = images
+    metricNames = [name]
+  }
+
+  public func values(weights: [Int32]) -> [Double] {
+    var (sum, count) = (0.0, 0)
+    for (term, weight) in zip(terms, weights) {
+      sum += term * Double(weight)
+      count += Int(weight)
+    }
+    return [count == 0 ? .nan : sum / Double(count)]
+  }
+
+  public func linearizations(weights: [Int32]) -> [Linearization] {
+    let mean = values(weights: weights)[0]
+    let count = Double(weights.reduce(0) { $0 + Int($1) })
+    return [Linearization(value: mean, slopes: terms.map { ($0 - mean) / count })]
+  }
+
+  public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
+    guard let other = other as? MeanOverImages else { return nil }
+    return MeanOverImages(
+      terms + other.terms, of: images + other.images, named: metricNames[0])
+  }
 }
 
 /// The mean of the numbers of several seeds, image by image under the same weights.
@@ -37,5 +116,24 @@ public struct MeanOfSeeds: ResampledMetric {
       for (at, value) in seed.values(weights: weights).enumerated() { sums[at] += value }
     }
     return sums.map { $0 / Double(seeds.count) }
+  }
+
+  public func linearizations(weights: [Int32]) -> [Linearization] {
+    var sums = seeds[0].linearizations(weights: weights)
+    for seed in seeds.dropFirst() {
+      for (at, own) in seed.linearizations(weights: weights).enumerated() {
+        sums[at].value += own.value
+        for image in own.slopes.indices { sums[at].slopes[image] += own.slopes[image] }
+      }
+    }
+    let count = Double(seeds.count)
+    return sums.map { Linearization(value: $0.value / count, slopes: $0.slopes.map { $0 / count }) }
+  }
+
+  /// Seed by seed; nil when the other has another number of them.
+  public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
+    guard let other = other as? MeanOfSeeds, other.seeds.count == seeds.count else { return nil }
+    let joined = zip(seeds, other.seeds).compactMap { $0.followed(by: $1) }
+    return joined.count == seeds.count ? MeanOfSeeds(joined) : nil
   }
 }

@@ -1,79 +1,132 @@
 import Foundation
 
-/// The difference of two methods of which at least one was run with several seeds.
+/// The difference of two methods whose numbers come from several trainings each.
 ///
-/// Two things make such a difference uncertain: which images were drawn, and which seeds. Their
-/// variances add up:
+/// Two things make such a difference uncertain: which images were drawn, and which trainings. Every
+/// training is scored on the same images, so the spread of the trainings' numbers holds what trainings
+/// do to single images, and so does the spread of the images; it is taken out of one of them:
 ///
-///     variance = sample + seed₁ / n₁ + seed₂ / n₂
+///     variance = image + training₁ + training₂ − interaction₁ − interaction₂
 ///
-/// where `sample` is the variance of the difference of the seeds' means over images. The test is
-/// Welch's t-test with Satterthwaite's degrees of freedom. What the seeds do to single images is in
-/// both parts, so the interval is a little too wide rather than too narrow.
+/// image: variance over images of the difference of the trainings' means, by n; training: variance of
+/// the trainings' numbers, by their count k; interaction: mean square of what image and training do
+/// not explain alone, by k·n. Half of the images' part is the least that is taken for the whole, where
+/// few trainings happen to lie closer than their images allow. The test is Student's t with
+/// Satterthwaite's degrees of freedom, in which each mean square stands once.
 ///
-/// Source: Satterthwaite 1946; Welch 1947.
+/// Source: Satterthwaite, An Approximate Distribution of Estimates of Variance Components, 1946.
 public struct SeededDifference: Sendable, Equatable {
-  /// The difference of the means, first minus second.
-  public let estimate: Double
-  /// The variance of the estimate due to the images, and due to the seeds.
-  public let sampleVariance: Double, seedVariance: Double
-  /// Satterthwaite's degrees of freedom, rounded down.
-  public let freedom: Int
-  /// Whether one side had a single seed, for which the other side's deviation stands in.
-  public let borrowsDeviation: Bool
+  /// Its difference, p-value, intervals and detectable difference.
+  public let difference: PairedDifference
+  /// The variance of the estimate due to the images, and what trainings add to it; chance may make that
+  /// a little less than nothing.
+  public let imageVariance: Double, trainingVariance: Double
+  /// Satterthwaite's degrees of freedom.
+  public let freedom: Double
 
-  /// Combines images and seeds.
+  /// Two trainings at least on each side.
+  public static let fewestTrainings = 2
+
+  fileprivate struct Side {
+    let mean: Double
+    let imageMeans: [Double]
+    /// Variances of the mean: of the trainings' numbers, and of the interaction.
+    let training: Double, interaction: Double
+    let count: Int
+
+    init(_ trainings: [[Double]]) {
+      count = trainings.count
+      let (k, n) = (Double(count), Double(trainings[0].count))
+      let numbers = trainings.map { $0.reduce(0, +) / n }
+      let spread = Spread(numbers)
+      mean = spread.mean
+      let means = trainings[0].indices.map { at in trainings.reduce(0) { $0 + $1[at] } / k }
+      imageMeans = means
+      var squares = 0.0
+      for (number, values) in zip(numbers, trainings) {
+        for (value, image) in zip(values, means) {
+          let rest = value - number - image + spread.mean
+          squares += rest * rest
+        }
+      }
+      training = spread.deviation * spread.deviation / k
+      interaction = squares / ((k - 1) * (n - 1)) / (k * n)
+    }
+
+    func freedom(_ part: Double, _ images: Int) -> Double {
+      part * part / Double(count - 1) + interaction * interaction
+        / Double((count - 1) * (images - 1))
+    }
+  }
+
+  /// Combines images and trainings.
   ///
   /// - Parameters:
-  ///   - first: The number of each seed of the first method.
-  ///   - second: The second method's.
-  ///   - sampleVariance: The squared standard error over images of the means' difference.
-  ///   - imageCount: Images behind it.
-  /// - Precondition: one side has two seeds, the other at least one; there are two images.
-  public init(first: [Double], second: [Double], sampleVariance: Double, imageCount: Int) {
+  ///   - first: Of each training of the first method one value an image, whose mean is the number: see
+  ///     `ResampledMetric.imageValues`.
+  ///   - second: The second method's, of the same images.
+  /// - Precondition: two trainings a side, two images, and as many values everywhere.
+  public init(first: [[Double]], second: [[Double]]) {
     precondition(
-      max(first.count, second.count) > 1 && min(first.count, second.count) > 0 && imageCount > 1,
-      "\(first.count) and \(second.count) seeds, \(imageCount) images")
-    let (a, b) = (Spread(first), Spread(second))
-    let deviations = [a, b].map(\.deviation)
-    borrowsDeviation = deviations.contains { $0.isNaN }
-    func part(_ own: Spread, _ other: Spread) -> (variance: Double, freedom: Double) {
-      let source = own.deviation.isNaN ? other : own
-      return (
-        source.deviation * source.deviation / Double(own.values.count),
-        Double(source.values.count - 1)
-      )
-    }
-    let seeds = [part(a, b), part(b, a)]
-    estimate = a.mean - b.mean
-    self.sampleVariance = sampleVariance
-    seedVariance = seeds[0].variance + seeds[1].variance
-    let total = sampleVariance + seedVariance
-    let spread =
-      seeds.reduce(sampleVariance * sampleVariance / Double(imageCount - 1)) {
-        $0 + $1.variance * $1.variance / $1.freedom
-      }
-    freedom = spread > 0 ? max(1, Int(total * total / spread)) : imageCount - 1
+      min(first.count, second.count) >= Self.fewestTrainings,
+      "\(first.count) and \(second.count) trainings")
+    let images = first[0].count
+    precondition(
+      images > 1 && (first + second).allSatisfy { $0.count == images }, "values of other images")
+    let (a, b) = (Side(first), Side(second))
+    let spread = Spread(zip(a.imageMeans, b.imageMeans).map { $0 - $1 })
+    let image = spread.deviation * spread.deviation / Double(images)
+    let training = a.training + b.training - a.interaction - b.interaction
+    let total = max(image + training, image / 2)
+    let parts =
+      image * image / Double(images - 1) + a.freedom(a.training, images)
+      + b.freedom(b.training, images)
+    freedom = parts > 0 ? max(1, total * total / parts) : Double(images - 1)
+    imageVariance = image
+    trainingVariance = total - image
+    difference = PairedDifference(
+      estimate: a.mean - b.mean, standardError: total.squareRoot(),
+      test: .studentized(.student(freedom: freedom)), imageCount: images)
   }
 
-  /// The standard error of the estimate.
-  public var standardError: Double { (sampleVariance + seedVariance).squareRoot() }
+  /// The part of the variance that more trainings, not more images, would take away.
+  public var trainingShare: Double {
+    let total = imageVariance + trainingVariance
+    return total > 0 ? max(0, trainingVariance / total) : 0
+  }
+}
 
-  /// The part of the variance that more seeds, not more images, would take away.
-  public var seedShare: Double {
-    let total = sampleVariance + seedVariance
-    return total > 0 ? seedVariance / total : 0
+/// The number of one method that was trained several times, with its spread over images and trainings.
+///
+/// As `SeededDifference`, of one method alone.
+public struct SeededNumber: Sendable, Equatable {
+  /// The mean over trainings.
+  public let mean: Double
+  /// The standard error over images and trainings, and its degrees of freedom.
+  public let standardError: Double, freedom: Double
+
+  /// Combines images and trainings.
+  ///
+  /// - Parameter trainings: Of each one value an image, whose mean is the number.
+  /// - Precondition: there are two trainings and two images, and as many values everywhere.
+  public init(_ trainings: [[Double]]) {
+    let images = trainings.first?.count ?? 0
+    precondition(
+      trainings.count > 1 && images > 1 && trainings.allSatisfy { $0.count == images },
+      "\(trainings.count) trainings, \(images) images")
+    let side = SeededDifference.Side(trainings)
+    let spread = Spread(side.imageMeans).deviation
+    let image = spread * spread / Double(images)
+    let total = max(image + side.training - side.interaction, image / 2)
+    let parts = image * image / Double(images - 1) + side.freedom(side.training, images)
+    mean = side.mean
+    standardError = total.squareRoot()
+    freedom = parts > 0 ? max(1, total * total / parts) : Double(images - 1)
   }
 
-  /// The two-sided p-value of no difference.
-  public var pValue: Double {
-    guard standardError > 0 else { return estimate == 0 ? 1 : 0 }
-    return 2 * StudentT.cumulative(-abs(estimate) / standardError, freedom: freedom)
-  }
-
-  /// The 95 % interval of the difference.
-  public var interval: Interval {
-    let half = StudentT.quantile(0.975, freedom: freedom) * standardError
-    return Interval(low: estimate - half, high: estimate + half)
+  /// The interval of the number over other images and other trainings.
+  public func interval(confidence: Double = 0.95) -> Interval {
+    let half = StudentT.quantile((1 + confidence) / 2, freedom: freedom) * standardError
+    return Interval(low: mean - half, high: mean + half)
   }
 }

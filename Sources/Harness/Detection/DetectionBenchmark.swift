@@ -109,7 +109,7 @@ struct DetectionBenchmark: ComparisonProgram {
     let tables = DetectionTables(
       outcomes: outcomes, recipe: fineTuning.task.recipe,
       dataName: fineTuning.task.dataIdentity["name"] ?? "",
-      resampleCount: options.common.resamples, seed: UInt64(options.common.seeds[0]))
+      options: options.common)
     try context.deliver(
       tables.all, of: outcomes.map(\.result), named: DetectionTask.description.name)
   }

@@ -60,10 +60,10 @@ struct DetectionEvaluationOptions: CommandOptions {
     )
     .option(
       "resamples", \.resamples, in: .within(2, 1e6), value: "n", .protocolSettings,
-      "Resamples of the images for the interval of a difference."
+      "Swaps of the permutation test of a difference."
     )
     .option(
-      "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the resamples."
+      "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the swaps."
     )
     .flag("per-class", \.perClass, .output, "Also the numbers of every class.")
     .flag("errors", \.errors, .output, "Also what each kind of error costs (TIDE).")

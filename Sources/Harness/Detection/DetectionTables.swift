@@ -1,4 +1,3 @@
-import Evaluation
 import Models
 import Reporting
 import VisionData
@@ -8,11 +7,12 @@ struct DetectionTables {
   let outcomes: [DetectionBenchmark.Outcome]
   let recipe: DetectionRecipe
   let dataName: String
-  let resampleCount: Int
-  let seed: UInt64
+  let options: FineTuningOptions
 
   /// The scores, and the paired differences when there is something to compare.
-  var all: [Table] { outcomes.count > 1 ? [scores, differences] : [scores] }
+  var all: [Table] {
+    [scores] + [FineTuningDifferences(outcomes: outcomes, options: options).table].compactMap { $0 }
+  }
 
   private static let columns = [
     ("box AP", "bbox/AP"), ("AP50", "bbox/AP50"), ("AP75", "bbox/AP75"), ("mask AP", "segm/AP"),
@@ -24,7 +24,7 @@ struct DetectionTables {
     var table = Table(
       caption: "Detection, \(outcomes.first?.result.settings["detector"] ?? ""), \(dataName), "
         + "\(data["test images"] ?? "?") images of \(data["test split"] ?? "?"); % with 95 % "
-        + "intervals over images",
+        + "intervals",
       columns: [.init("backbone", isNumeric: false), .init("network", isNumeric: false)]
         + Self.columns.map { .init($0.0) })
     for outcome in outcomes {
@@ -38,40 +38,6 @@ struct DetectionTables {
     }
     table.notes = notes
     return table
-  }
-
-  private var differences: Table {
-    var table = Table(
-      caption: "Differences of AP on the same images, percentage points with paired 95 % intervals",
-      columns: [
-        .init("first", isNumeric: false), .init("second", isNumeric: false), .init("box AP"),
-        .init("mask AP"),
-      ])
-    for first in outcomes.indices {
-      for second in outcomes.indices where second > first {
-        let (a, b) = (outcomes[second], outcomes[first])
-        table.add(
-          [a.result.backbone["name"] ?? "?", b.result.backbone["name"] ?? "?"] + difference(a, b))
-      }
-    }
-    table.notes = [
-      "\(resampleCount) resamples of the images, the same for both; an interval that holds 0 does "
-        + "not tell the two apart"
-    ]
-    return table
-  }
-
-  /// Box AP and mask AP of the first minus those of the second.
-  private func difference(
-    _ first: DetectionBenchmark.Outcome, _ second: DetectionBenchmark.Outcome
-  ) -> [String] {
-    let bootstrap = Bootstrap(
-      first.resampled, minus: second.resampled, resampleCount: resampleCount, seed: seed)
-    return DetectionTask.description.intervalMetrics.map { name in
-      // Masks that nothing was scored on have records all the same.
-      guard [first, second].allSatisfy({ $0.result.metrics[name] != nil }) else { return "-" }
-      return bootstrap[name].map { percentage($0.estimate, $0.interval) } ?? "-"
-    }
   }
 
   private var notes: [String] {

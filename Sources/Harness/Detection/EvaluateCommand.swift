@@ -150,14 +150,11 @@ struct EvaluateCommand {
     if let other {
       let otherRecords = match(other, groundTruth, type)
       try keep(otherRecords, name: "\(type.rawValue).versus.matches")
-      let difference = Bootstrap(
-        ResampledDetection([records]), minus: ResampledDetection([otherRecords]),
-        resampleCount: options.resamples, seed: UInt64(options.seed))["\(type.rawValue)/AP"]
-      clock.lap("resampling \(type.rawValue)")
-      if let difference {
-        let output = (outcome: difference, resamples: options.resamples, other: other.path)
-        Console.output("\n" + EvaluationOutput.sentence(output))
-        members["versus"] = EvaluationOutput.json(output)
+      let judgement = difference(records, otherRecords, other.path)
+      clock.lap("swapping \(type.rawValue)")
+      if let delta = judgement?.delta {
+        Console.output("\n" + EvaluationOutput.sentence(delta))
+        members["versus"] = EvaluationOutput.json(delta)
       } else {
         Console.output("\nno object, so \(other.path) does not differ in AP")
       }
@@ -175,6 +172,25 @@ struct EvaluateCommand {
         + "nothing to score" + (crowds > 0 ? "; all \(crowds) of its objects are crowds" : "")
         + (damaged.map { "; \($0)" } ?? ""),
       remedy: damaged == nil ? "name annotations with objects" : "correct the records")
+  }
+
+  /// The difference of AP, on the same images.
+  private func difference(
+    _ records: MatchRecords, _ other: MatchRecords, _ name: String
+  ) -> Judgement? {
+    let key = "\(records.overlapType.rawValue)/AP"
+    return TaskDescription.coco.metrics.first { $0.key == key }.map { metric in
+      DifferenceTest(
+        drawCount: max(options.resamples, SwapTest.drawCount(testCount: 1)),
+        seed: UInt64(options.seed)
+      ).judge(
+        metric,
+        MethodOutcomes(
+          name: options.detections, trainings: [ResampledDetection([records])], isTrained: false),
+        against: MethodOutcomes(
+          name: name, trainings: [ResampledDetection([other])], isTrained: false),
+        role: .primary)
+    }
   }
 
   private func match(

@@ -13,9 +13,12 @@ public enum ReportCommands {
       Command.run(ExplainOptions.self, arguments: rest) { try explain($0.options) }
     case "diff": Command.run(DiffOptions.self, arguments: rest) { try difference($0.options) }
     case "check": Command.run(CheckReportOptions.self, arguments: rest) { try check($0.options) }
+    case "simulate":
+      Command.run(SimulateOptions.self, arguments: rest) { try SimulateCommand.run($0.options) }
     case let word? where !word.hasPrefix("-"):
       Command.fail(
-        .unknownCommand(word, known: ["explain", "diff", "check"]), name: "bench-report",
+        .unknownCommand(word, known: ["explain", "diff", "check", "simulate"]),
+        name: "bench-report",
         usage: BuildReportOptions.table.usage)
     default:
       Command.run(BuildReportOptions.self, arguments: arguments) { try build($0.options) }

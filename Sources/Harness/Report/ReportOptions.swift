@@ -1,5 +1,8 @@
 import CommandLine
+import Evaluation
 import Reporting
+
+extension McNemar: OptionChoice {}
 
 /// A form that a report is written in.
 public enum ReportFormat: String, OptionChoice, Sendable {
@@ -13,6 +16,8 @@ struct BuildReportOptions: CommandOptions {
   var references = "reports/reference"
   var resamples = 1000
   var seed = 0
+  var margins: [String] = []
+  var mcNemar = McNemar.exact
   var gallery = 6
   var formats = ReportFormat.allCases
   var output = "reports/comparison"
@@ -23,7 +28,7 @@ struct BuildReportOptions: CommandOptions {
   static var table: OptionTable<BuildReportOptions> {
     OptionTable(
       name: "bench-report", summary: "Compare finished runs in one report, with a verdict.",
-      usage: "[--runs <folders>] [options]  |  explain, diff, check",
+      usage: "[--runs <folders>] [options]  |  explain, diff, check, simulate",
       examples: [
         "swift run bench-report",
         "swift run bench-report --runs reports/runs,elsewhere/runs --output comparison",
@@ -45,10 +50,15 @@ struct BuildReportOptions: CommandOptions {
     )
     .option(
       "resamples", \.resamples, in: resampleRange, value: "n", .protocolSettings,
-      "Of the paired bootstrap."
+      "Swaps of a permutation test; a large family takes more."
     )
     .option(
-      "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the resamples."
+      "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the swaps."
+    )
+    .option("margin", \.margins, value: "list", .protocolSettings, MarginOption.help)
+    .option(
+      "mcnemar", \.mcNemar, value: "form", .protocolSettings,
+      "Exact claims too seldom rather than too often; mid-p as often as it says, on average."
     )
     .option(
       "gallery", \.gallery, in: .within(0, 1000), value: "n", .output,
@@ -64,9 +74,16 @@ struct BuildReportOptions: CommandOptions {
   /// Fewer resamples make intervals of noise.
   static let resampleRange = NumberRange.within(100, 1e6)
 
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError`.
+  func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
+
   /// The builder that these settings ask for.
   func builder() -> ComparisonBuilder {
     var builder = ComparisonBuilder()
+    builder.margins = Margins(points: margins) ?? .published
+    builder.mcNemar = mcNemar
     builder.baseline = baseline
     builder.resampleCount = resamples
     builder.seed = UInt64(seed)
@@ -95,11 +112,11 @@ struct ExplainOptions: CommandOptions {
     .option("baseline", \.report.baseline, value: "name", .input, "Row to compare with.")
     .option(
       "resamples", \.report.resamples, in: BuildReportOptions.resampleRange, value: "n",
-      .protocolSettings, "Of the bootstrap."
+      .protocolSettings, "Swaps of a permutation test."
     )
     .option(
       "seed", \.report.seed, in: .atLeast(0), value: "n", .protocolSettings,
-      "Seed of the resamples."
+      "Seed of the swaps."
     )
     .option("cache", \.report.cache, value: "folder", .output, "Where tests are kept.")
   }
@@ -123,7 +140,7 @@ struct DiffOptions: CommandOptions {
     .argument("second", \.second, .input, "Folder of the other run.")
     .option(
       "resamples", \.resamples, in: BuildReportOptions.resampleRange, value: "n",
-      .protocolSettings, "Of the bootstrap."
+      .protocolSettings, "Swaps of a permutation test."
     )
     .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
   }

@@ -2,6 +2,7 @@ import CommandLine
 import Foundation
 import Loading
 import Models
+import Reporting
 
 extension CheckpointBranch: OptionChoice {}
 extension BadImagePolicy: OptionChoice {}
@@ -53,8 +54,32 @@ struct BackboneOptions: Sendable {
   }
 }
 
+/// The margins of equivalence, declared before the run.
+enum MarginOption {
+  static let help =
+    "Differences that do not matter, in points: top1=0.5,AP=0.3,mIoU=0.5. Without it the published "
+    + "spread of trainings, which these are."
+
+  /// Reads them.
+  ///
+  /// - Throws: `UsageError`.
+  static func margins(_ entries: [String]) throws(UsageError) -> Margins {
+    guard let margins = Margins(points: entries) else {
+      throw .conflict(
+        "--margin got '\(entries.joined(separator: ","))'; give names with points above 0 and below "
+          + "100, as top1=0.5; names are \(Margins.names.sorted().joined(separator: ", ")).")
+    }
+    return margins
+  }
+}
+
 /// The seeds of a run: one training each.
 enum SeedList {
+  /// Trainings of a candidate where nobody says how many: enough to know how far they differ.
+  ///
+  /// A smoke run shows that everything works and judges nothing.
+  static func standard(_ preset: Preset) -> [Int] { preset == .smoke ? [0] : [0, 1, 2] }
+
   /// Checks what single numbers cannot.
   ///
   /// - Throws: `UsageError`.
@@ -79,6 +104,8 @@ struct FineTuningOptions: Sendable {
   var trainLimit: Int?
   var seeds = [0]
   var resamples = 1000
+  /// Differences that do not matter: `AP=0.3`, in points; others as published.
+  var margins: [String] = []
   var saveMinutes = 5.0
 
   /// The basis of both programs' options.
@@ -87,6 +114,7 @@ struct FineTuningOptions: Sendable {
   /// Begins from what the size of the run means.
   mutating func start(given: Set<String>) {
     if !given.contains("preset"), !given.contains("data") { preset = .mini }
+    seeds = SeedList.standard(preset)
     if preset == .smoke { (trainLimit, data.limit) = (16, 8) }
   }
 
@@ -123,9 +151,14 @@ struct FineTuningOptions: Sendable {
       )
       .option(
         "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
-        "Of weights, order and augmentation: one network each."
+        "Of weights, order and augmentation: one network each. A difference is judged from two a "
+          + "side on."
       )
-      .option("resamples", \.resamples, in: .within(2, 1e6), value: "n", .run, "Of the intervals.")
+      .option(
+        "resamples", \.resamples, in: .within(2, 1e6), value: "n", .run,
+        "Of the intervals, and swaps of tests at least."
+      )
+      .option("margin", \.margins, value: "list", .run, MarginOption.help)
       .option(
         "save-minutes", \.saveMinutes, in: .within(0, 1e6), value: "x", .run,
         "Time between states to go on from."
@@ -140,6 +173,7 @@ struct FineTuningOptions: Sendable {
   func validate(network: String) throws(UsageError) {
     try SeedList.validate(seeds)
     _ = try architecture?.dense()
+    _ = try MarginOption.margins(margins)
     guard !evaluatesOnly || !networks.isEmpty else {
       throw .conflict("--eval-only needs --\(network).")
     }

@@ -17,8 +17,12 @@ struct FineTuning<Task: FineTuningTask> {
     let records: [Task.Records]
     let network: Task.Network
 
-    /// The mean over seeds of the numbers that have intervals.
-    var resampled: any ResampledMetric { MeanOfSeeds(records.map(\.resampled)) }
+    /// What the network's numbers are tested on.
+    var outcomes: MethodOutcomes {
+      MethodOutcomes(
+        name: result.backbone["name"] ?? "?", trainings: records.map(\.resampled),
+        isTrained: result.settings["seeds"] != nil)
+    }
   }
 
   /// A network before its training, and what tells it from others.
@@ -164,15 +168,25 @@ struct FineTuning<Task: FineTuningTask> {
     state.remove()
   }
 
-  /// Intervals over images, of several networks at their mean.
+  /// Intervals over images; of several networks over images and trainings.
   private func intervals(_ records: [Task.Records]) -> [String: Interval] {
-    Bootstrap(
-      MeanOfSeeds(records.map(\.resampled)), resampleCount: options.resamples,
-      seed: UInt64(options.seeds[0])
-    ).outcomes.filter { Task.description.intervalMetrics.contains($0.key) }.mapValues(\.interval)
+    let own = records.map(\.resampled)
+    let names = Task.description.intervalMetrics
+    guard own.count > 1 else {
+      return Bootstrap(
+        own[0], resampleCount: options.resamples, seed: UInt64(options.seeds[0])
+      ).outcomes.filter { names.contains($0.key) }.compactMapValues(\.interval)
+    }
+    var intervals: [String: Interval] = [:]
+    for name in names where own[0].images.count >= PairedDifference.fewestImages {
+      let values = own.compactMap { $0.imageValues(of: name) }
+      guard values.count == own.count, values.allSatisfy({ $0[0].isFinite }) else { continue }
+      intervals[name] = SeededNumber(values).interval()
+    }
+    return intervals
   }
 
-  /// Means over seeds with intervals over images; several seeds also each by itself.
+  /// Means over seeds with intervals; several seeds also each by itself.
   private func summarize(
     _ records: [Task.Records], _ seeds: [Int], _ runs: [RunDirectory], into result: inout RunResult
   ) throws {

@@ -5,7 +5,7 @@ import Reporting
 import Training
 import VisionData
 
-/// The comparison of segmentors: their scores, how far each is from the first, and each class.
+/// The comparison of segmentors: their scores, how far each two differ, and each class.
 struct SegmentationComparison {
   let outcomes: [SegmentationBenchmark.Outcome]
   let options: SegmentationOptions
@@ -14,10 +14,12 @@ struct SegmentationComparison {
   let classNames: [String]
 
   /// The tables that were asked for.
-  var all: [Table] { options.perClass ? [scores, perClass] : [scores] }
+  var all: [Table] {
+    let differences = FineTuningDifferences(outcomes: outcomes, options: options.common).table
+    return [scores] + [differences, options.perClass ? perClass : nil].compactMap { $0 }
+  }
 
   private var scores: Table {
-    let hasDelta = outcomes.count > 1
     let others = SegmentationScore.numbers.dropFirst()
     var table = Table(
       caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
@@ -26,7 +28,6 @@ struct SegmentationComparison {
         .init("backbone", isNumeric: false),
         .init("mIoU" + (options.mode == .multiScale ? " ms+flip" : "")), .init("95 %"),
       ]
-        + (hasDelta ? [.init("to the first"), .init("95 %")] : [])
         + others.map { .init($0.title) } + [.init("classes in mIoU")])
     for outcome in outcomes {
       func number(_ name: String) -> String {
@@ -36,7 +37,7 @@ struct SegmentationComparison {
         [
           outcome.result.backbone["name"] ?? "", number("mIoU"),
           outcome.result.metrics["mIoU" + options.mode.suffix]?.interval.map(text) ?? "-",
-        ] + (hasDelta ? delta(outcome) : []) + others.map { number($0.name) } + [
+        ] + others.map { number($0.name) } + [
           String(outcome.records[0].score.presentClassCount)
         ])
     }
@@ -46,14 +47,6 @@ struct SegmentationComparison {
 
   private func text(_ interval: Interval) -> String {
     "[\(twoDecimals(interval.low)), \(twoDecimals(interval.high))]"
-  }
-
-  private func delta(_ outcome: SegmentationBenchmark.Outcome) -> [String] {
-    guard outcome.result.key().digest != outcomes[0].result.key().digest else { return ["-", "-"] }
-    let delta = Bootstrap(
-      outcome.resampled, minus: outcomes[0].resampled, resampleCount: options.common.resamples,
-      seed: UInt64(options.common.seeds[0]))["mIoU" + options.mode.suffix]
-    return delta.map { [twoDecimals($0.estimate), text($0.interval)] } ?? ["-", "-"]
   }
 
   private var notes: [String] {
@@ -77,8 +70,9 @@ struct SegmentationComparison {
           + "of a \(side)x\(side) image, attention included")
     }
     notes.append(
-      "intervals: images resampled \(options.common.resamples) times; differences with the same "
-        + "images")
+      options.common.seeds.count > 1 && !options.common.evaluatesOnly
+        ? "intervals: over images and trainings"
+        : "intervals: images resampled \(options.common.resamples) times")
     return notes
   }
 

@@ -16,8 +16,8 @@ public struct ComparisonCell: Sendable {
   public let seeds: Spread?
   /// The difference to the baseline; nil for the baseline itself and where there is no test.
   public internal(set) var delta: Delta?
-  /// Why there is no difference although there is a baseline.
-  public let untested: String?
+  /// Why there is no verdict although there is a baseline, and the difference if both have a number.
+  public let untested: String?, rawDifference: Double?
 }
 
 /// One method and backbone: a run, or several that differ in their seeds alone.
@@ -110,19 +110,28 @@ public struct ComparisonSection: Sendable {
     return name + count + classes
   }
 
+  /// The number that decides between rows: the first that is tested.
+  public var primaryMetric: MetricDescription? { metrics.first { $0.test != .none } }
+
   /// For each tested number the difference that its least precise comparison finds four times out of
-  /// five: alone, and as one of the report's tests.
+  /// five.
+  ///
+  /// Alone, and at the first step of the family's correction; infinite where it finds none.
   public func detectable(testCount: Int) -> [(
     metric: MetricDescription, alone: Double, all: Double
   )] {
     metrics.compactMap { metric in
-      let errors = rows.compactMap { $0.cells[metric.key]?.delta?.standardError }
-      guard let largest = errors.max(), largest > 0 else { return nil }
-      return (
-        metric, DetectableDifference.smallest(standardError: largest),
-        DetectableDifference.smallest(
-          standardError: largest, significance: Delta.significance / Double(max(1, testCount)))
-      )
+      let deltas = rows.compactMap { $0.cells[metric.key]?.delta }
+      let first = Delta.significance / Double(max(1, testCount))
+      let found = deltas.map { delta in
+        (
+          delta.difference.detectable(),
+          delta.difference.detectable(
+            significance: delta.role == .primary ? first : Delta.significance)
+        )
+      }
+      guard let largest = found.map(\.0).max(), largest > 0 else { return nil }
+      return (metric, largest, found.map(\.1).max() ?? largest)
     }
   }
 }
@@ -135,8 +144,16 @@ public struct Comparison: Sendable {
   public let leftOut: [RunCatalogue.LeftOut]
   /// What a reader must know of the whole.
   public let remarks: [String]
+  /// The differences that Holm's correction is over, one name each: `linear/moby/top1`.
+  public let family: [String]
+  /// Random swaps of a permutation test.
+  public let drawCount: Int
   /// Tests that Holm's correction is over.
-  public let testCount: Int
+  public var testCount: Int { family.count }
+  /// Tests outside of the family.
+  public var exploratoryCount: Int {
+    cells.count { $0.cell.delta?.role == .exploratory }
+  }
 
   /// The runs of every row.
   public var runs: [StoredRun] { sections.flatMap { $0.rows.flatMap(\.runs) } }

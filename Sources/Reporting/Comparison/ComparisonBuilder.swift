@@ -8,11 +8,15 @@ import Foundation
 public struct ComparisonBuilder {
   /// Name of the row that others are compared with; nil for the supervised ones.
   public var baseline: String?
-  /// Resamples of the paired bootstrap.
+  /// Random swaps of a permutation test; the family's first step may ask for more.
   public var resampleCount = 1000
-  /// Seed of the resamples.
+  /// Seed of the swaps.
   public var seed: UInt64 = 0
-  /// Where outcomes of the bootstrap are kept; nil to keep none.
+  /// The form of McNemar's test.
+  public var mcNemar = McNemar.exact
+  /// Differences that do not matter, declared before the report.
+  public var margins = Margins.published
+  /// Where outcomes of permutation tests are kept; nil to keep none.
   public var cache: String?
   /// Folder with the published figures; nil to show none.
   public var references: String?
@@ -42,6 +46,7 @@ public struct ComparisonBuilder {
         remedy: "give --baseline one of "
           + Set(catalogue.runs.map(\.name)).sorted().joined(separator: ", "), exitCode: .usage)
     }
+    let tester = tester(catalogue.runs)
     var sections: [ComparisonSection] = []
     for task in Self.tasks(catalogue.runs) {
       let runs = catalogue.runs.filter { $0.result.task == task.name }
@@ -54,12 +59,25 @@ public struct ComparisonBuilder {
       let published = try publishedFigures(task)
       for (number, set) in sets.enumerated() {
         let id = number == 0 ? task.name : "\(task.name)-\(number + 1)"
-        sections.append(try section(id: id, task: task, runs: set, published: published))
+        sections.append(
+          try section(id: id, task: task, runs: set, published: published, tester: tester))
       }
     }
-    let count = Self.correct(&sections)
+    let family = Self.correct(&sections)
     return Comparison(
-      sections: sections, leftOut: catalogue.leftOut, remarks: remarks, testCount: count)
+      sections: sections, leftOut: catalogue.leftOut, remarks: remarks, family: family,
+      drawCount: tester.drawCount)
+  }
+
+  /// The test of every difference, with swaps enough for a family of as many as there are rows.
+  private func tester(_ runs: [StoredRun]) -> DifferenceTest {
+    let rows = Self.grouped(runs) { [$0.result.task, $0.group ?? $0.path] }
+    var tester = DifferenceTest(
+      drawCount: max(resampleCount, SwapTest.drawCount(testCount: max(1, rows.count - 1))),
+      seed: seed)
+    tester.mcNemar = mcNemar
+    tester.margins = margins
+    return tester
   }
 
   private static func tasks(_ runs: [StoredRun]) -> [TaskDescription] {
@@ -116,12 +134,13 @@ public struct ComparisonBuilder {
   }
 
   private func section(
-    id: String, task: TaskDescription, runs: [StoredRun], published: [PublishedFigures]
+    id: String, task: TaskDescription, runs: [StoredRun], published: [PublishedFigures],
+    tester: DifferenceTest
   ) throws(FileError) -> ComparisonSection {
     var notes: [String] = []
     var groups = Self.grouped(runs) {
       RowKey(
-        backbone: $0.result.backbone, settings: $0.protocolSettings,
+        backbone: $0.methodIdentity, settings: $0.protocolSettings,
         path: baselinePath == nil ? "" : $0.path)
     }
     for at in groups.indices {
@@ -159,10 +178,13 @@ public struct ComparisonBuilder {
         "no supervised run among these, so nothing is compared; name one with --baseline")
     }
     let bases = rows.filter(\.isBaseline)
+    let primary = metrics.first { $0.test != .none }
     for at in rows.indices {
       let base = Self.baseline(of: rows[at], among: bases)
       for metric in metrics {
-        rows[at].cells[metric.key] = try cell(metric, id, rows[at], base)
+        rows[at].cells[metric.key] = try cell(
+          metric, id, rows[at], base, tester,
+          role: metric.key == primary?.key ? .primary : .exploratory)
       }
     }
     func value(_ row: ComparisonRow) -> Double {
@@ -229,12 +251,12 @@ public struct ComparisonBuilder {
   // MARK: Cells
 
   private func cell(
-    _ metric: MetricDescription, _ section: String, _ row: ComparisonRow, _ base: ComparisonRow?
+    _ metric: MetricDescription, _ section: String, _ row: ComparisonRow, _ base: ComparisonRow?,
+    _ tester: DifferenceTest, role: Delta.Role
   ) throws(FileError) -> ComparisonCell? {
     guard let first = row.run.result.metrics[metric.key] else { return nil }
-    let tester = DifferenceTest(
-      metric: metric, resampleCount: resampleCount, seed: seed, cache: cache, records: records)
-    let values = try tester.seedValues(row)
+    let outcomes = RowOutcomes(records: records, cache: cache)
+    let values = try outcomes.seedValues(row, metric)
     let mean = values.isEmpty ? first.value : Spread(values).mean
     var interval = first.interval
     if row.runs.count > 1 {
@@ -245,38 +267,53 @@ public struct ComparisonBuilder {
     }
     var delta: Delta?
     var untested: String?
+    var raw: Double?
     if let base {
+      let other = try outcomes.seedValues(base, metric)
+      if !other.isEmpty { raw = mean - Spread(other).mean }
       if !row.deviations.isEmpty, !toleratesDeviations {
-        untested = "another protocol"
+        (untested, raw) = ("another protocol", nil)
       } else if metric.test == .none {
         untested = "no outcomes of single images"
+      } else if let own = try outcomes.outcomes(row, metric),
+        let against = try outcomes.outcomes(base, metric)
+      {
+        let judgement = tester.judge(metric, own, against: against, role: role) { test in
+          outcomes.swaps(row, base, tester, test)
+        }
+        delta = judgement.delta
+        if case .untested(let reason, _) = judgement { untested = reason }
       } else {
-        delta = try tester.delta(row, base)
-        if delta == nil { untested = "not the same images, or no records of them" }
+        untested = "not the same images, or no records of them"
       }
     }
     return ComparisonCell(
       id: "\(section)/\(row.slug)/\(metric.key)", metric: metric, value: mean, interval: interval,
       count: first.count, seeds: values.count > 1 ? Spread(values) : nil, delta: delta,
-      untested: untested)
+      untested: untested, rawDifference: delta == nil ? raw : nil)
   }
 
-  /// Holm's correction over every test of the report; returns their number.
-  private static func correct(_ sections: inout [ComparisonSection]) -> Int {
+  /// Holm's correction over the primary numbers of the report; returns the family's cells.
+  private static func correct(_ sections: inout [ComparisonSection]) -> [String] {
     var places: [(section: Int, row: Int, metric: String)] = []
-    var values: [Double] = []
+    var deltas: [Delta] = []
     for section in sections.indices {
       for row in sections[section].rows.indices {
         for metric in sections[section].metrics {
           guard let delta = sections[section].rows[row].cells[metric.key]?.delta else { continue }
           places.append((section, row, metric.key))
-          values.append(delta.pValue)
+          deltas.append(delta)
         }
       }
     }
-    for (place, adjusted) in zip(places, Proportions.holm(values)) {
-      sections[place.section].rows[place.row].cells[place.metric]?.delta?.adjustedPValue = adjusted
+    Delta.correct(&deltas)
+    var family: [String] = []
+    for (place, delta) in zip(places, deltas) {
+      sections[place.section].rows[place.row].cells[place.metric]?.delta = delta
+      guard delta.role == .primary else { continue }
+      let row = sections[place.section].rows[place.row]
+      family.append(row.cells[place.metric]?.id ?? row.slug)
     }
-    return values.count
+    return family
   }
 }

@@ -1,88 +1,180 @@
 import Evaluation
 
-/// What a test says of a difference, in one word.
-public enum Verdict: String, Sendable {
-  case better, worse, tie
-}
-
 /// A difference to the baseline with what is needed to believe it.
 public struct Delta: Sendable, Equatable {
-  /// How the p-value and interval came about.
-  public enum Method: Sendable, Equatable {
-    /// McNemar's exact test on images that only this run, or only the baseline, got right.
-    case mcNemar(gained: Int, lost: Int)
-    /// Paired bootstrap over images.
-    case bootstrap(resamples: Int)
-    /// Welch's test on images and seeds.
-    case seeds(sampleVariance: Double, seedVariance: Double, freedom: Int, borrows: Bool)
+  /// What a number is to the report.
+  public enum Role: String, Sendable {
+    /// The one number of its task that decides; corrected with the others of the family.
+    case primary
+    /// Tested alone: the more of these, the more of them are called by chance.
+    case exploratory
   }
 
   /// The number that differs.
   public let metric: MetricDescription
-  /// The name of the baseline's row.
-  public let baseline: String
-  /// This row minus the baseline, as a fraction.
-  public let estimate: Double
-  /// The 95 % interval.
-  public let interval: Interval
-  /// The deviation of the estimate over repetitions.
-  public let standardError: Double
-  /// The p-value of this test alone, and after Holm's correction over the report.
-  public let pValue: Double
+  /// The name of the row, and of the baseline's.
+  public let name: String, baseline: String
+  /// This row minus the baseline, a fraction, and how it is tested.
+  public let difference: PairedDifference
+  /// The parts of its variance when both come from several trainings.
+  public let seeded: SeededDifference?
+  /// What the claim is about: these checkpoints, or their methods.
+  public let scope: String
+  /// Whether the number belongs to the family.
+  public let role: Role
+  /// The difference that does not matter; nil where none was declared.
+  public let margin: Margin?
+  /// The significance that the correction leaves this test: 5 % by itself.
+  public internal(set) var level = Delta.significance
+  /// The same for the test of equivalence.
+  public internal(set) var equivalenceLevel = Delta.significance
+  /// The p-value after the correction.
   public internal(set) var adjustedPValue: Double
-  /// How they came about.
-  public let method: Method
-  /// Images that both have outcomes of.
-  public let imageCount: Int
+  /// What was found.
+  public internal(set) var verdict: Verdict
 
   /// The part of repetitions without a difference in which the report may still claim one.
   public static let significance = 0.05
 
   init(
-    metric: MetricDescription, baseline: String, estimate: Double, interval: Interval,
-    standardError: Double, pValue: Double,
-    method: Method, imageCount: Int
+    metric: MetricDescription, name: String, baseline: String, difference: PairedDifference,
+    seeded: SeededDifference? = nil, scope: String, role: Role, margin: Margin?
   ) {
     self.metric = metric
+    self.name = name
     self.baseline = baseline
-    self.estimate = estimate
-    self.interval = interval
-    self.standardError = standardError
-    self.pValue = pValue
-    adjustedPValue = pValue
-    self.method = method
-    self.imageCount = imageCount
+    self.difference = difference
+    self.seeded = seeded
+    self.scope = scope
+    self.role = role
+    self.margin = margin
+    adjustedPValue = difference.pValue
+    verdict = Verdict(difference, margin: margin?.value, moreIsBetter: metric.moreIsBetter)
   }
 
-  /// The word: by Holm's adjusted p-value, so that it holds for the whole report.
-  public var verdict: Verdict {
-    guard adjustedPValue < Self.significance else { return .tie }
-    return (estimate > 0) == metric.moreIsBetter ? .better : .worse
+  /// This row minus the baseline, as a fraction.
+  public var estimate: Double { difference.estimate }
+  /// The deviation of the estimate over repetitions.
+  public var standardError: Double { difference.standardError }
+  /// The p-value of this test alone.
+  public var pValue: Double { difference.pValue }
+  /// Images that both have outcomes of.
+  public var imageCount: Int { difference.imageCount }
+  /// The interval that goes with the word, at the level of the correction; nil where there are too few
+  /// images for one.
+  public var interval: Interval? { difference.interval(significance: level) }
+  /// The 95 % interval of this difference alone.
+  public var intervalAlone: Interval? { difference.interval(significance: Self.significance) }
+  /// The p-value of equivalence, alone; nil without a margin.
+  public var equivalencePValue: Double? {
+    margin.map { difference.equivalencePValue(margin: $0.value) }
+  }
+  /// Whether the whole interval lies inside the margin.
+  public var isInsideMargin: Bool {
+    guard let margin, let interval else { return false }
+    return max(-interval.low, interval.high) < margin.value
+  }
+  /// The true difference that this comparison finds four times out of five, at its level; infinite
+  /// where it finds none.
+  public var detectable: Double { difference.detectable(significance: level) }
+}
+
+extension Delta {
+  /// Holm's correction over the primary differences, of being different and of being equivalent.
+  ///
+  /// The level of each is that of its step: of the first step that did not reject for all that follow.
+  /// So an interval at this level holds 0 exactly when the corrected p-value does not reject.
+  ///
+  /// - Returns: How many differences the family has.
+  @discardableResult
+  static func correct(_ deltas: inout [Delta]) -> Int {
+    let family = deltas.indices.filter { deltas[$0].role == .primary }
+    let differences = Holm(family.map { deltas[$0].pValue }, significance)
+    let equivalences = Holm(family.map { deltas[$0].equivalencePValue ?? 1 }, significance)
+    for (place, at) in family.enumerated() {
+      deltas[at].level = differences.levels[place]
+      deltas[at].adjustedPValue = differences.adjusted[place]
+      deltas[at].equivalenceLevel = equivalences.levels[place]
+      deltas[at].verdict = Verdict(
+        deltas[at].difference, margin: deltas[at].margin?.value,
+        moreIsBetter: deltas[at].metric.moreIsBetter, significance: deltas[at].level,
+        equivalence: deltas[at].equivalenceLevel)
+    }
+    return family.count
+  }
+}
+
+// MARK: Text
+
+extension Delta {
+  /// The difference as tables write it.
+  public var text: String { metric.unit.difference(estimate) }
+
+  /// The interval as tables write it, with its level where that is not 95 %.
+  public var intervalText: String { Self.text(interval, metric.unit, level) }
+
+  /// The interval of this difference alone.
+  var intervalAloneText: String { Self.text(intervalAlone, metric.unit, Self.significance) }
+
+  private static func text(_ interval: Interval?, _ unit: MetricUnit, _ level: Double) -> String {
+    guard let interval else { return "n too small for an interval" }
+    return unit.differences(interval) + (level == significance ? "" : " (\(confidence(level)) %)")
   }
 
-  /// The difference and its interval as tables write them.
-  var text: String { metric.unit.difference(estimate) }
-  var intervalText: String { metric.unit.differences(interval) }
+  /// The level of an interval in per cent: `95`, `97.5`, `99.44`.
+  static func confidence(_ level: Double) -> String {
+    var text = fixed(100 * (1 - level), 2)
+    while text.hasSuffix("0") { text.removeLast() }
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
+  }
 
-  /// The true difference that this comparison finds four times out of five, if it is the only one.
-  public var detectable: Double { DetectableDifference.smallest(standardError: standardError) }
+  /// The word, marked where it stands outside of the family.
+  public var word: String {
+    verdict.rawValue + (role == .exploratory ? " (exploratory)" : "")
+  }
+
+  /// The difference that is found four times out of five, in the number's unit.
+  var detectableText: String {
+    detectable.isFinite ? metric.unit.deviation(detectable) : "none"
+  }
+
+  /// What counts as equivalent, and who says so; nil without a margin.
+  var marginText: String? {
+    margin.map {
+      "\(metric.title) is equivalent within ± \(metric.unit.deviation($0.value)) \(metric.unit.name): "
+        + $0.source
+    }
+  }
 
   /// How the numbers came about, as a sentence without a full stop.
   public var explanation: String {
-    switch method {
-    case .mcNemar(let gained, let lost):
-      return "exact McNemar test on \(imageCount) images: \(gained) right here and wrong in "
-        + "\(baseline), \(lost) the other way round; interval by Agresti and Min"
-    case .bootstrap(let resamples):
-      return "paired bootstrap over \(imageCount) images, \(resamples) resamples, percentile "
-        + "interval; a p-value below \(probability(2 / Double(resamples + 1))) is Student's t with "
-        + "the bootstrap's standard error"
-    case .seeds(let sample, let seed, let freedom, let borrows):
-      let share = seed + sample > 0 ? seed / (seed + sample) : 0
-      return "Welch's test on \(imageCount) images and the seeds, \(freedom) degrees of freedom; "
-        + "\(percentage(share)) % of the variance is due to seeds, the rest to images"
-        + (borrows ? "; one side has a single seed, the other's deviation stands in" : "")
+    var parts: [String] = []
+    switch difference.test {
+    case .proportions(let pair, let form):
+      parts.append(
+        "\(form == .exact ? "exact McNemar test" : "McNemar's mid-p test") on \(imageCount) images: "
+          + "\(pair.onlyFirst) right here and wrong in \(baseline), \(pair.onlySecond) the other way "
+          + "round; Tango's interval, with 0 inside exactly when the test does not reject")
+    case .studentized(.swaps(let swaps)):
+      parts.append(
+        "paired permutation test: the two outcomes of images swapped in "
+          + (swaps.isExact
+            ? "all \(swaps.values.count) ways" : "\(swaps.values.count - 1) random ways")
+          + " on \(imageCount) images, everything computed anew; interval from the same swaps")
+    case .studentized(.student(let freedom)):
+      parts.append(
+        "Student's t on \(imageCount) images and the trainings, \(fixed(freedom, 1)) degrees of freedom; "
+          + "\(percentage(seeded?.trainingShare ?? 0)) % of the variance is due to trainings, the rest "
+          + "to images; interval from the same distribution")
     }
+    if let margin, let p = equivalencePValue {
+      parts.append(
+        "margin ± \(metric.unit.deviation(margin.value)) \(metric.unit.name) (\(margin.source)): p "
+          + "of a difference as large \(probability(p))"
+          + (isInsideMargin && verdict != .equivalent ? ", the interval lies inside" : ""))
+    }
+    parts.append(scope)
+    return parts.joined(separator: "; ")
   }
 }
 

@@ -1,178 +1,184 @@
 import Evaluation
-import FileSupport
-import Foundation
 
-/// Tests one number of two rows against each other.
-struct DifferenceTest {
-  let metric: MetricDescription
-  let resampleCount: Int
-  let seed: UInt64
-  let cache: String?
-  let records: RunOutcomes
+/// What a comparison of two rows came to.
+public enum Judgement: Sendable {
+  case tested(Delta)
+  /// Why nothing is said, and the difference if there are numbers.
+  case untested(String, difference: Double?)
 
-  /// The number of every seed of a row: from its records, else from its results.
-  func seedValues(_ row: ComparisonRow) throws(FileError) -> [Double] {
-    if metric.test == .paired, let outcomes = try paired(row) { return outcomes.accuracies }
-    return row.runs.compactMap { $0.result.metrics[metric.key]?.value }
-  }
+  /// The difference with its test.
+  public var delta: Delta? { if case .tested(let delta) = self { delta } else { nil } }
 
-  /// The difference of a row to its baseline; nil without records of the same images.
-  func delta(_ row: ComparisonRow, _ base: ComparisonRow) throws(FileError) -> Delta? {
-    switch metric.test {
-    case .paired: try pairedDelta(row, base)
-    case .resampled: try resampledDelta(row, base)
-    case .none: nil
+  /// Difference, interval, p, word, and what is found four times out of five, as tables write them.
+  public func cells(_ unit: MetricUnit) -> [String] {
+    switch self {
+    case .tested(let delta):
+      [
+        delta.text, delta.intervalText, probability(delta.adjustedPValue), delta.word,
+        delta.detectableText,
+      ]
+    case .untested(_, let difference):
+      [difference.map(unit.difference) ?? "-", "-", "-", "not judged", "-"]
     }
-  }
-
-  // MARK: Right or wrong
-
-  /// The outcomes of all runs of a row; nil when one has none or they are of different images.
-  private func paired(_ row: ComparisonRow) throws(FileError) -> PairedOutcomes? {
-    var seeds: [[Bool]] = []
-    var images: [Int]?
-    for run in row.runs {
-      guard let own = try records.of(run).paired(metric.key),
-        images == nil || images == own.images
-      else { return nil }
-      images = own.images
-      seeds += own.seeds
-    }
-    guard let images, let first = seeds.first, !images.isEmpty else { return nil }
-    // Nearest neighbours have no seed: the same outcomes again are no repetition.
-    if !metric.dependsOnSeed, seeds.allSatisfy({ $0 == first }) { seeds = [first] }
-    return PairedOutcomes(images: images, seeds: seeds)
-  }
-
-  private func pairedDelta(
-    _ row: ComparisonRow, _ base: ComparisonRow
-  ) throws(FileError) -> Delta? {
-    guard let own = try paired(row), let other = try paired(base), own.images == other.images else {
-      return nil
-    }
-    if own.seeds.count == 1, other.seeds.count == 1 {
-      let pair = PairedProportions(first: own.seeds[0], second: other.seeds[0])
-      return Delta(
-        metric: metric, baseline: base.name, estimate: pair.estimate, interval: pair.interval,
-        standardError: pair.standardError, pValue: pair.pValue,
-        method: .mcNemar(gained: pair.onlyFirst, lost: pair.onlySecond), imageCount: pair.count)
-    }
-    let differences = zip(own.means, other.means).map { $0 - $1 }
-    guard differences.count > 1 else { return nil }
-    let deviation = Spread(differences).deviation
-    return seeded(
-      base, own.accuracies, other.accuracies,
-      sampleVariance: deviation * deviation / Double(differences.count),
-      imageCount: differences.count)
-  }
-
-  private func seeded(
-    _ base: ComparisonRow, _ own: [Double], _ other: [Double], sampleVariance: Double,
-    imageCount: Int
-  ) -> Delta {
-    let difference = SeededDifference(
-      first: own, second: other, sampleVariance: sampleVariance, imageCount: imageCount)
-    return Delta(
-      metric: metric, baseline: base.name, estimate: difference.estimate,
-      interval: difference.interval,
-      standardError: difference.standardError, pValue: difference.pValue,
-      method: .seeds(
-        sampleVariance: sampleVariance, seedVariance: difference.seedVariance,
-        freedom: difference.freedom, borrows: difference.borrowsDeviation), imageCount: imageCount)
-  }
-
-  // MARK: Numbers that are no means
-
-  private func resampledDelta(
-    _ row: ComparisonRow, _ base: ComparisonRow
-  ) throws(FileError) -> Delta? {
-    guard let (outcome, count) = try kept(row, base) else { return nil }
-    let own = try seedValues(row)
-    let other = try seedValues(base)
-    guard max(own.count, other.count) == 1 || count < 2 else {
-      return seeded(
-        base, own, other, sampleVariance: outcome.standardError * outcome.standardError,
-        imageCount: count)
-    }
-    return Delta(
-      metric: metric, baseline: base.name, estimate: outcome.estimate, interval: outcome.interval,
-      standardError: outcome.standardError, pValue: outcome.pValue,
-      method: .bootstrap(resamples: resampleCount), imageCount: count)
-  }
-
-  private func resampled(
-    _ row: ComparisonRow
-  ) throws(FileError) -> (any ResampledMetric)? {
-    var seeds: [any ResampledMetric] = []
-    for run in row.runs {
-      guard let own = try records.of(run).resampled(), !own.images.isEmpty,
-        own.metricNames.contains(metric.key),
-        seeds.isEmpty || seeds[0].images == own.images
-      else { return nil }
-      seeds.append(own)
-    }
-    return seeds.count == 1 ? seeds[0] : MeanOfSeeds(seeds)
-  }
-
-  /// The bootstrap's outcome, from the cache when the same records were compared before.
-  private func kept(
-    _ row: ComparisonRow, _ base: ComparisonRow
-  ) throws(FileError) -> (Bootstrap.Outcome, Int)? {
-    var path: String?
-    if let cache {
-      var parts = ["resampling 2", String(resampleCount), String(seed)]
-      for run in row.runs + base.runs {
-        let files = run.recordFiles
-        guard !files.isEmpty else { return nil }
-        for file in files {
-          if let known = run.result.files[(file as NSString).lastPathComponent] {
-            parts.append(known)
-          } else {
-            parts.append(try SHA256.digest(file: file))
-          }
-        }
-      }
-      parts.append(String(row.runs.count))
-      path = cache + "/" + SHA256.digest(parts.joined(separator: "\n")).prefix(24) + ".json"
-    }
-    if let path, let bytes = try? FileBytes.read(path), let json = JSONValue(parsing: bytes),
-      let count = json["images"]?.intValue, let entry = json["numbers"]?[metric.key]
-    {
-      return Bootstrap.Outcome(entry).map { ($0, count) }
-    }
-    guard let own = try resampled(row), let other = try resampled(base),
-      own.images == other.images, own.metricNames == other.metricNames
-    else { return nil }
-    let bootstrap = Bootstrap(own, minus: other, resampleCount: resampleCount, seed: seed)
-    if let path {
-      let json = JSONValue.object([
-        "images": .integer(own.images.count),
-        "numbers": .object(
-          Dictionary(
-            own.metricNames.map { ($0, bootstrap[$0]?.json ?? .null) },
-            uniquingKeysWith: { first, _ in first })),
-      ])
-      // A cache that cannot be written costs seconds next time, nothing else.
-      try? AtomicFile.write(text: json.text() + "\n", to: path)
-    }
-    return bootstrap[metric.key].map { ($0, own.images.count) }
   }
 }
 
-extension Bootstrap.Outcome {
-  fileprivate var json: JSONValue {
-    .object([
-      "estimate": .number(estimate), "low": .number(interval.low), "high": .number(interval.high),
-      "error": .number(standardError), "p": .number(pValue),
-    ])
+extension [Judgement] {
+  /// The same after Holm's correction over the primary numbers among them.
+  public func corrected() -> [Judgement] {
+    var deltas = compactMap(\.delta)
+    Delta.correct(&deltas)
+    var next = deltas.makeIterator()
+    return map { judgement in
+      guard judgement.delta != nil, let delta = next.next() else { return judgement }
+      return .tested(delta)
+    }
   }
 
-  fileprivate init?(_ json: JSONValue) {
-    guard let estimate = json["estimate"]?.doubleValue, let low = json["low"]?.doubleValue,
-      let high = json["high"]?.doubleValue, let error = json["error"]?.doubleValue,
-      let p = json["p"]?.doubleValue
-    else { return nil }
-    self.init(
-      estimate: estimate, interval: Interval(low: low, high: high), standardError: error, pValue: p)
+  /// What a reader must know of these, each once.
+  public var notes: [String] {
+    var notes: [String] = []
+    for judgement in self {
+      switch judgement {
+      case .untested(let reason, _): if !notes.contains(reason) { notes.append(reason) }
+      case .tested(let delta):
+        for note in [delta.scope, delta.marginText].compactMap({ $0 }) where !notes.contains(note) {
+          notes.append(note)
+        }
+      }
+    }
+    let family = compactMap(\.delta).count { $0.role == .primary }
+    if family > 0 {
+      notes.append(
+        "words of the primary number hold after Holm's correction over \(family) differences at 5 %; "
+          + "others are exploratory and stand alone")
+    }
+    return notes
+  }
+}
+
+/// A method's outcomes of single images, one a training.
+public struct MethodOutcomes: Sendable {
+  /// The name in tables.
+  public let name: String
+  /// One a training: numbers of the same images.
+  public let trainings: [any ResampledMetric]
+  /// Whether the numbers come from trainings that another seed would end otherwise.
+  public let isTrained: Bool
+  /// Whether the trainings are of several checkpoints, so that they speak of the method.
+  public let isGroup: Bool
+
+  /// Wraps outcomes.
+  public init(
+    name: String, trainings: [any ResampledMetric], isTrained: Bool, isGroup: Bool = false
+  ) {
+    self.name = name
+    self.trainings = trainings
+    self.isTrained = isTrained
+    self.isGroup = isGroup
+  }
+}
+
+/// How numbers of two methods are tested against each other: in reports and in the tables of programs.
+public struct DifferenceTest: Sendable {
+  /// Random swaps of the permutation test.
+  public var drawCount: Int
+  /// Seed of the swaps.
+  public var seed: UInt64
+  /// The form of McNemar's test.
+  public var mcNemar = McNemar.exact
+  /// Differences that do not matter.
+  public var margins = Margins.published
+
+  /// Declares a test.
+  public init(drawCount: Int, seed: UInt64) {
+    self.drawCount = drawCount
+    self.seed = seed
+  }
+
+  /// The difference of a number.
+  ///
+  /// - Parameter swaps: Finds the outcome of a permutation test that was made before, or makes it.
+  public func judge(
+    _ metric: MetricDescription, _ own: MethodOutcomes, against base: MethodOutcomes,
+    role: Delta.Role,
+    swaps: (_ test: () -> SwapTest) -> SwapTest = { $0() }
+  ) -> Judgement {
+    let counts = [own, base].map(\.trainings.count)
+    guard let first = own.trainings.first, let second = base.trainings.first,
+      first.images == second.images, first.metricNames == second.metricNames,
+      first.images.count > 1
+    else { return .untested("not the same images, or no records of them", difference: nil) }
+    func delta(_ difference: PairedDifference, _ seeded: SeededDifference? = nil) -> Judgement {
+      .tested(
+        Delta(
+          metric: metric, name: own.name, baseline: base.name, difference: difference,
+          seeded: seeded, scope: scope(own, base), role: role, margin: margins.margin(of: metric)))
+    }
+    if counts.allSatisfy({ $0 >= SeededDifference.fewestTrainings }) {
+      let values = [own, base].map { $0.trainings.compactMap { $0.imageValues(of: metric.key) } }
+      guard values.map(\.count) == counts, values.joined().allSatisfy({ $0[0].isFinite }) else {
+        return .untested("the runs lack this number", difference: nil)
+      }
+      let seeded = SeededDifference(first: values[0], second: values[1])
+      return delta(seeded.difference, seeded)
+    }
+    func mean(_ method: MethodOutcomes) -> any ResampledMetric {
+      method.trainings.count == 1 ? method.trainings[0] : MeanOfSeeds(method.trainings)
+    }
+    guard !own.isTrained, !base.isTrained else {
+      let values = [own, base].map { method in
+        mean(method).values(weights: [Int32](repeating: 1, count: first.images.count))
+      }
+      return .untested(
+        "one training of \(counts[0] == 1 ? own.name : base.name): another seed would give another "
+          + "number, by how much is not known",
+        difference: first.metricNames.firstIndex(of: metric.key).map {
+          values[0][$0] - values[1][$0]
+        }
+      )
+    }
+    if let a = first as? AnswersOfImages, let b = second as? AnswersOfImages {
+      if counts == [1, 1] {
+        return delta(PairedDifference(PairedProportions(first: a.right, second: b.right), mcNemar))
+      }
+      let terms = [own, base].map { mean($0).imageValues(of: metric.key) ?? [] }
+      let test = SwapTest(
+        means: terms[0], minus: terms[1], named: metric.key, drawCount: drawCount, seed: seed)
+      return test[metric.key].map { delta($0) } ?? .untested("no number", difference: nil)
+    }
+    let test = swaps {
+      SwapTest(mean(own), minus: mean(base), drawCount: drawCount, seed: seed)
+    }
+    return test[metric.key].map { delta($0) }
+      ?? .untested("the outcomes cannot be swapped", difference: nil)
+  }
+
+  private func scope(_ own: MethodOutcomes, _ base: MethodOutcomes) -> String {
+    if own.isGroup && base.isGroup { return "about the methods: several checkpoints of each" }
+    let single = [own, base].filter { !$0.isGroup }.map(\.name)
+    return
+      "about \(single.count == 2 ? "these checkpoints" : "this checkpoint of \(single[0])"), not "
+      + "about \(single.count == 2 ? "their methods" : "its method"): one pretraining"
+      + (single.count == 2 ? " each" : "")
+  }
+}
+
+/// Right or wrong of every image by one number.
+struct AnswersOfImages: ResampledMetric {
+  let right: [Bool]
+  private let mean: MeanOverImages
+
+  init(_ right: [Bool], of images: [Int], named name: String) {
+    self.right = right
+    mean = MeanOverImages(right.map { $0 ? 1 : 0 }, of: images, named: name)
+  }
+
+  var images: [Int] { mean.images }
+  var metricNames: [String] { mean.metricNames }
+  func values(weights: [Int32]) -> [Double] { mean.values(weights: weights) }
+  func linearizations(weights: [Int32]) -> [Linearization] { mean.linearizations(weights: weights) }
+  func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
+    (other as? AnswersOfImages).flatMap { mean.followed(by: $0.mean) }
   }
 }

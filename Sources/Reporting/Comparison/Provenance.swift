@@ -59,10 +59,19 @@ extension Comparison {
       add("test", delta.explanation)
       add(
         "p-value",
-        "\(probability(delta.pValue)) alone, \(probability(delta.adjustedPValue)) after Holm's "
-          + "correction over \(testCount) tests")
+        delta.role == .primary
+          ? "\(probability(delta.pValue)) alone, \(probability(delta.adjustedPValue)) after Holm's "
+            + "correction over \(testCount) primary numbers"
+          : "\(probability(delta.pValue)), exploratory: not corrected")
+      if delta.role == .primary, delta.level != Delta.significance {
+        add("interval alone", "\(delta.intervalAloneText), 95 %")
+      }
+      add("finds", "\(delta.detectableText) \(metric.unit.name), four times out of five")
     }
     add("untested", cell.untested)
+    if let raw = cell.rawDifference {
+      add("difference", "\(metric.unit.difference(raw)) \(metric.unit.name), not judged")
+    }
     add("network", row.run.architecture)
     for (name, text) in [
       ("weights", run.result.backbone["sha256"]), ("layout", run.result.backbone["layout"]),
@@ -98,10 +107,10 @@ func seedSummary(_ seeds: Spread, _ unit: MetricUnit) -> String {
     + seeds.values.map { unit.text($0) }.joined(separator: ", ")
 }
 
-/// Difference, interval, p-value and word: `+2.00 [−0.31, +4.10], p 0.12, tie`.
+/// Difference, interval, p-value and word: `+2.00 [−0.31, +4.10], p 0.12, undecided`.
 func deltaSummary(_ delta: Delta) -> String {
   "\(delta.text) \(delta.intervalText), p "
-    + "\(probability(delta.adjustedPValue)), \(delta.verdict.rawValue)"
+    + "\(probability(delta.adjustedPValue)), \(delta.word)"
 }
 
 /// The number of a cell with deviation over seeds or interval over images.

@@ -57,7 +57,7 @@ public struct RunComparison: Sendable {
             }
             ?? "-",
           delta.map { probability($0.adjustedPValue) } ?? "-",
-          delta?.verdict.rawValue ?? other?.untested ?? "-",
+          delta?.word ?? other?.untested ?? "-",
         ])
       }
       for metric in section.metrics {
@@ -67,7 +67,9 @@ public struct RunComparison: Sendable {
         numbers.notes.append("\(metric.title): \(delta.explanation)")
       }
       if comparison.testCount > 0 {
-        numbers.notes.append("p after Holm's correction over \(comparison.testCount) tests")
+        numbers.notes.append(
+          "p of a primary number after Holm's correction over \(comparison.testCount); others are "
+            + "exploratory and stand alone")
       }
     } else {
       numbers.notes.append(

@@ -70,8 +70,16 @@ public struct StoredRun: Sendable {
     (command, seconds, engine) = (run.command, run.seconds, run.engine)
   }
 
-  /// The backbone's name in tables.
-  public var name: String { result.backbone["name"] ?? "?" }
+  /// The backbone's name in tables; of a checkpoint of a group, the group's.
+  public var name: String { group ?? result.backbone["name"] ?? "?" }
+  /// The method whose checkpoints belong together; nil where a checkpoint stands by itself.
+  public var group: String? { result.backbone["group"] }
+  /// Whether a network was trained for the numbers, rather than one that was there scored.
+  var isTrained: Bool { result.settings["seeds"] != nil || result.settings["seed"] != nil }
+  /// What runs of one row have in common: the checkpoint, or the group that it is of.
+  var methodIdentity: [String: String] {
+    group.map { ["group": $0, "architecture": architecture] } ?? result.backbone
+  }
   /// The network.
   public var architecture: String { result.backbone["architecture"] ?? "?" }
 

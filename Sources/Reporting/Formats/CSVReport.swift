@@ -10,8 +10,9 @@ extension Comparison {
       columns: [
         "cell", "origin", "task", "data", "method", "network", "configuration", "metric", "value",
         "low", "high", "n", "seed_values", "seed_deviation", "baseline", "difference",
-        "difference_low", "difference_high", "standard_error", "p", "p_holm", "verdict",
-        "detectable", "deviations", "weights_sha256", "source",
+        "difference_low", "difference_high", "confidence", "difference_low_95",
+        "difference_high_95", "standard_error", "p_alone", "p", "role", "verdict", "margin",
+        "p_equivalence", "detectable", "not_judged", "deviations", "weights_sha256", "source",
       ].map { Table.Column($0, isNumeric: false) })
     func number(_ value: Double?) -> String {
       value.map { $0.isFinite ? "\($0)" : "" } ?? ""
@@ -23,10 +24,15 @@ extension Comparison {
         row.name, row.architecture, "", metric.key, number(cell.value),
         number(cell.interval?.low), number(cell.interval?.high), String(cell.count),
         cell.seeds?.values.map { "\($0)" }.joined(separator: " ") ?? "",
-        number(cell.seeds?.deviation), delta?.baseline ?? "", number(delta?.estimate),
-        number(delta?.interval.low), number(delta?.interval.high), number(delta?.standardError),
-        number(delta?.pValue), number(delta?.adjustedPValue), delta?.verdict.rawValue ?? "",
-        number(delta?.detectable), row.deviations.joined(separator: "; "),
+        number(cell.seeds?.deviation), delta?.baseline ?? "",
+        number(delta?.estimate ?? cell.rawDifference),
+        number(delta?.interval?.low), number(delta?.interval?.high),
+        number(delta.map { 1 - $0.level }), number(delta?.intervalAlone?.low),
+        number(delta?.intervalAlone?.high), number(delta?.standardError),
+        number(delta?.pValue), number(delta?.adjustedPValue), delta?.role.rawValue ?? "",
+        delta?.verdict.rawValue ?? "", number(delta?.margin?.value),
+        number(delta?.equivalencePValue), number(delta?.detectable), cell.untested ?? "",
+        row.deviations.joined(separator: "; "),
         row.run.result.backbone["sha256"] ?? "", row.run.command ?? "",
       ])
     }
@@ -38,7 +44,7 @@ extension Comparison {
               "", FigureOrigin.published.rawValue + (figure.isVerified ? "" : " (unverified)"),
               section.task.name, file.title, figure.method, figure.architecture,
               figure.configuration ?? "", figure.metric, number(figure.value),
-            ] + [String](repeating: "", count: 16) + [figure.source])
+            ] + [String](repeating: "", count: 23) + [figure.source])
         }
       }
     }

@@ -3,12 +3,14 @@ import FileSupport
 
 extension Comparison {
   /// Raised when the form changes.
-  public static let schemaVersion = 1
+  public static let schemaVersion = 2
 
   /// The report as a document: what the other formats show, with all digits.
   public var json: JSONValue {
     .object([
       "schema": .integer(Self.schemaVersion), "tests": .integer(testCount),
+      "family": .array(family.map { .string($0) }), "exploratory": .integer(exploratoryCount),
+      "draws": .integer(drawCount),
       "remarks": .array(remarks.map { .string($0) }),
       "left_out": .array(
         leftOut.map { .object(["path": .string($0.path), "reason": .string($0.reason)]) }),
@@ -27,7 +29,10 @@ extension Comparison {
           section.detectable(testCount: testCount).map {
             (
               $0.metric.key,
-              JSONValue.object(["alone": .number($0.alone), "all": .number($0.all)])
+              JSONValue.object([
+                "alone": $0.alone.isFinite ? .number($0.alone) : .null,
+                "all": $0.all.isFinite ? .number($0.all) : .null,
+              ])
             )
           }, uniquingKeysWith: { first, _ in first })),
       "published": .array(
@@ -61,16 +66,29 @@ extension Comparison {
       ])
     }
     if let untested = cell.untested { members["untested"] = .string(untested) }
+    if let raw = cell.rawDifference { members["difference_not_judged"] = .number(raw) }
     if let delta = cell.delta {
       var difference: [String: JSONValue] = [
         "baseline": .string(delta.baseline), "estimate": .number(delta.estimate),
-        "interval": json(delta.interval), "standard_error": .number(delta.standardError),
-        "p": .number(delta.pValue), "p_holm": .number(delta.adjustedPValue),
+        "role": .string(delta.role.rawValue), "scope": .string(delta.scope),
+        "interval": delta.interval.map(json) ?? .null, "confidence": .number(1 - delta.level),
+        "interval_alone": delta.intervalAlone.map(json) ?? .null,
+        "standard_error": .number(delta.standardError),
+        "p_alone": .number(delta.pValue), "p": .number(delta.adjustedPValue),
         "verdict": .string(delta.verdict.rawValue), "method": .string(delta.explanation),
-        "detectable": .number(delta.detectable),
+        "detectable": delta.detectable.isFinite ? .number(delta.detectable) : .null,
       ]
-      if case .seeds(let sample, let seed, _, _) = delta.method {
-        difference["variance"] = .object(["sample": .number(sample), "seed": .number(seed)])
+      if let margin = delta.margin {
+        difference["margin"] = .object([
+          "value": .number(margin.value), "source": .string(margin.source),
+          "p": .number(delta.equivalencePValue ?? 1),
+        ])
+      }
+      if let seeded = delta.seeded {
+        difference["variance"] = .object([
+          "image": .number(seeded.imageVariance), "training": .number(seeded.trainingVariance),
+          "freedom": .number(seeded.freedom),
+        ])
       }
       members["difference"] = .object(difference)
     }

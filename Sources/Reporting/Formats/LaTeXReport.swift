@@ -14,7 +14,8 @@ extension Comparison {
       "\\begin{table}[t]", "  \\centering",
       "  \\caption{\(escaped(section.task.title)) on \(escaped(section.dataSummary)), \\%. Below each "
         + "number its 95\\,\\% interval, or its deviation over seeds; then the difference to the "
-        + "supervised baseline in points with interval, Holm's $p$ over \(testCount) tests and verdict.}",
+        + "baseline in points with interval, $p$ and verdict: of \(escaped(section.primaryMetric?.title ?? "the first number")) after "
+        + "Holm's correction over \(testCount) primary differences, of the others alone (exploratory).}",
       "  \\label{tab:\(section.id)}",
       "  \\begin{tabular}{ll\(String(repeating: "r", count: metrics.count))}", "    \\toprule",
       "    " + row(["method", "network"] + metrics.map { escaped($0.title) }), "    \\midrule",
@@ -28,8 +29,8 @@ extension Comparison {
             [escaped(entry.name) + mark, escaped(entry.architecture)]
               + cells.map { $0.map { $0.metric.unit.text($0.value) } ?? "--" }))
       lines.append("    " + row(["", ""] + cells.map { $0.map(spread) ?? "" }))
-      if cells.contains(where: { $0?.delta != nil }) {
-        lines.append("    " + row(["", ""] + cells.map { $0?.delta.map(difference) ?? "" }))
+      if cells.contains(where: { $0?.delta != nil || $0?.rawDifference != nil }) {
+        lines.append("    " + row(["", ""] + cells.map { $0.map(difference) ?? "" }))
       }
     }
     lines += ["    \\bottomrule", "  \\end{tabular}"]
@@ -38,7 +39,7 @@ extension Comparison {
         "  \\par\\footnotesize $^\\dagger$ another protocol: "
           + escaped(entry.deviations.joined(separator: "; ")))
     }
-    for entry in section.detectable(testCount: testCount) {
+    for entry in section.detectable(testCount: testCount) where entry.alone.isFinite {
       lines.append(
         "  \\par\\footnotesize \(escaped(entry.metric.title)): a difference of "
           + "\(entry.metric.unit.deviation(entry.alone)) \(entry.metric.unit.name) is found with a power of 80\\,\\%."
@@ -80,14 +81,22 @@ extension Comparison {
     return cell.interval.map { "[\(unit.text($0.low)), \(unit.text($0.high))]" } ?? ""
   }
 
-  private func difference(_ delta: Delta) -> String {
+  private func difference(_ cell: ComparisonCell) -> String {
     func signed(_ value: Double) -> String {
-      "$" + delta.metric.unit.difference(value).replacing("−", with: "-") + "$"
+      "$" + cell.metric.unit.difference(value).replacing("−", with: "-") + "$"
+    }
+    guard let delta = cell.delta else {
+      return cell.rawDifference.map { signed($0) + ", not judged" } ?? ""
     }
     let p = probability(delta.adjustedPValue)
-    return
-      "\(signed(delta.estimate)) [\(signed(delta.interval.low)), \(signed(delta.interval.high))], "
-      + "$p\(p.hasPrefix("<") ? p : "=" + p)$, \(delta.verdict.rawValue)"
+    let interval =
+      delta.interval.map { interval in
+        " [\(signed(interval.low)), \(signed(interval.high))]"
+          + (delta.level == Delta.significance
+            ? "" : "$_{\(Delta.confidence(delta.level))\\,\\%}$")
+      } ?? ""
+    return signed(delta.estimate) + interval
+      + ", $p\(p.hasPrefix("<") ? p : "=" + p)$, \(delta.word)"
   }
 
   private func escaped(_ text: String) -> String {

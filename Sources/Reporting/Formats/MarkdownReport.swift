@@ -31,17 +31,24 @@ extension Comparison {
   var summary: [String] {
     var lines: [String] = []
     for section in sections {
-      guard let metric = section.metrics.first else { continue }
+      guard let metric = section.primaryMetric else { continue }
       for row in section.rows {
-        guard let delta = row.cells[metric.key]?.delta else { continue }
-        lines.append(
-          "\(section.task.title), \(metric.title): \(row.name) is "
-            + (delta.verdict == .tie
-              ? "not told apart from \(delta.baseline)"
-              : "\(delta.verdict.rawValue) than \(delta.baseline)")
-            + ", \(delta.text) \(metric.unit.name) \(delta.intervalText), p "
-            + "\(probability(delta.adjustedPValue)) (measured, n = \(delta.imageCount))")
+        guard let cell = row.cells[metric.key] else { continue }
+        let place = "\(section.task.title), \(metric.title): \(row.name)"
+        if let delta = cell.delta {
+          lines.append(
+            "\(place) \(sentence(delta)), \(delta.text) \(metric.unit.name) \(delta.intervalText), p "
+              + "\(probability(delta.adjustedPValue)) (measured, n = \(delta.imageCount))")
+        } else if let raw = cell.rawDifference, let reason = cell.untested {
+          lines.append(
+            "\(place) is not judged, \(metric.unit.difference(raw)) \(metric.unit.name): \(reason)")
+        }
       }
+    }
+    if !family.isEmpty {
+      lines.append(
+        "the family of \(testCount) under Holm's correction: \(family.joined(separator: ", "))"
+          + (exploratoryCount > 0 ? "; \(exploratoryCount) other tests are exploratory" : ""))
     }
     if runs.isEmpty { lines.append("no run could be read") }
     lines += remarks
@@ -51,6 +58,21 @@ extension Comparison {
           + "the end")
     }
     return lines
+  }
+
+  /// The word of a difference as the middle of a sentence.
+  private func sentence(_ delta: Delta) -> String {
+    switch delta.verdict {
+    case .better, .worse: "is \(delta.verdict.rawValue) than \(delta.baseline)"
+    case .equivalent:
+      "is equivalent to \(delta.baseline) within "
+        + "\(delta.metric.unit.deviation(delta.margin?.value ?? 0)) \(delta.metric.unit.name)"
+    case .undecided:
+      "against \(delta.baseline) is undecided "
+        + (delta.detectable.isFinite
+          ? "(\(delta.detectableText) \(delta.metric.unit.name) would be found four times out of five)"
+          : "(too few images to find any difference)")
+    }
   }
 
   private func classTable(_ detail: RowDetail, _ section: ComparisonSection) -> Table {

@@ -23,26 +23,33 @@ struct SectionTables {
   /// One line a difference; nil when nothing was tested.
   var differences: Table? {
     var table = Table(
-      caption: "Against the supervised baseline: points with 95 % intervals",
+      caption:
+        "Against \(section.baselines.first?.name ?? "the baseline"): points; the interval, p and "
+        + "word of primary numbers after Holm's correction",
       columns: [
         .init("method", isNumeric: false), .init("number", isNumeric: false),
-        .init("baseline", isNumeric: false), .init("difference"), .init("interval"), .init("p"),
-        .init("p, Holm"), .init("word", isNumeric: false),
+        .init("baseline", isNumeric: false), .init("difference"), .init("95 % alone"),
+        .init("p alone"), .init("interval"), .init("p"), .init("word", isNumeric: false),
+        .init("finds"),
       ])
     for row in section.rows {
       for metric in section.metrics {
-        guard let delta = row.cells[metric.key]?.delta else { continue }
-        table.add([
-          row.name, metric.title, delta.baseline, delta.text,
-          delta.intervalText,
-          probability(delta.pValue), probability(delta.adjustedPValue), delta.verdict.rawValue,
-        ])
+        guard let cell = row.cells[metric.key] else { continue }
+        if let delta = cell.delta {
+          table.add([
+            row.name, metric.title, delta.baseline, delta.text, delta.intervalAloneText,
+            probability(delta.pValue), delta.intervalText, probability(delta.adjustedPValue),
+            delta.word, delta.detectableText,
+          ])
+        } else if let raw = cell.rawDifference, metric.test != .none {
+          table.add([
+            row.name, metric.title, "", metric.unit.difference(raw), "-", "-", "-", "-",
+            "not judged", "-",
+          ])
+        }
       }
     }
     guard !table.rows.isEmpty else { return nil }
-    if let names = section.baselines.first?.name, !names.lowercased().contains("supervised") {
-      table.caption = "Against \(names): points with 95 % intervals"
-    }
     table.notes = detectionNotes
     return table
   }
@@ -70,21 +77,48 @@ struct SectionTables {
 
   /// What the table could have found, and what it says nothing of.
   var detectionNotes: [String] {
-    var lines = section.detectable(testCount: testCount).map { entry in
-      "\(entry.metric.title): a true difference of \(entry.metric.unit.deviation(entry.alone)) "
-        + "\(entry.metric.unit.name) is found four times out of five, one of "
-        + "\(entry.metric.unit.deviation(entry.all)) as the first of \(testCount) "
-        + "tests; smaller ones end as a tie more often"
+    let deltas = section.rows.flatMap { row in
+      section.metrics.compactMap { row.cells[$0.key]?.delta }
     }
-    lines.append(
-      "better and worse hold after Holm's correction over the report's \(testCount) tests at 5 %")
-    let deltas = section.rows.flatMap { $0.cells.values.compactMap(\.delta) }
-    let areSeeded = deltas.contains { if case .seeds = $0.method { true } else { false } }
-    if !areSeeded {
+    var lines = section.detectable(testCount: testCount).map { entry -> String in
+      let unit = entry.metric.unit
+      guard entry.alone.isFinite else {
+        return "\(entry.metric.title): too few images for this test to find any difference"
+      }
+      return "\(entry.metric.title): a true difference of \(unit.deviation(entry.alone)) "
+        + "\(unit.name) is found four times out of five"
+        + (entry.metric == section.primaryMetric && testCount > 1
+          ? ", as the first of \(testCount) "
+            + (entry.all.isFinite ? "one of \(unit.deviation(entry.all))" : "none") : "")
+        + "; smaller ones stay undecided more often"
+    }
+    if let primary = section.primaryMetric, deltas.contains(where: { $0.role == .primary }) {
+      lines.append(
+        "\(primary.title) is the primary number; its words hold after Holm's correction over the "
+          + "report's \(testCount) primary differences at 5 %, the others are exploratory and hold alone"
+      )
+    }
+    for scope in Set(deltas.map(\.scope)).sorted() where !deltas.isEmpty { lines.append(scope) }
+    for text in deltas.compactMap(\.marginText) where !lines.contains(text) { lines.append(text) }
+    let reasons = section.rows.flatMap { row in
+      section.metrics.compactMap { metric -> String? in
+        guard let cell = row.cells[metric.key], cell.rawDifference != nil, metric.test != .none
+        else { return nil }
+        return cell.untested.map { "\(row.name) is not judged: \($0)" }
+      }
+    }
+    for reason in reasons where !lines.contains(reason) { lines.append(reason) }
+    if deltas.contains(where: { $0.difference.isTooSmall }) {
+      lines.append(
+        "below \(PairedDifference.fewestImages) images no interval covers as it should, so none is "
+          + "given; the permutation test holds")
+    }
+    if !deltas.contains(where: { $0.seeded != nil }), !deltas.isEmpty {
       lines.append(
         "one seed a row: the intervals are over images and say nothing of what another seed would "
           + "give")
     }
+    if !deltas.isEmpty { lines += section.task.limits }
     return lines
   }
 }

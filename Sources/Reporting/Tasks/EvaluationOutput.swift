@@ -92,26 +92,21 @@ public struct EvaluationOutput {
 
   // MARK: Difference
 
-  /// A difference to other detections, how often images were resampled, and the others' file.
-  public typealias Difference = (outcome: Bootstrap.Outcome, resamples: Int, other: String)
-
   /// The difference in words.
-  public static func sentence(_ difference: Difference) -> String {
-    func signed(_ value: Double) -> String { String(format: "%+.4f", value) }
-    let outcome = difference.outcome
-    return "AP minus that of \(difference.other): \(signed(outcome.estimate)), 95 % interval "
-      + "\(signed(outcome.interval.low)) … \(signed(outcome.interval.high)) "
-      + "(\(difference.resamples) resamples of the images)"
+  public static func sentence(_ delta: Delta) -> String {
+    "AP minus that of \(delta.baseline): \(delta.text) \(delta.metric.unit.name) "
+      + "\(delta.intervalText), p \(probability(delta.pValue)), \(delta.word) "
+      + "(\(delta.explanation))"
   }
 
   /// The difference in full precision.
-  public static func json(_ difference: Difference) -> JSONValue {
-    let outcome = difference.outcome
-    return .object([
-      "detections": .string(difference.other), "APDifference": .number(outcome.estimate),
-      "low": .number(outcome.interval.low), "high": .number(outcome.interval.high),
-      "standardError": .number(outcome.standardError),
-      "resamples": .integer(difference.resamples),
+  public static func json(_ delta: Delta) -> JSONValue {
+    .object([
+      "detections": .string(delta.baseline), "APDifference": .number(delta.estimate),
+      "low": delta.interval.map { .number($0.low) } ?? .null,
+      "high": delta.interval.map { .number($0.high) } ?? .null,
+      "standardError": .number(delta.standardError), "p": .number(delta.pValue),
+      "verdict": .string(delta.verdict.rawValue), "method": .string(delta.explanation),
     ])
   }
 }

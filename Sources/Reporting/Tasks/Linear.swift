@@ -7,7 +7,13 @@ extension TaskDescription {
   public static let linear = {
     var task = TaskDescription(
       "linear", "Linear probe and kNN",
-      ClassificationScore.numbers.filter { $0.test != .none }.map { MetricDescription($0) }
+      ClassificationScore.numbers.filter { $0.test != .none }.map { metric in
+        MetricDescription(metric).with {
+          guard metric.name == "top1" else { return }
+          $0.margin = Margin(
+            0.005, source: "range of 50 seeds on ImageNet, Picard 2021, arXiv:2109.08203")
+        }
+      }
         + [20, 10, 100, 200].map { k in
           MetricDescription("knn_\(k)", "kNN \(k)", .paired).with {
             $0.family = "knn"
@@ -18,6 +24,11 @@ extension TaskDescription {
       CurveDescription("val_top1", "top-1 on validation images, %", isFraction: true),
       CurveDescription(
         "held_out_top1", "top-1 on held-out training images, %", isFraction: true),
+    ]
+    task.limits = [
+      "learning rate and epoch of a probe are chosen on held-out training images; that choice is not "
+        + "resampled",
+      "a seed is one of the probe, not of the pretraining",
     ]
     task.classMetric = "top-1"
     task.references = ["imagenet_linear.json", "imagenet_reruns.json"]

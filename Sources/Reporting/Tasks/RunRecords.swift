@@ -48,18 +48,6 @@ public struct PairedOutcomes: Sendable, Equatable {
     else { return nil }
     self.init(images: first, seeds: sorted.map { $0.map(\.isRight) })
   }
-
-  /// The part of the images that each seed got right.
-  public var accuracies: [Double] {
-    seeds.map { Double($0.count { $0 }) / Double(max(1, $0.count)) }
-  }
-
-  /// The mean over seeds of each image.
-  var means: [Double] {
-    images.indices.map { at in
-      Double(seeds.count { $0[at] }) / Double(seeds.count)
-    }
-  }
 }
 
 /// What a classifier said of each image, of the first seed.

@@ -14,7 +14,7 @@ public struct SegmentationTables {
   private let seed: UInt64
   /// Intervals of mIoU of each folder, and of the first's minus the second's.
   private let intervals: [Bootstrap.Outcome?]
-  private let difference: Bootstrap.Outcome?
+  private let difference: Judgement?
 
   /// Prepares the tables.
   ///
@@ -45,7 +45,15 @@ public struct SegmentationTables {
     difference =
       scored.count < 2
       ? nil
-      : Bootstrap(counts[0], minus: counts[1], resampleCount: resampleCount, seed: seed)["mIoU"]
+      : TaskDescription.ade20k.primaryMetric.map { metric in
+        DifferenceTest(
+          drawCount: max(resampleCount, SwapTest.drawCount(testCount: 1)), seed: seed
+        ).judge(
+          metric,
+          MethodOutcomes(name: scored[0].folder, trainings: [counts[0]], isTrained: false),
+          against: MethodOutcomes(name: scored[1].folder, trainings: [counts[1]], isTrained: false),
+          role: .primary)
+      }
   }
 
   private func interval(_ number: Int) -> Bootstrap.Outcome? {
@@ -66,7 +74,7 @@ public struct SegmentationTables {
       table.add(
         [
           folder.folder, twoDecimals(score.meanIoU(convention)),
-          interval(number).map { text($0.interval) } ?? "-",
+          interval(number)?.interval.map(text) ?? "-",
           twoDecimals(score.meanAccuracy(convention)), twoDecimals(score.pixelAccuracy),
           "\(convention == .devKit ? classes.count : score.presentClassCount)",
         ] + (convention == .devKit ? [twoDecimals(score.devKitScore)] : []))
@@ -91,10 +99,10 @@ public struct SegmentationTables {
           + (unlabelled.count > 6 ? ", …" : "")
           + "): accuracy NaN; IoU NaN, or 0 where they are predicted")
     }
-    if let difference {
+    if let delta = difference?.delta {
       notes.append(
-        "mIoU of the first minus the second: \(twoDecimals(difference.estimate)) "
-          + "\(text(difference.interval)), images resampled \(resampleCount) times together")
+        "mIoU of the first minus the second: \(delta.text) \(delta.intervalText), p "
+          + "\(probability(delta.pValue)), \(delta.word); \(delta.explanation)")
     }
     return notes
   }
@@ -132,8 +140,9 @@ public struct SegmentationTables {
   public var json: JSONValue {
     func json(_ bootstrap: Bootstrap.Outcome) -> JSONValue {
       .object([
-        "value": .number(bootstrap.estimate), "low": .number(bootstrap.interval.low),
-        "high": .number(bootstrap.interval.high),
+        "value": .number(bootstrap.estimate),
+        "low": bootstrap.interval.map { .number($0.low) } ?? .null,
+        "high": bootstrap.interval.map { .number($0.high) } ?? .null,
         "standardError": .number(bootstrap.standardError),
       ])
     }
@@ -171,7 +180,14 @@ public struct SegmentationTables {
       members["resamples"] = .integer(resampleCount)
       members["seed"] = .integer(Int(seed))
     }
-    if let difference { members["mIoUDifference"] = json(difference) }
+    if let delta = difference?.delta {
+      members["mIoUDifference"] = .object([
+        "value": .number(delta.estimate), "low": delta.interval.map { .number($0.low) } ?? .null,
+        "high": delta.interval.map { .number($0.high) } ?? .null,
+        "standardError": .number(delta.standardError), "p": .number(delta.pValue),
+        "verdict": .string(delta.verdict.rawValue),
+      ])
+    }
     return .object(members)
   }
 }

@@ -20,6 +20,10 @@ public struct MetricDescription: Sendable, Equatable {
   /// Whether a run keeps an interval over images with it.
   public var hasInterval = false
 
+  /// The difference that does not matter when nobody declares another: the published spread of
+  /// trainings that differ in their seeds alone.
+  public var margin: Margin?
+
   /// Describes a number.
   public init(_ key: String, _ title: String, _ test: MetricTest) {
     self.key = key
@@ -75,6 +79,11 @@ public struct TaskDescription: Sendable {
   public var curveUnit = "epoch"
   /// What a class's number is.
   public var classMetric = "value"
+  /// Whether a number comes from training a whole network, which another seed ends otherwise: then
+  /// nothing is said of a difference before each side was trained more than once.
+  public var trainsNetwork = false
+  /// What the tests of this task leave out, a sentence each.
+  public var limits: [String] = []
   /// Files of `reports/reference` with published figures and expectations.
   public var references: [String] = []
   /// Files with the outcomes of single images that a run leaves; its numbers come from them.

@@ -165,12 +165,11 @@ struct SegmentationTests {
   }
 
   private func mIoU(
-    _ first: [SegmentationRecord], minus second: [SegmentationRecord]? = nil, resamples: Int,
-    seed: UInt64
-  ) throws -> Bootstrap.Outcome {
-    let own = Bootstrap(
-      ResampledSegmentation(first), minus: second.map { ResampledSegmentation($0) },
-      resampleCount: resamples, seed: seed)
+    _ first: [SegmentationRecord], minus second: [SegmentationRecord], swaps: Int, seed: UInt64
+  ) throws -> PairedDifference {
+    let own = SwapTest(
+      ResampledSegmentation(first), minus: ResampledSegmentation(second), drawCount: swaps,
+      seed: seed)
     return try #require(own["mIoU"])
   }
 
@@ -196,25 +195,57 @@ struct SegmentationTests {
     }
   }
 
-  @Test("The bootstrap finds the reference's interval up to its own noise")
+  @Test("Bootstrap and swaps find the spread of the reference's resamples")
   func bootstrap() throws {
     let reference = try Reference.load().bootstrap
     let first = try records(reference.count, classes: reference.classes, used: 12)
     let second = try records(
       reference.count, classes: reference.classes, used: 12, wrong: 0.34, network: "b")
-    let single = try mIoU(first, resamples: 4000, seed: 1)
-    let delta = try mIoU(first, minus: second, resamples: 4000, seed: 1)
-    for (own, expected) in [(single, reference.single), (delta, reference.delta)] {
-      #expect(abs(own.estimate - expected.estimate) < 1e-12)
-      // With 4000 resamples the deviation is known to 1.1 %, a percentile to about 5 % of it.
-      #expect(abs(own.standardError - expected.deviation) < 0.06 * expected.deviation)
-      #expect(abs(own.interval.low - expected.low) < 0.2 * expected.deviation)
-      #expect(abs(own.interval.high - expected.high) < 0.2 * expected.deviation)
+    let single = try #require(
+      Bootstrap(ResampledSegmentation(first), resampleCount: 4000, seed: 1)["mIoU"])
+    #expect(abs(single.estimate - reference.single.estimate) < 1e-12)
+    // With 4000 resamples the deviation is known to 1.1 %.
+    #expect(
+      abs(single.standardError - reference.single.deviation) < 0.06 * reference.single.deviation)
+    let interval = try #require(single.interval)
+    #expect(interval.low < single.estimate && single.estimate < interval.high)
+    let delta = try mIoU(first, minus: second, swaps: 999, seed: 1)
+    #expect(abs(delta.estimate - reference.delta.estimate) < 1e-12)
+    // The slopes give the resamples' deviation up to second order.
+    #expect(abs(delta.standardError - reference.delta.deviation) < 0.1 * reference.delta.deviation)
+    #expect(delta.pValue == 0.001)
+    let turned = try mIoU(second, minus: first, swaps: 200, seed: 7)
+    let again = try mIoU(first, minus: second, swaps: 200, seed: 7)
+    let (a, b) = (try #require(turned.interval()), try #require(again.interval()))
+    #expect(abs(a.low + b.high) < 1e-12)
+    let same = try mIoU(first, minus: first, swaps: 50, seed: 7)
+    #expect(same.pValue == 1 && same.interval() == Interval(low: 0, high: 0))
+  }
+
+  @Test("Slopes are how the numbers grow with an image's weight; swaps are scores of mixed records")
+  func slopes() throws {
+    let first = try records(12, classes: 9, used: 7)
+    let second = try records(12, classes: 9, used: 7, wrong: 0.4, network: "b")
+    let own = ResampledSegmentation(first)
+    let whole = own.linearizations(weights: [Int32](repeating: 1, count: 12))
+    for (at, number) in whole.enumerated() {
+      #expect(abs(number.slopes.reduce(0, +)) < 1e-12)
+      for image in 0..<12 {
+        func value(_ change: Int32) -> Double {
+          var weights = [Int32](repeating: 100_000, count: 12)
+          weights[image] += change
+          return own.values(weights: weights)[at]
+        }
+        let slope = (value(100) - value(-100)) / 200 * 100_000
+        #expect(abs(slope - number.slopes[image]) < 1e-6, "\(at), \(image)")
+      }
     }
-    let turned = try mIoU(second, minus: first, resamples: 200, seed: 7)
-    let again = try mIoU(first, minus: second, resamples: 200, seed: 7)
-    #expect(abs(turned.interval.low + again.interval.high) < 1e-12)
-    let same = try mIoU(first, minus: first, resamples: 50, seed: 7)
-    #expect(same.interval == Interval(low: 0, high: 0))
+    let both = try #require(own.followed(by: ResampledSegmentation(second)))
+    let isSwapped = (0..<12).map { $0 % 3 == 1 }
+    let mixed = (0..<12).map { isSwapped[$0] ? second[$0] : first[$0] }
+    let weights = isSwapped.map { Int32($0 ? 0 : 1) } + isSwapped.map { Int32($0 ? 1 : 0) }
+    let plain = ResampledSegmentation(mixed)
+    #expect(
+      both.values(weights: weights) == plain.values(weights: [Int32](repeating: 1, count: 12)))
   }
 }

@@ -1,3 +1,4 @@
+import CounterRandom
 import Evaluation
 import Foundation
 import TestSupport
@@ -6,13 +7,17 @@ import Testing
 /// Values of scipy and statsmodels, made by `Tests/References/significance.py`.
 private struct Reference: Decodable {
   struct Wilson: Decodable { let successes, count: Int, low, high: Double }
-  struct McNemar: Decodable { let onlyFirst, onlySecond: Int, p: Double }
+  struct McNemar: Decodable { let onlyFirst, onlySecond: Int, p, midP: Double }
   struct Student: Decodable { let freedom: Int, probability, quantile: Double }
   struct Summary: Decodable {
     let values: [Double], confidence, mean, deviation, low, high: Double
   }
   struct Holm: Decodable { let values, adjusted: [Double] }
   struct Bootstrap: Decodable { let estimate, deviation, low, high: Double }
+  struct Skewed: Decodable { let values: [Double], estimate, deviation, low, high: Double }
+  struct Swapped: Decodable { let first, second: [Double], p: Double }
+  struct Noncentral: Decodable { let shift, critical, freedom, power: Double }
+  let skewed: Skewed, swapped: [Swapped], noncentral: [Noncentral]
   let wilson: [Wilson], mcnemar: [McNemar], student: [Student], spread: [Summary]
   let holm: [Holm], bootstrap: Bootstrap
 
@@ -24,10 +29,10 @@ private struct Reference: Decodable {
 }
 
 private func resampled(
-  _ first: [Double], _ second: [Double], resamples: Int, seed: UInt64
+  _ terms: [Double], resamples: Int, seed: UInt64
 ) throws -> Bootstrap.Outcome {
   let own = Bootstrap(
-    WeightedMean(outcomes: first), minus: WeightedMean(outcomes: second), resampleCount: resamples,
+    MeanOverImages(terms, of: Array(terms.indices), named: "mean"), resampleCount: resamples,
     seed: seed)
   return try #require(own["mean"])
 }
@@ -54,6 +59,8 @@ struct StatisticsTests {
       let p = Proportions.mcNemar(onlyFirst: row.onlyFirst, onlySecond: row.onlySecond)
       #expect(isClose(p, row.p, 1e-8), "\(row), got \(p)")
       #expect(p == Proportions.mcNemar(onlyFirst: row.onlySecond, onlySecond: row.onlyFirst))
+      let middle = Proportions.mcNemar(onlyFirst: row.onlyFirst, onlySecond: row.onlySecond, .midP)
+      #expect(isClose(middle, row.midP, 1e-8), "\(row), got \(middle)")
     }
     #expect(Proportions.mcNemar(onlyFirst: 0, onlySecond: 0) == 1)
   }
@@ -61,11 +68,11 @@ struct StatisticsTests {
   @Test("Quantiles of Student's t equal those of scipy and invert its distribution")
   func student() throws {
     for row in try Reference.load().student {
-      let quantile = StudentT.quantile(row.probability, freedom: row.freedom)
+      let quantile = StudentT.quantile(row.probability, freedom: Double(row.freedom))
       #expect(isClose(quantile, row.quantile, 1e-9), "\(row), got \(quantile)")
-      let back = StudentT.cumulative(quantile, freedom: row.freedom)
+      let back = StudentT.cumulative(quantile, freedom: Double(row.freedom))
       #expect(abs(back - row.probability) < 1e-13, "\(row)")
-      #expect(StudentT.quantile(1 - row.probability, freedom: row.freedom) <= 0)
+      #expect(StudentT.quantile(1 - row.probability, freedom: Double(row.freedom)) <= 0)
     }
   }
 
@@ -86,43 +93,181 @@ struct StatisticsTests {
   @Test("Holm's adjusted values equal those of statsmodels")
   func holm() throws {
     for row in try Reference.load().holm {
-      for (own, expected) in paired(Proportions.holm(row.values), row.adjusted) {
+      for (own, expected) in paired(Holm(row.values).adjusted, row.adjusted) {
         #expect(isClose(own, expected, 1e-14), "\(row)")
       }
     }
-    #expect(Proportions.holm([]).isEmpty)
+    #expect(Holm([]).adjusted.isEmpty)
+  }
+
+  @Test("A p-value is below the level of its step exactly when the corrected one is below 5 %")
+  func levels() {
+    for number in 0..<200 {
+      var stream = RandomStream(seed: 5, purpose: .test, sample: number)
+      let values = (0..<1 + stream.below(9)).map { _ in stream.uniformDouble() * 0.06 }
+      let holm = Holm(values, 0.05)
+      for at in values.indices {
+        #expect((values[at] < holm.levels[at]) == (holm.adjusted[at] < 0.05), "\(values)")
+      }
+    }
+    #expect(Holm([0.001, 0.04, 0.03]).levels == [0.05 / 3, 0.025, 0.025])
+  }
+
+  @Test("The power of a test by Student's t is that of scipy's noncentral t")
+  func noncentral() throws {
+    for row in try Reference.load().noncentral {
+      let own = StudentT.power(of: row.shift, critical: row.critical, freedom: row.freedom)
+      #expect(abs(own - row.power) < 1e-6, "\(row), got \(own)")
+      guard row.shift > 0 else { continue }
+      let significance = 2 * StudentT.cumulative(-row.critical, freedom: row.freedom)
+      let shift = StudentT.detectable(
+        significance: significance, power: row.power, freedom: row.freedom)
+      #expect(abs(shift - row.shift) < 1e-3 * row.shift, "\(row), got \(shift)")
+    }
   }
 
   /// The outcomes that the reference script resampled.
-  private func outcomes() -> (first: [Double], second: [Double]) {
+  private func outcomes() -> [Double] {
     let first = DeterministicFill.values("bootstrap.first", count: 2000).map { $0 > -0.5 ? 1.0 : 0 }
     let changed = DeterministicFill.values("bootstrap.changed", count: 2000).map { $0 > 0.8 }
-    return (first, zip(first, changed).map { $1 ? 1 - $0 : $0 })
+    return zip(first, changed).map { $1 ? 2 * $0 - 1 : 0 }
   }
 
-  @Test("The paired bootstrap finds scipy's interval up to its own noise")
+  @Test("The bootstrap finds scipy's BCa interval up to its own noise")
   func bootstrap() throws {
-    let reference = try Reference.load().bootstrap
-    let (first, second) = outcomes()
-    let own = try resampled(first, second, resamples: 10_000, seed: 3)
-    #expect(isClose(own.estimate, reference.estimate, 1e-12))
-    // With 10 000 resamples the deviation is known to 1 %, a percentile to about 3 % of it.
-    #expect(abs(own.standardError - reference.deviation) < 0.04 * reference.deviation)
-    #expect(abs(own.interval.low - reference.low) < 0.12 * reference.deviation)
-    #expect(abs(own.interval.high - reference.high) < 0.12 * reference.deviation)
+    let reference = try Reference.load()
+    for (terms, deviation, low, high, estimate) in [
+      (
+        outcomes(), reference.bootstrap.deviation, reference.bootstrap.low,
+        reference.bootstrap.high,
+        reference.bootstrap.estimate
+      ),
+      (
+        reference.skewed.values, reference.skewed.deviation, reference.skewed.low,
+        reference.skewed.high, reference.skewed.estimate
+      ),
+    ] {
+      let own = try resampled(terms, resamples: 10_000, seed: 3)
+      #expect(isClose(own.estimate, estimate, 1e-12))
+      // With 10 000 resamples the deviation is known to 1 %, a percentile to about 3 % of it.
+      #expect(abs(own.standardError - deviation) < 0.04 * deviation)
+      let interval = try #require(own.interval)
+      #expect(abs(interval.low - low) < 0.12 * deviation, "\(interval)")
+      #expect(abs(interval.high - high) < 0.12 * deviation, "\(interval)")
+    }
   }
 
-  @Test("The paired bootstrap repeats for a seed, changes with it, and turns with its arguments")
+  @Test("The bootstrap repeats for a seed, changes with it, and gives no interval for few images")
   func bootstrapLaws() throws {
-    let (first, second) = outcomes()
-    let once = try resampled(first, second, resamples: 300, seed: 1)
-    let again = try resampled(first, second, resamples: 300, seed: 1)
-    let other = try resampled(first, second, resamples: 300, seed: 2)
-    let turned = try resampled(second, first, resamples: 300, seed: 1)
+    let terms = outcomes()
+    let once = try resampled(terms, resamples: 300, seed: 1)
+    let again = try resampled(terms, resamples: 300, seed: 1)
+    let other = try resampled(terms, resamples: 300, seed: 2)
     #expect(once == again)
     #expect(once.interval != other.interval)
-    #expect(abs(turned.interval.low + once.interval.high) < 1e-12)
-    let same = try resampled(first, first, resamples: 10, seed: 1)
-    #expect(same.interval == Interval(low: 0, high: 0))
+    let few = try resampled(Array(terms.prefix(20)), resamples: 100, seed: 1)
+    #expect(few.interval == nil && few.standardError >= 0)
+  }
+
+  // MARK: Swaps
+
+  @Test("All swaps of few images give scipy's exact permutation test")
+  func swaps() throws {
+    for row in try Reference.load().swapped {
+      let test = SwapTest(
+        means: row.first, minus: row.second, named: "mean", drawCount: 5000, seed: 1)
+      let difference = try #require(test["mean"])
+      #expect(isClose(difference.pValue, row.p, 1e-12), "\(row), got \(difference.pValue)")
+    }
+  }
+
+  @Test("The fast swaps of a mean equal those that compute everything anew")
+  func fastMeans() throws {
+    for count in [9, 40] {
+      let first = DeterministicFill.values("swap.first", count: count).map(Double.init)
+      let second = DeterministicFill.values("swap.second", count: count).map { Double($0) - 0.2 }
+      let images = Array(0..<count)
+      let slow = SwapTest(
+        MeanOverImages(first, of: images, named: "mean"),
+        minus: MeanOverImages(second, of: images, named: "mean"), drawCount: 400, seed: 3)["mean"]
+      let fast = SwapTest(
+        means: first, minus: second, named: "mean", drawCount: 400, seed: 3)["mean"]
+      let (a, b) = (try #require(slow), try #require(fast))
+      #expect(
+        isClose(a.estimate, b.estimate, 1e-12) && isClose(a.standardError, b.standardError, 1e-9))
+      #expect(a.pValue == b.pValue)
+      for level in [0.01, 0.05, 0.1] {
+        let (own, other) = (
+          a.test, b.test
+        )
+        guard case .studentized(let x) = own, case .studentized(let y) = other else { return }
+        #expect(isClose(x.critical(level), y.critical(level), 1e-9))
+      }
+    }
+  }
+
+  @Test("An interval holds 0 exactly when its test does not reject, at every level")
+  func consistency() {
+    for number in 0..<300 {
+      var stream = RandomStream(seed: 6, purpose: .test, sample: number)
+      let shift = stream.uniform(-0.4, 0.4)
+      let first = (0..<60).map { _ in stream.normal() + shift }
+      let second = first.map { _ in stream.normal() }
+      let swaps = SwapTest(
+        means: first, minus: second, named: "mean", drawCount: 199, seed: UInt64(number))["mean"]
+      let seeded = SeededDifference(first: [first, second], second: [second, second.reversed()])
+      let count = 40 + stream.below(100)
+      let (b, c) = (stream.below(20), stream.below(20))
+      let pair = PairedProportions(onlyFirst: b, onlySecond: c, count: count)
+      for difference in [
+        swaps, seeded.difference, PairedDifference(pair), PairedDifference(pair, .midP),
+      ].compactMap({ $0 }) {
+        for level in [0.2, 0.05, 0.01, 0.001, 1e-5] {
+          guard let interval = difference.interval(significance: level) else { continue }
+          let holds = interval.low <= 0 && 0 <= interval.high
+          #expect(holds == (difference.pValue >= level), "\(difference.estimate), \(level)")
+          #expect(interval.low <= difference.estimate && difference.estimate <= interval.high)
+        }
+        // 90 % inside of the margin is equivalence at 5 %.
+        if let inner = difference.interval(significance: 0.1) {
+          let margin = 0.3
+          let isInside = -margin < inner.low && inner.high < margin
+          #expect(isInside == (difference.equivalencePValue(margin: margin) < 0.05))
+        }
+      }
+    }
+  }
+
+  @Test("Swaps depend on the seed alone, and one way of swapping in many is (b + 1) / (m + 1)")
+  func swapLaws() throws {
+    let first = [Double](repeating: 1, count: 40)
+    let second = (0..<40).map { $0 == 0 ? 0.5 : 0.0 }
+    func test(_ seed: UInt64) -> PairedDifference? {
+      SwapTest(means: first, minus: second, named: "mean", drawCount: 99, seed: seed)["mean"]
+    }
+    let own = try #require(test(1))
+    #expect(own == test(1) && own != test(2))
+    #expect(own.pValue == 0.01)
+    #expect(own.detectable(significance: 0.001) == .infinity)
+    let same = SwapTest(means: first, minus: first, named: "mean", drawCount: 99, seed: 1)["mean"]
+    #expect(same?.pValue == 1 && same?.interval() == nil)
+  }
+
+  @Test("Four words: better and worse by the difference, equivalent by the margin, else undecided")
+  func verdicts() {
+    func word(_ b: Int, _ c: Int, _ count: Int, margin: Double?) -> Verdict {
+      Verdict(
+        PairedDifference(PairedProportions(onlyFirst: b, onlySecond: c, count: count)),
+        margin: margin)
+    }
+    #expect(word(30, 5, 200, margin: 0.01) == .better)
+    #expect(word(5, 30, 200, margin: 0.01) == .worse)
+    #expect(word(10, 11, 200, margin: 0.01) == .undecided)
+    #expect(word(10, 11, 20000, margin: 0.01) == .equivalent)
+    #expect(word(10, 11, 20000, margin: nil) == .undecided)
+    let turned = Verdict(
+      PairedDifference(PairedProportions(onlyFirst: 30, onlySecond: 5, count: 200)), margin: nil,
+      moreIsBetter: false)
+    #expect(turned == .worse)
   }
 }

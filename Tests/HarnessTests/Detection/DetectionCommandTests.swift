@@ -44,6 +44,7 @@ struct DetectionCommandTests {
   private func train(_ recipe: String) throws -> String {
     _ = try run([
       "--data", "sample/coco", "--backbone", "random", "--recipe", recipe, "--preset", "mini",
+      "--seeds", "0",
       "--image-scale", "0.5", "--epochs", "1", "--limit", "2", "--resamples", "20", "--quiet",
       "--output", "runs",
     ])

@@ -40,7 +40,7 @@ struct DenseRunTests {
   ]
 
   private let shared = [
-    "--backbone", "random", "--resamples", "20", "--save-minutes", "0", "--quiet",
+    "--backbone", "random", "--seeds", "0", "--resamples", "20", "--save-minutes", "0", "--quiet",
   ]
 
   private func prepare() throws -> TemporaryDirectory {

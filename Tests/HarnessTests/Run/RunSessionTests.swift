@@ -269,6 +269,13 @@ struct RunSessionTests {
     ("bench-data", ["make", "--seed", "-1"], "option '--seed' got '-1'"),
     ("bench-data", ["make", "--threads", "0"], "must be a whole number from 1 to 1024"),
     ("bench-report", ["--gallery", "-1"], "option '--gallery' got '-1'"),
+    (
+      "bench-report", ["--margin", "top1=0"],
+      "--margin got 'top1=0'; give names with points above 0"
+    ),
+    ("bench-report", ["--mcnemar", "about"], "must be one of exact, mid-p"),
+    ("bench-report", ["simulate", "--tasks", "top-5"], "must be one of top-1, mIoU, AP"),
+    ("bench-coco", ["--margin", "AP"], "--margin got 'AP'"),
   ]
 
   @Test("Numbers that make no sense are refused with option, value and range", arguments: nonsense)

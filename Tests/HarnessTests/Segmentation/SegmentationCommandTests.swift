@@ -34,7 +34,8 @@ struct SegmentationCommandTests {
   @Test("A limit scores the first images only, and the result says how many")
   func limit() throws {
     _ = try run([
-      "--data", "sample/ade20k", "--backbone", "random", "--preset", "mini", "--crop-size", "48",
+      "--data", "sample/ade20k", "--backbone", "random", "--preset", "mini", "--seeds", "0",
+      "--crop-size", "48",
       "--batch-size", "2", "--iterations", "2", "--limit", "3", "--resamples", "20", "--quiet",
       "--output", "runs",
     ])

@@ -20,14 +20,19 @@ struct ComparisonTests {
     #expect(section.rows.map(\.isBaseline) == [true, false, false])
     let moby = try #require(section.rows[1].cells["top1"])
     let delta = try #require(moby.delta)
-    #expect(delta.method == .mcNemar(gained: 1, lost: 6))
-    #expect(delta.estimate == -5.0 / 200 && delta.verdict == .tie)
+    let pair = PairedProportions(onlyFirst: 1, onlySecond: 6, count: 200)
+    #expect(delta.difference == PairedDifference(pair) && delta.role == .primary)
+    #expect(delta.estimate == -5.0 / 200 && delta.verdict == .undecided)
     #expect(delta.pValue == Proportions.mcNemar(onlyFirst: 1, onlySecond: 6))
+    #expect(delta.level == 0.05 && delta.interval.map { $0.low <= 0 && 0 <= $0.high } == true)
     let random = try #require(section.rows[2].cells["top1"]?.delta)
     #expect(random.verdict == .worse && random.adjustedPValue < 1e-9)
     #expect(section.rows[0].cells["top1"]?.delta == nil)
     #expect(comparison.testCount == 2)
-    #expect(random.adjustedPValue == min(1, 2 * random.pValue))
+    #expect(random.adjustedPValue == min(1, 2 * random.pValue) && random.level == 0.025)
+    #expect(comparison.family == ["linear/moby/top1", "linear/random/top1"])
+    #expect(
+      comparison.markdown.contains("the family of 2 under Holm's correction: linear/moby/top1"))
     let detectable = section.detectable(testCount: 2)
     #expect(detectable.map(\.metric.key) == ["top1"])
     #expect(detectable[0].all > detectable[0].alone && detectable[0].alone > 0.05)
@@ -49,17 +54,16 @@ struct ComparisonTests {
     #expect(moby.seeds?.values == [0.6, 0.65])
     #expect(abs(moby.value - 0.625) < 1e-12)
     let delta = try #require(moby.delta)
-    guard case .seeds(let sample, let seed, let freedom, let borrows) = delta.method else {
-      Issue.record("tested as \(delta.method)")
-      return
-    }
-    // Deviations 0.0354 of two seeds and 0 of three.
-    #expect(abs(seed - 0.00125 / 2) < 1e-9 && sample > 0 && freedom >= 1 && !borrows)
+    let seeded = try #require(delta.seeded)
+    let variance = seeded.imageVariance + seeded.trainingVariance
+    #expect(abs(variance - delta.standardError * delta.standardError) < 1e-12)
+    #expect(seeded.imageVariance > 0 && seeded.freedom >= 1)
     #expect(abs(delta.estimate - (0.625 - 0.7)) < 1e-12)
-    #expect(delta.explanation.contains("% of the variance is due to seeds"))
+    #expect(delta.explanation.contains("% of the variance is due to trainings"))
+    #expect(delta.explanation.contains("about these checkpoints, not about their methods"))
   }
 
-  @Test("mIoU is compared by resampling, and the outcome is kept for the next report")
+  @Test("mIoU is compared by swapping, and the outcome is kept for the next report")
   func resampling() throws {
     let runs = try SyntheticRuns()
     try runs.segmentation("Supervised") { 0.6 + 0.02 * Double($0 % 10) }
@@ -67,14 +71,112 @@ struct ComparisonTests {
     let cache = runs.folder.file("cache")
     let first = try runs.comparison { $0.cache = cache }
     let delta = try #require(first.sections.first?.rows[1].cells["mIoU"]?.delta)
-    #expect(delta.method == .bootstrap(resamples: 300))
-    #expect(delta.verdict == .better && delta.interval.low > 0)
+    guard case .studentized(.swaps(let swaps)) = delta.difference.test else {
+      Issue.record("tested as \(delta.difference.test)")
+      return
+    }
+    #expect(swaps.values.count == 1001 && !swaps.isExact)
+    #expect(delta.verdict == .better && delta.interval.map { $0.low > 0 } == true)
     #expect(delta.imageCount == 60)
     #expect(try FileManager.default.contentsOfDirectory(atPath: cache).count == 1)
     let second = try runs.comparison { $0.cache = cache }
     #expect(second.sections.first?.rows[1].cells["mIoU"]?.delta == delta)
     let fresh = try runs.comparison()
     #expect(fresh.sections.first?.rows[1].cells["mIoU"]?.delta == delta)
+  }
+
+  @Test("One training a side is not judged; from two on the trainings' spread is in the verdict")
+  func trainings() throws {
+    let runs = try SyntheticRuns()
+    let once = ["seeds": "0", "iterations": "160000"]
+    try runs.segmentation("Supervised", settings: once) { 0.6 + 0.02 * Double($0 % 10) }
+    try runs.segmentation("MoBY", settings: once) { 0.7 + 0.02 * Double($0 % 7) }
+    let single = try runs.comparison()
+    let cell = try #require(single.sections.first?.rows[1].cells["mIoU"])
+    #expect(cell.delta == nil && cell.rawDifference.map { $0 > 0.02 } == true)
+    #expect(cell.untested?.contains("one training of MoBY") == true)
+    #expect(single.testCount == 0)
+    for text in [single.markdown, single.html, single.csv, single.latex, single.json.text()] {
+      #expect(text.contains("not judged") || text.contains("not_judged"))
+      #expect(!text.contains("is better"))
+    }
+    for name in ["Supervised", "MoBY"] {
+      for seed in 1...2 {
+        try runs.segmentation(
+          name, slug: "\(name)-\(seed)", settings: ["seeds": "\(seed)", "iterations": "160000"]
+        ) { (name == "MoBY" ? 0.7 : 0.6) + 0.01 * Double(seed) + 0.02 * Double($0 % 7) }
+      }
+    }
+    let several = try runs.comparison()
+    let delta = try #require(several.sections.first?.rows[1].cells["mIoU"]?.delta)
+    #expect(delta.seeded != nil && delta.verdict == .better && several.testCount == 1)
+    #expect(several.sections[0].rows[1].cells["mAcc"]?.delta?.role == .exploratory)
+  }
+
+  @Test("Checkpoints of a group are one row about the method; probes of one are averaged")
+  func groups() throws {
+    let runs = try SyntheticRuns()
+    for (name, share) in [("Supervised", 150), ("MoBY", 120)] {
+      for checkpoint in 0..<3 {
+        try runs.linear(
+          "\(name) \(checkpoint)", seeds: [0, 1], slug: "\(name)-\(checkpoint)", group: name
+        ) { image, seed in image < share + 4 * checkpoint + seed }
+      }
+    }
+    let section = try #require(try runs.comparison().sections.first)
+    #expect(section.rows.map(\.name) == ["Supervised", "MoBY"])
+    let delta = try #require(section.rows[1].cells["top1"]?.delta)
+    #expect(delta.scope.hasPrefix("about the methods"))
+    let checkpoints = (0..<3).map { checkpoint in
+      [150, 120].map { share in
+        (0..<200).map { image -> Double in
+          (image < share + 4 * checkpoint ? 0.5 : 0)
+            + (image < share + 4 * checkpoint + 1 ? 0.5 : 0)
+        }
+      }
+    }
+    let direct = SeededDifference(
+      first: checkpoints.map { $0[1] }, second: checkpoints.map { $0[0] })
+    #expect(abs(delta.estimate - direct.difference.estimate) < 1e-12)
+    #expect(abs((delta.seeded?.freedom ?? 0) - direct.freedom) < 1e-6)
+  }
+
+  @Test("A margin makes a small difference equivalent, and is named with its source")
+  func margins() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised", images: 2000) { image, _ in image < 1500 }
+    try runs.linear("MoBY", images: 2000) { image, _ in image < 1499 && image != 7 || image == 1600
+    }
+    let usual = try runs.comparison()
+    let delta = try #require(usual.sections.first?.rows[1].cells["top1"]?.delta)
+    #expect(delta.verdict == .equivalent && delta.margin?.value == 0.005)
+    #expect(usual.markdown.contains("is equivalent to Supervised within 0.50 points"))
+    #expect(usual.markdown.contains("Picard 2021"))
+    let strict = try runs.comparison {
+      $0.margins = Margins(points: ["top1=0.05"]) ?? .published
+    }
+    #expect(strict.sections.first?.rows[1].cells["top1"]?.delta?.verdict == .undecided)
+    #expect(strict.markdown.contains("against Supervised is undecided ("))
+    for wrong in [["top1"], ["top1=0"], ["top1=x"], ["top9=1"], ["top1=1=2"]] {
+      #expect(Margins(points: wrong) == nil, "\(wrong)")
+    }
+    let metric = try #require(TaskDescription.coco.metrics.first { $0.key == "segm/AP" })
+    #expect(Margins(points: ["AP=0.7"])?.margin(of: metric)?.value == 0.7 / 100)
+  }
+
+  @Test("No form of a report says tie")
+  func words() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("MoBY") { image, _ in image < 149 }
+    let comparison = try runs.comparison()
+    for text in [
+      comparison.markdown, comparison.html, comparison.csv, comparison.latex,
+      comparison.json.text(),
+    ] {
+      #expect(text.contains("undecided"))
+      #expect(text.firstMatch(of: /\b[Tt]ies?\b/) == nil)
+    }
   }
 
   @Test("Another protocol is marked and not tested")
@@ -182,7 +284,7 @@ struct ComparisonTests {
     let source = try #require(comparison.provenance(of: "linear/moby/top1"))
     for part in [
       "weights-of-MoBY", "200 images", "epochs=100", "bench-linear --backbone MoBY.pth",
-      "exact McNemar test", "after Holm's correction over 1 tests",
+      "exact McNemar test", "after Holm's correction over 1 primary numbers",
     ] {
       #expect(source.text.contains(part), "no '\(part)' in \(source.text)")
     }

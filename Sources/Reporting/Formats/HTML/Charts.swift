@@ -100,7 +100,10 @@ enum Charts {
     let scale = entries.first?.delta.metric.unit.scale ?? 1
     let axis = ChartAxis(
       entries.flatMap {
-        [$0.delta.interval.low * scale, $0.delta.interval.high * scale, $0.delta.estimate * scale]
+        let interval = $0.delta.interval
+        return [interval?.low, interval?.high, $0.delta.estimate].compactMap { $0 }.map {
+          $0 * scale
+        }
       }, includesZero: true)
     let bottom = top + rowHeight * Double(entries.count)
     func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
@@ -115,17 +118,19 @@ enum Charts {
       let word = entry.delta.verdict.rawValue
       out += text(left, y + 13, entry.name, "label")
       out += text(
-        right, y + 13, "\(entry.delta.text)  \(word)", "label \(word)", anchor: "end")
-      let (low, high) = (x(entry.delta.interval.low * scale), x(entry.delta.interval.high * scale))
-      out += line(low, y + 26, high, y + 26, "whisker \(word)")
-      out += line(low, y + 22, low, y + 30, "whisker \(word)")
-      out += line(high, y + 22, high, y + 30, "whisker \(word)")
+        right, y + 13, "\(entry.delta.text)  \(entry.delta.word)", "label \(word)", anchor: "end")
+      if let interval = entry.delta.interval {
+        let (low, high) = (x(interval.low * scale), x(interval.high * scale))
+        out += line(low, y + 26, high, y + 26, "whisker \(word)")
+        out += line(low, y + 22, low, y + 30, "whisker \(word)")
+        out += line(high, y + 22, high, y + 30, "whisker \(word)")
+      }
       out +=
         "<circle cx=\"\(place(x(entry.delta.estimate * scale)))\" cy=\"\(place(y + 26))\" r=\"4.5\" "
         + "class=\"dot \(word)\"><title>\(html(deltaSummary(entry.delta)))</title></circle>"
     }
     out += text(right, bottom + 29, "points against the baseline", "tick", anchor: "end")
-    return svg(height: bottom + 34, label: "Differences to the baseline with 95 % intervals", out)
+    return svg(height: bottom + 34, label: "Differences to the baseline with intervals", out)
   }
 
   /// Gains to the right of zero and losses to its left, one class a line.

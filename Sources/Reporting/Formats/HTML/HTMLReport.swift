@@ -55,7 +55,9 @@ struct HTMLReport {
   private var subtitle: String {
     let runs = comparison.runs.count
     let skipped = comparison.leftOut.count
-    return "\(runs) run\(runs == 1 ? "" : "s"), \(comparison.testCount) tests"
+    let tests = comparison.testCount
+    return "\(runs) run\(runs == 1 ? "" : "s"), \(tests) primary test\(tests == 1 ? "" : "s")"
+      + (comparison.exploratoryCount > 0 ? ", \(comparison.exploratoryCount) exploratory" : "")
       + (skipped > 0 ? ", \(skipped) left out" : "")
       + ". Everything below was measured here unless "
       + "it is marked published."
@@ -74,22 +76,39 @@ struct HTMLReport {
   private var verdicts: String {
     var cards = ""
     for section in comparison.sections {
-      guard let metric = section.metrics.first else { continue }
+      guard let metric = section.primaryMetric else { continue }
       for row in section.rows {
-        guard let delta = row.cells[metric.key]?.delta else { continue }
-        let word = delta.verdict.rawValue
-        cards += """
-          <a class="card verdict \(word)" href="#\(section.id)"><span class="word">\(word)</span>
-          <b>\(html(row.name))</b> <span>\(html(metric.title)), \(html(section.data["name"] ?? ""))</span>
-          <span class="big">\(html(delta.text))</span>
-          <small>\(html(delta.intervalText)) \(html(metric.unit.name)) against
-          \(html(delta.baseline)), p \(html(probability(delta.adjustedPValue)))</small></a>
-          """
+        guard let cell = row.cells[metric.key] else { continue }
+        let place = "\(metric.title), \(section.data["name"] ?? "")"
+        if let delta = cell.delta {
+          let word = delta.verdict.rawValue
+          cards += card(
+            word, section, row, place, delta.text,
+            "\(delta.intervalText) \(metric.unit.name) against \(delta.baseline), p "
+              + probability(delta.adjustedPValue)
+              + (delta.verdict == .undecided && delta.detectable.isFinite
+                ? "; finds \(delta.detectableText)" : ""))
+        } else if let raw = cell.rawDifference, let reason = cell.untested {
+          cards += card(
+            "not judged", section, row, place, metric.unit.difference(raw), reason)
+        }
       }
     }
     let remarks = comparison.remarks.map { "<li>\(html($0))</li>" }.joined()
     return (cards.isEmpty ? "" : "<section class=\"cards\">\(cards)</section>")
       + (remarks.isEmpty ? "" : "<ul class=\"notes\">\(remarks)</ul>")
+  }
+
+  private func card(
+    _ word: String, _ section: ComparisonSection, _ row: ComparisonRow, _ place: String,
+    _ number: String, _ small: String
+  ) -> String {
+    """
+    <a class="card verdict \(word.replacing(" ", with: "-"))" href="#\(section.id)"><span class="word">\(word)</span>
+    <b>\(html(row.name))</b> <span>\(html(place))</span>
+    <span class="big">\(html(number))</span>
+    <small>\(html(small))</small></a>
+    """
   }
 
   private var leftOut: String {
@@ -103,13 +122,21 @@ struct HTMLReport {
     """
     <section id="reading"><h2>How to read this</h2>
     <p>Every number in a table opens its source: weights, data, protocol, command line. Headings sort.</p>
-    <p><b class="word better">better</b> and <b class="word worse">worse</b> are said when the p-value,
-    after Holm's correction over all \(comparison.testCount) tests of this report, is below 5&nbsp;%.
-    Everything else is a <b class="word tie">tie</b>: not proof of equality, only no proof of a
-    difference. The line under a table says how large a difference it could have found.</p>
+    <p><b class="word better">better</b> and <b class="word worse">worse</b> are said when there is a
+    difference: its p-value is below 5&nbsp;% and its interval does not hold 0, which is the same thing,
+    because both come from one test. <b class="word equivalent">equivalent</b> is said when the
+    90&nbsp;% interval lies inside a margin that was declared before. Everything else is
+    <b class="word undecided">undecided</b>, with the smallest difference that the test would have found
+    four times out of five.</p>
+    <p>One number a task is primary; the words of these \(comparison.testCount) hold together after
+    Holm's correction, and the interval beside each is at the level that the correction left it:
+    \(comparison.family.map(html).joined(separator: ", ")). All other numbers are exploratory: tested
+    alone, so that some are called by chance.</p>
     <p>Top-1, top-5 and kNN are compared by McNemar's exact test on the images where two methods
-    disagree; AP and mIoU by resampling the images in pairs; several seeds by Welch's test on both the
-    images' and the seeds' variance. Brackets are 95&nbsp;% intervals.</p></section>
+    disagree, with Tango's interval; AP and mIoU by swapping the two outcomes of images and computing
+    both anew, with the interval of the same swaps; several trainings by Student's t on the images' and
+    the trainings' variance. A number that comes from one training is not judged: another seed would
+    give another one.</p></section>
     """
   }
 }

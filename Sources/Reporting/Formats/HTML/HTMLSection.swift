@@ -59,8 +59,11 @@ struct HTMLSection {
       lines += "<small>[\(unit.text(interval.low)), \(unit.text(interval.high))]</small>"
     }
     if let delta = cell.delta {
-      let word = delta.verdict.rawValue
-      lines += "<small class=\"word \(word)\">\(text(delta.text)) \(word)</small>"
+      lines +=
+        "<small class=\"word \(delta.verdict.rawValue)\">\(text(delta.text)) \(text(delta.word))</small>"
+    } else if let raw = cell.rawDifference, let untested = cell.untested {
+      lines +=
+        "<small title=\"\(text(untested))\">\(text(unit.difference(raw))) not judged</small>"
     } else if let untested = cell.untested {
       lines += "<small title=\"\(text(untested))\">not compared</small>"
     }
@@ -71,7 +74,9 @@ struct HTMLSection {
   private var notes: String {
     let tables = SectionTables(section: section, testCount: comparison.testCount)
     var lines = tables.numbers.notes
-    if section.rows.contains(where: { $0.cells.values.contains { $0.delta != nil } }) {
+    if section.rows.contains(where: {
+      $0.cells.values.contains { $0.delta != nil || $0.rawDifference != nil }
+    }) {
       lines += tables.detectionNotes
     }
     for row in section.rows {
@@ -98,7 +103,9 @@ struct HTMLSection {
       }
       guard !entries.isEmpty else { return "" }
       return figure(
-        "\(metric.title) against \(entries[0].delta.baseline)", "95 % intervals",
+        "\(metric.title) against \(entries[0].delta.baseline)",
+        metric == section.primaryMetric
+          ? "intervals at the level of Holm's correction" : "95 % intervals, exploratory",
         Charts.forest(entries))
     }.joined()
   }

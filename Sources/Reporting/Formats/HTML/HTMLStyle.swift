@@ -2,14 +2,14 @@
 enum HTMLStyle {
   static let text = """
     :root{--bg:#fbfaf7;--card:#fff;--ink:#1d1f24;--soft:#646a76;--line:#e3e1da;--good:#1a7f4b;
-    --bad:#b4362c;--even:#6b6f79;--s0:#33608c;--s1:#c2671b;--s2:#2f8f6b;--s3:#a63d6d;--s4:#6b57b8;
+    --bad:#b4362c;--even:#6b6f79;--same:#33608c;--s0:#33608c;--s1:#c2671b;--s2:#2f8f6b;--s3:#a63d6d;--s4:#6b57b8;
     --s5:#8a7a1f;--s6:#2a8ea8;--s7:#7d5a44;color-scheme:light}
     @media (prefers-color-scheme:dark){:root:not([data-theme=light]){--bg:#14161a;--card:#1c1f25;
-    --ink:#e8e6e1;--soft:#9aa0ac;--line:#31353e;--good:#5fc98f;--bad:#ee8277;--even:#a5a9b3;
+    --ink:#e8e6e1;--soft:#9aa0ac;--line:#31353e;--good:#5fc98f;--bad:#ee8277;--even:#a5a9b3;--same:#7fb0e0;
     --s0:#7fb0e0;--s1:#eda35c;--s2:#6fcfa7;--s3:#e58bb4;--s4:#ab9bf0;--s5:#d6c45c;--s6:#6ecbe2;
     --s7:#c9a388;color-scheme:dark}}
     :root[data-theme=dark]{--bg:#14161a;--card:#1c1f25;--ink:#e8e6e1;--soft:#9aa0ac;--line:#31353e;
-    --good:#5fc98f;--bad:#ee8277;--even:#a5a9b3;--s0:#7fb0e0;--s1:#eda35c;--s2:#6fcfa7;--s3:#e58bb4;
+    --good:#5fc98f;--bad:#ee8277;--even:#a5a9b3;--same:#7fb0e0;--s0:#7fb0e0;--s1:#eda35c;--s2:#6fcfa7;--s3:#e58bb4;
     --s4:#ab9bf0;--s5:#d6c45c;--s6:#6ecbe2;--s7:#c9a388;color-scheme:dark}
     *{box-sizing:border-box}
     body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,-apple-system,
@@ -29,10 +29,12 @@ enum HTMLStyle {
     .cards{display:grid;gap:14px;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));margin:22px 0 0}
     .verdict{display:flex;flex-direction:column;text-decoration:none;border-left:5px solid var(--even)}
     .verdict.better{border-left-color:var(--good)}.verdict.worse{border-left-color:var(--bad)}
+    .verdict.equivalent{border-left-color:var(--same)}
     .verdict .big{font-size:30px;font-weight:650;letter-spacing:-.02em;line-height:1.3}
     .verdict span{color:var(--soft)}.verdict .big{color:var(--ink)}
     .word{font-weight:650}.better>.word,.word.better{color:var(--good)!important}
-    .worse>.word,.word.worse{color:var(--bad)!important}.tie>.word,.word.tie{color:var(--even)!important}
+    .worse>.word,.word.worse{color:var(--bad)!important}.undecided>.word,.word.undecided,
+    .not-judged>.word{color:var(--even)!important}.equivalent>.word,.word.equivalent{color:var(--same)!important}
     small{color:var(--soft);font-size:13px}
     .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:12px;background:var(--card)}
     table{border-collapse:collapse;width:100%}
@@ -56,8 +58,9 @@ enum HTMLStyle {
     svg .tick{fill:var(--soft);font-size:11px}svg .rule{stroke:var(--line)}
     svg .zero{stroke:var(--soft);stroke-width:1.2}
     svg .whisker{stroke-width:2;stroke:var(--even)}svg .dot{fill:var(--even)}
-    svg .whisker.better{stroke:var(--good)}svg .whisker.worse{stroke:var(--bad)}
+    svg .whisker.better{stroke:var(--good)}svg .whisker.equivalent{stroke:var(--same)}svg .whisker.worse{stroke:var(--bad)}
     svg .dot.better,svg text.better,svg .gain{fill:var(--good)}
+    svg .dot.equivalent,svg text.equivalent{fill:var(--same)}
     svg .dot.worse,svg text.worse,svg .loss{fill:var(--bad)}
     svg .curve{fill:none;stroke-width:2;stroke-linejoin:round}svg .thin{stroke-width:1;opacity:.75}
     .s0{--c:var(--s0)}.s1{--c:var(--s1)}.s2{--c:var(--s2)}.s3{--c:var(--s3)}.s4{--c:var(--s4)}
