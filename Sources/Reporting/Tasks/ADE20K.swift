@@ -8,9 +8,11 @@ extension TaskDescription {
     var task = TaskDescription(
       "ade20k", "Semantic segmentation",
       [("", ""), (SegmentationScore.multiScaleSuffix, " ms+flip")].flatMap { suffix, words in
-        SegmentationScore.numbers.map { metric in
-          MetricDescription(metric.name + suffix, metric.title + words, metric.test)
-            .with { $0.hasInterval = metric.name == "mIoU" }
+        SegmentationScore.numbers.filter(\.isShown).map { metric in
+          MetricDescription(metric.name + suffix, metric.title + words, metric.test).with {
+            $0.moreIsBetter = metric.moreIsBetter
+            $0.hasInterval = metric.name == "mIoU"
+          }
         }
       })
     task.curveUnit = "update"

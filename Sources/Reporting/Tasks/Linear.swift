@@ -7,7 +7,7 @@ extension TaskDescription {
   public static let linear = {
     var task = TaskDescription(
       "linear", "Linear probe and kNN",
-      ClassificationScore.numbers.filter { $0.test != .none }.map { MetricDescription($0) }
+      ClassificationScore.numbers.filter(\.isShown).map { MetricDescription($0) }
         + [20, 10, 100, 200].map { k in
           MetricDescription("knn_\(k)", "kNN \(k)", .paired).with {
             $0.family = "knn"
@@ -58,8 +58,9 @@ final class LinearRecords: RunRecords {
 
   func paired(_ metric: String) throws(FileError) -> PairedOutcomes? {
     if metric.hasPrefix("knn_") { return try vote(metric) }
-    guard let read = try answers() else { return nil }
-    let limit = metric == "top5" ? 5 : 1
+    guard let limit = ClassificationScore.places(of: metric), let read = try answers() else {
+      return nil
+    }
     return PairedOutcomes(
       images: read.images, seeds: read.seeds, right: read.ranks.map { $0 < limit })
   }
