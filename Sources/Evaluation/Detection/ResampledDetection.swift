@@ -4,7 +4,7 @@
 /// matched before are not looked at again.
 public struct ResampledDetection: ResampledMetric {
   public let images: [Int]
-  /// `bbox/AP`, `bbox/AP50`, `bbox/AP75`, and the same for `segm`, of the types there are.
+  /// `bbox/AP` and the other headlines, and the same for `segm`, of the types there are.
   public let metricNames: [String]
   private let curves: [PrecisionRecall]
 
@@ -17,7 +17,7 @@ public struct ResampledDetection: ResampledMetric {
       records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
     images = records[0].imageIDs
     metricNames = records.flatMap { record in
-      ["AP", "AP50", "AP75"].map { record.overlapType.rawValue + "/" + $0 }
+      CocoScores.headlines.map { record.overlapType.rawValue + "/" + $0.name }
     }
     curves = records.map { PrecisionRecall($0, areaRangeCount: 1) }
   }
@@ -32,22 +32,22 @@ public struct ResampledDetection: ResampledMetric {
 }
 
 extension PrecisionRecall {
-  /// AP over all thresholds, at 0.5 and at 0.75; NaN without objects.
+  /// AP over the thresholds of each headline; NaN without objects.
   fileprivate func headlines(weights: UnsafePointer<Int32>) -> [Double] {
     var scratch = Scratch()
-    var sums = [0.0, 0.0, 0.0]
-    var counts = [0, 0, 0]
+    let wanted = CocoScores.headlines.map { settings.thresholds(at: $0.threshold) }
+    var sums = wanted.map { _ in 0.0 }
+    var counts = wanted.map { _ in 0 }
     for category in 0..<categoryCount {
       let objects = objectCount(category: category, areaRange: 0, weights: weights)
       guard objects > 0 else { continue }
       prepare(category: category, areaRange: 0, weights: weights, &scratch)
-      for (step, threshold) in settings.overlapThresholds.enumerated() {
+      for step in settings.overlapThresholds.indices {
         curve(
           category: category, areaRange: 0, threshold: step, objectCount: objects,
           weights: weights, &scratch)
         let sum = scratch.precisions.reduce(0, +)
-        for (place, wanted) in [nil, 0.5, 0.75].enumerated()
-        where wanted == nil || wanted == threshold {
+        for place in wanted.indices where wanted[place].contains(step) {
           sums[place] += sum
           counts[place] += scratch.precisions.count
         }
