@@ -2,8 +2,10 @@
 public struct ClassificationScore: Sendable, Equatable {
   /// How many classes there are.
   public let classCount: Int
-  /// Images seen, right at first, and right among the first five.
-  public private(set) var count = 0, top1Count = 0, top5Count = 0
+  /// Images seen.
+  public private(set) var count = 0
+  /// Images by the place of their true class, as far as there are classes.
+  private var rankCounts: [Int]
   /// Images and right ones of each class.
   public private(set) var classCounts: [Int], classTop1Counts: [Int]
   private var confusions: [Pair: Int] = [:]
@@ -21,6 +23,7 @@ public struct ClassificationScore: Sendable, Equatable {
     self.classCount = classCount
     classCounts = [Int](repeating: 0, count: classCount)
     classTop1Counts = classCounts
+    rankCounts = [Int](repeating: 0, count: classCount + 1)
   }
 
   /// Adds an image.
@@ -35,9 +38,8 @@ public struct ClassificationScore: Sendable, Equatable {
       lossCount += 1
     }
     classCounts[record.label] += 1
-    if record.rank < 5 { top5Count += 1 }
+    if rankCounts.indices.contains(record.rank) { rankCounts[record.rank] += 1 }
     if record.rank == 0 {
-      top1Count += 1
       classTop1Counts[record.label] += 1
     } else if let prediction = record.predictions.first, prediction != record.label {
       confusions[Pair(label: record.label, prediction: prediction), default: 0] += 1
@@ -53,8 +55,7 @@ public struct ClassificationScore: Sendable, Equatable {
     count += other.count
     lossSum += other.lossSum
     lossCount += other.lossCount
-    top1Count += other.top1Count
-    top5Count += other.top5Count
+    for rank in rankCounts.indices { rankCounts[rank] += other.rankCounts[rank] }
     for label in 0..<classCount {
       classCounts[label] += other.classCounts[label]
       classTop1Counts[label] += other.classTop1Counts[label]
@@ -62,11 +63,20 @@ public struct ClassificationScore: Sendable, Equatable {
     confusions.merge(other.confusions, uniquingKeysWith: +)
   }
 
-  /// Fraction of images whose true class came first.
-  public var top1: Double { count == 0 ? .nan : Double(top1Count) / Double(count) }
+  /// Images whose true class was among the first `limit`.
+  public func count(within limit: Int) -> Int { rankCounts.prefix(limit).reduce(0, +) }
 
-  /// Fraction of images whose true class was among the first five.
-  public var top5: Double { count == 0 ? .nan : Double(top5Count) / Double(count) }
+  /// Fraction of images whose true class was among the first `limit`.
+  public func accuracy(within limit: Int) -> Double {
+    count == 0 ? .nan : Double(count(within: limit)) / Double(count)
+  }
+
+  /// Images whose true class came first, and among the first five.
+  public var top1Count: Int { count(within: 1) }
+  public var top5Count: Int { count(within: 5) }
+
+  /// Fraction of images whose true class came first.
+  public var top1: Double { accuracy(within: 1) }
 
   /// The mean cross-entropy of the images that have one, each weighing the same; else NaN.
   public var meanLoss: Double { lossCount == 0 ? .nan : lossSum / Double(lossCount) }

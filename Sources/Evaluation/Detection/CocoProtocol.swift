@@ -69,6 +69,14 @@ public struct CocoProtocol: Sendable, Equatable {
     self.maxDetections = maxDetections.sorted()
   }
 
+  /// The places of the overlap thresholds that a number takes: all, or the one of a value, which
+  /// may differ from its decimals in the last bits.
+  func thresholds(at value: Double?) -> [Int] {
+    overlapThresholds.indices.filter { place in
+      value.map { abs(overlapThresholds[place] - $0) < 1e-9 } ?? true
+    }
+  }
+
   private static func evenly(_ low: Double, _ high: Double, count: Int) -> [Double] {
     let step = (high - low) / Double(count - 1)
     return (0..<count).map { $0 == count - 1 ? high : Double($0) * step + low }

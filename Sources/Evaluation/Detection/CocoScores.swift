@@ -117,9 +117,9 @@ public struct CocoScores: Sendable {
       settings.overlapThresholds.count, settings.recallThresholds.count
     )
     var (sum, count) = (0.0, 0)
+    let steps = settings.thresholds(at: threshold)
     for label in category.map({ $0..<$0 + 1 }) ?? categoryIDs.indices {
-      for (step, value) in settings.overlapThresholds.enumerated()
-      where threshold == nil || threshold == value {
+      for step in steps {
         let first = ((areaRange * categoryIDs.count + label) * thresholds + step) * recalls
         guard !precision[first].isNaN else { continue }
         for at in first..<first + recalls { sum += precision[at] }

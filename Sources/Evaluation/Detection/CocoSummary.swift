@@ -11,7 +11,17 @@ public struct CocoMetric: Sendable, Equatable {
 }
 
 extension CocoScores {
-  /// COCO's twelve numbers in their usual order, of all categories or one.
+  /// The precisions that detectors are compared by: over all overlaps, and at single ones.
+  ///
+  /// COCO's three come first. A new one is one more entry at the end: result files, tables,
+  /// resampling and reports read the list.
+  public static let headlines: [(name: String, threshold: Double?)] = [
+    ("AP", nil), ("AP50", 0.5), ("AP75", 0.75),
+  ]
+  /// Headlines that are among COCO's twelve.
+  private static let cocoCount = 3
+
+  /// COCO's twelve numbers in their usual order, then the other headlines, of all categories or one.
   ///
   /// All precision is that of the last limit of detections.
   /// Differs from the source: there the first number is that of 100 detections, and −1 when 100 is
@@ -20,15 +30,12 @@ extension CocoScores {
   /// - Parameter category: One category by its place; nil takes all.
   public func metrics(category: Int? = nil) -> [CocoMetric] {
     let last = settings.maxDetections.last ?? 0
-    var metrics = [
-      metric("AP", nil, range: 0, limit: last, averagePrecision(category: category))
-    ]
-    for threshold in [0.5, 0.75] {
-      metrics.append(
-        metric(
-          "AP\(Int(threshold * 100))", threshold, range: 0, limit: last,
-          averagePrecision(threshold: threshold, category: category)))
+    let headlines = Self.headlines.map { name, threshold in
+      metric(
+        name, threshold, range: 0, limit: last,
+        averagePrecision(threshold: threshold, category: category))
     }
+    var metrics = Array(headlines.prefix(Self.cocoCount))
     for range in settings.areaRanges.indices.dropFirst() {
       metrics.append(
         metric(
@@ -47,7 +54,7 @@ extension CocoScores {
           "AR" + shortName(range), nil, range: range, limit: last, isRecall: true,
           averageRecall(areaRange: range, category: category)))
     }
-    return metrics
+    return metrics + headlines.dropFirst(Self.cocoCount)
   }
 
   /// The summary as the reference evaluator prints it, a line a number.

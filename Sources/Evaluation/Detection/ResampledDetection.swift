@@ -4,7 +4,7 @@
 /// matched before are not looked at again.
 public struct ResampledDetection: ResampledMetric {
   public let images: [Int]
-  /// `bbox/AP`, `bbox/AP50`, `bbox/AP75`, and the same for `segm`, of the types there are.
+  /// `bbox/AP` and the other headlines, and the same for `segm`, of the types there are.
   public let metricNames: [String]
   private let records: [MatchRecords]
   private let curves: [PrecisionRecall]
@@ -20,7 +20,7 @@ public struct ResampledDetection: ResampledMetric {
     precondition(
       records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
     images = records[0].imageIDs
-    let headlines = PrecisionRecall.headlines.filter { numbers.contains($0.name) }
+    let headlines = CocoScores.headlines.filter { numbers.contains($0.name) }
     self.headlines = headlines
     metricNames = records.flatMap { record in
       headlines.map { record.overlapType.rawValue + "/" + $0.name }
@@ -62,15 +62,12 @@ extension PrecisionRecall {
   /// A number that is resampled; nil means all thresholds.
   fileprivate typealias Headline = (name: String, threshold: Double?)
 
-  fileprivate static let headlines: [Headline] = [
-    ("AP", nil), ("AP50", 0.5), ("AP75", 0.75),
-  ]
-
   /// Means of precision over categories, thresholds and recalls; NaN without objects.
   fileprivate func numbers(
     _ headlines: [Headline], weights: UnsafePointer<Int32>, withSlopes: Bool
   ) -> [Linearization] {
     var scratch = Scratch()
+    let wanted = headlines.map { settings.thresholds(at: $0.threshold) }
     var slopes = headlines.map { _ in
       [Double](repeating: 0, count: withSlopes ? imageCount : 0)
     }
@@ -81,25 +78,22 @@ extension PrecisionRecall {
       let objects = objectCount(category: category, areaRange: 0, weights: weights)
       guard objects > 0 else { continue }
       prepare(category: category, areaRange: 0, weights: weights, &scratch)
-      for (step, threshold) in settings.overlapThresholds.enumerated() {
+      for step in settings.overlapThresholds.indices {
         curve(
           category: category, areaRange: 0, threshold: step, objectCount: objects,
           weights: weights, &scratch)
         let sum = scratch.precisions.reduce(0, +)
-        for (place, headline) in headlines.enumerated()
-        where headline.threshold == nil || headline.threshold == threshold {
+        for place in wanted.indices where wanted[place].contains(step) {
           sums[place] += sum
           counts[place] += scratch.precisions.count
           curveCounts[place] += 1
         }
       }
       guard withSlopes else { continue }
-      for (place, headline) in headlines.enumerated() {
+      for place in wanted.indices {
         addSlopes(
-          category: category, areaRange: 0,
-          thresholds: settings.overlapThresholds.indices.filter {
-            headline.threshold == nil || headline.threshold == settings.overlapThresholds[$0]
-          }, objectCount: objects, weights: weights, &scratch, to: &slopes[place])
+          category: category, areaRange: 0, thresholds: wanted[place], objectCount: objects,
+          weights: weights, &scratch, to: &slopes[place])
       }
     }
     return sums.indices.map { at in

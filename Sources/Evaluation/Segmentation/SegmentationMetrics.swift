@@ -3,8 +3,8 @@ extension SegmentationScore {
   ///
   /// A new one is one more line.
   public static let numbers: [ScoreMetric<SegmentationScore>] = [
-    ScoreMetric("mIoU", "mIoU", .resampled) { $0.meanIoU() },
-    ScoreMetric("mAcc", "mAcc", .resampled) { $0.meanAccuracy() },
+    ScoreMetric("mIoU", "mIoU", .resampled) { $0.meanIoU },
+    ScoreMetric("mAcc", "mAcc", .resampled) { $0.meanAccuracy },
     ScoreMetric("aAcc", "aAcc", .resampled) { $0.pixelAccuracy },
   ]
 

@@ -19,6 +19,8 @@ public struct SegmentationScore: Sendable, Equatable {
   public private(set) var imageCount = 0
   /// Pixels of each class: labelled and predicted so, predicted so, labelled so.
   public private(set) var intersections: [Int], predicted: [Int], labelled: [Int]
+  /// How classes without pixels enter the means.
+  public var convention = SegmentationConvention.mmseg
 
   /// A score of no images.
   public init(classCount: Int) {
@@ -66,6 +68,13 @@ public struct SegmentationScore: Sendable, Equatable {
     }
   }
 
+  /// The same counts with other means.
+  public func counted(by convention: SegmentationConvention) -> SegmentationScore {
+    var score = self
+    score.convention = convention
+    return score
+  }
+
   // MARK: Numbers
 
   /// aAcc: the part of all labelled pixels that is right; NaN without any.
@@ -91,22 +100,16 @@ public struct SegmentationScore: Sendable, Equatable {
   }
 
   /// mIoU: the mean of the classes' IoU.
-  public func meanIoU(_ convention: SegmentationConvention = .mmseg) -> Double {
-    mean(classIoU, convention)
-  }
+  public var meanIoU: Double { mean(classIoU) }
 
   /// mAcc: the mean of the classes' accuracies.
-  public func meanAccuracy(_ convention: SegmentationConvention = .mmseg) -> Double {
-    mean(classAccuracy, convention)
-  }
+  public var meanAccuracy: Double { mean(classAccuracy) }
 
   /// mDice: the mean of the classes' Dice coefficients.
-  public func meanDice(_ convention: SegmentationConvention = .mmseg) -> Double {
-    mean(classDice, convention)
-  }
+  public var meanDice: Double { mean(classDice) }
 
   /// The development kit's headline: the mean of pixel accuracy and its mIoU.
-  public var devKitScore: Double { (pixelAccuracy + meanIoU(.devKit)) / 2 }
+  public var devKitScore: Double { (pixelAccuracy + counted(by: .devKit).meanIoU) / 2 }
 
   /// Classes that are in the mean of mmseg's mIoU.
   public var presentClassCount: Int { classIoU.count { !$0.isNaN } }
@@ -115,7 +118,7 @@ public struct SegmentationScore: Sendable, Equatable {
     whole == 0 ? .nan : Double(part) / Double(whole)
   }
 
-  private func mean(_ values: [Double], _ convention: SegmentationConvention) -> Double {
+  private func mean(_ values: [Double]) -> Double {
     let present = values.filter { !$0.isNaN }
     let count = convention == .devKit ? classCount : present.count
     return count == 0 ? .nan : present.reduce(0, +) / Double(count)

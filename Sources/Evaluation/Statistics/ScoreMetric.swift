@@ -12,11 +12,16 @@ public enum MetricTest: Sendable, Equatable {
 ///
 /// The runs write, the tables show and the reports test whatever a task's list of these holds, so a
 /// new number is one more entry: `ClassificationScore.numbers`, `SegmentationScore.numbers`.
+/// Numbers are fractions and written as percentages.
 public struct ScoreMetric<Score>: Sendable {
   /// The name in result files, and the heading in tables.
   public let name, title: String
   /// How a difference is tested.
   public let test: MetricTest
+  /// Whether more of it is better.
+  public var moreIsBetter = true
+  /// Whether tables and reports show it; results hold it in any case.
+  public var isShown = true
   /// The number: a fraction; NaN where there is none.
   public let value: @Sendable (Score) -> Double
 
@@ -29,5 +34,12 @@ public struct ScoreMetric<Score>: Sendable {
     self.title = title
     self.test = test
     self.value = value
+  }
+
+  /// The same number with some of its traits set.
+  public func with(_ change: (inout ScoreMetric) -> Void) -> ScoreMetric {
+    var changed = self
+    change(&changed)
+    return changed
   }
 }

@@ -14,10 +14,13 @@ struct DetectionTables {
     [scores] + [FineTuningDifferences(outcomes: outcomes, options: options).table].compactMap { $0 }
   }
 
-  private static let columns = [
-    ("box AP", "bbox/AP"), ("AP50", "bbox/AP50"), ("AP75", "bbox/AP75"), ("mask AP", "segm/AP"),
-    ("AP50", "segm/AP50"), ("AP75", "segm/AP75"),
-  ]
+  /// The headlines of boxes and of masks; the first of each says whose they are.
+  private static let columns: [(String, String)] = [("bbox", "box "), ("segm", "mask ")].flatMap {
+    kind, title in
+    CocoScores.headlines.map {
+      (($0.threshold == nil ? title : "") + $0.name, "\(kind)/\($0.name)")
+    }
+  }
 
   private var scores: Table {
     let data = outcomes.first?.result.data ?? [:]

@@ -30,7 +30,7 @@ struct EvaluateClassification {
     let scored = try score(
       predictions, truth, places: places(known, of: truth), width: known?.count)
     let numbers = ClassificationScore.numbers.filter {
-      $0.name != "top5" || scored.depth >= 5
+      ClassificationScore.places(of: $0.name) ?? 1 <= scored.depth
     }
     let table = table(scored, numbers, truth)
     let json = json(scored, numbers, truth)
@@ -174,7 +174,12 @@ struct EvaluateClassification {
     if scored.calibration.count > 0 {
       table.notes.append("calibration error: 15 bins of equal width, softmax over the classes here")
     }
-    if scored.depth < 5 { table.notes.append("no top-5: fewer than five classes an image") }
+    let missing = ClassificationScore.numbers.map(\.title).filter { title in
+      !numbers.contains { $0.title == title }
+    }
+    if !missing.isEmpty {
+      table.notes.append("no \(missing.joined(separator: ", ")): fewer classes an image than that")
+    }
     return table
   }
 

@@ -1,13 +1,7 @@
 import CommandLine
-import Evaluation
-import FileSupport
-import Layers
 import Loading
 import Models
 import Reporting
-import SampleData
-import TensorCore
-import Threads
 import Training
 import VisionData
 
@@ -15,27 +9,17 @@ import VisionData
 struct LinearBenchmark: ComparisonProgram {
   private let options: LinearOptions
   private let context: RunContext
-  private let data: ClassificationData
-  private let dataName: String
-  private let trainOrder: [Int]
-  private let validationOrder: [Int]
-  private let trainManifest: String
-  private let validationManifest: String
+  private let data: FrozenData
 
   init(_ options: LinearOptions, _ context: RunContext) throws {
     self.options = options
     self.context = context
-    let source = try context.source(\.classificationPath)
-    data = try context.classification(source)
-    dataName = source.name
-    trainOrder = data.train.evenly(options.data.limit)
-    validationOrder = data.validation.evenly(options.data.limit)
-    trainManifest = data.train.manifestHash()
-    validationManifest = data.validation.manifestHash()
+    data = try FrozenData(context)
   }
 
   func candidates() throws -> [Candidate] {
-    try context.candidates(backbones: options.backbone.files, data: (data, dataName)) { own in
+    try context.candidates(backbones: options.backbone.files, data: (data.images, data.name)) {
+      own in
       own.inputSize = options.settings.inputSize
       if let architecture = options.architecture { own.architecture = architecture.architecture }
       if options.preset == .smoke { own.epochs = min(own.epochs, 2) }
@@ -56,35 +40,37 @@ struct LinearBenchmark: ComparisonProgram {
   // MARK: One backbone
 
   func outcome(of candidate: Candidate) throws -> RunResult {
-    let (backbone, identity) = try load(candidate)
+    let backbone = try context.frozenBackbone(
+      candidate, architecture: options.architecture?.architecture, options: options.backbone,
+      inputSize: options.settings.inputSize)
+    let classCount = data.classNames.count
+    if let own = backbone.classifierClassCount, own != classCount {
+      context.say(
+        "note: the checkpoint's own classifier has \(own) classes, the data \(classCount); a linear "
+          + "probe trains its own, so this does no harm")
+    }
     var settings = options.settings.settings
     settings["limit"] = options.data.limit.map(String.init) ?? "all"
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.backbone.branch.rawValue
     settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
-      task: TaskDescription.linear.name, backbone: identity,
-      data: [
-        "name": dataName, "train": trainManifest, "validation": validationManifest,
-        "train images": String(trainOrder.count),
-        "validation images": String(validationOrder.count),
-        "classes": String(data.train.classNames.count),
-      ], settings: settings)
+      task: TaskDescription.linear.name, backbone: backbone.identity, data: data.identity,
+      settings: settings)
     let session = try RunSession(result, name: "linear-\(candidate.slug)", options: options.run)
     if let finished = session.finished { return finished }
     let (train, validation) = try session.timed("features") {
-      try features(of: backbone, weights: identity["sha256"] ?? "", title: candidate.title)
+      try context.features(of: backbone, on: data, seen: options.settings.testTransform)
     }
-    let classCount = data.train.classNames.count
     let neighbours = try session.timed("neighbours") {
       NearestNeighbourProbe(classCount: classCount).outcomes(train: train, validation: validation)
     }
     let outcomes = try session.timed("probe") {
       try options.seeds.map { seed in
         let probe = LinearProbe(
-          settings: options.settings, backbone: backbone, split: data.train, train: train,
-          validation: validation, classCount: classCount, policy: options.data.onBadImage,
-          seed: seed,
+          settings: options.settings, backbone: backbone.network, split: data.images.train,
+          train: train, validation: validation, classCount: classCount,
+          policy: options.data.onBadImage, seed: seed,
           label: "\(candidate.title): linear" + (options.seeds.count > 1 ? " seed \(seed)" : ""))
         let state = TrainingState(
           path: session.path + "/state-seed\(seed).safetensors",
@@ -96,86 +82,18 @@ struct LinearBenchmark: ComparisonProgram {
       }
     }
     var deviations = options.settings.deviations
-    deviations.part(trainOrder.count, of: data.train.count, "training")
-    deviations.part(validationOrder.count, of: data.validation.count, "validation")
+    deviations.part(data.trainOrder.count, of: data.images.train.count, "training")
+    deviations.part(
+      data.validationOrder.count, of: data.images.validation.count, "validation")
     let record = LinearRecord(
-      outcomes: outcomes, neighbours: neighbours, classNames: data.train.classNames,
+      outcomes: outcomes, neighbours: neighbours, classNames: data.classNames,
       deviations: deviations)
     record.summarize(into: &result)
-    let bad =
-      missing(trainOrder, in: train, of: data.train)
-      + missing(validationOrder, in: validation, of: data.validation)
-    if !bad.isEmpty {
-      result.notes.append(
-        "\(bad.count) images could not be decoded and were left out: "
-          + bad.prefix(3).joined(separator: ", ") + (bad.count > 3 ? "…" : ""))
-    }
+    if let note = data.missing(train: train, validation: validation) { result.notes.append(note) }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
-    try session.finish(
-      &result, files: LinearRecord.files,
-      images: RunImages(
-        root: data.validation.root, indices: validationOrder,
-        paths: validationOrder.map { data.validation.relativePath($0) }))
+    try session.finish(&result, files: LinearRecord.files, images: data.shown)
     return result
-  }
-
-  private func load(_ candidate: Candidate) throws -> (any Backbone, [String: String]) {
-    let size = options.settings.inputSize
-    guard case .backbone(_, let path?, _) = candidate else {
-      let architecture = options.architecture?.architecture ?? .swin(.tiny)
-      let backbone = architecture.makeBackbone(inputSize: size, initializer: Initializer(seed: 0))
-      return (
-        backbone,
-        [
-          "name": candidate.title, "architecture": architecture.name, "sha256": "random, seed 0",
-          "layout": "none",
-        ]
-      )
-    }
-    let loaded = try BackboneLoader.load(
-      path: path, inputSize: size, branch: options.backbone.branch,
-      allowsPartial: options.backbone.allowsPartial)
-    context.say(loaded.report.summary)
-    if let head = loaded.head, head.classCount != data.train.classNames.count {
-      context.say(
-        "note: the checkpoint's own classifier has \(head.classCount) classes, the data "
-          + "\(data.train.classNames.count); a linear probe trains its own, so this does no harm")
-    }
-    return (
-      loaded.backbone,
-      [
-        "name": candidate.title, "architecture": loaded.report.architecture,
-        "sha256": loaded.report.sha256, "layout": loaded.report.layout,
-        "source": loaded.report.source,
-      ]
-    )
-  }
-
-  private func features(
-    of backbone: any Backbone, weights: String, title: String
-  ) throws -> (train: FeatureMatrix, validation: FeatureMatrix) {
-    let store = FeatureStore(
-      folder: options.run.cache + "/features", backbone: backbone, weightsHash: weights,
-      batchSize: 32, policy: options.data.onBadImage)
-    let transform = options.settings.testTransform
-    return (
-      try store.features(
-        data.train, order: trainOrder, manifest: trainManifest, transform: transform,
-        label: "\(title): train features"),
-      try store.features(
-        data.validation, order: validationOrder, manifest: validationManifest,
-        transform: transform, label: "\(title): val features")
-    )
-  }
-
-  /// The images that were asked for and have no features.
-  private func missing(
-    _ order: [Int], in features: FeatureMatrix, of folder: ImageFolder
-  ) -> [String] {
-    guard features.count < order.count else { return [] }
-    let present = Set(features.indices.map(Int.init))
-    return order.filter { !present.contains($0) }.map { folder.relativePath($0) }
   }
 }
 

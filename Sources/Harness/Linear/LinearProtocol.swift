@@ -48,13 +48,8 @@ public struct LinearProtocol: Sendable, Equatable {
     }
   }
 
-  /// Pixels of the shorter side before a test image is cropped: 32 more, in proportion to 224.
-  public var resizeSize: Int { inputSize + (inputSize * 32 + 112) / 224 }
-
   /// How test images are seen.
-  public var testTransform: EvaluationTransform {
-    EvaluationTransform(resizeSize: resizeSize, cropSize: inputSize)
-  }
+  public var testTransform: EvaluationTransform { EvaluationTransform(inputSize: inputSize) }
 
   /// How training images are seen.
   public var trainTransform: CropFlipTransform { CropFlipTransform(size: inputSize) }

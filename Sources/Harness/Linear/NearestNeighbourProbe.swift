@@ -29,12 +29,7 @@ struct NearestNeighbourProbe {
   func outcomes(train: FeatureMatrix, validation: FeatureMatrix) -> [Outcome] {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
-    let shardSize = 8192
-    let nearest = Self.neighbours(
-      of: normalized(validation, 0..<validation.count), limit: limits.last ?? 1,
-      among: stride(from: 0, to: train.count, by: shardSize).lazy.map { first in
-        (first, normalized(train, first..<min(train.count, first + shardSize)))
-      })
+    let nearest = Self.neighbours(of: validation, limit: limits.last ?? 1, among: train)
     let records = nearest.enumerated().map { row, nearest in
       nearest.votes(
         ks: limits, temperature: Self.temperature, labels: train.labels, classCount: classCount
@@ -50,6 +45,21 @@ struct NearestNeighbourProbe {
       for row in records { score.add(row[position]) }
       return Outcome(k: k, score: score, records: records.map { $0[position] })
     }
+  }
+
+  /// The rows of a split that are nearest to each row of another, by the cosine.
+  static func neighbours(
+    of queries: FeatureMatrix, limit: Int, among split: FeatureMatrix
+  ) -> [NearestNeighbours] {
+    func units(_ matrix: FeatureMatrix, _ rows: Range<Int>) -> Tensor {
+      withoutGradients { l2Normalized(matrix.rows(rows)) }
+    }
+    let shardSize = 8192
+    return neighbours(
+      of: units(queries, 0..<queries.count), limit: limit,
+      among: stride(from: 0, to: split.count, by: shardSize).lazy.map { first in
+        (first, units(split, first..<min(split.count, first + shardSize)))
+      })
   }
 
   /// The nearest rows of every query.
@@ -78,9 +88,5 @@ struct NearestNeighbourProbe {
       }
     }
     return nearest
-  }
-
-  private func normalized(_ matrix: FeatureMatrix, _ rows: Range<Int>) -> Tensor {
-    withoutGradients { l2Normalized(matrix.rows(rows)) }
   }
 }

@@ -20,8 +20,7 @@ struct EpochProbe {
     validation = data.validation
     trainOrder = train.evenly(limit)
     validationOrder = validation.evenly(limit)
-    transform = EvaluationTransform(
-      resizeSize: inputSize + (inputSize * 32 + 112) / 224, cropSize: inputSize)
+    transform = EvaluationTransform(inputSize: inputSize)
     self.policy = policy
   }
 

@@ -7,31 +7,17 @@ import Models
 import Training
 import VisionData
 
-/// How a comparison's own backbones are made.
-public enum BackboneMethod: String, CaseIterable, Sendable {
-  /// Fresh weights.
-  case random
-  /// Cross-entropy on the training labels.
-  case supervised
-  /// Self-supervised on the training images.
-  case moby
-
-  /// The name in tables.
-  public var title: String {
-    switch self {
-    case .random: "Random initialisation"
-    case .supervised: MethodDescription.supervised.title
-    case .moby: MethodDescription.moby.title
-    }
-  }
-}
-
 /// A short training of a small backbone, for comparisons that bring no checkpoint.
 ///
 /// The methods are whole; what is short is said by `summary`: network, input, epochs.
 public struct ShortPretraining: Sendable {
-  /// The method.
-  public var method: BackboneMethod
+  /// What such a comparison has: fresh weights, training on labels, and training without.
+  public static let usual: [MethodDescription?] = [nil, .supervised, .moby]
+  /// What fresh weights are called in tables.
+  static let freshTitle = "Random initialisation"
+
+  /// The method; nil leaves the weights as they are drawn.
+  public var method: MethodDescription?
   /// The network.
   public var architecture = Architecture.swin(.mini)
   /// Side of the images, in pixels.
@@ -42,16 +28,18 @@ public struct ShortPretraining: Sendable {
   public var seed = 0
 
   /// The recipe of one method.
-  public init(_ method: BackboneMethod) {
+  public init(_ method: MethodDescription?) {
     self.method = method
-    epochs = method == .random ? 0 : method == .supervised ? 40 : 60
+    epochs = method == nil ? 0 : method == .supervised ? 40 : 60
   }
+
+  /// The name in tables.
+  public var title: String { method?.title ?? Self.freshTitle }
 
   /// The training's plan; nil for fresh weights.
   var plan: PretrainingPlan? {
-    guard method != .random else { return nil }
-    var recipe = (method == .supervised ? MethodDescription.supervised : .moby).recipe(
-      for: architecture, forTransformers: true)
+    guard let method else { return nil }
+    var recipe = method.recipe(for: architecture, forTransformers: true)
     recipe.shrink(isSmoke: false)
     let standard = recipe.epochs
     recipe.epochs = epochs

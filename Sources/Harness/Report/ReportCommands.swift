@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Models
 import Reporting
 
 /// The commands of `bench-report`.
@@ -117,7 +118,8 @@ public enum ReportCommands {
     var builder = ComparisonBuilder()
     builder.galleryCount = 0
     let comparison = try builder.comparison(catalogue)
-    let check = try ReferenceCheck(comparison, folder: options.references)
+    let check = try ReferenceCheck(
+      comparison, folder: options.references, synonyms: NetworkTable.synonyms)
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
     }

@@ -27,7 +27,7 @@ enum Candidate {
   init(backbone name: String) {
     self =
       name == "random"
-      ? .backbone(title: BackboneMethod.random.title, path: nil, note: nil)
+      ? .backbone(title: ShortPretraining.freshTitle, path: nil, note: nil)
       : .backbone(title: Self.title(name), path: name, note: nil)
   }
 
@@ -55,13 +55,13 @@ extension RunContext {
     if !backbones.isEmpty { return backbones.map { Candidate(backbone: $0) } }
     let (images, name) =
       try data ?? (ClassificationData(root: Self.sample(\.classificationPath)), "sample")
-    return try BackboneMethod.allCases.map { method in
+    return try ShortPretraining.usual.map { method in
       var short = ShortPretraining(method)
       configure(&short)
       let path = try short.checkpoint(
         in: options.cache + "/backbones", data: images, dataName: name,
         policy: self.data.onBadImage)
-      return .backbone(title: method.title, path: path, note: short.summary)
+      return .backbone(title: short.title, path: path, note: short.summary)
     }
   }
 }

@@ -20,7 +20,7 @@ struct SegmentationComparison {
   }
 
   private var scores: Table {
-    let others = SegmentationScore.numbers.dropFirst()
+    let others = SegmentationScore.numbers.dropFirst().filter(\.isShown)
     var table = Table(
       caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
         + "\(data["classes"] ?? "") classes; % with 95 % intervals",

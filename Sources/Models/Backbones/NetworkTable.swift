@@ -6,7 +6,7 @@ public struct NamedNetwork: Sendable, Equatable {
   public let title: String
   /// The numbers of the network; a checkpoint's network is found by comparing them.
   public let architecture: Architecture
-  /// How papers write the network.
+  /// How papers and files write the network; a spelling may be that of several.
   public let spellings: [String]
 
   init(_ name: String, _ title: String, _ architecture: Architecture, spellings: [String] = []) {
@@ -21,14 +21,24 @@ public struct NamedNetwork: Sendable, Equatable {
 public enum NetworkTable {
   /// One a row; a new one is a new row.
   public static let rows: [NamedNetwork] = [
-    NamedNetwork("swin-t", "Swin-T", .swin(.tiny), spellings: ["Swin-T"]),
+    NamedNetwork("swin-t", "Swin-T", .swin(.tiny), spellings: ["Swin-T", "swin_t", "swin_tiny"]),
     NamedNetwork(
       "deit-s", "DeiT-S", .visionTransformer(.deitSmall),
-      spellings: ["DeiT-S", "DeiT-S/16", "ViT-S/16", "ViT-S"]),
+      spellings: ["DeiT-S", "DeiT-S/16", "ViT-S/16", "ViT-S", "deit_s"]),
     NamedNetwork("swin-mini", "Swin-mini", .swin(.mini)),
     NamedNetwork(
       "moco-vit-s", "ViT-S (12 heads)", .visionTransformer(.mocoV3Small), spellings: ["ViT-S"]),
   ]
+
+  /// The names of each network, its title first, without those that several networks have.
+  public static var synonyms: [[String]] {
+    rows.map { row in
+      let own = row.spellings.filter { spelling in
+        spelling != row.title && !rows.contains { $0 != row && $0.spellings.contains(spelling) }
+      }
+      return [row.title] + own
+    }
+  }
 
   /// The name of a network in tables: its row's title, or its numbers.
   static func title(of architecture: Architecture) -> String {

@@ -28,8 +28,11 @@ public struct ReferenceCheck: Sendable {
   /// A file says what runs it is about by `check`: the data's validation images, and the room in
   /// which a number may lie. Its figures match rows by method and network.
   ///
+  /// - Parameter synonyms: The names of each network that has several.
   /// - Throws: `FileError` when a file cannot be read.
-  public init(_ comparison: Comparison, folder: String) throws(FileError) {
+  public init(
+    _ comparison: Comparison, folder: String, synonyms: [[String]] = []
+  ) throws(FileError) {
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
       .filter { $0.hasSuffix(".json") }.sorted()
     guard !names.isEmpty else {
@@ -45,7 +48,7 @@ public struct ReferenceCheck: Sendable {
       for place in comparison.cells where scope.covers(place.section) {
         let candidates = figures.figures.filter {
           $0.isVerified && $0.isComparable && $0.metric == place.metric.key
-            && $0.describes(place.row)
+            && $0.describes(place.row, synonyms: synonyms)
         }
         // Checkpoints do not say how long they were trained; the released ones are the longest.
         let longest = candidates.compactMap(\.epochs).max()
@@ -92,21 +95,16 @@ extension CheckScope {
 }
 
 extension PublishedFigure {
-  /// Spellings of one network.
-  private static let spellings = [
-    ["Swin-T", "swin_t", "swin_tiny"], ["DeiT-S", "DeiT-S/16", "ViT-S/16", "deit_s"],
-  ]
-
   /// Whether a row is of this method and network: the name is the method, or a file's name that
   /// holds it as a word.
-  func describes(_ row: ComparisonRow) -> Bool {
+  func describes(_ row: ComparisonRow, synonyms: [[String]]) -> Bool {
     func words(_ text: String) -> [String] {
       text.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
     }
     let own = row.architecture
     let sameNetwork =
       own == architecture
-      || Self.spellings.contains { $0.contains(own) && $0.contains(architecture) }
+      || synonyms.contains { $0.contains(own) && $0.contains(architecture) }
     let (name, method) = (words(row.name), words(self.method))
     return sameNetwork && !method.isEmpty && method.allSatisfy(name.contains)
   }

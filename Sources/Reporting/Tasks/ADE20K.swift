@@ -8,8 +8,9 @@ extension TaskDescription {
     var task = TaskDescription(
       "ade20k", "Semantic segmentation",
       [("", ""), (SegmentationScore.multiScaleSuffix, " ms+flip")].flatMap { suffix, words in
-        SegmentationScore.numbers.map { metric in
+        SegmentationScore.numbers.filter(\.isShown).map { metric in
           MetricDescription(metric.name + suffix, metric.title + words, metric.test).with {
+            $0.moreIsBetter = metric.moreIsBetter
             $0.hasInterval = metric.name == "mIoU"
             guard metric.name == "mIoU" else { return }
             $0.margin = Margin(

@@ -8,7 +8,7 @@ extension TaskDescription {
     var task = TaskDescription(
       "coco", "Detection and instance segmentation",
       ["bbox", "segm"].flatMap { kind in
-        ["AP", "AP50", "AP75", "APs", "APm", "APl"].map { name in
+        (CocoScores.headlines.map(\.name) + ["APs", "APm", "APl"]).map { name in
           // Numbers by size are shown; testing them, too, would cost the headlines their power.
           MetricDescription(
             "\(kind)/\(name)", "\(kind == "bbox" ? "box" : "mask") \(name)",

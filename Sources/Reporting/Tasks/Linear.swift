@@ -7,7 +7,7 @@ extension TaskDescription {
   public static let linear = {
     var task = TaskDescription(
       "linear", "Linear probe and kNN",
-      ClassificationScore.numbers.filter { $0.test != .none }.map { metric in
+      ClassificationScore.numbers.filter(\.isShown).map { metric in
         MetricDescription(metric).with {
           guard metric.name == "top1" else { return }
           $0.margin = Margin(
@@ -69,8 +69,9 @@ final class LinearRecords: RunRecords {
 
   func paired(_ metric: String) throws(FileError) -> PairedOutcomes? {
     if metric.hasPrefix("knn_") { return try vote(metric) }
-    guard let read = try answers() else { return nil }
-    let limit = metric == "top5" ? 5 : 1
+    guard let limit = ClassificationScore.places(of: metric), let read = try answers() else {
+      return nil
+    }
     return PairedOutcomes(
       images: read.images, seeds: read.seeds, right: read.ranks.map { $0 < limit })
   }

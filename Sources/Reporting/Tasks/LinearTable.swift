@@ -9,7 +9,7 @@ public enum LinearTable {
     let first = results.first
     let neighbours = Set(results.flatMap { $0.metrics.keys })
       .filter { $0.hasPrefix("knn_") }.compactMap { Int($0.dropFirst(4)) }.sorted()
-    let others = ClassificationScore.numbers.dropFirst().filter { $0.test == .paired }
+    let others = ClassificationScore.numbers.dropFirst().filter(\.isShown)
     let data = first?.data ?? [:]
     var table = Table(
       caption: "Linear probe and kNN, \(data["name"] ?? "?"), measured on "

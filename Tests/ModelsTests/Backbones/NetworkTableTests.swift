@@ -49,6 +49,15 @@ struct NetworkTableTests {
     #expect(Architecture.visionTransformer(distilled).name == "DeiT-S distilled")
   }
 
+  @Test("A network is known by its title and spellings, but not by one that two networks have")
+  func synonyms() {
+    let names = NetworkTable.synonyms
+    #expect(names.map { $0.first } == NetworkTable.rows.map(\.title))
+    #expect(Set(names.joined()).count == names.joined().count)
+    #expect(names.contains(["DeiT-S", "DeiT-S/16", "ViT-S/16", "deit_s"]))
+    #expect(!names.joined().contains("ViT-S"))
+  }
+
   @Test(
     "Every network of the table is recognised by its own weights",
     arguments: NetworkTable.rows.map(\.name))

@@ -313,12 +313,14 @@ struct ComparisonTests {
     let runs = try SyntheticRuns()
     try runs.linear("Supervised") { image, _ in image < 150 }
     let folder = runs.folder.file("reference")
-    func write(_ value: Double, images: Int = 200, method: String = "Supervised") throws {
+    func write(
+      _ value: Double, images: Int = 200, method: String = "Supervised", network: String = "Swin-T"
+    ) throws {
       try AtomicFile.write(
         text: """
           {"schema": 1, "title": "t", "origin": "measured",
           "check": {"task": "linear", "images": \(images), "tolerance": 0.02},
-          "figures": [{"method": "\(method)", "architecture": "Swin-T", "epochs": null,
+          "figures": [{"method": "\(method)", "architecture": "\(network)", "epochs": null,
           "metric": "top1", "value": \(value), "source": "s", "protocol": "p", "verified": true}]}
           """, to: folder + "/f.json")
     }
@@ -333,6 +335,10 @@ struct ComparisonTests {
       let nothing = try ReferenceCheck(comparison, folder: folder)
       #expect(nothing.findings.isEmpty && !nothing.passes)
     }
+    try write(0.75, network: "swin_tiny")
+    #expect(try ReferenceCheck(comparison, folder: folder).findings.isEmpty)
+    let names = [["DeiT-S", "deit_s"], ["Swin-T", "swin_tiny"]]
+    #expect(try ReferenceCheck(comparison, folder: folder, synonyms: names).passes)
     #expect(throws: FileError.self) { try ReferenceCheck(comparison, folder: "no/folder") }
   }
 

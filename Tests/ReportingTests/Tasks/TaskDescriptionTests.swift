@@ -67,6 +67,16 @@ struct TaskDescriptionTests {
     #expect(metres.difference(0.5) == "+0.500" && metres.difference(0) == "0.000")
   }
 
+  @Test("A task shows the numbers of its score, and each by which side is better")
+  func scoreNumbers() {
+    let shown = ClassificationScore.numbers.filter(\.isShown).map(\.name)
+    #expect(TaskDescription.linear.metrics.map(\.key).starts(with: shown))
+    #expect(shown.first == "top1" && shown.contains("top5") && !shown.contains("mean_class"))
+    let error = ClassificationScore.numbers[0].with { $0.moreIsBetter = false }
+    #expect(!MetricDescription(error).moreIsBetter)
+    #expect(TaskDescription.linear.metrics[0].moreIsBetter)
+  }
+
   @Test("What a classifier and its neighbours said reads back as it was written")
   func records() throws {
     let folder = try TemporaryDirectory()
@@ -82,6 +92,14 @@ struct TaskDescriptionTests {
     let top1 = try #require(try read.paired("top1"))
     #expect(top1.images == Array(0..<6) && top1.seeds.count == 2)
     #expect(top1.seeds[1] == answers.map { $0.rank == 0 })
+    var score = ClassificationScore(classCount: 4)
+    for answer in answers { score.add(answer) }
+    for number in ClassificationScore.numbers where number.test == .paired {
+      let outcomes = try #require(try read.paired(number.name), "\(number.name)")
+      let shares = outcomes.seeds.map { Double($0.count { $0 }) / Double($0.count) }
+      #expect(shares == [number.value(score), number.value(score)])
+    }
+    #expect(try read.paired("mean_class") == nil)
     let classified = try #require(try read.classified())
     #expect(classified.predictions == answers.map { $0.predictions[0] })
     #expect(classified.labels == answers.map(\.label))

@@ -50,6 +50,11 @@ public struct EvaluationTransform: ImageTransform, Equatable {
     self.filter = filter
   }
 
+  /// The crop of a size after resizing to 32 pixels more, in proportion to 224.
+  public init(inputSize: Int) {
+    self.init(resizeSize: inputSize + (inputSize * 32 + 112) / 224, cropSize: inputSize)
+  }
+
   public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
     image.resized(shorterSide: resizeSize, filter: filter).centerCropped(cropSize)
   }

@@ -1,0 +1,131 @@
+import CommandLine
+import Foundation
+import Layers
+import Loading
+import Models
+import Reporting
+import SampleData
+import VisionData
+
+/// An ImageNet-style data set as a program sees it that leaves backbones as they are.
+struct FrozenData {
+  let images: ClassificationData
+  /// The name in tables.
+  let name: String
+  /// The images that are used.
+  let trainOrder, validationOrder: [Int]
+  fileprivate let trainManifest, validationManifest: String
+
+  /// The data that the program's options name, after its gate.
+  ///
+  /// - Throws: `DatasetError` for what would spoil the run.
+  init(_ context: RunContext) throws {
+    let source = try context.source(\.classificationPath)
+    images = try context.classification(source)
+    name = source.name
+    trainOrder = images.train.evenly(context.data.limit)
+    validationOrder = images.validation.evenly(context.data.limit)
+    trainManifest = images.train.manifestHash()
+    validationManifest = images.validation.manifestHash()
+  }
+
+  /// Names of the classes by label.
+  var classNames: [String] { images.train.classNames }
+
+  /// What a result says of the data.
+  var identity: [String: String] {
+    [
+      "name": name, "train": trainManifest, "validation": validationManifest,
+      "train images": String(trainOrder.count),
+      "validation images": String(validationOrder.count),
+      "classes": String(classNames.count),
+    ]
+  }
+
+  /// Where the validation images lie.
+  var shown: RunImages {
+    RunImages(
+      root: images.validation.root, indices: validationOrder,
+      paths: validationOrder.map { images.validation.relativePath($0) })
+  }
+
+  /// Says which images were asked for and have no features; nil when all have.
+  func missing(train: FeatureMatrix, validation: FeatureMatrix) -> String? {
+    let bad =
+      missing(trainOrder, in: train, of: images.train)
+      + missing(validationOrder, in: validation, of: images.validation)
+    guard !bad.isEmpty else { return nil }
+    return "\(bad.count) images could not be decoded and were left out: "
+      + bad.prefix(3).joined(separator: ", ") + (bad.count > 3 ? "…" : "")
+  }
+
+  private func missing(
+    _ order: [Int], in features: FeatureMatrix, of folder: ImageFolder
+  ) -> [String] {
+    guard features.count < order.count else { return [] }
+    let present = Set(features.indices.map(Int.init))
+    return order.filter { !present.contains($0) }.map { folder.relativePath($0) }
+  }
+}
+
+/// A backbone that is measured as it is, and what a result says of it.
+struct FrozenBackbone {
+  let network: any Backbone
+  /// Name in tables, network, weights' hash, layout.
+  let identity: [String: String]
+  /// Classes of the classifier that its file holds, too.
+  let classifierClassCount: Int?
+}
+
+extension RunContext {
+  /// The backbone of a candidate: from its file, or with fresh weights.
+  ///
+  /// - Parameter architecture: The network of fresh weights; nil is Swin-T.
+  /// - Throws: `CheckpointError` when the file does not hold a whole known backbone.
+  func frozenBackbone(
+    _ candidate: Candidate, architecture: Architecture?, options: BackboneOptions, inputSize: Int
+  ) throws -> FrozenBackbone {
+    guard case .backbone(_, let path?, _) = candidate else {
+      let architecture = architecture ?? .swin(.tiny)
+      return FrozenBackbone(
+        network: architecture.makeBackbone(
+          inputSize: inputSize, initializer: Initializer(seed: 0)),
+        identity: [
+          "name": candidate.title, "architecture": architecture.name, "sha256": "random, seed 0",
+          "layout": "none",
+        ], classifierClassCount: nil)
+    }
+    let loaded = try BackboneLoader.load(
+      path: path, inputSize: inputSize, branch: options.branch,
+      allowsPartial: options.allowsPartial)
+    say(loaded.report.summary)
+    return FrozenBackbone(
+      network: loaded.backbone,
+      identity: [
+        "name": candidate.title, "architecture": loaded.report.architecture,
+        "sha256": loaded.report.sha256, "layout": loaded.report.layout,
+        "source": loaded.report.source,
+      ], classifierClassCount: loaded.head?.classCount)
+  }
+
+  /// The features of both splits, computed or found where an earlier run left them.
+  ///
+  /// - Parameter transform: How the images are seen.
+  /// - Throws: What decoding throws, unless damaged images are skipped.
+  func features(
+    of backbone: FrozenBackbone, on data: FrozenData, seen transform: EvaluationTransform
+  ) throws -> (train: FeatureMatrix, validation: FeatureMatrix) {
+    let title = backbone.identity["name"] ?? ""
+    let store = FeatureStore(
+      folder: options.cache + "/features", backbone: backbone.network,
+      weightsHash: backbone.identity["sha256"] ?? "", batchSize: 32, policy: self.data.onBadImage)
+    return (
+      try store.features(
+        data.images.train, order: data.trainOrder, manifest: data.trainManifest,
+        transform: transform, label: "\(title): train features"),
+      try store.features(
+        data.images.validation, order: data.validationOrder, manifest: data.validationManifest,
+        transform: transform, label: "\(title): val features")
+    )
+  }
+}
