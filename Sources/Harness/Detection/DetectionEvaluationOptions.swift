@@ -19,6 +19,7 @@ struct DetectionEvaluationOptions: CommandOptions {
   var errors = false
   var output: String?
   var records: String?
+  var run = PredictedRunOptions()
   var engine = EngineOptions()
 
   static var table: OptionTable<DetectionEvaluationOptions> {
@@ -72,10 +73,15 @@ struct DetectionEvaluationOptions: CommandOptions {
       "records", \.records, value: "folder", .output,
       "Also writes how every detection was matched, for later comparisons."
     )
+    .options(PredictedRunOptions.table, at: \.run)
     .options(EngineOptions.table, at: \.engine)
   }
 
   func validate() throws(UsageError) {
+    try run.validate()
+    guard run.name == nil || !classAgnostic else {
+      throw .conflict("--name keeps a run of COCO's numbers; leave --class-agnostic out.")
+    }
     guard !limits.isEmpty else {
       throw .conflict("--max-detections must name at least one number.")
     }

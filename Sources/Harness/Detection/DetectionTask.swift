@@ -152,29 +152,15 @@ struct DetectionTask: FineTuningTask {
   }
 
   func metrics(_ records: Records) -> [String: MetricValue] {
-    var metrics: [String: MetricValue] = [:]
-    for (name, matches) in [("bbox", records.boxes)]
-      + (scoresMasks ? [("segm", records.masks)] : [])
-    {
-      // COCO says -1 where there is nothing to find, such as no object of a size.
-      for metric in CocoScores(matches).metrics() where metric.value >= 0 {
-        metrics["\(name)/\(metric.name)"] = MetricValue(
-          metric.value, count: testing.images.count)
-      }
-    }
-    return metrics
+    DetectionNumbers.metrics(
+      [records.boxes] + (scoresMasks ? [records.masks] : []), imageCount: testing.images.count)
   }
 
   /// What each class scores, and what each kind of error costs.
   func describe(_ records: Records, into result: inout RunResult) throws {
     let truth = testing.annotations
-    let scores = CocoScores(records.boxes)
-    for (place, id) in records.boxes.categoryIDs.enumerated() {
-      let value = scores.averagePrecision(category: place)
-      guard value >= 0, let category = truth.categoryIndex(id: id) else { continue }
-      result.classes.append(
-        (truth.categories[category].name, MetricValue(value, count: testing.images.count)))
-    }
+    result.classes += DetectionNumbers.classes(
+      records.boxes, of: truth, imageCount: testing.images.count)
     let errors = DetectionErrors(
       try CocoDetections(records.found, name: "boxes", groundTruth: truth), groundTruth: truth,
       images: testing.images, overlapType: .bbox)

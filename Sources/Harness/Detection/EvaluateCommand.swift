@@ -6,6 +6,7 @@ import Foundation
 import Reporting
 import TensorCore
 import Threads
+import Training
 import VisionData
 
 /// Scores a result file: `bench-coco evaluate`.
@@ -50,10 +51,14 @@ struct EvaluateCommand {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
     }
     var members: [String: JSONValue] = [:]
+    var matched: [MatchRecords] = []
     for (place, type) in try types(detections, groundTruth).enumerated() {
       if place > 0 { Console.output("") }
+      let records = match(detections, groundTruth, type)
+      clock.lap("matching \(type.rawValue)")
       members[type.rawValue] = try evaluate(
-        detections, other, groundTruth, type, clock: clock)
+        records, detections, other, groundTruth, type, clock: clock)
+      matched.append(records)
     }
     if let output = options.output {
       let document = JSONValue.object([
@@ -65,6 +70,7 @@ struct EvaluateCommand {
       ])
       try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: output)
     }
+    try keepRun(matched, detections, groundTruth)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -73,6 +79,44 @@ struct EvaluateCommand {
         "\(path): has records with errors, listed above; the numbers are of what is left.")
     }
     return damaged.contains { $0.1.worst == .error } ? .gateFailed : .success
+  }
+
+  /// Keeps the numbers as a run that reports compare with others.
+  private func keepRun(
+    _ matched: [MatchRecords], _ detections: CocoDetections, _ groundTruth: CocoAnnotations
+  ) throws {
+    let images = groundTruth.images
+    try options.run.keep(
+      .coco, predictions: [options.detections],
+      data: [
+        "name": (options.groundTruth as NSString).lastPathComponent,
+        "test": try SHA256.digest(file: options.groundTruth),
+        "test images": String(images.count), "classes": String(groundTruth.categories.count),
+      ],
+      settings: [
+        "max-detections": options.limits.argument, "corrected": String(options.corrected),
+      ],
+      images: RunImages(root: "", indices: images.map(\.id), paths: images.map(\.fileName))
+    ) { run, result in
+      result.metrics = DetectionNumbers.metrics(matched, imageCount: images.count)
+      let intervals = TaskDescription.coco.intervals(
+        of: ResampledDetection(matched), resampleCount: options.resamples,
+        seed: UInt64(options.seed))
+      for (name, interval) in intervals { result.metrics[name]?.interval = interval }
+      if let boxes = matched.first {
+        result.classes = DetectionNumbers.classes(boxes, of: groundTruth, imageCount: images.count)
+        let errors = DetectionErrors(
+          detections, groundTruth: groundTruth, overlapType: boxes.overlapType,
+          limit: options.limits.max() ?? 100)
+        for (kind, loss) in errors.losses { result.errorCosts[kind.rawValue] = loss }
+      }
+      if let note = groundTruth.findings.errorNote ?? detections.findings.errorNote {
+        result.notes.append(note)
+      }
+      for records in matched {
+        try records.write(to: "\(run.path)/\(records.overlapType.rawValue).matches")
+      }
+    }
   }
 
   private func load(_ path: String, _ groundTruth: CocoAnnotations) throws -> CocoDetections {
@@ -122,11 +166,9 @@ struct EvaluateCommand {
   // MARK: One type of overlap
 
   private func evaluate(
-    _ detections: CocoDetections, _ other: CocoDetections?, _ groundTruth: CocoAnnotations,
-    _ type: OverlapType, clock: Stopwatch
+    _ records: MatchRecords, _ detections: CocoDetections, _ other: CocoDetections?,
+    _ groundTruth: CocoAnnotations, _ type: OverlapType, clock: Stopwatch
   ) throws -> JSONValue {
-    let records = match(detections, groundTruth, type)
-    clock.lap("matching \(type.rawValue)")
     let scores = CocoScores(records)
     clock.lap("accumulating \(type.rawValue)")
     guard scores.metrics().contains(where: { $0.value >= 0 }) else {

@@ -102,6 +102,7 @@ struct FineTuning<Task: FineTuningTask> {
     func identity(_ architecture: String, _ report: LoadReport?) -> [String: String] {
       var members = ["name": candidate.title, "architecture": architecture]
       members["sha256"] = report?.sha256
+      members["method"] = report?.method
       if case .backbone = candidate { members["layout"] = report?.layout }
       if let report, seed == options.seeds[0] { context.say(report.summary) }
       return members
@@ -173,9 +174,8 @@ struct FineTuning<Task: FineTuningTask> {
     let own = records.map(\.resampled)
     let names = Task.description.intervalMetrics
     guard own.count > 1 else {
-      return Bootstrap(
-        own[0], resampleCount: options.resamples, seed: UInt64(options.seeds[0])
-      ).outcomes.filter { names.contains($0.key) }.compactMapValues(\.interval)
+      return Task.description.intervals(
+        of: own[0], resampleCount: options.resamples, seed: UInt64(options.seeds[0]))
     }
     var intervals: [String: Interval] = [:]
     for name in names where own[0].images.count >= PairedDifference.fewestImages {

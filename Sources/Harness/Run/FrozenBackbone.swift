@@ -99,13 +99,15 @@ extension RunContext {
       path: path, inputSize: inputSize, branch: options.branch,
       allowsPartial: options.allowsPartial)
     say(loaded.report.summary)
+    var identity = [
+      "name": candidate.title, "architecture": loaded.report.architecture,
+      "sha256": loaded.report.sha256, "layout": loaded.report.layout,
+      "source": loaded.report.source,
+    ]
+    identity["method"] = loaded.report.method
     return FrozenBackbone(
-      network: loaded.backbone,
-      identity: [
-        "name": candidate.title, "architecture": loaded.report.architecture,
-        "sha256": loaded.report.sha256, "layout": loaded.report.layout,
-        "source": loaded.report.source,
-      ], classifierClassCount: loaded.head?.classCount)
+      network: loaded.backbone, identity: identity,
+      classifierClassCount: loaded.head?.classCount)
   }
 
   /// The features of both splits, computed or found where an earlier run left them.

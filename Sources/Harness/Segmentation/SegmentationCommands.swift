@@ -5,6 +5,7 @@ import Foundation
 import Models
 import Reporting
 import Threads
+import Training
 import VisionData
 
 /// The commands of `bench-ade20k`.
@@ -71,8 +72,46 @@ public enum SegmentationCommands {
         ([tables.means] + (options.perClass ? [tables.perClass] : [])).map(\.markdown)
           .joined(separator: "\n"))
     }
+    try keepRun(scored[0], of: truth, classes, options)
     for note in scored.filter(\.isShifted).flatMap(\.notes) { Console.error("warning: \(note)") }
     return scored.contains(where: \.isShifted) ? .gateFailed : .success
+  }
+
+  /// Keeps the numbers of one folder as a run that reports compare with others.
+  private static func keepRun(
+    _ scored: ScoredPredictions, of truth: LabelMapFolder, _ classes: SegmentationClasses,
+    _ options: EvaluateSegmentationOptions
+  ) throws {
+    let predictions = try LabelMapFolder(scored.folder)
+    let set = truth.dataset
+    let count = scored.records.count
+    try options.run.keep(
+      .ade20k, predictions: truth.names.compactMap(predictions.path),
+      data: [
+        "name": (options.groundTruth as NSString).lastPathComponent,
+        "test": set?.manifestHash() ?? truth.manifestHash(), "test images": String(count),
+        "classes": String(classes.count), "labels": classes.encoding.kind.rawValue,
+      ], settings: ["test": "as predicted"],
+      images: set.map { set in
+        RunImages(
+          root: set.root, indices: Array(0..<count),
+          paths: (0..<count).map { set.relativeImagePath($0) })
+      }
+    ) { run, result in
+      result.metrics = SegmentationNumbers.metrics(
+        scored.score, classes: classes.names, suffix: "")
+      result.classes = SegmentationNumbers.classes(scored.score, names: classes.names)
+      let intervals = TaskDescription.ade20k.intervals(
+        of: ResampledSegmentation(scored.records), resampleCount: max(2, options.resamples),
+        seed: UInt64(options.seed))
+      for (name, interval) in intervals { result.metrics[name]?.interval = interval }
+      try run.restart(TaskDescription.ade20k.recordFiles[0])
+      try run.append(
+        zip(truth.names, scored.records).map { $1.json(name: $0) },
+        to: TaskDescription.ade20k.recordFiles[0])
+      try run.synchronize(TaskDescription.ade20k.recordFiles[0])
+      result.notes += scored.notes
+    }
   }
 
   private static func score(

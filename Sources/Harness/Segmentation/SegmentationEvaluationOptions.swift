@@ -19,6 +19,7 @@ struct EvaluateSegmentationOptions: CommandOptions {
   var perClass = false
   var output: String?
   var records: String?
+  var run = PredictedRunOptions()
   var json = false
   var engine = EngineOptions()
 
@@ -65,11 +66,16 @@ struct EvaluateSegmentationOptions: CommandOptions {
       "records", \.records, value: "file", .output,
       "Also write the pixel counts of each image, one line each."
     )
+    .options(PredictedRunOptions.table, at: \.run)
     .flag("json", \.json, .output, "Print JSON instead of tables.")
     .options(EngineOptions.table, at: \.engine)
   }
 
   func validate() throws(UsageError) {
+    try run.validate()
+    guard run.name == nil || predictions.count == 1 && convention == .mmseg else {
+      throw .conflict("--name keeps one folder scored by mmsegmentation's convention as a run.")
+    }
     guard (1...2).contains(predictions.count) else {
       throw .conflict("--predictions takes one folder, or two to compare.")
     }

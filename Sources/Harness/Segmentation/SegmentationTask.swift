@@ -123,22 +123,12 @@ struct SegmentationTask: FineTuningTask {
   }
 
   func metrics(_ records: Records) -> [String: MetricValue] {
-    let score = records.score
-    var metrics: [String: Double] = [:]
-    for number in SegmentationScore.numbers {
-      metrics[number.name + options.mode.suffix] = number.value(score)
-    }
-    for (index, name) in table.names.enumerated() where !score.classIoU[index].isNaN {
-      metrics["IoU/\(name)"] = score.classIoU[index]
-    }
-    return metrics.mapValues { MetricValue($0, count: testing.count) }
+    SegmentationNumbers.metrics(
+      records.score, classes: table.names, suffix: options.mode.suffix)
   }
 
   /// What each class scores.
   func describe(_ records: Records, into result: inout RunResult) {
-    for (index, name) in table.names.enumerated() where !records.score.classIoU[index].isNaN {
-      result.classes.append(
-        (name, MetricValue(records.score.classIoU[index], count: testing.count)))
-    }
+    result.classes += SegmentationNumbers.classes(records.score, names: table.names)
   }
 }

@@ -55,6 +55,7 @@ public enum BackboneLoader {
       source: [weights.group, weights.prefix].filter { !$0.isEmpty }.joined(separator: "/"),
       architecture: architecture.name)
     report.others = weights.others
+    report.method = file.metadata["method"]
     if case .visionTransformer(let network) = architecture, !NetworkTable.knows(network) {
       report.assumptions.append(
         "\(network.headCount) heads of \(network.embeddingSize / max(1, network.headCount)) channels "

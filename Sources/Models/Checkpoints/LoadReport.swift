@@ -22,6 +22,8 @@ public struct LoadReport: Sendable, Equatable {
   public var ignored: [String] = []
   /// Keys of other parts: heads, queues, projectors.
   public var others: [String] = []
+  /// How the backbone was pretrained, where the file says so.
+  public var method: String?
   /// What the file does not say and was taken to be usual.
   public var assumptions: [String] = []
 

@@ -122,9 +122,8 @@ public struct ComparisonBuilder {
   private func isBaseline(_ run: StoredRun) -> Bool {
     if let baselinePath { return run.path == baselinePath }
     if let baseline { return Self.matches(run, baseline) }
-    let name = run.name.lowercased()
-    return name.contains("supervised") && !name.contains("self-supervised")
-      && !name.contains("unsupervised") && !name.contains("semi-supervised")
+    // The method that the run stores; runs from before it was stored were named by their method.
+    return (run.method ?? run.name).lowercased() == "supervised"
   }
 
   private struct RowKey: Hashable {
@@ -163,19 +162,29 @@ public struct ComparisonBuilder {
     let shared =
       baselineIndices.first.map { groups[$0][0].protocolSettings }
       ?? Self.mostFrequent(groups.map { $0[0].protocolSettings })
+    let isSharedElsewhere = shared["made"] == RunResult.madeElsewhere
+    let elsewhere = groups.map { $0[0] }.filter(\.isMadeElsewhere).map(\.name)
+    if !elsewhere.isEmpty, elsewhere.count < groups.count {
+      notes.append(
+        "made elsewhere, so that their training protocol is not known here: "
+          + elsewhere.joined(separator: ", "))
+    }
     var slugs: Set<String> = []
     var rows = groups.indices.map { at in
       let run = groups[at][0]
       return ComparisonRow(
         slug: Self.slug(run.name, among: &slugs), runs: groups[at],
         isBaseline: baselineIndices.contains(at),
-        deviations: ProtocolDifference.between(shared, run.protocolSettings).map(\.sentence),
+        // What is not known of a protocol cannot be compared.
+        deviations: run.isMadeElsewhere != isSharedElsewhere
+          ? [] : ProtocolDifference.between(shared, run.protocolSettings).map(\.sentence),
         cells: [:])
     }
     let metrics = Self.columns(task, rows)
     if baselineIndices.isEmpty {
       notes.append(
-        "no supervised run among these, so nothing is compared; name one with --baseline")
+        "no run whose stored method is supervised among these, so nothing is compared; name one "
+          + "with --baseline")
     }
     let bases = rows.filter(\.isBaseline)
     let primary = metrics.first { $0.test != .none }

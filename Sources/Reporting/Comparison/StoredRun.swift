@@ -83,13 +83,34 @@ public struct StoredRun: Sendable {
   /// The network.
   public var architecture: String { result.backbone["architecture"] ?? "?" }
 
-  /// Settings that decide the numbers, without the seeds: those are repetitions, not protocol.
+  /// Settings that decide the numbers, without the seeds: those are repetitions, not protocol. What
+  /// a network was trained on is protocol, too.
   public var protocolSettings: [String: String] {
-    result.settings.filter { !["seed", "seeds"].contains($0.key) }
+    var settings = result.settings.filter { !["seed", "seeds"].contains($0.key) }
+    guard isScoredApart else { return settings }
+    if let train = result.data["train"] { settings["training data"] = String(train.prefix(12)) }
+    settings["training images"] = result.data["train images"]
+    return settings
   }
 
-  /// What tells the data apart: name, hashes and counts.
-  public var dataIdentity: [String: String] { result.data }
+  /// Whether the numbers are of images that no training saw.
+  private var isScoredApart: Bool {
+    result.data["test"] != nil || result.data["validation"] != nil
+  }
+
+  /// What tells the data that the numbers are of apart: hashes and counts.
+  public var dataIdentity: [String: String] {
+    guard isScoredApart else { return result.data }
+    return result.data.filter {
+      !["name", "train", "train images", "test split"].contains($0.key)
+    }
+  }
+
+  /// Whether the predictions are not this suite's, so that nothing is known of how they were made.
+  public var isMadeElsewhere: Bool { result.settings["made"] == RunResult.madeElsewhere }
+
+  /// How the backbone was pretrained, as the run says.
+  public var method: String? { result.backbone["method"] }
 }
 
 /// The runs that a report is made of, and those that it leaves out.

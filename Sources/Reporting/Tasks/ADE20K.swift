@@ -15,7 +15,8 @@ extension TaskDescription {
             guard metric.name == "mIoU" else { return }
             $0.margin = Margin(
               0.005,
-              source: "half of the smaller spread of seeds on ADE20K, 1 to 2 points, SegNeXt issue 48"
+              source:
+                "half of the smaller spread of seeds on ADE20K, 1 to 2 points, SegNeXt issue 48"
             )
           }
         }

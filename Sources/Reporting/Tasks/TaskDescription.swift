@@ -105,6 +105,14 @@ public struct TaskDescription: Sendable {
   /// The number that decides between two runs.
   public var primaryMetric: MetricDescription? { metrics.first }
 
+  /// The intervals over images of one network's numbers.
+  public func intervals(
+    of numbers: any ResampledMetric, resampleCount: Int, seed: UInt64
+  ) -> [String: Interval] {
+    Bootstrap(numbers, resampleCount: resampleCount, seed: seed).outcomes
+      .filter { intervalMetrics.contains($0.key) }.compactMapValues(\.interval)
+  }
+
   /// The names of the numbers that a run keeps intervals of.
   public var intervalMetrics: [String] { metrics.filter(\.hasInterval).map(\.key) }
 

@@ -48,6 +48,28 @@ public struct LabelMapFolder: Sendable {
   /// The path of a map, or nil.
   public func path(_ name: String) -> String? { files[name].map { root + "/" + $0 } }
 
+  /// The validation split that these maps are the labels of; nil where they are no part of one.
+  public var dataset: SegmentationFolder? {
+    let top = (root as NSString).deletingLastPathComponent as NSString
+    guard
+      let folder = try? SegmentationFolder(
+        root: top.deletingLastPathComponent, split: .validation),
+      (0..<folder.count).map({ folder.name($0) }) == names
+    else { return nil }
+    return folder
+  }
+
+  /// A hash of every map's name and size in bytes.
+  public func manifestHash() -> String {
+    var hash = SHA256()
+    for name in names {
+      var info = stat()
+      let size = path(name).map { stat($0, &info) == 0 ? Int(info.st_size) : -1 } ?? -1
+      hash.update("\(name)\t\(size)\n")
+    }
+    return hash.finish()
+  }
+
   /// The class table that belongs to maps here: named, or beside the data set they are part of.
   ///
   /// - Throws: `DatasetError` when there is none, or it cannot be read.
