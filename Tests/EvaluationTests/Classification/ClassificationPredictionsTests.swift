@@ -1,0 +1,89 @@
+import FileSupport
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Evaluation
+
+@Suite("Predictions of classifiers made elsewhere")
+struct ClassificationPredictionsTests {
+  private func read(_ text: String) throws -> ClassificationPredictions {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(text: text, to: folder.file("p"))
+    return try ClassificationPredictions(path: folder.file("p"))
+  }
+
+  @Test("Columns hold one class, ranked classes, or a number a class")
+  func columns() throws {
+    #expect(try read("image,prediction\na.png,cat\n").rows[0].answer == .ranked(["cat"]))
+    #expect(
+      try read("top1,image,top2\ncat,a.png,dog\n").rows[0].answer == .ranked(["cat", "dog"]))
+    let logits = try read("\u{FEFF}image,cat,dog\na.png,1.5,-2\nb.png,0, 1\n")
+    #expect(logits.rows.map(\.answer) == [.scores([1.5, -2]), .scores([0, 1])])
+    #expect(logits.classNames == ["cat", "dog"] && !logits.areProbabilities)
+    let shares = try read("image,0,1\na.png,0.25,0.75\n")
+    #expect(shares.classNames == nil && shares.areProbabilities)
+  }
+
+  @Test("Lines of JSON hold the same")
+  func lines() throws {
+    let read = try read(
+      """
+      {"image": "a.png", "logits": [1, 2]}
+
+      {"image": "b.png", "logits": [3, -1]}
+      """)
+    #expect(read.rows.map(\.answer) == [.scores([1, 2]), .scores([3, -1])])
+    #expect(read.rows[1].line == 3)
+    #expect(
+      try self.read(#"{"image": "a", "predictions": [3, "cat"]}"#).rows[0].answer
+        == .ranked(["3", "cat"]))
+    #expect(try self.read(#"{"image": "a", "probabilities": [1, 0]}"#).areProbabilities)
+  }
+
+  @Test(
+    "What cannot be read is named with its line",
+    arguments: [
+      ("image,a,b\nx,1,two\n", "line 2 has 'two' for 'b', which is no number"),
+      ("image,a\nx\n", "line 2 has 1 fields, the header 2"),
+      ("name,a\nx,1\n", "line 1 is no header with a column 'image'"),
+      ("image,a\n", "holds no prediction"),
+      (#"{"image": "x"}"#, "line 1 has no prediction, predictions, logits or probabilities"),
+      (
+        "{\"image\": \"x\", \"logits\": [1]}\n{\"image\": \"y\", \"logits\": [1, 2]}",
+        "line 2 has 2 scores, others have another number"
+      ),
+      (
+        "{\"image\": \"x\", \"logits\": [1]}\n{\"image\": \"y\", \"probabilities\": [1]}",
+        "line 2 has probabilities, others have logits"
+      ),
+    ])
+  func faults(text: String, problem: String) {
+    #expect { try read(text) } throws: { "\($0)".contains(problem) }
+  }
+
+  @Test("The calibration error is that of the obvious computation")
+  func calibration() {
+    let values = DeterministicFill.values("confidence", count: 500, bound: 0.5, centre: 0.5)
+    let rights = DeterministicFill.values("right", count: 500, bound: 0.5, centre: 0.5)
+    var calibration = Calibration()
+    var slow = 0.0
+    for bin in 0..<15 {
+      let (low, high) = (Double(bin) / 15, Double(bin + 1) / 15)
+      let inside = values.indices.filter { Double(values[$0]) > low && Double(values[$0]) <= high }
+      guard !inside.isEmpty else { continue }
+      let right = Double(inside.count { rights[$0] < values[$0] }) / Double(inside.count)
+      let sure = inside.reduce(0) { $0 + Double(values[$1]) } / Double(inside.count)
+      slow += abs(right - sure) * Double(inside.count) / 500
+    }
+    for (value, right) in zip(values, rights) {
+      calibration.add(confidence: Double(value), isRight: right < value)
+    }
+    #expect(calibration.count == 500 && abs(calibration.expectedError - slow) < 1e-12)
+    #expect(abs(Calibration.confidence(logits: [1, 1, 1, 1]) - 0.25) < 1e-15)
+    #expect(Calibration.confidence(logits: [1, .nan]).isNaN)
+    var edges = Calibration()
+    for value in [0.0, 1.0, 1.0000001, .nan] { edges.add(confidence: value, isRight: true) }
+    #expect(edges.count == 3 && edges.bins[0].count == 1 && edges.bins[14].count == 2)
+  }
+}
