@@ -149,11 +149,19 @@ struct CocoObjectParser {
   /// Adds exactly one slot.
   private mutating func readMask(_ value: UnsafeRawPointer?, _ object: inout CocoRawObject) {
     var slot = CocoSegmentations.Slot()
-    defer { part.segmentations.slots.append(slot) }
+    var isAbsent = false
+    defer {
+      // What is there and gives no mask was damaged; that is another thing than no mask.
+      slot.isDamaged = !isAbsent && slot.kind == .none
+      part.segmentations.slots.append(slot)
+    }
     switch Int(cf_json_kind(value)) {
-    case CF_JSON_NONE: return
+    case CF_JSON_NONE: isAbsent = true
     case CF_JSON_ARRAY:
-      guard cf_json_count(value) > 0 else { return }
+      guard cf_json_count(value) > 0 else {
+        isAbsent = true
+        return
+      }
       slot.start = part.segmentations.polygonEnds.count
       for at in 0..<cf_json_count(value) { readPolygon(cf_json_item(value, at), object) }
       slot.end = part.segmentations.polygonEnds.count

@@ -24,6 +24,7 @@ public struct DetectionOptions: ComparisonOptions {
   public static let basis = ["recipe", "preset"]
 
   public mutating func start(given: Set<String>) {
+    common.given = given
     if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
     recipe = DetectionRecipe(name, preset: common.preset)
     if common.preset == .smoke { (common.trainLimit, common.data.limit) = (16, 8) }
@@ -79,7 +80,8 @@ public struct DetectionOptions: ComparisonOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    try common.validate(network: "detector")
+    try common.validate(
+      network: "detector", training: ["epochs", "batch-size", "learning-rate", "augment"])
     _ = try architecture?.dense()
   }
 

@@ -29,10 +29,10 @@ struct DetectionTask: FineTuningTask {
   private let testing: DetectionDataset
   private let options: FineTuningOptions
 
-  /// Hashes the annotations.
+  /// Hashes annotations and images.
   init(
     _ options: DetectionOptions, training: DetectionDataset?, testing: DetectionDataset,
-    dataName: String
+    dataName: String, digests: FileDigests
   ) throws(FileError) {
     recipe = options.resolvedRecipe()
     self.options = options.common
@@ -43,6 +43,7 @@ struct DetectionTask: FineTuningTask {
       guard let set else { continue }
       identity[name] = try SHA256.digest(file: set.annotations.path)
       identity["\(name) images"] = String(set.images.count)
+      identity["\(name) contents"] = set.imageHash(digests)
     }
     identity["classes"] = String(testing.classCount)
     dataIdentity = identity
@@ -77,8 +78,9 @@ struct DetectionTask: FineTuningTask {
   func load(backbone path: String, into network: Detector) throws -> LoadReport {
     let loaded = try BackboneLoader.load(
       path: path, branch: options.backbone.branch, allowsPartial: options.backbone.allowsPartial)
-    try network.backbone.takeWeights(of: loaded)
-    return loaded.report
+    var report = loaded.report
+    report.note(resized: try network.backbone.takeWeights(of: loaded))
+    return report
   }
 
   func load(network path: String) throws -> (network: Detector, report: LoadReport) {

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Layers
 import Models
 import TensorCore
 import VisionData
@@ -32,8 +33,8 @@ public struct FeatureMatrix {
   }
 
   // Numbers first, so that they can be written as they come: [count, width] floats, labels,
-  // indices, key, and 64 bytes that say how long each part is.
-  private static let magic = Array("SWINFEA2".utf8)
+  // indices, key, and 64 bytes that say how long each part is and what all of them sum up to.
+  private static let magic = Array("SWINFEA3".utf8)
 
   /// Opens a feature file, or nil when it is missing, damaged or of other content.
   init?(path: String, key: String) {
@@ -52,7 +53,8 @@ public struct FeatureMatrix {
     let tables = count * width * 4
     let keyStart = tables + count * 8
     guard keyStart + keyCount == footer,
-      bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress
+      bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress,
+      Int(crc32(UnsafeRawBufferPointer(rebasing: bytes[..<footer]))) == number(4)
     else { return nil }
     labels = (0..<count).map {
       bytes.loadUnaligned(fromByteOffset: tables + $0 * 4, as: Int32.self)
@@ -72,14 +74,21 @@ public struct FeatureMatrix {
     key: String, to path: String
   ) throws(FileError) {
     try AtomicFile.write(to: path) { (writer: inout AtomicFile.Writer) throws(FileError) in
-      for number in 0..<blocks { try writer.append(block(number)) }
+      var checksum: UInt32 = 0
+      for number in 0..<blocks {
+        let values = block(number)
+        checksum = values.withUnsafeBytes { crc32($0, startingFrom: checksum) }
+        try writer.append(values)
+      }
       var tail: [UInt8] = []
       for table in [labels, indices] { table.withUnsafeBytes { tail += Array($0) } }
-      tail += Array(key.utf8) + magic
-      for number in [labels.count, featureCount, key.utf8.count] {
+      tail += Array(key.utf8)
+      checksum = tail.withUnsafeBytes { crc32($0, startingFrom: checksum) }
+      tail += magic
+      for number in [labels.count, featureCount, key.utf8.count, Int(checksum)] {
         tail += withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
       }
-      try writer.append(tail + [UInt8](repeating: 0, count: 32))
+      try writer.append(tail + [UInt8](repeating: 0, count: 24))
     }
   }
 }
@@ -92,16 +101,39 @@ struct FeatureStore {
   /// Where feature files lie; named by their content.
   let folder: String
   let backbone: any Backbone
-  /// SHA-256 of the weights.
-  let weightsHash: String
   let batchSize: Int
   let policy: BadImagePolicy
+  var normalization = PixelNormalization.imageNet
+  /// Whether what an earlier run left is computed again.
+  var isFresh = false
+  /// SHA-256 of the weights as they are in the network: whatever file, branch or resizing they come
+  /// from.
+  private let weightsHash: String
+
+  init(
+    folder: String, backbone: any Backbone, batchSize: Int, policy: BadImagePolicy,
+    normalization: PixelNormalization = .imageNet, isFresh: Bool = false
+  ) {
+    self.folder = folder
+    self.backbone = backbone
+    self.batchSize = batchSize
+    self.policy = policy
+    self.normalization = normalization
+    self.isFresh = isFresh
+    var hash = SHA256()
+    for (key, tensor) in backbone.parameters {
+      hash.update("\(key) \(tensor.shape)\n")
+      tensor.withValues { hash.update(UnsafeRawBufferPointer($0)) }
+    }
+    weightsHash = hash.finish()
+  }
 
   /// The features of some images of a split under a test-time transform.
   ///
   /// - Parameters:
   ///   - split: The images.
   ///   - order: Which of them.
+  ///   - manifest: The hash of their contents.
   ///   - transform: How they are seen; its summary is part of the content key.
   ///   - label: What the progress line says.
   func features(
@@ -112,16 +144,12 @@ struct FeatureStore {
       order.count == split.count
       ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
     let key = [
-      "features 1", weightsHash, backbone.architecture.name, transform.summary,
-      PixelNormalization.imageNet.summary, manifest, selection,
+      "features 2", Command.version, weightsHash, "\(backbone.architecture)", transform.summary,
+      normalization.summary, manifest, selection,
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.
-    if let known = FeatureMatrix(path: path, key: key),
-      known.count == order.count || policy == .skip
-    {
-      return known
-    }
+    if let known = kept(path, key: key, count: order.count) { return known }
     let shards = stride(from: 0, to: order.count, by: Self.shardSize).map { start in
       (start: start, end: min(order.count, start + Self.shardSize))
     }
@@ -142,7 +170,7 @@ struct FeatureStore {
         path: split.root, problem: "has no image that can be decoded",
         remedy: "run bench-data check on it")
     }
-    // A repaired image has another size, so the manifest's hash gives it another key.
+    // A repaired image has other contents, so the manifest's hash gives it another key.
     try FeatureMatrix.write(
       blocks: parts.count, block: { Array(parts[$0].values) },
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
@@ -156,6 +184,14 @@ struct FeatureStore {
     return written
   }
 
+  /// What an earlier run left, where it is an answer.
+  private func kept(_ path: String, key: String, count: Int) -> FeatureMatrix? {
+    guard !isFresh, let known = FeatureMatrix(path: path, key: key),
+      known.count == count || policy == .skip
+    else { return nil }
+    return known
+  }
+
   /// Images whose features are lost at most when the program is killed.
   private static let shardSize = 4096
 
@@ -165,15 +201,13 @@ struct FeatureStore {
     _ split: ImageFolder, order: [Int], transform: EvaluationTransform, key: String, path: String,
     progress: ProgressReporter
   ) throws -> FeatureMatrix? {
-    if let known = FeatureMatrix(path: path, key: key),
-      known.count == order.count || policy == .skip
-    {
+    if let known = kept(path, key: key, count: order.count) {
       progress.advance(by: order.count)
       return known
     }
     let loader = BatchLoader(
-      folder: split, order: order, transforms: [transform], batchSize: batchSize,
-      seed: 0, epoch: 0, policy: policy)
+      folder: split, order: order, transforms: [transform], normalization: normalization,
+      batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
     var rows: [[Float]] = []
     var labels: [Int32] = []
     var indices: [Int32] = []

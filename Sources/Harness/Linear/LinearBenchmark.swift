@@ -29,8 +29,27 @@ struct LinearBenchmark: ComparisonProgram {
     dataName = source.name
     trainOrder = data.train.evenly(options.data.limit)
     validationOrder = data.validation.evenly(options.data.limit)
-    trainManifest = data.train.manifestHash()
-    validationManifest = data.validation.manifestHash()
+    trainManifest = data.train.manifestHash(context.digests)
+    validationManifest = data.validation.manifestHash(context.digests)
+    try checkHeldOut()
+  }
+
+  /// Refuses to choose among learning rates on images that are not there.
+  private func checkHeldOut() throws(UsageError) {
+    guard options.settings.selects else { return }
+    var counts = [Int](repeating: 0, count: data.train.classNames.count)
+    for index in trainOrder { counts[Int(data.train.labels[index])] += 1 }
+    let parts = counts.map(options.settings.heldOutCount)
+    let setting = "--held-out \(options.settings.heldOutFraction.argument)"
+    guard parts.contains(where: { $0 > 0 }) else {
+      throw .conflict(
+        "\(setting) holds out none of \(counts.max() ?? 0) images a class, so nothing can choose "
+          + "among --learning-rates; give a larger part, more images or one rate.")
+    }
+    guard !zip(counts, parts).contains(where: { $0 > 0 && $0 == $1 }) else {
+      throw .conflict(
+        "\(setting) holds out every image of a class; give a smaller part or more images.")
+    }
   }
 
   func candidates() throws -> [Candidate] {
@@ -52,8 +71,9 @@ struct LinearBenchmark: ComparisonProgram {
   // MARK: One backbone
 
   func outcome(of candidate: Candidate) throws -> RunResult {
-    let (backbone, identity) = try load(candidate)
-    var settings = options.settings.settings
+    let (backbone, identity, linear) = try load(candidate)
+    try checkMemory(backbone)
+    var settings = linear.settings
     settings["limit"] = options.data.limit.map(String.init) ?? "all"
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.backbone.branch.rawValue
@@ -69,7 +89,7 @@ struct LinearBenchmark: ComparisonProgram {
     let session = try RunSession(result, name: "linear-\(candidate.slug)", options: options.run)
     if let finished = session.finished { return finished }
     let (train, validation) = try session.timed("features") {
-      try features(of: backbone, weights: identity["sha256"] ?? "", title: candidate.title)
+      try features(of: backbone, linear, title: candidate.title)
     }
     let classCount = data.train.classNames.count
     let neighbours = try session.timed("neighbours") {
@@ -78,7 +98,7 @@ struct LinearBenchmark: ComparisonProgram {
     let outcomes = try session.timed("probe") {
       try options.seeds.map { seed in
         let probe = LinearProbe(
-          settings: options.settings, backbone: backbone, split: data.train, train: train,
+          settings: linear, backbone: backbone, split: data.train, train: train,
           validation: validation, classCount: classCount, policy: options.data.onBadImage,
           seed: seed,
           label: "\(candidate.title): linear" + (options.seeds.count > 1 ? " seed \(seed)" : ""))
@@ -93,8 +113,12 @@ struct LinearBenchmark: ComparisonProgram {
     }
     let record = LinearRecord(
       outcomes: outcomes, neighbours: neighbours, classNames: data.train.classNames,
-      deviations: options.settings.deviations)
+      deviations: linear.deviations)
     record.summarize(into: &result)
+    if train.count < linear.batchSize {
+      result.notes.append(
+        "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
+    }
     let bad =
       missing(trainOrder, in: train, of: data.train)
       + missing(validationOrder, in: validation, of: data.validation)
@@ -113,8 +137,32 @@ struct LinearBenchmark: ComparisonProgram {
     return result
   }
 
-  private func load(_ candidate: Candidate) throws -> (any Backbone, [String: String]) {
+  /// Images that go through a backbone at once for their features.
+  private static let batchSize = 32
+
+  /// Refuses sizes whose first layer alone does not fit.
+  private func checkMemory(_ backbone: any Backbone) throws(UsageError) {
     let size = options.settings.inputSize
+    let batch =
+      options.settings.isCached
+      ? Self.batchSize : max(Self.batchSize, min(options.settings.batchSize, trainOrder.count))
+    let bytes = backbone.architecture.passBytes(inputSize: size) * batch
+    let available = SystemMemory.availableBytes
+    guard bytes > available else { return }
+    throw .conflict(
+      "--input-size \(size) does not fit: \(batch) images at once need about \(bytes >> 30) GiB of "
+        + "memory, \(available >> 30) GiB are free; use a smaller size or --batch-size.")
+  }
+
+  private func load(
+    _ candidate: Candidate
+  ) throws -> (any Backbone, [String: String], LinearProtocol) {
+    var linear = options.settings
+    let size = linear.inputSize
+    if !options.mean.isEmpty {
+      linear.normalization = PixelNormalization(
+        mean: options.mean.map { Float($0) }, deviation: options.deviation.map { Float($0) })
+    }
     guard case .backbone(_, let path?, _) = candidate else {
       let architecture = options.architecture?.architecture ?? .swin(.tiny)
       let backbone = architecture.makeBackbone(inputSize: size, initializer: Initializer(seed: 0))
@@ -123,13 +171,24 @@ struct LinearBenchmark: ComparisonProgram {
         [
           "name": candidate.title, "architecture": architecture.name, "sha256": "random, seed 0",
           "layout": "none",
-        ]
+        ], linear
       )
     }
     let loaded = try BackboneLoader.load(
       path: path, inputSize: size, branch: options.backbone.branch,
+      claim: NetworkClaim(
+        architecture: options.architecture?.architecture, headCount: options.heads),
       allowsPartial: options.backbone.allowsPartial)
     context.say(loaded.report.summary)
+    var origins = loaded.report.origins
+    if !options.mean.isEmpty {
+      origins.append("pixels by --mean and --std")
+    } else if let said = loaded.normalization {
+      linear.normalization = PixelNormalization(near: said[0], deviation: said[1])
+      origins.append("pixels by mean and deviation of the file")
+    } else {
+      origins.append("pixels by ImageNet's mean and deviation, as usual")
+    }
     if let head = loaded.head, head.classCount != data.train.classNames.count {
       context.say(
         "note: the checkpoint's own classifier has \(head.classCount) classes, the data "
@@ -140,18 +199,19 @@ struct LinearBenchmark: ComparisonProgram {
       [
         "name": candidate.title, "architecture": loaded.report.architecture,
         "sha256": loaded.report.sha256, "layout": loaded.report.layout,
-        "source": loaded.report.source,
-      ]
+        "source": loaded.report.source, "known by": origins.joined(separator: "; "),
+      ], linear
     )
   }
 
   private func features(
-    of backbone: any Backbone, weights: String, title: String
+    of backbone: any Backbone, _ linear: LinearProtocol, title: String
   ) throws -> (train: FeatureMatrix, validation: FeatureMatrix) {
     let store = FeatureStore(
-      folder: options.run.cache + "/features", backbone: backbone, weightsHash: weights,
-      batchSize: 32, policy: options.data.onBadImage)
-    let transform = options.settings.testTransform
+      folder: options.run.cache + "/features", backbone: backbone, batchSize: Self.batchSize,
+      policy: options.data.onBadImage, normalization: linear.normalization,
+      isFresh: options.run.restarts)
+    let transform = linear.testTransform
     return (
       try store.features(
         data.train, order: trainOrder, manifest: trainManifest, transform: transform,

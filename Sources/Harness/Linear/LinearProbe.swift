@@ -16,6 +16,8 @@ struct LinearOutcome {
   /// The learning rate and the epoch (from 1) that were chosen, and how.
   let learningRate: Double
   let selectedEpoch: Int
+  /// Other learning rates that did as well on the held-out images, of which there are so many.
+  let ties: [Double], heldOutCount: Int
   /// The answers of the chosen epoch's classifier, and its score.
   let records: [ClassificationRecord]
   let score: ClassificationScore
@@ -89,7 +91,7 @@ final class LinearProbe: Trainee {
     _ = try loop.train(self)
     loop.state?.remove()
     return probe.outcome(
-      seed: seed, selects: settings.selects, validation: validation, classCount: classCount)
+      seed: seed, heldOutCount: heldOut.count, validation: validation, classCount: classCount)
   }
 
   /// What decides a probe beside its run: a state of another is not taken over.
@@ -103,8 +105,7 @@ final class LinearProbe: Trainee {
     for (row, label) in train.labels.enumerated() { byClass[Int(label)].append(row) }
     return byClass.enumerated().flatMap { label, rows -> [Int] in
       var stream = RandomStream(seed: UInt64(seed), purpose: .sampling, sample: label)
-      let part = Int((Double(rows.count) * settings.heldOutFraction).rounded())
-      return stream.permutation(rows.count).prefix(part).map { rows[$0] }
+      return stream.permutation(rows.count).prefix(settings.heldOutCount(of: rows.count)).map { rows[$0] }
     }.sorted()
   }
 
@@ -146,7 +147,8 @@ final class LinearProbe: Trainee {
     return ImageSource(
       loader: BatchLoader(
         folder: split, order: used.map { Int(train.indices[$0]) }, startBatch: batch,
-        transforms: [settings.trainTransform], batchSize: batchSize, seed: UInt64(seed),
+        transforms: [settings.trainTransform], normalization: settings.normalization,
+        batchSize: batchSize, seed: UInt64(seed),
         epoch: epoch, policy: policy))
   }
 

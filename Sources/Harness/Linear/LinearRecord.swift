@@ -1,3 +1,4 @@
+import CommandLine
 import Evaluation
 import FileSupport
 import Reporting
@@ -73,6 +74,11 @@ struct LinearRecord {
     }
     if !confused.isEmpty {
       result.notes.append("most confused: " + confused.joined(separator: ", "))
+    }
+    for outcome in outcomes where !outcome.ties.isEmpty {
+      result.notes.append(
+        "learning rates \(([outcome.learningRate] + outcome.ties).argument) did equally well on "
+          + "\(outcome.heldOutCount) held-out images (seed \(outcome.seed)); the first was taken")
     }
     if !deviations.isEmpty {
       result.notes.append("deviates from MoBY's protocol: " + deviations.joined(separator: "; "))

@@ -5,12 +5,15 @@ import Foundation
 final class CheckProgress: @unchecked Sendable {
   // Guarded by the lock.
   private var reporter: ProgressReporter?
+  private let label: String
   private let lock = NSLock()
+
+  init(_ label: String = "checking") { self.label = label }
 
   func update(done: Int, total: Int) {
     lock.lock()
     defer { lock.unlock() }
-    if reporter == nil { reporter = ProgressReporter("checking", total: total, unit: "images") }
+    if reporter == nil { reporter = ProgressReporter(label, total: total, unit: "images") }
     reporter?.advance(to: done)
   }
 

@@ -38,6 +38,19 @@ struct BackboneOptions: Sendable {
   var branch = CheckpointBranch.published
   var allowsPartial = false
 
+  /// Refuses options about files where no file is named.
+  ///
+  /// - Throws: `UsageError`.
+  func validate(given: Set<String>, about names: [String] = []) throws(UsageError) {
+    guard !given.contains("backbone") || !files.isEmpty else {
+      throw .conflict("--backbone names no file.")
+    }
+    guard !files.isEmpty, files.allSatisfy({ $0 == "random" }) else { return }
+    for name in ["branch", "allow-partial"] + names where given.contains(name) {
+      throw .conflict("--\(name) is about a checkpoint; --backbone names none.")
+    }
+  }
+
   /// The options.
   static var table: OptionTable<BackboneOptions> {
     OptionTable()
@@ -76,6 +89,8 @@ struct FineTuningOptions: Sendable {
   var seeds = [0]
   var resamples = 1000
   var saveMinutes = 5.0
+  /// The options that were given.
+  var given: Set<String> = []
 
   /// The options.
   ///
@@ -116,10 +131,29 @@ struct FineTuningOptions: Sendable {
 
   /// Checks what single options cannot.
   ///
-  /// - Parameter network: The option that names whole networks.
+  /// - Parameters:
+  ///   - network: The option that names whole networks.
+  ///   - training: The program's own options that only a training has.
   /// - Throws: `UsageError`.
-  func validate(network: String) throws(UsageError) {
+  func validate(network: String, training: [String]) throws(UsageError) {
     try SeedList.validate(seeds)
+    try backbone.validate(given: given)
+    guard !given.contains(network) || !networks.isEmpty else {
+      throw .conflict("--\(network) names no file.")
+    }
+    if !networks.isEmpty {
+      for name in ["architecture", "branch"] where given.contains(name) {
+        throw .conflict("--\(name) is about --backbone; --\(network) files are whole networks.")
+      }
+    }
+    if evaluatesOnly {
+      for name in training + ["train-limit", "save-minutes"] where given.contains(name) {
+        throw .conflict("--\(name) is about training; --eval-only does none.")
+      }
+      guard seeds.count == 1 else {
+        throw .conflict("--eval-only scores each \(network) once; give one of --seeds.")
+      }
+    }
     guard !evaluatesOnly || !networks.isEmpty else {
       throw .conflict("--eval-only needs --\(network).")
     }

@@ -90,6 +90,7 @@ struct FineTuning<Task: FineTuningTask> {
     func identity(_ architecture: String, _ report: LoadReport?) -> [String: String] {
       var members = ["name": candidate.title, "architecture": architecture]
       members["sha256"] = report?.sha256
+      if let report { members["known by"] = report.origins.joined(separator: "; ") }
       if case .backbone = candidate { members["layout"] = report?.layout }
       if let report, seed == options.seeds[0] { context.say(report.summary) }
       return members

@@ -22,6 +22,7 @@ public struct SegmentationOptions: ComparisonOptions {
   public static let basis = ["recipe", "preset", "architecture"]
 
   public mutating func start(given: Set<String>) {
+    common.given = given
     if !given.contains("preset"), !given.contains("data") { common.preset = .mini }
     recipe = SegmentationRecipe(name, preset: common.preset)
     if let backbone = try? architecture?.dense() { recipe.backbone = backbone }
@@ -84,7 +85,8 @@ public struct SegmentationOptions: ComparisonOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    try common.validate(network: "segmentor")
+    try common.validate(
+      network: "segmentor", training: ["iterations", "batch-size", "learning-rate", "augment"])
     _ = try architecture?.dense()
   }
 

@@ -37,7 +37,7 @@ struct SegmentationTask: FineTuningTask {
   /// Hashes the data set.
   init(
     _ options: SegmentationOptions, data: SegmentationData, training: SegmentationFolder,
-    testing: SegmentationFolder, dataName: String
+    testing: SegmentationFolder, dataName: String, digests: FileDigests
   ) {
     self.options = options
     self.training = training
@@ -45,7 +45,8 @@ struct SegmentationTask: FineTuningTask {
     classes = data.classes
     let whole = options.testSplit == .training ? data.training : data.validation
     dataIdentity = [
-      "name": dataName, "train": data.training.manifestHash(), "test": whole.manifestHash(),
+      "name": dataName, "train": data.training.manifestHash(digests),
+      "test": whole.manifestHash(digests),
       "test split": options.testSplit.rawValue, "train images": String(training.count),
       "test images": String(testing.count), "classes": String(classes.count),
       "labels": classes.encoding.kind.rawValue,
@@ -86,8 +87,9 @@ struct SegmentationTask: FineTuningTask {
     let from = options.common.backbone
     let loaded = try BackboneLoader.load(
       path: path, branch: from.branch, allowsPartial: from.allowsPartial)
-    try network.backbone.takeWeights(of: loaded)
-    return loaded.report
+    var report = loaded.report
+    report.note(resized: try network.backbone.takeWeights(of: loaded))
+    return report
   }
 
   func load(network path: String) throws -> (network: Segmentor, report: LoadReport) {
