@@ -99,7 +99,10 @@ public enum BackboneLoader {
     }
     let found = sites.site(branch)
     guard let site = found.first else {
-      let places = sites.map { "'\($0.group)/\($0.prefix)'" }.joined(separator: ", ")
+      let places = sites.map {
+        let place = [$0.group, $0.prefix].filter { !$0.isEmpty }.joined(separator: "/")
+        return place.isEmpty ? "the file's one network" : "'\(place)'"
+      }.joined(separator: ", ")
       throw CheckpointError(
         path: file.path,
         problem: branch == .target

@@ -357,6 +357,12 @@ struct Unpickler {
       throw fault(
         "has a tensor of shape \(shape), strides \(strides) outside of its \(count) numbers")
     }
+    guard !viewRepeats(shape: shape, count: count) else {
+      // Sound, and of no use to a network.
+      return PickleTensor(
+        storage: storage, typeName: "\(typeName) expanded to \(shape)", type: nil, offset: offset,
+        shape: shape, strides: strides)
+    }
     return PickleTensor(
       storage: storage, typeName: typeName, type: StoredType(torchName: typeName), offset: offset,
       shape: shape, strides: strides)
