@@ -86,7 +86,7 @@ def main():
         lambda m, x: m.forward_head(m.forward_features(x), pre_logits=True), torch_file)
     # One window a stage, as the searched networks (S3) have them.
     keep("timm-windows", timm.models.swin_transformer.SwinTransformer(
-        img_size=64, embed_dim=8, depths=(2, 2), num_heads=(1, 2), window_size=(2, 4),
+        img_size=64, embed_dim=8, depths=(1, 2, 1), num_heads=(1, 2, 4), window_size=(4, 2, 4),
         num_classes=0),
         lambda m, x: m(torch.from_numpy(fill("large images", (2, 3, 64, 64), 2))), torch_file)
     keep("timm-dinov2", timm.models.vision_transformer.VisionTransformer(
