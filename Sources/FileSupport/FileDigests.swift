@@ -89,8 +89,9 @@ public final class FileDigests: Sendable {
       let fields = String(decoding: line, as: UTF8.self)
         .split(separator: "\t", maxSplits: 3, omittingEmptySubsequences: false)
       // A line that was cut or altered is as good as none.
-      guard fields.count == 4, crc32("\(fields[1])\t\(fields[2])\t\(fields[3])")
-        == UInt32(fields[0], radix: 16)
+      guard fields.count == 4,
+        crc32("\(fields[1])\t\(fields[2])\t\(fields[3])")
+          == UInt32(fields[0], radix: 16)
       else { continue }
       entries[String(fields[3])] = (String(fields[1]), String(fields[2]))
     }

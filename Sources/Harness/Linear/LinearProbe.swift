@@ -105,7 +105,9 @@ final class LinearProbe: Trainee {
     for (row, label) in train.labels.enumerated() { byClass[Int(label)].append(row) }
     return byClass.enumerated().flatMap { label, rows -> [Int] in
       var stream = RandomStream(seed: UInt64(seed), purpose: .sampling, sample: label)
-      return stream.permutation(rows.count).prefix(settings.heldOutCount(of: rows.count)).map { rows[$0] }
+      return stream.permutation(rows.count).prefix(settings.heldOutCount(of: rows.count)).map {
+        rows[$0]
+      }
     }.sorted()
   }
 
@@ -114,6 +116,7 @@ final class LinearProbe: Trainee {
   var epochCount: Int { settings.epochs }
   var batchesPerEpoch: Int { train.count / batchSize }
   var imagesPerBatch: Int { batchSize }
+  var survivesDivergence: Bool { true }
   var optimizers: [any Optimizer] { (probe.heads + probe.twins).map(\.optimizer) }
 
   /// Images to compute features of, or rows of the stored ones.
@@ -192,6 +195,7 @@ final class LinearProbe: Trainee {
   }
 
   func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
+    for head in probe.heads + probe.twins { head.noteDivergence(step: position.step) }
     // One of several rates may diverge and lose; when all do there is nothing to report.
     let diverged = probe.heads.compactMap(\.divergedStep)
     if diverged.count == probe.heads.count, let first = diverged.min() {

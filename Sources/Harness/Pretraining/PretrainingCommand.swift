@@ -30,7 +30,8 @@ public enum PretrainingCommand {
     for seed in options.seeds {
       plan.seed = seed
       let run = try PretrainingRun(
-        plan, data: data, dataName: source.name, digests: context.digests, saveInterval: options.saveMinutes * 60,
+        plan, data: data, dataName: source.name, digests: context.digests,
+        saveInterval: options.saveMinutes * 60,
         isQuiet: options.run.engine.quiet)
       if options.forecastOnly {
         let forecast = try run.forecast()

@@ -44,7 +44,8 @@ public final class PretrainingRun {
   /// - Throws: `UsageError` when plan and data do not fit, or the plan no memory.
   public init(
     _ plan: PretrainingPlan, data: ClassificationData, dataName: String,
-    digests: FileDigests = FileDigests(folder: nil), saveInterval: Double = 600, isQuiet: Bool = false
+    digests: FileDigests = FileDigests(folder: nil), saveInterval: Double = 600,
+    isQuiet: Bool = false
   ) throws {
     self.plan = plan
     self.data = data

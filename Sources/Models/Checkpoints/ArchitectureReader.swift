@@ -101,7 +101,8 @@ extension SwinConfiguration {
       return nil
     }
     self.init(embeddingSize: patch[0], depths: depths, headCounts: headCounts, windowSize: 0)
-    windowSizes = Self.clampedWindow(windows).map { [Int](repeating: $0, count: depths.count) }
+    windowSizes =
+      Self.clampedWindow(windows).map { [Int](repeating: $0, count: depths.count) }
       ?? windows
     patchSize = patch[3]
     if let hidden = tensors["layers.0.blocks.0.mlp.fc1.weight"]?.shape.first {

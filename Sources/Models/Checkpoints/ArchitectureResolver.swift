@@ -145,8 +145,9 @@ struct ArchitectureResolver {
     func checked(_ count: Int, _ place: String) throws(CheckpointError) -> Int {
       guard count > 0, vit.embeddingSize % count == 0 else {
         throw CheckpointError(
-          path: path, problem: "has \(vit.embeddingSize) channels, which \(count) heads (\(place)) "
-            + "do not divide", remedy: "name its heads with --heads",
+          path: path,
+          problem: "has \(vit.embeddingSize) channels, which \(count) heads (\(place)) do not "
+            + "divide", remedy: "name its heads with --heads",
           exitCode: place == "--heads" ? .usage : .badData)
       }
       return count

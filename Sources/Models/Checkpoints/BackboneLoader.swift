@@ -117,7 +117,12 @@ public enum BackboneLoader {
           + found.map { "'\($0.prefix)'" }.joined(separator: " and "),
         remedy: "keep the keys of one of them")
     }
-    let weights = CanonicalWeights(site, entries: groups[site.group] ?? [:])
+    let weights: CanonicalWeights
+    do throws(CanonicalWeights.KeyClash) {
+      weights = try CanonicalWeights(site, entries: groups[site.group] ?? [:])
+    } catch {
+      throw error.refusal(of: file.path)
+    }
     let empty = weights.tensors.filter { $0.value.shape.contains(0) }.keys.min()
     if let empty {
       throw CheckpointError(

@@ -59,7 +59,8 @@ extension CanonicalWeights {
   /// Takes a backbone out of a group of a file.
   ///
   /// - Parameter entries: The group's tensors, wrappers cut off.
-  init(_ site: BackboneSite, entries: [String: StoredTensor]) {
+  /// - Throws: `KeyClash` when two keys name the same tensor.
+  init(_ site: BackboneSite, entries: [String: StoredTensor]) throws(KeyClash) {
     let prefix = site.prefix
     layout = site.layout(among: entries)
     var others = entries.keys.filter { !$0.hasPrefix(prefix) }
@@ -67,12 +68,12 @@ extension CanonicalWeights {
       uniqueKeysWithValues: entries.compactMap { key, tensor in
         key.hasPrefix(prefix) ? (String(key.dropFirst(prefix.count)), tensor) : nil
       })
-    tensors = KeyDialects.official(tensors, from: site.dialect)
+    tensors = try KeyDialects.official(tensors, from: site.dialect)
     if site.dialect == .openMMLab, [.official, .detector, .other].contains(layout) {
       layout = .openMMLab
     } else if KeyDialects.isTimm(tensors) {
       layout = layout == .official ? .timm : layout
-      tensors = KeyDialects.fromTimm(tensors)
+      tensors = try KeyDialects.fromTimm(tensors)
     }
     foreignPart = tensors.keys.filter(Self.changesTheNetwork).min().map { prefix + $0 }
     // In self-supervised files `head` and `fc` are projectors.

@@ -5,12 +5,16 @@ enum KeyDialects {
   typealias Tensors = [String: StoredTensor]
 
   /// The official names for a backbone's keys, whatever dialect they are in.
-  static func official(_ tensors: Tensors, from dialect: KeyDialect) -> Tensors {
+  ///
+  /// - Throws: `KeyClash` when two keys name the same tensor.
+  static func official(
+    _ tensors: Tensors, from dialect: KeyDialect
+  ) throws(CanonicalWeights.KeyClash) -> Tensors {
     switch dialect {
-    case .official: withFlatBlocks(tensors)
-    case .openMMLab: fromOpenMMLab(tensors)
-    case .huggingFace: fromHuggingFace(tensors)
-    case .torchvision: fromTorchvision(tensors)
+    case .official: try withFlatBlocks(tensors)
+    case .openMMLab: try fromOpenMMLab(tensors)
+    case .huggingFace: try fromHuggingFace(tensors)
+    case .torchvision: try fromTorchvision(tensors)
     }
   }
 
@@ -18,21 +22,35 @@ enum KeyDialects {
     pairs.reduce(key) { key, pair in
       // A name at the key's beginning, or one anywhere behind a dot.
       guard !pair.from.hasPrefix(".") else {
-        return key.range(of: pair.from).map { key.replacingCharacters(in: $0, with: pair.to) } ?? key
+        return key.range(of: pair.from).map { key.replacingCharacters(in: $0, with: pair.to) }
+          ?? key
       }
       return key.hasPrefix(pair.from) ? pair.to + key.dropFirst(pair.from.count) : key
     }
   }
 
-  private static func mapped(_ tensors: Tensors, _ name: (String) -> String) -> Tensors {
-    Dictionary(tensors.map { (name($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+  private static func mapped(
+    _ tensors: Tensors, _ name: (String) -> String
+  ) throws(CanonicalWeights.KeyClash) -> Tensors {
+    var result: Tensors = [:]
+    var sources: [String: String] = [:]
+    for (key, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+      let own = name(key)
+      if let other = sources.updateValue(key, forKey: own) {
+        throw CanonicalWeights.KeyClash(wrapped: other, bare: key)
+      }
+      result[own] = tensor
+    }
+    return result
   }
 
   // MARK: timm and DINOv2
 
   /// DINOv2 keeps its blocks in chunks, `blocks.C.B`, where B counts through all of them.
-  private static func withFlatBlocks(_ tensors: Tensors) -> Tensors {
-    mapped(tensors) { key in
+  private static func withFlatBlocks(
+    _ tensors: Tensors
+  ) throws(CanonicalWeights.KeyClash) -> Tensors {
+    try mapped(tensors) { key in
       let parts = key.split(separator: ".")
       guard parts.count > 3, parts[0] == "blocks", Int(parts[1]) != nil, Int(parts[2]) != nil else {
         return key
@@ -50,8 +68,8 @@ enum KeyDialects {
       }
   }
 
-  static func fromTimm(_ tensors: Tensors) -> Tensors {
-    mapped(tensors) { key in
+  static func fromTimm(_ tensors: Tensors) throws(CanonicalWeights.KeyClash) -> Tensors {
+    try mapped(tensors) { key in
       let parts = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
       guard parts.count > 3, parts[0] == "layers", parts[2] == "downsample",
         let stage = Int(parts[1]), stage > 0
@@ -63,7 +81,7 @@ enum KeyDialects {
   // MARK: OpenMMLab
 
   /// Keys and order of the Swin authors for a backbone in OpenMMLab's dialect.
-  static func fromOpenMMLab(_ tensors: Tensors) -> Tensors {
+  static func fromOpenMMLab(_ tensors: Tensors) throws(CanonicalWeights.KeyClash) -> Tensors {
     let isSwin = tensors.keys.contains { $0.hasPrefix("stages.") }
     let isClassifier = tensors["norm3.weight"] != nil && tensors["norm0.weight"] == nil
     var pairs = [
@@ -79,7 +97,7 @@ enum KeyDialects {
         (".attn.gamma1.weight", ".ls1.gamma"), (".ffn.gamma2.weight", ".ls2.gamma"),
       ]
     }
-    return mapped(
+    return try mapped(
       Dictionary(
         uniqueKeysWithValues: tensors.map { key, tensor in
           (key, key.contains(".downsample.") ? unfoldReordered(tensor) : tensor)
@@ -109,7 +127,9 @@ enum KeyDialects {
   // MARK: Hugging Face
 
   /// Swin and ViT of transformers, as files have them and as its version 5 calls them.
-  private static func fromHuggingFace(_ tensors: Tensors) -> Tensors {
+  private static func fromHuggingFace(
+    _ tensors: Tensors
+  ) throws(CanonicalWeights.KeyClash) -> Tensors {
     let isSwin = tensors.keys.contains { $0.contains(".blocks.") }
     let pairs: [(String, String)] = [
       ("embeddings.patch_embeddings.projection.", "patch_embed.proj."),
@@ -127,7 +147,7 @@ enum KeyDialects {
       (".output.dense.", ".mlp.fc2."), (".layer_scale1.lambda1", ".ls1.gamma"),
       (".layer_scale2.lambda1", ".ls2.gamma"),
     ]
-    return joiningQueries(mapped(tensors) { renamed($0, pairs) })
+    return joiningQueries(try mapped(tensors) { renamed($0, pairs) })
   }
 
   /// Queries, keys and values of one layer as one matrix; what lacks its siblings stays as it is.
@@ -139,7 +159,7 @@ enum KeyDialects {
       }
       let names = [key, sibling("key"), sibling("value")]
       let parts = names.compactMap { tensors[$0] }
-      guard parts.count == 3, let rows = query.shape.first,
+      guard parts.count == 3, tensors[sibling("qkv")] == nil, let rows = query.shape.first,
         parts.allSatisfy({ $0.shape == query.shape }),
         checkedCount([3 * rows] + query.shape.dropFirst()) != nil
       else { continue }
@@ -153,7 +173,9 @@ enum KeyDialects {
   // MARK: torchvision
 
   /// `swin_t` and its like, and `vit_b_16` and its like.
-  private static func fromTorchvision(_ tensors: Tensors) -> Tensors {
+  private static func fromTorchvision(
+    _ tensors: Tensors
+  ) throws(CanonicalWeights.KeyClash) -> Tensors {
     let pairs: [(String, String)] = [
       ("class_token", "cls_token"), ("conv_proj.", "patch_embed.proj."),
       ("encoder.pos_embedding", "pos_embed"), ("encoder.ln.", "norm."),
@@ -163,7 +185,7 @@ enum KeyDialects {
       (".mlp.3.", ".mlp.fc2."), ("features.0.0.", "patch_embed.proj."),
       ("features.0.2.", "patch_embed.norm."),
     ]
-    return mapped(tensors) { key in
+    return try mapped(tensors) { key in
       let name = renamed(key, pairs)
       let parts = name.split(separator: ".", maxSplits: 2)
       // Stages and merges alternate: 1, 3, 5, 7 and 2, 4, 6.

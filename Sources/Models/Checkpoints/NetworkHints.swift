@@ -36,6 +36,7 @@ struct NetworkHints {
     guard !path.contains(where: { part in foreign.contains { part.lowercased().contains($0) } })
     else { return }
     entries.append((path, text))
+    guard text.utf8.count < 1 << 18 else { return }
     if text.hasPrefix("{"), let value = JSONValue(parsing: Array(text.utf8)) { add(path, value) }
     // Configurations that are kept as their source: name=value.
     if text.contains("\n") {

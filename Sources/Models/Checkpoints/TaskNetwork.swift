@@ -51,6 +51,7 @@ extension TaskNetwork {
     let group = ["state_dict", "model", ""].first { file.groups.contains($0) } ?? file.groups[0]
     var tensors: [String: StoredTensor] = [:]
     var backbone: [String: StoredTensor] = [:]
+    var isOpenMMLab = false
     let entries = file.entries.filter { $0.group == group }.map { ($0.key, $0.tensor) }
     do throws(CanonicalWeights.KeyClash) {
       for (key, tensor) in try CanonicalWeights.unwrapped(
@@ -62,11 +63,11 @@ extension TaskNetwork {
           tensors[key] = tensor
         }
       }
+      isOpenMMLab = backbone.keys.contains { $0.hasPrefix("stages.") }
+      if isOpenMMLab { backbone = try KeyDialects.fromOpenMMLab(backbone) }
     } catch {
       throw error.refusal(of: path)
     }
-    let isOpenMMLab = backbone.keys.contains { $0.hasPrefix("stages.") }
-    if isOpenMMLab { backbone = KeyDialects.fromOpenMMLab(backbone) }
     var resolver = ArchitectureResolver(
       path: path, hints: NetworkHints(file), claim: NetworkClaim())
     let read = Architecture(canonical: backbone, layout: .detector)

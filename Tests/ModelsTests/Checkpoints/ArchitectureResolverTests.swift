@@ -73,7 +73,8 @@ struct ArchitectureResolverTests {
 
   @Test("Configurations that are kept as source are read, lists too")
   func sources() throws {
-    let text = "model = dict(\n  backbone=dict(type='VisionTransformer', num_heads=3,\n"
+    let text =
+      "model = dict(\n  backbone=dict(type='VisionTransformer', num_heads=3,\n"
       + "  mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]))\n"
     let loaded = try load(vit(192), metadata: [("meta", text)])
     #expect(heads(loaded) == 3)
@@ -214,7 +215,9 @@ struct ArchitectureResolverTests {
     let folder = try TemporaryDirectory()
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     try CheckpointWriter.write(
-      StateDictionary(swin).entries + [("layers.3.blocks.999.norm1.weight", [256], [Float](repeating: 1, count: 256))],
+      StateDictionary(swin).entries + [
+        ("layers.3.blocks.999.norm1.weight", [256], [Float](repeating: 1, count: 256))
+      ],
       to: folder.file("a.pth"))
     let error = try #require(throws: CheckpointError.self) {
       try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 64)

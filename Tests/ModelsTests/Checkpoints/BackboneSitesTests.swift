@@ -131,6 +131,22 @@ struct BackboneSitesTests {
     }
   }
 
+  @Test("Two spellings of one tensor are refused, whichever comes first")
+  func spellings() throws {
+    let folder = try TemporaryDirectory()
+    let vit = VisionTransformer(
+      VisionTransformerConfiguration(patchSize: 16, embeddingSize: 64, depth: 1, headCount: 1),
+      inputSize: 32, initializer: Initializer(seed: 1))
+    let entries = StateDictionary(vit).entries
+    try CheckpointWriter.write(
+      entries + [("blocks.0.0.norm1.weight", [64], [Float](repeating: 1, count: 64))],
+      to: folder.file("a.pth"))
+    let error = try #require(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32)
+    }
+    #expect(error.description.contains("'blocks.0.0.norm1.weight' beside 'blocks.0.norm1.weight'"))
+  }
+
   @Test("A tensor stretched beyond all memory is named and refuses no file")
   func stretched() throws {
     let path = SourceTree.fixture("Checkpoints/stretched.pth")

@@ -26,8 +26,8 @@ struct PickledTensors {
       return
     }
     // Arguments and configurations; an optimiser's numbers say nothing of the network.
-    let isNearTop =
-      keys.count < 8 && keys.first.map { !$0.contains("optimizer") && !$0.contains("sched") } ?? true
+    let isOptimizer = keys.first.map { $0.contains("optimizer") || $0.contains("sched") } ?? false
+    let isNearTop = keys.count < 8 && !isOptimizer
     func note(_ text: String, _ metadata: inout [String: String]) {
       if isNearTop { metadata[keys.joined(separator: "/")] = text }
     }
