@@ -77,7 +77,9 @@ struct DetectionTask: FineTuningTask {
 
   func load(backbone path: String, into network: Detector) throws -> LoadReport {
     let loaded = try BackboneLoader.load(
-      path: path, branch: options.backbone.branch, allowsPartial: options.backbone.allowsPartial)
+      path: path, branch: options.backbone.branch,
+      claim: NetworkClaim(architecture: configuration.backbone),
+      allowsPartial: options.backbone.allowsPartial)
     var report = loaded.report
     report.note(resized: try network.backbone.takeWeights(of: loaded))
     return report

@@ -214,7 +214,14 @@ struct FeatureStore {
     backbone.dropPath = nil
     while let batch = try loader.next() {
       try Interruption.check()
-      rows.append(withoutGradients { backbone.features(batch.images) }.values)
+      let values = withoutGradients { backbone.features(batch.images) }.values
+      if let place = values.firstIndex(where: { !$0.isFinite }) {
+        throw DatasetError(
+          path: split.path(batch.indices[place / backbone.featureCount]),
+          problem: "gives features that are not finite numbers with this backbone",
+          remedy: "check the checkpoint, and the --mean and --std of its pixels")
+      }
+      rows.append(values)
       labels += batch.labels.map(Int32.init)
       indices += batch.indices.map(Int32.init)
       progress.advance(by: batch.labels.count)

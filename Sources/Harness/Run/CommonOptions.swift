@@ -147,7 +147,7 @@ struct FineTuningOptions: Sendable {
       }
     }
     if evaluatesOnly {
-      for name in training + ["train-limit", "save-minutes"] where given.contains(name) {
+      for name in training + ["train-limit"] where given.contains(name) {
         throw .conflict("--\(name) is about training; --eval-only does none.")
       }
       guard seeds.count == 1 else {

@@ -86,7 +86,8 @@ struct SegmentationTask: FineTuningTask {
   func load(backbone path: String, into network: Segmentor) throws -> LoadReport {
     let from = options.common.backbone
     let loaded = try BackboneLoader.load(
-      path: path, branch: from.branch, allowsPartial: from.allowsPartial)
+      path: path, branch: from.branch, claim: NetworkClaim(architecture: recipe.backbone),
+      allowsPartial: from.allowsPartial)
     var report = loaded.report
     report.note(resized: try network.backbone.takeWeights(of: loaded))
     return report

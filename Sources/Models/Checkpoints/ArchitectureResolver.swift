@@ -47,6 +47,13 @@ struct ArchitectureResolver {
         problem: "uses the activation '\(activation.value)' (\(activation.place)), which is not "
           + "built here", remedy: "give a network with exact GELU")
     }
+    if let wanted = claim.architecture, wanted.isPlain != read.isPlain {
+      throw CheckpointError(
+        path: path,
+        problem:
+          "holds a \(read.isPlain ? "ViT" : "Swin Transformer") where \(wanted.name) is needed",
+        remedy: "give a file of that network, or its --architecture")
+    }
     var result = read
     switch read {
     case .swin(var swin):

@@ -52,6 +52,11 @@ enum PublishedShapes {
 }
 
 extension Architecture {
+  /// Whether this is a plain transformer.
+  var isPlain: Bool {
+    if case .visionTransformer = self { true } else { false }
+  }
+
   /// Numbers in the weights, positions and bias tables aside: they may be resized.
   public var weightCount: Double {
     switch self {

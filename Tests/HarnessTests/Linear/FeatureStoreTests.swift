@@ -4,6 +4,7 @@ import Foundation
 import Layers
 import Models
 import SampleData
+import TensorCore
 import TestSupport
 import Testing
 import VisionData
@@ -76,6 +77,27 @@ struct FeatureStoreTests {
     #expect(try features(split, in: folder).count == (split.count - 1) * width)
     try write(good)
     #expect(try features(split, in: folder).count == split.count * width)
+  }
+
+  @Test("Features that are no numbers are an error that names image and remedy, not class 0")
+  func notFinite() throws {
+    let (folder, split) = try prepare()
+    let network = backbone(1)
+    network.visitParameters("") { key, tensor in
+      if key == "norm.weight" {
+        tensor.assign([Float](repeating: 3e38, count: tensor.elementCount))
+      }
+      if key == "norm.bias" { tensor.assign([Float](repeating: 3e38, count: tensor.elementCount)) }
+    }
+    let store = FeatureStore(
+      folder: folder.file("features"), backbone: network, batchSize: 8, policy: .fail)
+    let error = try #require(throws: DatasetError.self) {
+      try store.features(
+        split, order: [0, 1], manifest: "m",
+        transform: EvaluationTransform(resizeSize: 36, cropSize: 32), label: "test")
+    }
+    #expect(
+      error.description.contains(split.relativePath(0)) && error.description.contains("--std"))
   }
 
   @Test("A kept file with an altered number is no answer, nor is any when all is to begin again")

@@ -92,10 +92,12 @@ struct PretrainingRunTests {
   func takesUp() throws {
     let folder = try prepare()
     let options = base.filter { $0 != "--quiet" } + ["--epochs", "200", "--output", "runs"]
-    _ = try ChildProgram.run("bench-pretrain", options, in: folder.path, killAfter: 1.5)
+    _ = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 3, output: "runs")
     let left = try ChildProgram.files(under: folder.file("runs")).keys
     #expect(left.contains { $0.hasSuffix("state.safetensors") })
-    let next = try ChildProgram.run("bench-pretrain", options, in: folder.path, killAfter: 1)
+    let next = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 1, output: "runs")
     #expect(next.errors.contains("going on after step"))
     // Other settings are another run, with a folder of its own.
     let other = try ChildProgram.run(

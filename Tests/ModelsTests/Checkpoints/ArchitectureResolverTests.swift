@@ -111,6 +111,11 @@ struct ArchitectureResolverTests {
       try load(vit(64), claim: NetworkClaim(architecture: deit))
     }
     #expect(error.description.contains("DeiT-S"))
+    // Where a Swin is needed, the heads of a ViT are no question.
+    let plain = try #require(throws: CheckpointError.self) {
+      try load(vit(320), claim: NetworkClaim(architecture: .swin(.tiny)))
+    }
+    #expect(plain.description.contains("holds a ViT where Swin-T is needed"))
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     #expect(throws: CheckpointError.self) {
       try load(swin, claim: NetworkClaim(architecture: .swin(.tiny)), inputSize: 64)
