@@ -169,11 +169,19 @@ struct CocoObjectParser {
   /// Adds exactly one slot.
   private mutating func readMask(_ value: UnsafeRawPointer?, _ object: inout CocoRawObject) {
     var slot = CocoSegmentations.Slot()
-    defer { part.segmentations.slots.append(slot) }
+    var isAbsent = false
+    defer {
+      // What is there and gives no mask was damaged; that is another thing than no mask.
+      slot.isDamaged = !isAbsent && slot.kind == .none
+      part.segmentations.slots.append(slot)
+    }
     switch Int(cf_json_kind(value)) {
-    case CF_JSON_NONE: return
+    case CF_JSON_NONE: isAbsent = true
     case CF_JSON_ARRAY:
-      guard cf_json_count(value) > 0 else { return }
+      guard cf_json_count(value) > 0 else {
+        isAbsent = true
+        return
+      }
       guard !isNumber(cf_json_item(value, 0)) else {
         find(
           .malformedMask, object, "has a segmentation of numbers, not of polygons: a list too few")

@@ -7,6 +7,8 @@ public struct CocoSegmentations: Sendable {
   struct Slot: Sendable {
     enum Kind: UInt8 { case none, polygons, uncompressedRuns, compressedRuns }
     var kind = Kind.none
+    /// Whether there was a mask that could not be read.
+    var isDamaged = false
     // Polygons: a range of `polygonEnds`; run lengths: a range of `runText`.
     var start = 0, end = 0
     // The size that run lengths carry with them.
@@ -25,6 +27,9 @@ public struct CocoSegmentations: Sendable {
 
   /// Whether an object has a mask.
   public func hasMask(_ index: Int) -> Bool { slots[index].kind != .none }
+
+  /// Whether an object had a mask that could not be read; it is drawn as an empty one.
+  public func isDamaged(_ index: Int) -> Bool { slots[index].isDamaged }
 
   private func cornerRange(_ polygon: Int) -> Range<Int> {
     (polygon == 0 ? 0 : polygonEnds[polygon - 1])..<polygonEnds[polygon]

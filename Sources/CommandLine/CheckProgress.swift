@@ -4,16 +4,17 @@ import Foundation
 public final class CheckProgress: @unchecked Sendable {
   // Guarded by the lock.
   private var reporter: ProgressReporter?
+  private let label: String
   private let lock = NSLock()
 
   /// Nothing is shown before the first step.
-  public init() {}
+  public init(_ label: String = "checking") { self.label = label }
 
   /// Takes in how much is done.
   public func update(done: Int, total: Int) {
     lock.lock()
     defer { lock.unlock() }
-    if reporter == nil { reporter = ProgressReporter("checking", total: total, unit: "images") }
+    if reporter == nil { reporter = ProgressReporter(label, total: total, unit: "images") }
     reporter?.advance(to: done)
   }
 

@@ -40,7 +40,10 @@ public struct RunOptions: Sendable {
   public static var table: OptionTable<RunOptions> {
     OptionTable()
       .options(EngineOptions.table, at: \.engine)
-      .flag("restart", \.restarts, .run, "Begin again even when a run or its result is there.")
+      .flag(
+        "restart", \.restarts, .run,
+        "Begin again whatever is there: runs, results, features, checks."
+      )
       .flag("dry-run", \.isDryRun, .run, "Print the settings and stop.")
       .option("output", \.output, value: "folder", .output, "Where runs are kept.")
       .option(

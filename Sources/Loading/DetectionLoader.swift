@@ -6,8 +6,8 @@ import VisionData
 
 /// Decodes and augments the images of a detector's training batches, a few batches ahead.
 ///
-/// The draws of an image depend on seed, epoch and its index, and batches come in order, so the
-/// tensors do not depend on threads or timing.
+/// The draws of an image depend on seed, epoch, its index and how often it came before in the
+/// epoch, and batches come in order, so the tensors do not depend on threads or timing.
 public final class DetectionLoader {
   // Each sample is written by one thread.
   private final class Slot: @unchecked Sendable {
@@ -28,19 +28,37 @@ public final class DetectionLoader {
 
   /// Starts loading.
   ///
-  /// - Parameter batches: Indices into the annotations' images.
+  /// - Parameters:
+  ///   - batches: Indices into the annotations' images.
+  ///   - after: Batches of the epoch that came before.
   public init(
     _ dataset: DetectionDataset, batches: [[Int]], augmentation: DetectionAugmentation,
-    seed: UInt64, epoch: Int, threadCount: Int = ThreadPool.shared.threadCount
+    seed: UInt64, epoch: Int, after: [[Int]] = [],
+    threadCount: Int = ThreadPool.shared.threadCount
   ) {
+    let occurrences = Self.occurrences(after + batches).dropFirst(after.count)
     prefetch = OrderedPrefetch(
       batches.indices, depth: 3, threadCount: threadCount, partCount: { batches[$0].count }
     ) {
       Slot(count: batches[$0].count)
     } load: { slot, batch, position in
       let image = batches[batch][position]
-      var stream = RandomStream(seed: seed, purpose: .augmentation, epoch: epoch, sample: image)
+      // Groups are filled up by repeating images; each time one is seen otherwise.
+      let occurrence = occurrences[occurrences.startIndex + batch][position]
+      var stream = RandomStream(
+        seed: seed, purpose: .augmentation, epoch: epoch, sample: (occurrence << 48) + image)
       slot.samples[position] = augmentation(try dataset.sample(image), stream: &stream)
+    }
+  }
+
+  /// How often each image came before it in the batches.
+  private static func occurrences(_ batches: [[Int]]) -> [[Int]] {
+    var seen: [Int: Int] = [:]
+    return batches.map { batch in
+      batch.map { image in
+        defer { seen[image, default: 0] += 1 }
+        return seen[image, default: 0]
+      }
     }
   }
 

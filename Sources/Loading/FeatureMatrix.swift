@@ -29,8 +29,8 @@ public struct FeatureMatrix {
   }
 
   // Numbers first, so that they can be written as they come: [count, width] floats, labels,
-  // indices, key, and 64 bytes that say how long each part is.
-  private static let magic = Array("SWINFEA2".utf8)
+  // indices, key, and 64 bytes that say how long each part is and what all of them sum up to.
+  private static let magic = Array("SWINFEA3".utf8)
 
   /// Opens a feature file, or nil when it is missing, damaged or of other content.
   public init?(path: String, key: String) {
@@ -49,7 +49,8 @@ public struct FeatureMatrix {
     let tables = count * width * 4
     let keyStart = tables + count * 8
     guard keyStart + keyCount == footer,
-      bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress
+      bytes[keyStart..<footer].elementsEqual(Array(key.utf8)), let base = bytes.baseAddress,
+      Int(crc32(UnsafeRawBufferPointer(rebasing: bytes[..<footer]))) == number(4)
     else { return nil }
     labels = (0..<count).map {
       bytes.loadUnaligned(fromByteOffset: tables + $0 * 4, as: Int32.self)
@@ -69,14 +70,21 @@ public struct FeatureMatrix {
     key: String, to path: String
   ) throws(FileError) {
     try AtomicFile.write(to: path) { (writer: inout AtomicFile.Writer) throws(FileError) in
-      for number in 0..<blocks { try writer.append(block(number)) }
+      var checksum: UInt32 = 0
+      for number in 0..<blocks {
+        let values = block(number)
+        checksum = values.withUnsafeBytes { crc32($0, startingFrom: checksum) }
+        try writer.append(values)
+      }
       var tail: [UInt8] = []
       for table in [labels, indices] { table.withUnsafeBytes { tail += Array($0) } }
-      tail += Array(key.utf8) + magic
-      for number in [labels.count, featureCount, key.utf8.count] {
+      tail += Array(key.utf8)
+      checksum = tail.withUnsafeBytes { crc32($0, startingFrom: checksum) }
+      tail += magic
+      for number in [labels.count, featureCount, key.utf8.count, Int(checksum)] {
         tail += withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
       }
-      try writer.append(tail + [UInt8](repeating: 0, count: 32))
+      try writer.append(tail + [UInt8](repeating: 0, count: 24))
     }
   }
 }

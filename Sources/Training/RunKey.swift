@@ -6,8 +6,9 @@ import FileSupport
 /// The document lists settings by name: what a property is called in the source decides nothing,
 /// and a result of another version of the engine is another run.
 public struct RunKey: Sendable {
-  /// Raised when the form of the document changes.
-  public static let schemaVersion = 2
+  /// Raised when the form of the document changes, and when the same document gives other numbers:
+  /// results of older code are not today's.
+  public static let schemaVersion = 3
 
   /// Everything that decides the numbers; kept as `protocol.json`.
   public let document: JSONValue

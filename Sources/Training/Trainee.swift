@@ -79,6 +79,8 @@ public protocol Trainee: AnyObject {
   var imagesPerBatch: Int { get }
   /// Whose parameters `gradients` leaves gradients in.
   var optimizers: [any Optimizer] { get }
+  /// Whether weights that are no numbers at the end are dealt with by the trainee itself.
+  var survivesDivergence: Bool { get }
 
   /// The batches of an epoch from one on.
   ///
@@ -111,6 +113,7 @@ public protocol Trainee: AnyObject {
 
 extension Trainee {
   public var facts: JSONValue { .object([:]) }
+  public var survivesDivergence: Bool { false }
   public func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
     TrainingEvent([])
   }

@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Layers
+import TensorCore
 
 /// Trains to the end, or goes on where a stopped run left its state; both end in the same bytes.
 ///
@@ -106,6 +107,18 @@ public struct TrainingLoop {
       }
       try loop.run.synchronize(TrainingLoop.events)
       progress.finish()
+      try requireNumbers(trainee)
+    }
+
+    /// A last update can spoil the weights without a loss that shows it.
+    private func requireNumbers(_ trainee: some Trainee) throws(TrainingError) {
+      guard !trainee.survivesDivergence else { return }
+      for parameter in trainee.optimizers.flatMap(\.parameters)
+      where !parameter.tensor.values.allSatisfy(\.isFinite) {
+        throw .notFinite(
+          what: "'\(parameter.key)' of \(trainee.label)", step: position.step,
+          remedy: "lower the learning rate, then use --restart")
+      }
     }
 
     private mutating func finishEpoch<T: Trainee>(

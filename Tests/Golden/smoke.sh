@@ -62,9 +62,10 @@ run coco-evaluate-masks bench-coco evaluate --ground-truth annotations.json \
   --detections masks.json --iou-type segm,bbox --output evaluate-masks.json --quiet
 
 # MARK: Segmentation
-ade="--data sample/ade20k --preset mini --crop-size 48 --batch-size 2 --seeds 1 --resamples 20
-  --no-check --cache cache --quiet"
-run ade bench-ade20k $ade --backbone "random,$backbone" --iterations 20 --limit 6 --output ade
+ade="--data sample/ade20k --preset mini --crop-size 48 --seeds 1 --resamples 20 --no-check
+  --cache cache --quiet"
+run ade bench-ade20k $ade --backbone "random,$backbone" --iterations 20 --batch-size 2 --limit 6 \
+  --output ade
 segmentor=$(only ade segmentor.pth)
 run ade-slide bench-ade20k $ade --segmentor "$segmentor" --eval-only --mode slide --limit 4 \
   --output ade-slide

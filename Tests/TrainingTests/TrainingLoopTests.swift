@@ -18,6 +18,8 @@ private final class LineFit: Trainee {
   var epochs: [Double] = []
   var failsAt: Int?
   var failsToMeasure = false
+  /// What the last update makes of the weight.
+  var spoils: Float?
 
   init() {
     optimizer = AdamW([OptimizedParameter(key: "weight", tensor: weight)], learningRate: 0)
@@ -53,6 +55,7 @@ private final class LineFit: Trainee {
 
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
     optimizer.update(rate: 0.1)
+    if let spoils, position.epoch == 2, position.batch == 4 { weight.assign([spoils]) }
     return TrainingEvent([
       .object(["step": .integer(position.step), "loss": .number(Double(loss))])
     ])
@@ -143,6 +146,19 @@ struct TrainingLoopTests {
     #expect(throws: Stop.self) { try cut.train(LineFit()) }
     cut.reduce = { _, _ in }
     return cut
+  }
+
+  @Test("A last update that spoils the weights is an error, though no loss shows it")
+  func spoiledWeights() throws {
+    let folder = try TemporaryDirectory()
+    for (name, value) in [("nan", Float.nan), ("infinity", .infinity)] {
+      let line = LineFit()
+      line.spoils = value
+      let error = try #require(throws: TrainingError.self) {
+        try loop(folder.file(name)).train(line)
+      }
+      #expect("\(error)".contains("'weight' of line"), "\(error)")
+    }
   }
 
   @Test("An error of loading leaves a state behind")

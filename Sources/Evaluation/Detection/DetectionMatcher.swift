@@ -254,10 +254,12 @@ extension MaskIntervals {
 
 extension CocoDetections {
   /// Draws the mask of a detection; one without gives its box, as the reference loader does.
+  ///
+  /// A mask that could not be read is no reason to score the box in its place: it covers nothing.
   func drawMask(
     _ index: Int, into intervals: MaskIntervals, height: Int, width: Int
   ) -> CocoSegmentations.Drawn {
-    if segmentations.hasMask(index) {
+    if segmentations.hasMask(index) || segmentations.isDamaged(index) {
       return segmentations.draw(index, into: intervals, height: height, width: width)
     }
     return CocoSegmentations.drawn(

@@ -86,7 +86,9 @@ public enum DataCommands {
       return try deliver(report, options)
     }
     let headClasses = try options.backbone.flatMap {
-      try BackboneLoader.load(path: $0, allowsPartial: true).head?.classCount
+      try BackboneLoader.load(
+        path: $0, inputSize: options.inputSize, claim: options.claim, allowsPartial: true
+      ).head?.classCount
     }
     var report = try DataCheck(root: root, depth: options.depth).run(
       cachedIn: cache, threadCount: threads, headClassCount: headClasses, progress: update)
@@ -94,7 +96,7 @@ public enum DataCommands {
     if headClasses != nil, let path = options.backbone,
       let data = try? ClassificationData(root: root),
       let finding = try HeadOrderCheck.finding(
-        path: path, data: data, inputSize: options.inputSize)
+        path: path, claim: options.claim, data: data, inputSize: options.inputSize)
     {
       report.findings.append(finding)
       report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }

@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import Models
 import VisionData
 
 extension DataCheck.Depth: OptionChoice {}
@@ -51,6 +52,7 @@ struct CheckDataOptions: CommandOptions {
   var data: String?
   var backbone: String?
   var inputSize = 224
+  var heads: Int?
   var classes = ""
   var labels: LabelEncoding.Kind?
   var depth = DataCheck.Depth.full
@@ -58,6 +60,15 @@ struct CheckDataOptions: CommandOptions {
   var cache = "reports/cache"
   var json = false
   var engine = EngineOptions()
+
+  /// What is said of the checkpoint's network.
+  var claim: NetworkClaim { NetworkClaim(headCount: heads) }
+
+  func validate() throws(UsageError) {
+    guard heads == nil || backbone != nil else {
+      throw .conflict("--heads is about a checkpoint; --backbone names none.")
+    }
+  }
 
   static var table: OptionTable<CheckDataOptions> {
     OptionTable(
@@ -79,6 +90,10 @@ struct CheckDataOptions: CommandOptions {
     .option(
       "input-size", \.inputSize, in: .multiple(of: 4, from: 16, to: 4096), value: "px", .input,
       "Side of the images for that classifier."
+    )
+    .option(
+      "heads", \.heads, in: .within(1, 1024), value: "n", .input,
+      "Attention heads of its network, where the shapes do not tell."
     )
     .option(
       "classes", \.classes, value: "table", .input,

@@ -20,9 +20,10 @@ struct HeadOrderCheck {
   /// The finding for a checkpoint on a data set; nil when it has no classifier of that size.
   ///
   /// - Throws: What loading the checkpoint and the images throws.
-  static func finding(path: String, data: ClassificationData, inputSize: Int) throws -> DataFinding?
-  {
-    let loaded = try BackboneLoader.load(path: path, inputSize: inputSize)
+  static func finding(
+    path: String, claim: NetworkClaim, data: ClassificationData, inputSize: Int
+  ) throws -> DataFinding? {
+    let loaded = try BackboneLoader.load(path: path, inputSize: inputSize, claim: claim)
     let split = data.validation
     guard let head = loaded.head, head.classCount == split.classNames.count else { return nil }
     let limit = min(imageLimit, imagesPerClass * head.classCount)
@@ -33,7 +34,9 @@ struct HeadOrderCheck {
     let bias = Tensor(head.bias, shape: [head.classCount])
     let loader = BatchLoader(
       folder: split, order: order, transforms: [settings.testTransform],
-      batchSize: 32, seed: 0, epoch: 0, policy: .skip)
+      normalization: loaded.normalization.map {
+        PixelNormalization(near: $0[0], deviation: $0[1])
+      } ?? .imageNet, batchSize: 32, seed: 0, epoch: 0, policy: .skip)
     let progress = ProgressReporter("class order", total: order.count, unit: "images")
     var answers = [[Int]](repeating: [], count: head.classCount)
     while let batch = try loader.next() {

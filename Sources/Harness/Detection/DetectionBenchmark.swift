@@ -58,7 +58,9 @@ struct DetectionBenchmark: ComparisonProgram {
     training = try training.map { try usable($0, "training") }
     testing = try usable(testing, "test")
     fineTuning = FineTuning(
-      task: try DetectionTask(options, training: training, testing: testing, dataName: source.name),
+      task: try DetectionTask(
+        options, training: training, testing: testing, dataName: source.name,
+        digests: context.digests),
       options: options.common, context: context, notes: notes)
   }
 

@@ -79,7 +79,8 @@ public struct DetectionOptions: ComparisonOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    try common.validate(network: "detector")
+    try common.validate(
+      network: "detector", training: ["epochs", "batch-size", "learning-rate", "augment"])
   }
 
   private static let oneOrEven = NumberRange(text: "that is 1 or even, up to 1000000") {

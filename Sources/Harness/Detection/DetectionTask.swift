@@ -28,10 +28,10 @@ struct DetectionTask: FineTuningTask {
   private let testing: DetectionDataset
   private let options: FineTuningOptions
 
-  /// Hashes the annotations.
+  /// Hashes annotations and images.
   init(
     _ options: DetectionOptions, training: DetectionDataset?, testing: DetectionDataset,
-    dataName: String
+    dataName: String, digests: FileDigests
   ) throws(FileError) {
     recipe = options.resolvedRecipe()
     self.options = options.common
@@ -42,6 +42,7 @@ struct DetectionTask: FineTuningTask {
       guard let set else { continue }
       identity[name] = try SHA256.digest(file: set.annotations.path)
       identity["\(name) images"] = String(set.images.count)
+      identity["\(name) contents"] = set.imageHash(digests)
     }
     identity["classes"] = String((training ?? testing).classCount)
     dataIdentity = identity

@@ -63,10 +63,12 @@ final class DetectorTraining: Trainee {
 
   func batches(epoch: Int, from batch: Int) -> any BatchSource<[DetectionBatch]> {
     let batches = sampler.batches(epoch: epoch).prefix(batchesPerEpoch * recipe.passesPerUpdate)
-      .dropFirst(batch * recipe.passesPerUpdate).map { batch in batch.map { dataset.images[$0] } }
+      .map { batch in batch.map { dataset.images[$0] } }
+    let done = batch * recipe.passesPerUpdate
     return Passes(
       loader: DetectionLoader(
-        dataset, batches: batches, augmentation: recipe.augmentation, seed: seed, epoch: epoch),
+        dataset, batches: Array(batches.dropFirst(done)), augmentation: recipe.augmentation,
+        seed: seed, epoch: epoch, after: Array(batches.prefix(done))),
       count: recipe.passesPerUpdate)
   }
 

@@ -2,6 +2,7 @@ import CommandLine
 import Loading
 import Models
 import Reporting
+import TensorCore
 import Training
 import VisionData
 
@@ -15,6 +16,25 @@ struct LinearBenchmark: ComparisonProgram {
     self.options = options
     self.context = context
     data = try FrozenData(context)
+    try checkHeldOut()
+  }
+
+  /// Refuses to choose among learning rates on images that are not there.
+  private func checkHeldOut() throws(UsageError) {
+    guard options.settings.selects else { return }
+    var counts = [Int](repeating: 0, count: data.images.train.classNames.count)
+    for index in data.trainOrder { counts[Int(data.images.train.labels[index])] += 1 }
+    let parts = counts.map(options.settings.heldOutCount)
+    let setting = "--held-out \(options.settings.heldOutFraction.argument)"
+    guard parts.contains(where: { $0 > 0 }) else {
+      throw .conflict(
+        "\(setting) holds out none of \(counts.max() ?? 0) images a class, so nothing can choose "
+          + "among --learning-rates; give a larger part, more images or one rate.")
+    }
+    guard !zip(counts, parts).contains(where: { $0 > 0 && $0 == $1 }) else {
+      throw .conflict(
+        "\(setting) holds out every image of a class; give a smaller part or more images.")
+    }
   }
 
   func candidates() throws -> [Candidate] {
@@ -41,15 +61,20 @@ struct LinearBenchmark: ComparisonProgram {
 
   func outcome(of candidate: Candidate) throws -> RunResult {
     let backbone = try context.frozenBackbone(
-      candidate, architecture: options.architecture?.architecture, options: options.backbone,
-      inputSize: options.settings.inputSize)
+      candidate,
+      claim: NetworkClaim(
+        architecture: options.architecture?.architecture, headCount: options.heads),
+      options: options.backbone, inputSize: options.settings.inputSize, pixels: options.pixels)
+    try checkMemory(backbone.network)
+    var linear = options.settings
+    linear.normalization = backbone.normalization
     let classCount = data.classNames.count
     if let own = backbone.classifierClassCount, own != classCount {
       context.say(
         "note: the checkpoint's own classifier has \(own) classes, the data \(classCount); a linear "
           + "probe trains its own, so this does no harm")
     }
-    var settings = options.settings.settings
+    var settings = linear.settings
     settings["limit"] = options.data.limit.map(String.init) ?? "all"
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.backbone.branch.rawValue
@@ -60,7 +85,7 @@ struct LinearBenchmark: ComparisonProgram {
     let session = try RunSession(result, name: "linear-\(candidate.slug)", options: options.run)
     if let finished = session.finished { return finished }
     let (train, validation) = try session.timed("features") {
-      try context.features(of: backbone, on: data, seen: options.settings.testTransform)
+      try context.features(of: backbone, on: data, seen: linear.testTransform)
     }
     let neighbours = try session.timed("neighbours") {
       NearestNeighbourProbe(classCount: classCount).outcomes(train: train, validation: validation)
@@ -68,7 +93,7 @@ struct LinearBenchmark: ComparisonProgram {
     let outcomes = try session.timed("probe") {
       try options.seeds.map { seed in
         let probe = LinearProbe(
-          settings: options.settings, backbone: backbone.network, split: data.images.train,
+          settings: linear, backbone: backbone.network, split: data.images.train,
           train: train, validation: validation, classCount: classCount,
           policy: options.data.onBadImage, seed: seed,
           label: "\(candidate.title): linear" + (options.seeds.count > 1 ? " seed \(seed)" : ""))
@@ -81,7 +106,7 @@ struct LinearBenchmark: ComparisonProgram {
         return try probe.outcome(loop)
       }
     }
-    var deviations = options.settings.deviations
+    var deviations = linear.deviations
     deviations.part(data.trainOrder.count, of: data.images.train.count, "training")
     deviations.part(
       data.validationOrder.count, of: data.images.validation.count, "validation")
@@ -89,11 +114,30 @@ struct LinearBenchmark: ComparisonProgram {
       outcomes: outcomes, neighbours: neighbours, classNames: data.classNames,
       deviations: deviations)
     record.summarize(into: &result)
+    if train.count < linear.batchSize {
+      result.notes.append(
+        "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
+    }
     if let note = data.missing(train: train, validation: validation) { result.notes.append(note) }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
     try session.finish(&result, files: LinearRecord.files, images: data.shown)
     return result
+  }
+
+  /// Refuses sizes whose first layer alone does not fit.
+  private func checkMemory(_ backbone: any Backbone) throws(UsageError) {
+    let size = options.settings.inputSize
+    let batch =
+      options.settings.isCached
+      ? RunContext.featureBatch
+      : max(RunContext.featureBatch, min(options.settings.batchSize, data.trainOrder.count))
+    let bytes = backbone.architecture.passBytes(inputSize: size) * batch
+    let available = SystemMemory.availableBytes
+    guard bytes > available else { return }
+    throw .conflict(
+      "--input-size \(size) does not fit: \(batch) images at once need about \(bytes >> 30) GiB of "
+        + "memory, \(available >> 30) GiB are free; use a smaller size or --batch-size.")
   }
 }
 

@@ -66,6 +66,12 @@ final class LinearHead {
       rate: schedule.learningRate(step: step), clipping: .global(Float(settings.clipNorm)))
   }
 
+  /// Notes a divergence that no loss has shown yet.
+  func noteDivergence(step: Int) {
+    guard divergedStep == nil, !weights.allSatisfy(\.isFinite) else { return }
+    divergedStep = step
+  }
+
   /// The classifier's answers on some rows of a feature matrix.
   func records(_ features: FeatureMatrix, rows: [Int]? = nil) -> [ClassificationRecord] {
     let rows = rows ?? Array(0..<features.count)

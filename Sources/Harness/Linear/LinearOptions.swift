@@ -1,17 +1,23 @@
 import CommandLine
 import Models
+import VisionData
 
 /// The settings of `bench-linear`, each declared once.
 public struct LinearOptions: ComparisonOptions {
   var run = RunOptions()
   var data = DataOptions()
   var backbone = BackboneOptions()
-  /// The network of fresh weights and of the program's own backbones.
+  /// The network of fresh weights and of the program's own backbones; that of a checkpoint, too.
   var architecture: NamedArchitecture?
+  /// What a checkpoint's shapes do not tell.
+  var heads: Int?
+  var mean: [Double] = []
+  var deviation: [Double] = []
   var name = LinearProtocol.Name.moby
   var preset = Preset.full
   var settings = LinearProtocol()
   var seeds = [0]
+  private var given: Set<String> = []
 
   /// Every setting at its default.
   public init() {}
@@ -19,6 +25,7 @@ public struct LinearOptions: ComparisonOptions {
   public static let basis = ["recipe", "preset"]
 
   public mutating func start(given: Set<String>) {
+    self.given = given
     // Without a checkpoint there is only the program's own small backbones to measure.
     if given.isDisjoint(with: ["preset", "backbone", "config"]) { preset = .mini }
     settings = LinearProtocol(name, preset: preset)
@@ -39,7 +46,18 @@ public struct LinearOptions: ComparisonOptions {
     .options(BackboneOptions.table, at: \.backbone)
     .option(
       "architecture", \.architecture, value: "name", .input,
-      "Network of 'random' and of the program's own backbones."
+      "Network of 'random' and of the program's own backbones; checkpoints must be it."
+    )
+    .option(
+      "heads", \.heads, in: .within(1, 1024), value: "n", .input,
+      "Attention heads of ViT checkpoints whose shapes do not tell."
+    )
+    .option(
+      "mean", \.mean, in: .within(0, 1), value: "r,g,b", .input,
+      "Of the pixels in 0...1 that the backbone was trained with. Without it ImageNet's."
+    )
+    .option(
+      "std", \.deviation, in: .within(1e-3, 10), value: "r,g,b", .input, "Their deviations."
     )
     .options(
       DataOptions.table(
@@ -101,9 +119,32 @@ public struct LinearOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try SeedList.validate(seeds)
+    try backbone.validate(given: given, about: ["heads", "mean", "std"])
     guard !settings.learningRates.isEmpty else {
       throw .conflict("--learning-rates must name at least one rate.")
     }
+    guard Set(settings.learningRates).count == settings.learningRates.count else {
+      throw .conflict("--learning-rates names a rate twice.")
+    }
+    if given.contains("held-out"), !settings.selects {
+      throw .conflict("--held-out chooses among several --learning-rates; there is one.")
+    }
+    if given.contains("drop-path"), settings.isCached {
+      throw .conflict(
+        "--drop-path is drawn anew in every step, which cached features do not see; use "
+          + "--no-cached.")
+    }
+    guard mean.isEmpty == deviation.isEmpty, [0, 3].contains(mean.count),
+      [0, 3].contains(deviation.count)
+    else { throw .conflict("--mean and --std go together, three numbers each.") }
+  }
+
+  /// How pixels become numbers, where the user says so.
+  var pixels: PixelNormalization? {
+    mean.isEmpty
+      ? nil
+      : PixelNormalization(
+        mean: mean.map { Float($0) }, deviation: deviation.map { Float($0) })
   }
 
   var recipeSettings: [String: String] { settings.settings }

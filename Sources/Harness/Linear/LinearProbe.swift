@@ -17,6 +17,8 @@ struct LinearOutcome {
   /// The learning rate and the epoch (from 1) that were chosen, and how.
   let learningRate: Double
   let selectedEpoch: Int
+  /// Other learning rates that did as well on the held-out images, of which there are so many.
+  let ties: [Double], heldOutCount: Int
   /// The answers of the chosen epoch's classifier, and its score.
   let records: [ClassificationRecord]
   let score: ClassificationScore
@@ -90,7 +92,7 @@ final class LinearProbe: Trainee {
     _ = try loop.train(self)
     loop.state?.remove()
     return probe.outcome(
-      seed: seed, selects: settings.selects, validation: validation, classCount: classCount)
+      seed: seed, heldOutCount: heldOut.count, validation: validation, classCount: classCount)
   }
 
   /// What decides a probe beside its run: a state of another is not taken over.
@@ -104,8 +106,9 @@ final class LinearProbe: Trainee {
     for (row, label) in train.labels.enumerated() { byClass[Int(label)].append(row) }
     return byClass.enumerated().flatMap { label, rows -> [Int] in
       var stream = RandomStream(seed: UInt64(seed), purpose: .sampling, sample: label)
-      let part = Int((Double(rows.count) * settings.heldOutFraction).rounded())
-      return stream.permutation(rows.count).prefix(part).map { rows[$0] }
+      return stream.permutation(rows.count).prefix(settings.heldOutCount(of: rows.count)).map {
+        rows[$0]
+      }
     }.sorted()
   }
 
@@ -114,6 +117,7 @@ final class LinearProbe: Trainee {
   var epochCount: Int { settings.epochs }
   var batchesPerEpoch: Int { train.count / batchSize }
   var imagesPerBatch: Int { batchSize }
+  var survivesDivergence: Bool { true }
   var optimizers: [any Optimizer] { (probe.heads + probe.twins).map(\.optimizer) }
 
   /// Images to compute features of, or rows of the stored ones.
@@ -147,7 +151,8 @@ final class LinearProbe: Trainee {
     return ImageSource(
       loader: BatchLoader(
         folder: split, order: used.map { Int(train.indices[$0]) }, startBatch: batch,
-        transforms: [settings.trainTransform], batchSize: batchSize, seed: UInt64(seed),
+        transforms: [settings.trainTransform], normalization: settings.normalization,
+        batchSize: batchSize, seed: UInt64(seed),
         epoch: epoch, policy: policy))
   }
 
@@ -191,6 +196,7 @@ final class LinearProbe: Trainee {
   }
 
   func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
+    for head in probe.heads + probe.twins { head.noteDivergence(step: position.step) }
     // One of several rates may diverge and lose; when all do there is nothing to report.
     let diverged = probe.heads.compactMap(\.divergedStep)
     if diverged.count == probe.heads.count, let first = diverged.min() {

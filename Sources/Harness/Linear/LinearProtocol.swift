@@ -29,6 +29,8 @@ public struct LinearProtocol: Sendable, Equatable {
   public var dropPathRate = 0.2
   /// Side of the images, in pixels.
   public var inputSize = 224
+  /// How pixels are brought to the numbers that the network was trained with.
+  public var normalization = PixelNormalization.imageNet
   /// Whether features are computed once, without augmentation and drop path.
   public var isCached = false
 
@@ -57,8 +59,19 @@ public struct LinearProtocol: Sendable, Equatable {
   /// Whether learning rate and epoch are chosen on held-out images.
   public var selects: Bool { learningRates.count > 1 }
 
+  /// How many of a class's training images are held out.
+  func heldOutCount(of count: Int) -> Int {
+    selects ? Int((Double(count) * heldOutFraction).rounded()) : 0
+  }
+
   /// The settings by name, as text.
   public var settings: [String: String] {
+    var list = common
+    if normalization != .imageNet { list["pixels"] = normalization.summary }
+    return list
+  }
+
+  private var common: [String: String] {
     [
       "epochs": String(epochs), "warmup-epochs": String(warmupEpochs),
       "batch-size": String(batchSize), "learning-rates": learningRates.argument,
@@ -88,6 +101,9 @@ public struct LinearProtocol: Sendable, Equatable {
     compare("label smoothing", \.labelSmoothing)
     compare("clip norm", \.clipNorm)
     compare("input size", \.inputSize)
+    if normalization != published.normalization {
+      found.add("pixels by \(normalization.summary) instead of ImageNet's")
+    }
     if isCached {
       found.add("cached features: no augmentation and no drop path while the classifier trains")
     } else {

@@ -1,3 +1,4 @@
+import CommandLine
 import Evaluation
 import FileSupport
 import Reporting
@@ -46,6 +47,11 @@ struct LinearRecord {
       }
       result.metrics["learning_rate" + tail] = MetricValue(outcome.learningRate, count: 1)
       result.metrics["epoch" + tail] = MetricValue(Double(outcome.selectedEpoch), count: 1)
+    }
+    for outcome in outcomes where !outcome.ties.isEmpty {
+      result.notes.append(
+        "learning rates \(([outcome.learningRate] + outcome.ties).argument) did equally well on "
+          + "\(outcome.heldOutCount) held-out images (seed \(outcome.seed)); the first was taken")
     }
     if let note = deviations.note(from: "MoBY's protocol") { result.notes.append(note) }
   }

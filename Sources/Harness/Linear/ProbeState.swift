@@ -68,19 +68,19 @@ struct ProbeState {
 
   /// The chosen learning rate's outcome.
   func outcome(
-    seed: Int, selects: Bool, validation: FeatureMatrix, classCount: Int
+    seed: Int, heldOutCount: Int, validation: FeatureMatrix, classCount: Int
   ) -> LinearOutcome {
     // The best held-out accuracy; the first of equal ones.
-    let chosen =
-      selects
-      ? heldOutCurves.indices.max {
-        ((heldOutCurves[$0].max() ?? 0), -$0) < ((heldOutCurves[$1].max() ?? 0), -$1)
-      } ?? 0 : 0
+    let scores = heldOutCurves.map { $0.max() ?? 0 }
+    let best = scores.max() ?? 0
+    let equal = heldOutCount > 0 ? scores.indices.filter { scores[$0] == best } : [0]
+    let chosen = equal.first ?? 0
     let head = heads[chosen]
-    head.weights = best[chosen]
+    head.weights = self.best[chosen]
     let records = head.records(validation)
     return LinearOutcome(
       seed: seed, learningRate: head.learningRate, selectedEpoch: bestEpochs[chosen],
+      ties: equal.dropFirst().map { heads[$0].learningRate }, heldOutCount: heldOutCount,
       records: records, score: Self.score(records, classCount), curve: curves[chosen],
       heldOutCurve: heldOutCurves[chosen], lossCurve: losses)
   }

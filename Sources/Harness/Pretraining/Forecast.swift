@@ -39,7 +39,6 @@ struct Forecast: Sendable {
     let affordable = Int(1.5e12 / plan.cost.operationsPerImage)
     let large = min(chunk, max(4, min(64, affordable)))
     let small = max(2, large / 2)
-    try refuseHopeless(plan, imageCount: large)
     var measured: [(count: Int, seconds: Double, memory: Int)] = []
     var parameterCount = 0
     var stateBytes = 0
@@ -104,22 +103,6 @@ struct Forecast: Sendable {
       disk: 2 * stateBytes + 2 * exportedBytes, seconds: Double(steps) * secondsPerStep,
       batchSize: recipe.batchSize, chunkSize: chunk,
       settings: recipe.settings)
-  }
-
-  /// Refuses a network whose activations of the very measurement would not fit.
-  ///
-  /// - Throws: `UsageError`.
-  private static func refuseHopeless(_ plan: PretrainingPlan, imageCount: Int) throws(UsageError) {
-    let views = plan.recipe.settings.views(inputSize: plan.inputSize)
-    let bytes = plan.recipe.settings.onlineViews.reduce(0) {
-      $0 + plan.architecture.activationBytes(inputSize: views[$1].size) * imageCount
-    }
-    let available = SystemMemory.availableBytes
-    guard bytes > available else { return }
-    throw .conflict(
-      "\(plan.architecture.name) at \(plan.inputSize) pixels does not fit: \(imageCount) images "
-        + "alone need about \(bytes >> 30) GiB of memory, \(available >> 30) GiB are free; use a "
-        + "smaller --input-size.")
   }
 
   private static func makeNoise(

@@ -16,7 +16,7 @@ public enum PretrainingCommand {
     let context = try RunContext(options.run, data: options.data, preset: options.preset)
     let source = try context.source(\.classificationPath)
     let data = try context.classification(source)
-    var plan = PretrainingPlan(options, imageCount: data.train.count)
+    var plan = try PretrainingPlan(options, imageCount: data.train.count)
     if options.run.isDryRun {
       let settings = plan.settings.sorted { $0.key < $1.key }
       Console.output(
@@ -30,7 +30,8 @@ public enum PretrainingCommand {
     for seed in options.seeds {
       plan.seed = seed
       let run = try PretrainingRun(
-        plan, data: data, dataName: source.name, saveInterval: options.saveMinutes * 60,
+        plan, data: data, dataName: source.name, digests: context.digests,
+        saveInterval: options.saveMinutes * 60,
         isQuiet: options.run.engine.quiet)
       if options.forecastOnly {
         let forecast = try run.forecast()

@@ -234,7 +234,7 @@ extension OptionTable<PretrainingOptions> {
     return switch option.values {
     case .count(let limit): count(.within(1, Double(limit)), "n")
     case .side: count(.multiple(of: 4, from: 8, to: 4096), "px")
-    case .positive: number(.above(0))
+    case .positive: number(.within(1e-6, 1e6))
     case .share: number(.within(0, 1))
     case .part: number(.between(0, 1))
     }

@@ -6,7 +6,8 @@ extension PretrainingPlan {
   /// The plan that the options describe.
   ///
   /// - Parameter imageCount: Training images, for lengths given as a budget.
-  init(_ options: PretrainingOptions, imageCount: Int) {
+  /// - Throws: `UsageError` for a budget that is no number of epochs.
+  init(_ options: PretrainingOptions, imageCount: Int) throws(UsageError) {
     self.init(options.recipe, architecture: options.architecture.architecture)
     inputSize = options.inputSize
     seed = options.seeds[0]
@@ -18,7 +19,13 @@ extension PretrainingPlan {
     if let epochs = options.epochs { recipe.epochs = epochs }
     if let gflop = options.gflop {
       let epoch = Double(min(limit ?? imageCount, imageCount)) * cost.operationsPerImage / 1e9
-      recipe.epochs = max(1, Int(min(1e6, (gflop / epoch).rounded())))
+      let count = (gflop / epoch).rounded()
+      guard (1...1e6).contains(count) else {
+        throw .conflict(
+          "--gflop \(gflop.argument) is \(count < 1 ? "less than half an epoch" : "over 1000000 epochs")"
+            + " of \(epoch.argument) GFLOP; give a budget of 1 to 1000000 epochs.")
+      }
+      recipe.epochs = Int(count)
     }
     if recipe.epochs != published, options.preset != .full || options.gflop != nil {
       recipe.scaleEpochs(from: published)

@@ -40,10 +40,12 @@ public final class PretrainingRun {
 
   /// Prepares a run.
   ///
-  /// - Throws: `UsageError` when plan and data do not fit.
+  /// - Parameter digests: The images' contents.
+  /// - Throws: `UsageError` when plan and data do not fit, or the plan no memory.
   public init(
     _ plan: PretrainingPlan, data: ClassificationData, dataName: String,
-    saveInterval: Double = 600, isQuiet: Bool = false
+    digests: FileDigests = FileDigests(folder: nil), saveInterval: Double = 600,
+    isQuiet: Bool = false
   ) throws {
     self.plan = plan
     self.data = data
@@ -51,7 +53,7 @@ public final class PretrainingRun {
     self.saveInterval = saveInterval
     self.isQuiet = isQuiet
     order = data.train.evenly(plan.limit)
-    manifest = data.train.manifestHash()
+    manifest = data.train.manifestHash(digests)
     let recipe = plan.recipe
     stepsPerEpoch = order.count / max(1, recipe.batchSize)
     guard stepsPerEpoch > 0 else {
@@ -61,6 +63,10 @@ public final class PretrainingRun {
     if let problem = recipe.settings.problem(batchSize: recipe.batchSize) {
       throw UsageError.conflict(problem)
     }
+    try MemoryFloor(
+      plan, featureCount: plan.architecture.featureCount,
+      classCount: data.train.classNames.count
+    ).check(plan)
   }
 
   private var information: [String: String] {
@@ -106,7 +112,7 @@ public final class PretrainingRun {
     var result = blank
     let session = try RunSession(result, name: "pretrain-\(slug)", options: options)
     let path = "\(session.path)/\(slug).pth"
-    if let finished = session.finished, FileManager.default.fileExists(atPath: path) {
+    if let finished = session.finished {
       return Outcome(path: path, result: finished)
     }
     let state = TrainingState(
@@ -128,7 +134,9 @@ public final class PretrainingRun {
       result.notes.append(
         "\(position.skippedImages) times an image could not be decoded; its batch was left out")
     }
-    try session.finish(&result, files: ["events.jsonl"])
+    let names = [path, (path as NSString).deletingPathExtension + ".safetensors"]
+      .map { ($0 as NSString).lastPathComponent }
+    try session.finish(&result, files: ["events.jsonl"] + names)
     state.remove()
     return Outcome(path: path, result: result)
   }

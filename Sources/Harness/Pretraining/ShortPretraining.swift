@@ -70,9 +70,12 @@ public struct ShortPretraining: Sendable {
   ///   - folder: Where such checkpoints are kept, named by recipe and data.
   ///   - data: The images.
   ///   - dataName: Their name in the checkpoint.
+  ///   - digests: The images' contents.
+  ///   - restarts: Whether it is made again when it is there.
   /// - Throws: What loading, training and writing throw.
   public func checkpoint(
-    in folder: String, data: ClassificationData, dataName: String, policy: BadImagePolicy
+    in folder: String, data: ClassificationData, dataName: String, policy: BadImagePolicy,
+    digests: FileDigests = FileDigests(folder: nil), restarts: Bool = false
   ) throws -> String {
     guard var plan else {
       let key = RunKey(
@@ -84,7 +87,7 @@ public struct ShortPretraining: Sendable {
           ]
         ])
       let path = "\(folder)/random-\(key.digest.prefix(12)).pth"
-      if !FileManager.default.fileExists(atPath: path) {
+      if restarts || !FileManager.default.fileExists(atPath: path) {
         let network = architecture.makeBackbone(
           inputSize: inputSize, initializer: Initializer(seed: UInt64(seed)))
         try CheckpointWriter.write(
@@ -96,9 +99,10 @@ public struct ShortPretraining: Sendable {
     plan.recipe.batchSize = min(plan.recipe.batchSize, data.train.count)
     plan.recipe.settings.fit(batchSize: plan.recipe.batchSize)
     let run = try PretrainingRun(
-      plan, data: data, dataName: dataName, saveInterval: 60, isQuiet: true)
+      plan, data: data, dataName: dataName, digests: digests, saveInterval: 60, isQuiet: true)
     var options = RunOptions()
     options.output = folder
+    options.restarts = restarts
     return try run.run(options).path
   }
 }

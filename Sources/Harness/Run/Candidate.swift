@@ -60,7 +60,7 @@ extension RunContext {
       configure(&short)
       let path = try short.checkpoint(
         in: options.cache + "/backbones", data: images, dataName: name,
-        policy: self.data.onBadImage)
+        policy: self.data.onBadImage, digests: digests, restarts: options.restarts)
       return .backbone(title: short.title, path: path, note: short.summary)
     }
   }

@@ -41,6 +41,19 @@ struct BackboneOptions: Sendable {
   var branch = CheckpointBranch.published
   var allowsPartial = false
 
+  /// Refuses options about files where no file is named.
+  ///
+  /// - Throws: `UsageError`.
+  func validate(given: Set<String>, about names: [String] = []) throws(UsageError) {
+    guard !given.contains("backbone") || !files.isEmpty else {
+      throw .conflict("--backbone names no file.")
+    }
+    guard !files.isEmpty, files.allSatisfy({ $0 == "random" }) else { return }
+    for name in ["branch", "allow-partial"] + names where given.contains(name) {
+      throw .conflict("--\(name) is about a checkpoint; --backbone names none.")
+    }
+  }
+
   /// The options.
   static var table: OptionTable<BackboneOptions> {
     OptionTable()
@@ -107,12 +120,15 @@ struct FineTuningOptions: Sendable {
   /// Differences that do not matter: `AP=0.3`, in points; others as published.
   var margins: [String] = []
   var saveMinutes = 5.0
+  /// The options that were given.
+  var given: Set<String> = []
 
   /// The basis of both programs' options.
   static let basis = ["recipe", "preset", "architecture"]
 
   /// Begins from what the size of the run means.
   mutating func start(given: Set<String>) {
+    self.given = given
     if !given.contains("preset"), !given.contains("data") { preset = .mini }
     seeds = SeedList.standard(preset)
     if preset == .smoke { (trainLimit, data.limit) = (16, 8) }
@@ -168,12 +184,31 @@ struct FineTuningOptions: Sendable {
 
   /// Checks what single options cannot.
   ///
-  /// - Parameter network: The option that names whole networks.
+  /// - Parameters:
+  ///   - network: The option that names whole networks.
+  ///   - training: The program's own options that only a training has.
   /// - Throws: `UsageError`.
-  func validate(network: String) throws(UsageError) {
+  func validate(network: String, training: [String]) throws(UsageError) {
     try SeedList.validate(seeds)
     _ = try architecture?.dense()
     _ = try MarginOption.margins(margins)
+    try backbone.validate(given: given)
+    guard !given.contains(network) || !networks.isEmpty else {
+      throw .conflict("--\(network) names no file.")
+    }
+    if !networks.isEmpty {
+      for name in ["architecture", "branch"] where given.contains(name) {
+        throw .conflict("--\(name) is about --backbone; --\(network) files are whole networks.")
+      }
+    }
+    if evaluatesOnly {
+      for name in training + ["train-limit"] where given.contains(name) {
+        throw .conflict("--\(name) is about training; --eval-only does none.")
+      }
+      guard seeds.count == 1 else {
+        throw .conflict("--eval-only scores each \(network) once; give one of --seeds.")
+      }
+    }
     guard !evaluatesOnly || !networks.isEmpty else {
       throw .conflict("--eval-only needs --\(network).")
     }

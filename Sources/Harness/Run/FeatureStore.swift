@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Layers
 import Loading
 import Models
 import TensorCore
@@ -14,16 +15,39 @@ struct FeatureStore {
   /// Where feature files lie; named by their content.
   let folder: String
   let backbone: any Backbone
-  /// SHA-256 of the weights.
-  let weightsHash: String
   let batchSize: Int
   let policy: BadImagePolicy
+  var normalization = PixelNormalization.imageNet
+  /// Whether what an earlier run left is computed again.
+  var isFresh = false
+  /// SHA-256 of the weights as they are in the network: whatever file, branch or resizing they come
+  /// from.
+  private let weightsHash: String
+
+  init(
+    folder: String, backbone: any Backbone, batchSize: Int, policy: BadImagePolicy,
+    normalization: PixelNormalization = .imageNet, isFresh: Bool = false
+  ) {
+    self.folder = folder
+    self.backbone = backbone
+    self.batchSize = batchSize
+    self.policy = policy
+    self.normalization = normalization
+    self.isFresh = isFresh
+    var hash = SHA256()
+    for (key, tensor) in backbone.parameters {
+      hash.update("\(key) \(tensor.shape)\n")
+      tensor.withValues { hash.update(UnsafeRawBufferPointer($0)) }
+    }
+    weightsHash = hash.finish()
+  }
 
   /// The features of some images of a split under a test-time transform.
   ///
   /// - Parameters:
   ///   - split: The images.
   ///   - order: Which of them.
+  ///   - manifest: The hash of their contents.
   ///   - transform: How they are seen; its summary is part of the content key.
   ///   - label: What the progress line says.
   func features(
@@ -34,16 +58,12 @@ struct FeatureStore {
       order.count == split.count
       ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
     let key = [
-      "features 1", weightsHash, backbone.architecture.name, transform.summary,
-      PixelNormalization.imageNet.summary, manifest, selection,
+      "features 2", Command.version, weightsHash, "\(backbone.architecture)", transform.summary,
+      normalization.summary, manifest, selection,
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.
-    if let known = FeatureMatrix(path: path, key: key),
-      known.count == order.count || policy == .skip
-    {
-      return known
-    }
+    if let known = kept(path, key: key, count: order.count) { return known }
     let shards = stride(from: 0, to: order.count, by: Self.shardSize).map { start in
       (start: start, end: min(order.count, start + Self.shardSize))
     }
@@ -64,7 +84,7 @@ struct FeatureStore {
         path: split.root, problem: "has no image that can be decoded",
         remedy: "run bench-data check on it")
     }
-    // A repaired image has another size, so the manifest's hash gives it another key.
+    // A repaired image has other contents, so the manifest's hash gives it another key.
     try FeatureMatrix.write(
       blocks: parts.count, block: { Array(parts[$0].values) },
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
@@ -78,6 +98,14 @@ struct FeatureStore {
     return written
   }
 
+  /// What an earlier run left, where it is an answer.
+  private func kept(_ path: String, key: String, count: Int) -> FeatureMatrix? {
+    guard !isFresh, let known = FeatureMatrix(path: path, key: key),
+      known.count == count || policy == .skip
+    else { return nil }
+    return known
+  }
+
   /// Images whose features are lost at most when the program is killed.
   private static let shardSize = 4096
 
@@ -87,22 +115,27 @@ struct FeatureStore {
     _ split: ImageFolder, order: [Int], transform: EvaluationTransform, key: String, path: String,
     progress: ProgressReporter
   ) throws -> FeatureMatrix? {
-    if let known = FeatureMatrix(path: path, key: key),
-      known.count == order.count || policy == .skip
-    {
+    if let known = kept(path, key: key, count: order.count) {
       progress.advance(by: order.count)
       return known
     }
     let loader = BatchLoader(
-      folder: split, order: order, transforms: [transform], batchSize: batchSize,
-      seed: 0, epoch: 0, policy: policy)
+      folder: split, order: order, transforms: [transform], normalization: normalization,
+      batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
     var rows: [[Float]] = []
     var labels: [Int32] = []
     var indices: [Int32] = []
     backbone.dropPath = nil
     while let batch = try loader.next() {
       try Interruption.check()
-      rows.append(withoutGradients { backbone.features(batch.images) }.values)
+      let values = withoutGradients { backbone.features(batch.images) }.values
+      if let place = values.firstIndex(where: { !$0.isFinite }) {
+        throw DatasetError(
+          path: split.path(batch.indices[place / backbone.featureCount]),
+          problem: "gives features that are not finite numbers with this backbone",
+          remedy: "check the checkpoint, and the --mean and --std of its pixels")
+      }
+      rows.append(values)
       labels += batch.labels.map(Int32.init)
       indices += batch.indices.map(Int32.init)
       progress.advance(by: batch.labels.count)

@@ -103,6 +103,7 @@ struct FineTuning<Task: FineTuningTask> {
       var members = ["name": candidate.title, "architecture": architecture]
       members["sha256"] = report?.sha256
       members["method"] = report?.method
+      if let report { members["known by"] = report.origins.joined(separator: "; ") }
       if case .backbone = candidate { members["layout"] = report?.layout }
       if let report, seed == options.seeds[0] { context.say(report.summary) }
       return members
@@ -124,9 +125,11 @@ struct FineTuning<Task: FineTuningTask> {
       let report = try path.map { path in
         let loaded = try BackboneLoader.load(
           path: path, branch: options.backbone.branch,
+          claim: NetworkClaim(architecture: network.backbone.architecture),
           allowsPartial: options.backbone.allowsPartial)
-        try network.backbone.takeWeights(of: loaded)
-        return loaded.report
+        var report = loaded.report
+        report.note(resized: try network.backbone.takeWeights(of: loaded))
+        return report
       }
       var settings = task.trainingSettings(network)
       settings["branch"] = options.backbone.branch.rawValue

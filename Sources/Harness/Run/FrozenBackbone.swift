@@ -25,8 +25,8 @@ struct FrozenData {
     name = source.name
     trainOrder = images.train.evenly(context.data.limit)
     validationOrder = images.validation.evenly(context.data.limit)
-    trainManifest = images.train.manifestHash()
-    validationManifest = images.validation.manifestHash()
+    trainManifest = images.train.manifestHash(context.digests)
+    validationManifest = images.validation.manifestHash(context.digests)
   }
 
   /// Names of the classes by label.
@@ -73,40 +73,58 @@ struct FrozenBackbone {
   let network: any Backbone
   /// Name in tables, network, weights' hash, layout.
   let identity: [String: String]
+  /// How pixels become numbers for it.
+  let normalization: PixelNormalization
   /// Classes of the classifier that its file holds, too.
   let classifierClassCount: Int?
 }
 
 extension RunContext {
+  /// Images that go through a backbone at once for their features.
+  static let featureBatch = 32
+
   /// The backbone of a candidate: from its file, or with fresh weights.
   ///
-  /// - Parameter architecture: The network of fresh weights; nil is Swin-T.
+  /// - Parameters:
+  ///   - claim: What the user says of the network; without it fresh weights are Swin-T's.
+  ///   - pixels: How pixels become numbers; nil is what the file says, else ImageNet's.
   /// - Throws: `CheckpointError` when the file does not hold a whole known backbone.
   func frozenBackbone(
-    _ candidate: Candidate, architecture: Architecture?, options: BackboneOptions, inputSize: Int
+    _ candidate: Candidate, claim: NetworkClaim, options: BackboneOptions, inputSize: Int,
+    pixels: PixelNormalization?
   ) throws -> FrozenBackbone {
     guard case .backbone(_, let path?, _) = candidate else {
-      let architecture = architecture ?? .swin(.tiny)
+      let architecture = claim.architecture ?? .swin(.tiny)
       return FrozenBackbone(
         network: architecture.makeBackbone(
           inputSize: inputSize, initializer: Initializer(seed: 0)),
         identity: [
           "name": candidate.title, "architecture": architecture.name, "sha256": "random, seed 0",
           "layout": "none",
-        ], classifierClassCount: nil)
+        ], normalization: pixels ?? .imageNet, classifierClassCount: nil)
     }
     let loaded = try BackboneLoader.load(
-      path: path, inputSize: inputSize, branch: options.branch,
+      path: path, inputSize: inputSize, branch: options.branch, claim: claim,
       allowsPartial: options.allowsPartial)
     say(loaded.report.summary)
+    var origins = loaded.report.origins
+    var normalization = pixels ?? .imageNet
+    if pixels != nil {
+      origins.append("pixels by --mean and --std")
+    } else if let said = loaded.normalization {
+      normalization = PixelNormalization(near: said[0], deviation: said[1])
+      origins.append("pixels by mean and deviation of the file")
+    } else {
+      origins.append("pixels by ImageNet's mean and deviation, as usual")
+    }
     var identity = [
       "name": candidate.title, "architecture": loaded.report.architecture,
       "sha256": loaded.report.sha256, "layout": loaded.report.layout,
-      "source": loaded.report.source,
+      "source": loaded.report.source, "known by": origins.joined(separator: "; "),
     ]
     identity["method"] = loaded.report.method
     return FrozenBackbone(
-      network: loaded.backbone, identity: identity,
+      network: loaded.backbone, identity: identity, normalization: normalization,
       classifierClassCount: loaded.head?.classCount)
   }
 
@@ -120,7 +138,8 @@ extension RunContext {
     let title = backbone.identity["name"] ?? ""
     let store = FeatureStore(
       folder: options.cache + "/features", backbone: backbone.network,
-      weightsHash: backbone.identity["sha256"] ?? "", batchSize: 32, policy: self.data.onBadImage)
+      batchSize: Self.featureBatch, policy: self.data.onBadImage,
+      normalization: backbone.normalization, isFresh: options.restarts)
     return (
       try store.features(
         data.images.train, order: data.trainOrder, manifest: data.trainManifest,

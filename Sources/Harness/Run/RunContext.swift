@@ -21,6 +21,8 @@ extension EngineOptions {
 struct RunContext {
   let options: RunOptions
   let data: DataOptions
+  /// The contents of data files.
+  let digests: FileDigests
 
   /// Where a data set is, and its name in tables.
   typealias DataSource = (root: String, name: String)
@@ -31,6 +33,11 @@ struct RunContext {
   init(_ options: RunOptions, data: DataOptions, preset: Preset) throws {
     self.options = options
     self.data = data
+    let lines = CheckProgress("hashing")
+    digests = FileDigests(folder: options.cache + "/digests") { done, total in
+      // A few files take no time worth a line.
+      if total > 10_000 { lines.update(done: done, total: total) }
+    }
     try Engine.check()
     options.engine.apply()
     say(
@@ -84,7 +91,7 @@ struct RunContext {
     let images = try ClassificationData(root: source.root)
     try gate(source) { cache, lines in
       try DataCheck(root: source.root, depth: .quick).run(
-        cachedIn: cache, threadCount: ThreadPool.shared.threadCount
+        cachedIn: cache, isFresh: options.restarts, threadCount: ThreadPool.shared.threadCount
       ) { lines.update(done: $0, total: $1) }
     }
     return images

@@ -21,7 +21,9 @@ struct SegmentationBenchmark: ComparisonProgram {
     try context.gate(source) { cache, lines in
       try SegmentationCheck(
         root: source.root, classes: options.classes, labels: options.labels, depth: .quick
-      ).run(cachedIn: cache, threadCount: ThreadPool.shared.threadCount) {
+      ).run(
+        cachedIn: cache, isFresh: options.run.restarts, threadCount: ThreadPool.shared.threadCount
+      ) {
         lines.update(done: $0, total: $1)
       }
     }
@@ -44,7 +46,8 @@ struct SegmentationBenchmark: ComparisonProgram {
       limit: options.data.limit)
     fineTuning = FineTuning(
       task: SegmentationTask(
-        options, data: data, training: training, testing: testing, dataName: source.name),
+        options, data: data, training: training, testing: testing, dataName: source.name,
+        digests: context.digests),
       options: options.common, context: context, notes: notes)
   }
 

@@ -79,7 +79,8 @@ public struct SegmentationOptions: ComparisonOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    try common.validate(network: "segmentor")
+    try common.validate(
+      network: "segmentor", training: ["iterations", "batch-size", "learning-rate", "augment"])
   }
 
   var run: RunOptions { common.run }

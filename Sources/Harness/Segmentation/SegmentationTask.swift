@@ -45,7 +45,7 @@ struct SegmentationTask: FineTuningTask {
   /// Hashes the data set.
   init(
     _ options: SegmentationOptions, data: SegmentationData, training: SegmentationFolder,
-    testing: SegmentationFolder, dataName: String
+    testing: SegmentationFolder, dataName: String, digests: FileDigests
   ) {
     self.options = options
     self.training = training
@@ -54,7 +54,8 @@ struct SegmentationTask: FineTuningTask {
     let whole = options.testSplit == .training ? data.training : data.validation
     (trainingTotal, testingTotal) = (data.training.count, whole.count)
     dataIdentity = [
-      "name": dataName, "train": data.training.manifestHash(), "test": whole.manifestHash(),
+      "name": dataName, "train": data.training.manifestHash(digests),
+      "test": whole.manifestHash(digests),
       "test split": options.testSplit.rawValue, "train images": String(training.count),
       "test images": String(testing.count), "classes": String(table.count),
       "labels": table.encoding.kind.rawValue,

@@ -128,7 +128,7 @@ public final class BatchNorm: Module {
   public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     visit(prefix + "running_mean", statistics.mean)
     visit(prefix + "running_var", statistics.variance)
-    visit(prefix + "num_batches_tracked", Tensor([Float(statistics.batchCount)], shape: []))
+    visit(prefix + "num_batches_tracked", statistics.tracked)
   }
 }
 
@@ -139,12 +139,14 @@ extension RunningStatistics {
   ///   - prefix: The keys' beginning with its trailing dot.
   ///   - stored: The numbers under a key, or nil.
   public func restore(_ prefix: String, _ stored: (String) -> [Float]?) {
-    for (name, tensor) in [("running_mean", mean), ("running_var", variance)] {
+    let own = [
+      ("running_mean", mean), ("running_var", variance), ("num_batches_tracked", tracked),
+    ]
+    for (name, tensor) in own {
       guard let values = stored(prefix + name), values.count == tensor.elementCount else {
         continue
       }
       for (index, value) in values.enumerated() { tensor.pointer[index] = value }
     }
-    if let count = stored(prefix + "num_batches_tracked")?.first { batchCount = Int(count) }
   }
 }

@@ -92,6 +92,14 @@ public enum Architecture: Sendable, Hashable {
     }
   }
 
+  /// Length of the feature vector.
+  public var featureCount: Int {
+    switch self {
+    case .swin(let configuration): configuration.channels(configuration.depths.count - 1)
+    case .visionTransformer(let configuration): configuration.embeddingSize
+    }
+  }
+
   /// Whether the network has the maps of several sizes that detectors and segmentors need.
   public var isDense: Bool {
     switch self {

@@ -66,7 +66,8 @@ extension SwinConfiguration {
     for (stage, (depth, size)) in zip(depths, sizes).enumerated() {
       let channels = channels(stage)
       let tokens = size.height * size.width
-      let window = isDense ? windowSize : min(windowSize, size.height, size.width)
+      let own = windowSizes[stage]
+      let window = isDense ? own : min(own, size.height, size.width)
       func covered(_ side: Int) -> Int { (side + window - 1) / window * window }
       let padded = isDense ? covered(size.height) * covered(size.width) : tokens
       let linear = 4 * padded + 2 * mlpRatio * tokens
@@ -96,6 +97,21 @@ extension VisionTransformerConfiguration {
 }
 
 extension Architecture {
+  /// A rough lower bound of the bytes that an image's forward pass holds at once: the image, and
+  /// the first map with its queries, keys and values.
+  public func passBytes(inputSize: Int) -> Int {
+    let map: Int
+    switch self {
+    case .swin(let configuration):
+      let side = (inputSize + configuration.patchSize - 1) / configuration.patchSize
+      map = side * side * configuration.embeddingSize
+    case .visionTransformer(let configuration):
+      let grid = inputSize / configuration.patchSize
+      map = (grid * grid + 1) * configuration.embeddingSize
+    }
+    return 4 * (3 * inputSize * inputSize + 4 * map)
+  }
+
   /// A rough lower bound of the bytes that an image's forward pass keeps for its gradients: input
   /// and output of both halves of each block.
   public func activationBytes(inputSize: Int) -> Int {

@@ -47,11 +47,11 @@ public enum NetworkTable {
       if let row = rows.first(where: { $0.architecture == architecture }) { return row.title }
       for row in rows {
         guard case .swin(var known) = row.architecture else { continue }
-        known.windowSize = own.windowSize
-        if known == own { return "\(row.title) (window \(own.windowSize))" }
+        known.windowSizes = own.windowSizes
+        if known == own { return "\(row.title) (\(own.windowText))" }
       }
       let stages = own.depths.map(String.init).joined(separator: "-")
-      return "Swin (\(own.embeddingSize) channels, depths \(stages), window \(own.windowSize))"
+      return "Swin (\(own.embeddingSize) channels, depths \(stages), \(own.windowText))"
     case .visionTransformer(let own):
       let suffix = own.hasDistillationToken ? " distilled" : ""
       let title = rows.first {
@@ -63,30 +63,6 @@ public enum NetworkTable {
         ?? "ViT (\(own.embeddingSize) channels, depth \(own.depth), \(own.headCount) heads, "
         + "patch \(own.patchSize))") + suffix
     }
-  }
-
-  /// Whether a network is one of the table, so that what shapes do not tell is known of it.
-  static func knows(_ vit: VisionTransformerConfiguration) -> Bool {
-    rows.contains {
-      if case .visionTransformer(let known) = $0.architecture {
-        known.hasSameBlocks(as: vit)
-      } else {
-        false
-      }
-    }
-  }
-
-  /// The heads of the known network whose channels and kind of positions these are.
-  static func headCount(like vit: VisionTransformerConfiguration) -> Int? {
-    for row in rows {
-      if case .visionTransformer(let known) = row.architecture,
-        known.embeddingSize == vit.embeddingSize,
-        known.hasFixedPositions == vit.hasFixedPositions
-      {
-        return known.headCount
-      }
-    }
-    return nil
   }
 }
 

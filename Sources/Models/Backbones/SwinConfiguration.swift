@@ -8,8 +8,8 @@ public struct SwinConfiguration: Sendable, Hashable {
   public var depths: [Int]
   /// Attention heads a stage.
   public var headCounts: [Int]
-  /// Side of a window, in tokens.
-  public var windowSize: Int
+  /// Side of every stage's windows, in tokens.
+  public var windowSizes: [Int]
   /// Hidden size of the MLP over the channels.
   public var mlpRatio = 4
 
@@ -18,7 +18,7 @@ public struct SwinConfiguration: Sendable, Hashable {
     self.embeddingSize = embeddingSize
     self.depths = depths
     self.headCounts = headCounts
-    self.windowSize = windowSize
+    windowSizes = [Int](repeating: windowSize, count: depths.count)
   }
 
   /// Swin-T: 27,519,354 parameters without a head.
@@ -28,6 +28,19 @@ public struct SwinConfiguration: Sendable, Hashable {
   /// The smallest member that still has every part: for generated data at small input sizes.
   public static let mini = SwinConfiguration(
     embeddingSize: 32, depths: [1, 1, 2, 1], headCounts: [1, 2, 4, 8], windowSize: 4)
+
+  /// The largest window; setting it makes all alike.
+  public var windowSize: Int {
+    get { windowSizes.max() ?? 0 }
+    set { windowSizes = [Int](repeating: newValue, count: depths.count) }
+  }
+
+  /// `window 7`, or `windows 7-7-14-7` where stages differ.
+  var windowText: String {
+    Set(windowSizes).count == 1
+      ? "window \(windowSize)"
+      : "windows \(windowSizes.map(String.init).joined(separator: "-"))"
+  }
 
   /// Channels of stage `stage`.
   public func channels(_ stage: Int) -> Int { embeddingSize << stage }

@@ -50,11 +50,12 @@ public final class SwinTransformer: Backbone, DenseBackbone {
     let stageCount = configuration.depths.count
     stages = (0..<stageCount).map { stage in
       let map = (0..<stage).reduce((inputSize + patch - 1) / patch) { side, _ in (side + 1) / 2 }
-      let clamped = form == .classification ? min(configuration.windowSize, max(1, map)) : nil
+      let window = configuration.windowSizes[stage]
+      let clamped = form == .classification ? min(window, max(1, map)) : nil
       return (0..<configuration.depths[stage]).map { block in
         SwinBlock(
           channels: configuration.channels(stage), headCount: configuration.headCounts[stage],
-          windowSize: clamped ?? configuration.windowSize, isShifted: block % 2 == 1,
+          windowSize: clamped ?? window, isShifted: block % 2 == 1,
           mlpRatio: configuration.mlpRatio, key: "layers.\(stage).blocks.\(block).",
           initializer: initializer)
       }

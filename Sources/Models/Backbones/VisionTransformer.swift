@@ -14,6 +14,8 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
   public var headCount: Int
   /// Whether the position embedding is a constant (MoCo v3).
   public var hasFixedPositions = false
+  /// What is added to a variance before its root is taken.
+  public var epsilon: Float = 1e-6
   /// Whether a distillation token follows the class token.
   public var hasDistillationToken = false
 
@@ -46,10 +48,11 @@ final class TransformerBlock: Module {
   let norm1, norm2: LayerNorm
   let qkv, projection, hidden, output: Linear
 
-  init(channels: Int, headCount: Int, key: String, initializer: Initializer) {
-    self.headCount = headCount
-    norm1 = LayerNorm(channels, epsilon: 1e-6)
-    norm2 = LayerNorm(channels, epsilon: 1e-6)
+  init(_ configuration: VisionTransformerConfiguration, key: String, initializer: Initializer) {
+    let channels = configuration.embeddingSize
+    headCount = configuration.headCount
+    norm1 = LayerNorm(channels, epsilon: configuration.epsilon)
+    norm2 = LayerNorm(channels, epsilon: configuration.epsilon)
     qkv = Linear(truncatedNormal: channels, 3 * channels, key: key + "attn.qkv.", initializer)
     projection = Linear(truncatedNormal: channels, channels, key: key + "attn.proj.", initializer)
     hidden = Linear(truncatedNormal: channels, 4 * channels, key: key + "mlp.fc1.", initializer)
@@ -122,11 +125,9 @@ public final class VisionTransformer: Backbone {
       [channels, 3, patch, patch], key: "patch_embed.proj.weight", fanIn: fanIn)
     patchBias = initializer.uniformFan([channels], key: "patch_embed.proj.bias", fanIn: fanIn)
     blocks = (0..<configuration.depth).map { block in
-      TransformerBlock(
-        channels: channels, headCount: configuration.headCount, key: "blocks.\(block).",
-        initializer: initializer)
+      TransformerBlock(configuration, key: "blocks.\(block).", initializer: initializer)
     }
-    norm = LayerNorm(channels, epsilon: 1e-6)
+    norm = LayerNorm(channels, epsilon: configuration.epsilon)
     for tensor in [classToken, patchWeight, patchBias] { tensor.requiresGradient = true }
     distillationToken?.requiresGradient = true
     positions.requiresGradient = !configuration.hasFixedPositions

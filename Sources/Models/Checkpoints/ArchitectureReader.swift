@@ -6,13 +6,15 @@ extension Architecture {
   /// known.
   ///
   /// Stages and blocks are counted by their highest number, so that one that lacks some of its keys
-  /// still counts and the report can name them.
+  /// still counts and the report can name them. A plain transformer's heads leave no trace: they
+  /// are 0 where its positions do not tell them, and `ArchitectureResolver` asks further.
   ///
   /// - Parameters:
   ///   - tensors: A backbone's tensors under the official keys.
   ///   - layout: How the file named them, which tells MoCo v3's ViT.
   init?(canonical tensors: [String: StoredTensor], layout: CheckpointLayout) {
-    guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4, patch[0] > 0
+    guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4, patch[0] > 0,
+      patch[3] > 0, patch[3] < 1 << 16
     else { return nil }
     let blocks = BlockCounts(tensors.keys)
     if !blocks.depths.isEmpty {
@@ -27,10 +29,7 @@ extension Architecture {
         layout == .mocoV3
         || tensors["pos_embed"].map { $0.isSineCosine(channels: patch[0]) } == true
       vit.hasDistillationToken = tensors["dist_token"] != nil
-      // Heads leave no trace in the shapes: those of the known network, else 64 channels each.
-      let headCount = NetworkTable.headCount(like: vit) ?? patch[0] / 64
-      guard headCount > 0, patch[0] % headCount == 0 else { return nil }
-      vit.headCount = headCount
+      if layout == .huggingFace { vit.epsilon = 1e-12 }
       self = .visionTransformer(vit)
     } else {
       return nil
@@ -43,7 +42,7 @@ extension Architecture {
     guard case .swin(var own) = self, case .swin(let other) = wanted,
       own.embeddingSize == other.embeddingSize, own.headCounts == other.headCounts
     else { return self == wanted ? nil : "holds \(name) where \(wanted.name) is needed" }
-    own.windowSize = other.windowSize
+    own.windowSizes = other.windowSizes
     guard own != other else { return nil }
     for (stage, (has, needs)) in zip(own.depths, other.depths).enumerated() where has != needs {
       return has < needs
@@ -83,38 +82,66 @@ private struct BlockCounts {
 extension SwinConfiguration {
   fileprivate init?(_ tensors: [String: StoredTensor], patch: [Int], depths: [Int]) {
     var headCounts: [Int] = []
-    var window = 0
+    var windows: [Int] = []
     for (stage, depth) in depths.enumerated() {
-      // Any block of a stage tells its heads: one may be the one that is missing.
-      let tables = (0..<depth).compactMap {
-        tensors["layers.\(stage).blocks.\($0).attn.relative_position_bias_table"]?.shape
-      }
-      guard let table = tables.first, table.count == 2, let side = squareRoot(table[0]),
-        side % 2 == 1, table[1] > 0, (patch[0] << stage) % table[1] == 0
+      // Any block of a stage tells its heads and its window: one may be the one that is missing.
+      let tables = Set(
+        (0..<depth).compactMap {
+          tensors["layers.\(stage).blocks.\($0).attn.relative_position_bias_table"]?.shape
+        })
+      guard tables.count == 1, let table = tables.first, table.count == 2,
+        let side = squareRoot(table[0]), side % 2 == 1, side < 1 << 12, table[1] > 0,
+        (patch[0] << stage) % table[1] == 0
       else { return nil }
-      window = max(window, (side + 1) / 2)
+      windows.append((side + 1) / 2)
       headCounts.append(table[1])
     }
     // The last stage does not merge; one that does has lost the stages after it.
     guard tensors["layers.\(depths.count - 1).downsample.reduction.weight"] == nil else {
       return nil
     }
-    self.init(
-      embeddingSize: patch[0], depths: depths, headCounts: headCounts, windowSize: window)
+    self.init(embeddingSize: patch[0], depths: depths, headCounts: headCounts, windowSize: 0)
+    windowSizes =
+      Self.clampedWindow(windows).map { [Int](repeating: $0, count: depths.count) }
+      ?? windows
     patchSize = patch[3]
     if let hidden = tensors["layers.0.blocks.0.mlp.fc1.weight"]?.shape.first {
       mlpRatio = hidden / embeddingSize
     }
+  }
+
+  /// The one window of a network whose later stages had maps smaller than it; nil when windows
+  /// differ for another reason.
+  ///
+  /// Where a map is smaller than a window, the reference makes the window, and its table, as small
+  /// as the map; maps halve from stage to stage.
+  static func clampedWindow(_ windows: [Int]) -> Int? {
+    guard let window = windows.max() else { return nil }
+    return (1...max(1, window << windows.count)).contains { first in
+      var map = first
+      return windows.allSatisfy { side in
+        defer { map = (map + 1) / 2 }
+        return side == min(window, map)
+      }
+    } ? window : nil
   }
 }
 
 extension StoredTensor {
   /// Whether these are MoCo v3's positions, which are not trained.
   fileprivate func isSineCosine(channels: Int) -> Bool {
-    guard shape.count == 3, channels % 4 == 0, shape[2] == channels,
+    guard shape.count == 3, shape[0] == 1, channels % 4 == 0, shape[2] == channels,
       let grid = squareRoot(shape[1] - 1)
     else { return false }
     let fixed = VisionTransformer.sineCosinePositions(grid: grid, channels: channels, leading: 1)
-    return zip(floats(), fixed.values).allSatisfy { abs($0 - $1) < 1e-5 }
+    // Sines are at most 1; what they were stored as rounds them by half a unit of its last place.
+    let tolerance: Float =
+      switch type {
+      case .bfloat16: 0x1p-8
+      case .float16: 0x1p-11
+      case .float8E4M3, .float8E5M2: 0x1p-3
+      default: 1e-5
+      }
+    return zip(floats(), fixed.values).allSatisfy { abs($0 - $1) <= tolerance }
   }
 }

@@ -9,6 +9,8 @@ public struct LoadedBackbone {
   public let backbone: any Backbone
   /// What became of every key.
   public let report: LoadReport
+  /// Means and deviations of the pixels that the file says it was trained with.
+  public let normalization: [[Float]]?
   /// The file's classifier, `[K, D]` and `[K]`, when it has one.
   public let head: (weight: [Float], bias: [Float], classCount: Int)?
 }
@@ -21,33 +23,24 @@ public enum BackboneLoader {
   ///   - path: A `.pth` or `.safetensors` file.
   ///   - inputSize: Side of the images it will see; decides how position tables are resized.
   ///   - branch: Which network of a self-supervised file.
+  ///   - claim: What the user says of the network.
   ///   - allowsPartial: Accepts missing and unexpected keys instead of refusing.
-  /// - Throws: `CheckpointError` when the file is damaged, holds no known backbone, or does not
-  ///   cover it.
+  /// - Throws: `CheckpointError` when the file is damaged, holds no known backbone, leaves open
+  ///   what it computes, or does not cover it.
   public static func load(
     path: String, inputSize: Int = 224, branch: CheckpointBranch = .published,
-    allowsPartial: Bool = false
+    claim: NetworkClaim = NetworkClaim(), allowsPartial: Bool = false
   ) throws -> LoadedBackbone {
     let file = try CheckpointFile(path: path)
     // Our own files say which of their networks the method evaluates.
     let own = file.metadata["published_branch"].flatMap(CheckpointBranch.init)
-    let branch = branch == .published ? own ?? branch : branch
-    let weights = try canonical(file, branch: branch)
-    guard
-      let architecture = Architecture(canonical: weights.tensors, layout: weights.layout)
-    else {
-      throw CheckpointError(
-        path: path,
-        problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "
-          + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint"
-      )
-    }
-    if case .visionTransformer(let network) = architecture, inputSize % network.patchSize != 0 {
-      throw CheckpointError(
-        path: path,
-        problem: "has patches of \(network.patchSize) pixels, of which \(inputSize) is no multiple",
-        remedy: "choose an --input-size that is", exitCode: .usage)
-    }
+    let weights = try canonical(file, branch: branch == .published ? own ?? branch : branch)
+    let read = try architecture(of: weights, in: path, inputSize: inputSize)
+    let hints = NetworkHints(file)
+    var resolver = ArchitectureResolver(path: path, hints: hints, claim: claim)
+    let architecture = try resolver.resolve(
+      read, tensors: weights.tensors, layout: weights.layout)
+    try checkCoverage(architecture, by: weights, in: path)
     let backbone = architecture.makeBackbone(inputSize: inputSize, initializer: .blank)
     var report = LoadReport(
       path: path, sha256: file.sha256, format: file.format.rawValue,
@@ -56,11 +49,7 @@ public enum BackboneLoader {
       architecture: architecture.name)
     report.others = weights.others
     report.method = file.metadata["method"]
-    if case .visionTransformer(let network) = architecture, !NetworkTable.knows(network) {
-      report.assumptions.append(
-        "\(network.headCount) heads of \(network.embeddingSize / max(1, network.headCount)) channels "
-          + "are assumed; the shapes do not tell")
-    }
+    (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
     let leading = architecture.leadingTokenCount
     // A dense backbone's output norms have no place in a classifier, and no classifier's final
     // norm comes with it; that is reported as missing and unexpected like anything else.
@@ -82,55 +71,58 @@ public enum BackboneLoader {
         bias: head.bias?.floats() ?? [Float](repeating: 0, count: classes), classCount: classes
       )
     }
-    return LoadedBackbone(backbone: backbone, report: report, head: head)
+    return LoadedBackbone(
+      backbone: backbone, report: report, normalization: hints.normalization?.value, head: head)
   }
 
+  /// The backbone of a branch under the official keys.
   private static func canonical(
     _ file: CheckpointFile, branch: CheckpointBranch
-  ) throws -> CanonicalWeights {
+  ) throws(CheckpointError) -> CanonicalWeights {
     var groups: [String: [String: StoredTensor]] = [:]
     for entry in file.entries { groups[entry.group, default: [:]][entry.key] = entry.tensor }
-    let preferred: [String] =
-      switch branch {
-      case .online: ["model", "state_dict", "student", "teacher", ""]
-      case .target: CanonicalWeights.targetGroups + ["model", "state_dict", ""]
-      case .published: ["model", "state_dict", "teacher", "student", ""]
-      }
-    let order =
-      preferred.filter { groups[$0] != nil } + file.groups.filter { !preferred.contains($0) }
-    for group in order {
-      guard let entries = groups[group] else { continue }
-      let found: CanonicalWeights?
+    var sites: [BackboneSite] = []
+    for group in file.groups {
       do throws(CanonicalWeights.KeyClash) {
-        found = try CanonicalWeights(group: group, entries: entries, branch: branch)
+        groups[group] = try CanonicalWeights.unwrapped(groups[group] ?? [:])
       } catch {
-        throw CheckpointError(
-          path: file.path,
-          problem: "holds '\(error.wrapped)' beside '\(error.bare)', two networks in one",
-          remedy: "keep the keys of one of them")
+        throw error.refusal(of: file.path)
       }
-      guard let found else { continue }
-      try check(found, in: file, branch: branch)
-      return found
+      sites += BackboneSite.all(in: group, groups[group] ?? [:])
     }
-    let examples = file.entries.prefix(3).map(\.key).joined(separator: ", ")
-    throw CheckpointError(
-      path: file.path,
-      problem: "holds \(file.entries.count) tensors but no Swin or ViT backbone (it begins with "
-        + "\(examples))",
-      remedy: "give a Swin-T or DeiT-S checkpoint")
-  }
-
-  /// Refuses a branch that the file does not have, and tensors without elements.
-  private static func check(
-    _ weights: CanonicalWeights, in file: CheckpointFile, branch: CheckpointBranch
-  ) throws(CheckpointError) {
-    if branch == .target, !weights.isTarget {
+    guard !sites.isEmpty else {
+      let examples = file.entries.prefix(3).map(\.key).joined(separator: ", ")
       throw CheckpointError(
         path: file.path,
-        problem: "has no target network (momentum encoder, teacher or moving average), only the "
-          + "\(weights.layout.rawValue) layout's own",
-        remedy: "leave --branch target out, or give the file of the whole pretraining")
+        problem: "holds \(file.entries.count) tensors but no Swin or ViT backbone (it begins with "
+          + "\(examples))",
+        remedy: "give a Swin-T or DeiT-S checkpoint")
+    }
+    let found = sites.site(branch)
+    guard let site = found.first else {
+      let places = sites.map {
+        let place = [$0.group, $0.prefix].filter { !$0.isEmpty }.joined(separator: "/")
+        return place.isEmpty ? "the file's one network" : "'\(place)'"
+      }.joined(separator: ", ")
+      throw CheckpointError(
+        path: file.path,
+        problem: branch == .target
+          ? "has no target network (momentum encoder, teacher or moving average), only \(places)"
+          : "has no online network, only the moving average \(places)",
+        remedy: "leave --branch \(branch.rawValue) out, or give the file of the whole pretraining")
+    }
+    guard found.count == 1 else {
+      throw CheckpointError(
+        path: file.path,
+        problem: "holds \(found.count) networks that may be meant: "
+          + found.map { "'\($0.prefix)'" }.joined(separator: " and "),
+        remedy: "keep the keys of one of them")
+    }
+    let weights: CanonicalWeights
+    do throws(CanonicalWeights.KeyClash) {
+      weights = try CanonicalWeights(site, entries: groups[site.group] ?? [:])
+    } catch {
+      throw error.refusal(of: file.path)
     }
     let empty = weights.tensors.filter { $0.value.shape.contains(0) }.keys.min()
     if let empty {
@@ -138,5 +130,51 @@ public enum BackboneLoader {
         path: file.path,
         problem: "has '\(empty)' of shape \(weights.tensors[empty]?.shape ?? []), without elements")
     }
+    if let part = weights.foreignPart {
+      throw CheckpointError(
+        path: file.path,
+        problem: "has '\(part)': its network is of another kind (Swin V2, register tokens or other "
+          + "additions), which is not built here", remedy: "give a plain Swin or ViT")
+    }
+    return weights
+  }
+
+  /// The network by its shapes.
+  private static func architecture(
+    of weights: CanonicalWeights, in path: String, inputSize: Int
+  ) throws(CheckpointError) -> Architecture {
+    guard let read = Architecture(canonical: weights.tensors, layout: weights.layout) else {
+      throw CheckpointError(
+        path: path,
+        problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "
+          + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint"
+      )
+    }
+    guard case .visionTransformer(let network) = read else { return read }
+    guard inputSize % network.patchSize == 0 else {
+      throw CheckpointError(
+        path: path,
+        problem: "has patches of \(network.patchSize) pixels, of which \(inputSize) is no multiple",
+        remedy: "choose an --input-size that is", exitCode: .usage)
+    }
+    guard inputSize / network.patchSize <= 256 else {
+      throw CheckpointError(
+        path: path,
+        problem: "has patches of \(network.patchSize) pixels; \(inputSize) make more than 65,536",
+        remedy: "choose a smaller --input-size", exitCode: .usage)
+    }
+    return read
+  }
+
+  /// Refuses a file that holds next to nothing of a network, before memory is taken for it.
+  private static func checkCoverage(
+    _ architecture: Architecture, by weights: CanonicalWeights, in path: String
+  ) throws(CheckpointError) {
+    let held = weights.tensors.values.reduce(0.0) { $0 + Double($1.elementCount) }
+    guard architecture.weightCount > 4 * held + 1e6 else { return }
+    throw CheckpointError(
+      path: path,
+      problem: "names blocks of a network of \(Int(architecture.weightCount)) numbers and holds "
+        + "\(Int(held)) of them", remedy: "give the whole checkpoint")
   }
 }

@@ -24,6 +24,8 @@ public struct LoadReport: Sendable, Equatable {
   public var others: [String] = []
   /// How the backbone was pretrained, where the file says so.
   public var method: String?
+  /// Where the numbers of the network come from that are not weights, such as its heads.
+  public var origins: [String] = []
   /// What the file does not say and was taken to be usual.
   public var assumptions: [String] = []
 
@@ -40,6 +42,13 @@ public struct LoadReport: Sendable, Equatable {
   /// Whether a key is of a constant that published files store and that is computed here.
   static func isComputed(_ key: String) -> Bool {
     key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask")
+  }
+
+  /// Notes tensors that were interpolated where a network's weights went on into another form.
+  public mutating func note(resized: [String]) {
+    guard !resized.isEmpty else { return }
+    reshaped += resized
+    origins.append("\(resized.count) tensors interpolated for the dense form")
   }
 
   /// Refuses a file that does not cover the network.
@@ -62,6 +71,7 @@ public struct LoadReport: Sendable, Equatable {
       "sha256      \(sha256)",
       "layout      \(layout), \(format)\(source.isEmpty ? "" : ", from \(source)")",
       "network     \(architecture), \(grouped(parameterCount)) parameters loaded",
+      "known by    \(origins.joined(separator: "; "))",
       "keys        \(matched.count) matched, \(missing.count) missing, "
         + "\(unexpected.count) unexpected, \(reshaped.count) reshaped, "
         + "\(ignored.count) recomputed, \(others.count) of other parts",

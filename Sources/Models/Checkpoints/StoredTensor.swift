@@ -135,15 +135,21 @@ func checkedCount(_ shape: [Int]) -> Int? {
   return shape.contains(0) ? 0 : product
 }
 
-/// Whether a strided view stays inside `count` elements.
+/// Whether a view repeats so many of `count` elements that it is not read: a few bytes could claim
+/// all memory.
 ///
-/// A view that repeats elements may name 64 million, or four times as many as the file holds:
-/// otherwise a few bytes could claim all memory.
+/// It may name 64 million, or four times as many as there are.
+func viewRepeats(shape: [Int], count: Int) -> Bool {
+  guard let total = checkedCount(shape) else { return true }
+  return total > 1 << 26 && total / 4 > count
+}
+
+/// Whether a strided view stays inside `count` elements.
 func viewFits(shape: [Int], strides: [Int], offset: Int, count: Int) -> Bool {
   guard shape.count == strides.count, offset >= 0, strides.allSatisfy({ $0 >= 0 }),
-    let total = checkedCount(shape)
+    shape.allSatisfy({ $0 >= 0 })
   else { return false }
-  if total == 0 { return true }
+  if shape.contains(0) { return true }
   var last = offset
   for (length, stride) in zip(shape, strides) {
     let (span, overflow) = (length - 1).multipliedReportingOverflow(by: stride)
@@ -151,5 +157,5 @@ func viewFits(shape: [Int], strides: [Int], offset: Int, count: Int) -> Bool {
     guard !overflow, !overflow2 else { return false }
     last = sum
   }
-  return last < count && (total <= 1 << 26 || total / 4 <= count)
+  return last < count
 }

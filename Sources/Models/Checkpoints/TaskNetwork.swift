@@ -53,19 +53,31 @@ extension TaskNetwork {
     let group = ["state_dict", "model", ""].first { file.groups.contains($0) } ?? file.groups[0]
     var tensors: [String: StoredTensor] = [:]
     var backbone: [String: StoredTensor] = [:]
-    for entry in file.entries where entry.group == group {
-      let key = entry.key.hasPrefix("module.") ? String(entry.key.dropFirst(7)) : entry.key
-      if key.hasPrefix("backbone.") {
-        backbone[String(key.dropFirst(9))] = entry.tensor
-      } else {
-        tensors[key] = entry.tensor
+    var isOpenMMLab = false
+    let entries = file.entries.filter { $0.group == group }.map { ($0.key, $0.tensor) }
+    do throws(CanonicalWeights.KeyClash) {
+      for (key, tensor) in try CanonicalWeights.unwrapped(
+        Dictionary(entries, uniquingKeysWith: { first, _ in first }))
+      {
+        if key.hasPrefix("backbone.") {
+          backbone[String(key.dropFirst(9))] = tensor
+        } else {
+          tensors[key] = tensor
+        }
       }
+      isOpenMMLab = backbone.keys.contains { $0.hasPrefix("stages.") }
+      if isOpenMMLab { backbone = try KeyDialects.fromOpenMMLab(backbone) }
+    } catch {
+      throw error.refusal(of: path)
     }
-    let isOpenMMLab = backbone.keys.contains { $0.hasPrefix("stages.") }
-    if isOpenMMLab { backbone = CanonicalWeights.fromOpenMMLab(backbone) }
-    let architecture = Architecture(canonical: backbone, layout: .detector)
+    var resolver = ArchitectureResolver(
+      path: path, hints: NetworkHints(file), claim: NetworkClaim())
+    let read = Architecture(canonical: backbone, layout: .detector)
+    let architecture = try read.flatMap { $0.isDense ? $0 : nil }.map {
+      try resolver.resolve($0, tensors: backbone, layout: .detector)
+    }
     for (key, tensor) in backbone { tensors["backbone." + key] = tensor }
-    guard let architecture, architecture.isDense,
+    guard let architecture,
       let configuration = configuration(of: tensors, backbone: architecture)
     else {
       throw CheckpointError(
@@ -77,6 +89,7 @@ extension TaskNetwork {
       path: file.path, sha256: file.sha256, format: file.format.rawValue,
       layout: Self.file.framework + (isOpenMMLab ? ", OpenMMLab's backbone" : ""), source: group,
       architecture: name(configuration))
+    (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
     try WeightFiller(sources: tensors.mapValues { WeightSource($0) }).fill(
       network, fresh: { Self(configuration, initializer: Initializer(seed: 0)) },
       allowsPartial: allowsPartial, report: &report)
@@ -101,8 +114,10 @@ extension DenseBackbone {
   /// Bias tables of another window size are resized. Everything else must agree, the number of
   /// blocks, too: a deeper network of the same shapes is another network.
   ///
+  /// - Returns: The tensors that were resized, with both shapes.
   /// - Throws: `CheckpointError` when the backbone is another network; nothing is changed then.
-  public func takeWeights(of loaded: LoadedBackbone) throws(CheckpointError) {
+  @discardableResult
+  public func takeWeights(of loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
     let remedy = "give a backbone of that network, or its --architecture"
     if let mismatch = loaded.backbone.architecture.mismatch(with: architecture) {
       throw CheckpointError(path: loaded.report.path, problem: mismatch, remedy: remedy)
@@ -124,5 +139,6 @@ extension DenseBackbone {
         key.hasPrefix("norm") && own.contains(key) != (sources[key] != nil)
       }, remedy: remedy)
     try filler.fill(self, fresh: nil, allowsPartial: false, report: &report)
+    return report.reshaped
   }
 }

@@ -140,6 +140,11 @@ enum TorchFile {
     do throws(PickleError) {
       return try reader.load()
     } catch {
+      guard !error.isUnsupported else {
+        throw CheckpointError(
+          path: path, problem: "\(error.problem) (byte \(error.offset) of its objects)",
+          remedy: "save model.state_dict() alone with torch.save")
+      }
       throw CheckpointError(
         path: path,
         problem: "has a damaged object graph at byte \(error.offset): it \(error.problem)")

@@ -48,7 +48,8 @@ struct WeightFiller {
     var left = sources
     var taken: [(tensor: Tensor, values: [Float])] = []
     // A position index and its like are no weights: they are computed.
-    let wanted = network.parameters + network.buffers.filter { !LoadReport.isComputed($0.key) }
+    var wanted = network.parameters
+    network.visitBuffers("") { if !LoadReport.isComputed($0) { wanted.append(($0, $1)) } }
     for (key, tensor) in wanted {
       guard let source = left.removeValue(forKey: key) else {
         if !sparing(key) { report.missing.append(key) }

@@ -148,7 +148,10 @@ struct ZipArchive {
       else { throw fault("is damaged: entry '\(entry.name)' does not inflate") }
       return .inflated(data)
     default:
-      throw fault("compresses entry '\(entry.name)' by method \(entry.method), which is unknown")
+      throw CheckpointError(
+        path: file.path,
+        problem: "compresses entry '\(entry.name)' by method \(entry.method), which is not read",
+        remedy: "pack it again without compression")
     }
   }
 }

@@ -19,6 +19,8 @@ public final class BYOL: SiameseMethod {
     public var startMomentum = 0.99
     /// Hidden size of the heads, and length of their output.
     public var hiddenSize = 4096, outputSize = 256
+    /// Whether the last linear layers of the heads have a bias.
+    public var hasOutputBias = false
     /// Area of a crop, in parts of the image.
     public var cropScale = 0.08...1.0
 
@@ -29,9 +31,19 @@ public final class BYOL: SiameseMethod {
       ViewDescription.pair(size: inputSize, scale: cropScale).map { $0.with(\.pipeline, .reals) }
     }
 
+    public var facts: [String: String] {
+      ["heads' output": hasOutputBias ? "with bias" : "without bias"]
+    }
+
     public mutating func shrink(to size: SmallSize) {
       (hiddenSize, outputSize) = (size.hidden, size.output)
       cropScale = size.cropScale(cropScale)
+    }
+
+    public func headSize(featureCount: Int, classCount: Int) -> HeadSize {
+      let projector = HeadSize.layers(featureCount, hiddenSize, outputSize)
+      return HeadSize(
+        trained: projector + HeadSize.layers(outputSize, hiddenSize, outputSize), kept: projector)
     }
 
     public func makeMethod(
@@ -51,7 +63,7 @@ public final class BYOL: SiameseMethod {
   ) {
     schedule = MomentumSchedule(start: settings.startMomentum, totalSteps: totalSteps)
     var shape = ProjectionHead.Shape(hidden: [settings.hiddenSize], outputs: settings.outputSize)
-    shape.outputBias = false
+    shape.outputBias = settings.hasOutputBias
     networks = SiameseNetworks(
       seed: seed, makeEncoder: makeEncoder, projector: { [shape] _ in shape }, predictor: shape)
   }
@@ -103,7 +115,7 @@ extension PretrainingRecipe {
     return recipe
   }
 
-  /// BYOL as transformers have been trained with it: MoBY's optimiser and drop path.
+  /// BYOL as transformers have been trained with it: MoBY's heads, optimiser and drop path.
   static var byolTransformer: PretrainingRecipe {
     var recipe = byol
     let moby = PretrainingRecipe.moby
@@ -119,6 +131,7 @@ extension PretrainingRecipe {
     recipe.clipping = .global
     recipe.clipNorm = moby.clipNorm
     recipe.dropPathRate = moby.dropPathRate
+    recipe.change(BYOL.Settings.self) { $0.hasOutputBias = true }
     return recipe
   }
 }

@@ -66,6 +66,13 @@ public final class DINO: PretrainingMethod {
       if teacherWarmupEpochs > 0 { teacherWarmupEpochs = scaled(teacherWarmupEpochs) }
     }
 
+    public func headSize(featureCount: Int, classCount: Int) -> HeadSize {
+      let head =
+        HeadSize.layers(featureCount, hiddenSize, hiddenSize, outputSize)
+        + HeadSize.layers(outputSize, prototypeCount)
+      return HeadSize(trained: head, kept: head + Double(prototypeCount))
+    }
+
     public func makeMethod(
       totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
     ) -> any PretrainingMethod {

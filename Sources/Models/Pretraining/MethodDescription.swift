@@ -73,6 +73,8 @@ public protocol MethodSettings: Sendable {
   mutating func fit(batchSize: Int)
   /// Why a batch does not go with these sizes; nil when it does.
   func problem(batchSize: Int) -> String?
+  /// Numbers in heads, queues and centres, to be counted before they are made.
+  func headSize(featureCount: Int, classCount: Int) -> HeadSize
   /// Builds the networks; targets start as copies of the online ones.
   ///
   /// - Parameters:
@@ -93,6 +95,21 @@ extension MethodSettings {
   public mutating func scaleEpochs(_ scaled: (Int) -> Int) {}
   public mutating func fit(batchSize: Int) {}
   public func problem(batchSize: Int) -> String? { nil }
+}
+
+/// How many numbers stand beside the encoders of a method.
+///
+/// In floating point, as options may make them larger than any whole number.
+public struct HeadSize: Sendable {
+  /// Those that are trained, and those that are only kept: targets, queues, centres.
+  public var trained = 0.0, kept = 0.0
+
+  /// The weights of linear layers from one width to the next.
+  static func layers(_ widths: Int...) -> Double { layers(widths) }
+
+  static func layers(_ widths: [Int]) -> Double {
+    zip(widths, widths.dropFirst()).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+  }
 }
 
 /// Sizes of heads, queues and crops for small networks.

@@ -6,7 +6,7 @@ public struct MethodOption: Sendable {
     case count(limit: Int)
     /// The side of an image, in pixels.
     case side
-    /// A number above 0; from 0 to 1; between 0 and 1.
+    /// A number above 0 that single precision holds with room; from 0 to 1; between 0 and 1.
     case positive, share, part
   }
 
@@ -67,7 +67,7 @@ public struct MethodOption: Sendable {
     value(in: recipe).map { value in
       if case .count = values { return String(Int(value)) }
       if case .side = values { return String(Int(value)) }
-      return value == value.rounded() ? String(Int(value)) : "\(value)"
+      return Int(exactly: value).map(String.init) ?? "\(value)"
     }
   }
 

@@ -45,6 +45,13 @@ public final class MoBY: SiameseMethod {
       QueueSize.problem(queueSize, batchSize: batchSize)
     }
 
+    public func headSize(featureCount: Int, classCount: Int) -> HeadSize {
+      let projector = HeadSize.layers(featureCount, hiddenSize, outputSize)
+      return HeadSize(
+        trained: projector + HeadSize.layers(outputSize, hiddenSize, outputSize),
+        kept: projector + 2 * HeadSize.layers(queueSize, outputSize))
+    }
+
     public func makeMethod(
       totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
     ) -> any PretrainingMethod {

@@ -7,7 +7,7 @@ import TensorCore
 /// One step: view 1 through the online encoder and projector; the target moves; view 2 through
 /// the target without gradients; `loss = CE([q·k, q·queue]/τ, 0)`; the keys join the queue.
 ///
-/// The published head, two linear layers with a ReLU, has no normalisation, and neither backbone
+/// The published head, linear layers with a ReLU between them, has no normalisation, and neither backbone
 /// has; where the head is given one (`normGroups`), keys are normalised in shuffled groups, so
 /// that a key's statistics do not betray its query (shuffled batch normalisation).
 ///
@@ -24,6 +24,8 @@ public final class MoCoV2: SiameseMethod {
     public var temperature = 0.2
     /// Length of a key, and keys in the queue.
     public var outputSize = 128, queueSize = 65536
+    /// Linear layers of the head.
+    public var layerCount = 2
     /// Groups of a batch that the head normalises apart; nil leaves it without normalisation, as
     /// published.
     public var normGroups: Int?
@@ -42,7 +44,10 @@ public final class MoCoV2: SiameseMethod {
     }
 
     public var facts: [String: String] {
-      ["momentum": hasConstantMomentum ? "constant" : "to 1, cosine"]
+      [
+        "momentum": hasConstantMomentum ? "constant" : "to 1, cosine",
+        "head": "\(layerCount) linear layers",
+      ]
     }
 
     public mutating func shrink(to size: SmallSize) {
@@ -59,6 +64,13 @@ public final class MoCoV2: SiameseMethod {
         return "--norm-groups \(groups) does not divide the batch of \(batchSize)."
       }
       return QueueSize.problem(queueSize, batchSize: batchSize)
+    }
+
+    public func headSize(featureCount: Int, classCount: Int) -> HeadSize {
+      let widths = [Int](repeating: featureCount, count: layerCount) + [outputSize]
+      let projector = HeadSize.layers(widths)
+      return HeadSize(
+        trained: projector, kept: projector + HeadSize.layers(queueSize, outputSize))
     }
 
     public func makeMethod(
@@ -89,7 +101,9 @@ public final class MoCoV2: SiameseMethod {
     networks = SiameseNetworks(
       seed: seed, makeEncoder: makeEncoder,
       projector: { featureCount in
-        var shape = ProjectionHead.Shape(hidden: [featureCount], outputs: settings.outputSize)
+        var shape = ProjectionHead.Shape(
+          hidden: [Int](repeating: featureCount, count: settings.layerCount - 1),
+          outputs: settings.outputSize)
         shape.hasNorms = settings.normGroups != nil
         shape.normGroups = settings.normGroups ?? 1
         return shape
@@ -168,7 +182,8 @@ extension PretrainingRecipe {
     return recipe
   }
 
-  /// MoCo v2 as transformers have been trained with it: DINO's optimiser and momentum, τ 0.1.
+  /// MoCo v2 as transformers have been trained with it: DINO's optimiser, warm-up and momentum, a
+  /// head of three layers, τ 0.1.
   static var mocoV2Transformer: PretrainingRecipe {
     var recipe = mocoV2
     recipe.epochs = 300
@@ -179,11 +194,13 @@ extension PretrainingRecipe {
     recipe.scalesMinimum = false
     recipe.isEpochwise = false
     recipe.isShifted = true
+    recipe.reachesPeak = true
     recipe.optimizer = .adamw
     recipe.weightDecay = 0.05
     recipe.decayRule = .matrices
     recipe.change(MoCoV2.Settings.self) {
       ($0.startMomentum, $0.hasConstantMomentum, $0.temperature) = (0.996, false, 0.1)
+      $0.layerCount = 3
     }
     return recipe
   }

@@ -35,6 +35,12 @@ public final class MoCoV3: SiameseMethod {
       cropScale = size.cropScale(cropScale)
     }
 
+    public func headSize(featureCount: Int, classCount: Int) -> HeadSize {
+      let projector = HeadSize.layers(featureCount, hiddenSize, hiddenSize, outputSize)
+      return HeadSize(
+        trained: projector + HeadSize.layers(outputSize, hiddenSize, outputSize), kept: projector)
+    }
+
     public func makeMethod(
       totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
     ) -> any PretrainingMethod {

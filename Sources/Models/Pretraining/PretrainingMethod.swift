@@ -98,7 +98,7 @@ extension PretrainingMethod {
   /// Parameters alone are averaged: running statistics belong to each network. With several
   /// processes every one computes the same average, so nothing is exchanged here.
   func moveTarget(step: Int) {
-    let momentum = Float(momentum(step: step))
+    let momentum = momentum(step: step)
     for (target, online) in followed {
       moveAverage(target, towards: online, momentum: momentum)
     }

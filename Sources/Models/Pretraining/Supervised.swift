@@ -43,6 +43,10 @@ public final class Supervised: PretrainingMethod {
       cropScale = size.cropScale(cropScale)
     }
 
+    public func headSize(featureCount: Int, classCount: Int) -> HeadSize {
+      HeadSize(trained: HeadSize.layers(featureCount, classCount))
+    }
+
     public func makeMethod(
       totalSteps: Int, classCount: Int, seed: UInt64, makeEncoder: () -> any Backbone
     ) -> any PretrainingMethod {

@@ -90,6 +90,10 @@ public struct StoredRun: Sendable {
     guard isScoredApart else { return settings }
     if let train = result.data["train"] { settings["training data"] = String(train.prefix(12)) }
     settings["training images"] = result.data["train images"]
+    for part in ["train", "test"] {
+      settings["contents of \(part) images"] = result.data["\(part) contents"]
+        .map { String($0.prefix(12)) }
+    }
     return settings
   }
 
@@ -102,7 +106,9 @@ public struct StoredRun: Sendable {
   public var dataIdentity: [String: String] {
     guard isScoredApart else { return result.data }
     return result.data.filter {
-      !["name", "train", "train images", "test split"].contains($0.key)
+      ![
+        "name", "train", "train images", "train contents", "test contents", "test split",
+      ].contains($0.key)
     }
   }
 

@@ -7,8 +7,14 @@ public final class RunningStatistics {
   public let mean: Tensor
   /// Running variance (unbiased), `[C]`; starts at 1.
   public let variance: Tensor
+  /// How many training batches were seen, one number: what fills a network's tensors fills it, too.
+  public let tracked = Tensor(zeros: [])
+
   /// How many training batches were seen.
-  public var batchCount = 0
+  public var batchCount: Int {
+    get { Int(exactly: tracked.item) ?? 0 }
+    set { tracked.assign([Float(newValue)]) }
+  }
 
   /// Statistics of `channelCount` channels.
   public init(channelCount: Int) {

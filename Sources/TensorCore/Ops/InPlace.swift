@@ -22,13 +22,17 @@ public func scaleInPlace(_ x: Tensor, by factor: Float) {
 }
 
 /// target ← momentum · target + (1 − momentum) · source, in place: a moving average of weights.
-public func moveAverage(_ target: Tensor, towards source: Tensor, momentum: Float) {
+///
+/// The share of the source is formed in double precision: near 1 a single-precision momentum
+/// leaves it no digits.
+public func moveAverage(_ target: Tensor, towards source: Tensor, momentum: Double) {
   precondition(target.shape == source.shape, "\(target.shape) and \(source.shape) differ")
+  let share = Float(1 - momentum)
   RowBlocks.forEach(rows: target.elementCount, columns: 1) { range in
     let at = target.pointer + range.lowerBound
     // t + (1−m)(s − t) keeps equal tensors equal to the last bit.
     let from = source.pointer + range.lowerBound
-    for i in 0..<range.count { at[i] += (1 - momentum) * (from[i] - at[i]) }
+    for i in 0..<range.count { at[i] += share * (from[i] - at[i]) }
   }
 }
 

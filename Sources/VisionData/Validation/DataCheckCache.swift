@@ -4,16 +4,20 @@ import Foundation
 extension DataCheck {
   /// Runs the check, or takes the report of an earlier one of the same files.
   ///
-  /// Reports are kept by the paths, sizes and modification times of all images: a file that was
-  /// touched makes the check run again.
+  /// Reports are kept by the paths, sizes and times of all images: a file that was touched makes
+  /// the check run again.
   ///
-  /// - Parameter folder: Where reports are kept.
+  /// - Parameters:
+  ///   - folder: Where reports are kept.
+  ///   - isFresh: Whether an earlier report is no answer.
   /// - Throws: `FileError` when a report cannot be written.
   public func run(
-    cachedIn folder: String, threadCount: Int, headClassCount: Int? = nil,
+    cachedIn folder: String, isFresh: Bool = false, threadCount: Int, headClassCount: Int? = nil,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(FileError) -> DataCheckReport {
-    try DataCheckReport.cached(in: folder, under: fingerprint(headClassCount)) {
+    try DataCheckReport.cached(
+      in: folder, under: fingerprint(headClassCount), isFresh: isFresh
+    ) {
       run(threadCount: threadCount, headClassCount: headClassCount, progress: progress)
     }
   }
@@ -35,7 +39,8 @@ extension DataCheck {
         let known = stat(folder.path(index), &info) == 0
         hash.update(
           "\(folder.relativePath(index)) \(known ? Int(info.st_size) : -1) "
-            + "\(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec)\n")
+            + "\(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec) "
+            + "\(info.st_ctim.tv_sec).\(info.st_ctim.tv_nsec)\n")
       }
     }
     return hash.finish()
@@ -45,10 +50,10 @@ extension DataCheck {
 extension DataCheckReport {
   /// The report kept under a fingerprint, or else a new one, which is kept.
   static func cached(
-    in folder: String, under fingerprint: String, make: () -> DataCheckReport
+    in folder: String, under fingerprint: String, isFresh: Bool, make: () -> DataCheckReport
   ) throws(FileError) -> DataCheckReport {
     let path = "\(folder)/check-\(fingerprint.prefix(24)).json"
-    if let bytes = try? FileBytes.read(path),
+    if !isFresh, let bytes = try? FileBytes.read(path),
       let known = try? JSONDecoder().decode(DataCheckReport.self, from: Data(bytes))
     {
       return known

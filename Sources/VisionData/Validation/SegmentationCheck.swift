@@ -74,13 +74,15 @@ public struct SegmentationCheck: Sendable {
 
   /// Runs the check, or takes the report of an earlier one of the same files.
   ///
-  /// - Parameter folder: Where reports are kept.
+  /// - Parameters:
+  ///   - folder: Where reports are kept.
+  ///   - isFresh: Whether an earlier report is no answer.
   /// - Throws: `FileError` when a report cannot be written.
   public func run(
-    cachedIn folder: String, threadCount: Int,
+    cachedIn folder: String, isFresh: Bool = false, threadCount: Int,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(FileError) -> DataCheckReport {
-    try DataCheckReport.cached(in: folder, under: fingerprint()) {
+    try DataCheckReport.cached(in: folder, under: fingerprint(), isFresh: isFresh) {
       run(threadCount: threadCount, progress: progress)
     }
   }
@@ -101,7 +103,8 @@ public struct SegmentationCheck: Sendable {
   private static func stamp(_ path: String) -> String {
     var info = stat()
     guard stat(path, &info) == 0 else { return "none" }
-    return "\(info.st_size) \(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec)"
+    return "\(info.st_size) \(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec) "
+      + "\(info.st_ctim.tv_sec).\(info.st_ctim.tv_nsec)"
   }
 
   private func finding(_ error: DatasetError, rule: String) -> DataFinding {

@@ -75,6 +75,36 @@ private func expectEqual(
 
 @Suite("COCO evaluation", .timeLimit(.minutes(1)))
 struct CocoEvaluationTests {
+  @Test(
+    "A detection whose mask is damaged has no mask that its box could be scored for",
+    arguments: [
+      (#"{"size":[20,20],"counts":[1,2]}"#, 0.0), (#"{"size":[20],"counts":"1"}"#, 0),
+      ("[[1,2,3]]", 0), ("\"none\"", 0), ("null", 1),
+      ("[[5,5,15,5,15,15,5,15]]", 1),
+    ])
+  func damagedMask(segmentation: String, masks: Double) throws {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(
+      text: #"""
+        {"images":[{"id":1,"width":20,"height":20,"file_name":"a.png"}],
+         "categories":[{"id":1,"name":"a"}],
+         "annotations":[{"id":1,"image_id":1,"category_id":1,"bbox":[5,5,10,10],"area":100,
+          "iscrowd":0,"segmentation":[[5,5,15,5,15,15,5,15]]}]}
+        """#, to: folder.file("gt.json"))
+    try AtomicFile.write(
+      text: """
+        [{"image_id":1,"category_id":1,"bbox":[5,5,10,10],"score":0.9,
+          "segmentation":\(segmentation)}]
+        """, to: folder.file("dt.json"))
+    let truth = try CocoAnnotations(path: folder.file("gt.json"))
+    let found = try CocoDetections(path: folder.file("dt.json"), groundTruth: truth)
+    func precision(_ type: OverlapType) -> Double? {
+      CocoScores(CocoEvaluator.match(found, to: truth, overlapType: type)).metrics().first?.value
+    }
+    #expect(abs((precision(.bbox) ?? -1) - 1) < 1e-9)
+    #expect(abs((precision(.segm) ?? -1) - masks) < 1e-9)
+  }
+
   @Test("Thresholds are those of the reference, bit by bit")
   func thresholds() {
     let standard = CocoProtocol.standard

@@ -41,6 +41,27 @@ private func smallRecipe() -> DetectionRecipe {
 
 @Suite("Training and testing a detector", .serialized)
 struct DetectorTrainingTests {
+  @Test("An image that fills up a group is augmented anew each time, also in a run that goes on")
+  func repeatedImages() throws {
+    let folder = try TemporaryDirectory()
+    let dataset = try DetectionDataset(root: makeData(folder), split: "train2017", use: .training)
+    let image = try #require(dataset.images.first)
+    let other = try #require(dataset.images.last)
+    func load(_ batches: [[Int]], after: [[Int]] = []) throws -> [[Float]] {
+      let loader = DetectionLoader(
+        dataset, batches: batches, augmentation: DetectionAugmentation().scaled(by: 0.12), seed: 3,
+        epoch: 0, after: after)
+      var images: [[Float]] = []
+      while let batch = try loader.next() { images.append(batch.images.values) }
+      return images
+    }
+    let batches = [[image], [image], [other], [image], [image]]
+    let seen = try load(batches)
+    for (a, b) in [(0, 1), (0, 3), (1, 3), (3, 4)] { #expect(seen[a] != seen[b], "\(a) \(b)") }
+    let rest = try load(Array(batches.dropFirst(2)), after: Array(batches.prefix(2)))
+    #expect(rest == Array(seen.dropFirst(2)))
+  }
+
   @Test("A killed training goes on to the same bits")
   func resume() throws {
     let folder = try TemporaryDirectory()

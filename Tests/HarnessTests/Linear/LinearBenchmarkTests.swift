@@ -1,11 +1,13 @@
+import CommandLine
 import FileSupport
 import Foundation
-import Harness
 import Models
 import SampleData
 import TestSupport
 import Testing
 import VisionData
+
+@testable import Harness
 
 /// Runs the program as a child process, as a user would.
 @Suite("bench-linear", .serialized)
@@ -117,6 +119,50 @@ struct LinearBenchmarkTests {
       in: folder)
     #expect(skipping.status == 0)
     #expect(skipping.output.contains("1 images could not be decoded"))
+  }
+
+  @Test("Options that cannot be honoured are refused")
+  func contradictions() throws {
+    for (arguments, part) in [
+      (["--backbone", "random", "--branch", "target"], "--branch"),
+      (["--backbone", "random", "--heads", "3"], "--heads"),
+      (["--backbone", "random", "--allow-partial"], "--allow-partial"),
+      (["--backbone", "random", "--mean", "0.5,0.5,0.5", "--std", "1,1,1"], "--mean"),
+      (["--backbone", ""], "--backbone"),
+      (["--backbone", "a.pth", "--mean", "0.5,0.5,0.5"], "--std"),
+      (["--backbone", "a.pth", "--cached", "--drop-path", "0.1"], "--no-cached"),
+      (["--preset", "smoke", "--drop-path", "0.1"], "--no-cached"),
+      (["--backbone", "a.pth", "--held-out", "0.2"], "--learning-rates"),
+      (["--learning-rates", "1,1"], "twice"),
+    ] {
+      let error = try #require(throws: UsageError.self, "\(arguments)") {
+        try LinearOptions.table.parse(arguments)
+      }
+      #expect(error.exitCode == .usage && "\(error)".contains(part), "\(error)")
+    }
+    for arguments in [
+      ["--backbone", "a.pth,random", "--branch", "target"],
+      ["--preset", "smoke", "--no-cached", "--drop-path", "0.1"],
+      ["--backbone", "a.pth", "--held-out", "0.2", "--learning-rates", "1,2"],
+    ] {
+      #expect(throws: Never.self) { try LinearOptions.table.parse(arguments) }
+    }
+  }
+
+  @Test("Several rates without held-out images are refused; rates that tie are named")
+  func heldOut() throws {
+    let folder = try prepare()
+    let rates = ["--learning-rates", "0.5,2", "--cached", "--epochs", "1", "--warmup-epochs", "0"]
+    let none = try run(base + rates + ["--held-out", "0.05"], in: folder)
+    #expect(none.status == 64 && none.errors.contains("--held-out"), "\(none.errors)")
+    let all = try run(base + rates + ["--held-out", "0.97"], in: folder)
+    #expect(all.status == 64 && all.errors.contains("every image"), "\(all.errors)")
+    let some = try run(base + rates + ["--held-out", "0.25"], in: folder)
+    #expect(some.status == 0, "\(some.errors)")
+    let tie = try run(
+      base + rates.map { $0 == "0.5,2" ? "0.00001,0.00002" : $0 } + ["--held-out", "0.25"],
+      in: folder)
+    #expect(tie.output.contains("did equally well"), "\(tie.output)")
   }
 
   @Test("bench-data makes, checks and shows")

@@ -13,7 +13,7 @@ struct PretrainingOptionsTests {
 
   private func settings(_ arguments: [String]) throws -> [String: String] {
     let parsed = try Options.table.parse(["--preset", "smoke"] + arguments)
-    return PretrainingPlan(parsed.options, imageCount: 1000).settings
+    return try PretrainingPlan(parsed.options, imageCount: 1000).settings
   }
 
   /// A value of each option that no smoke run has by itself.
@@ -110,7 +110,7 @@ struct PretrainingOptionsTests {
     arguments: [
       ["--epochs", "0"], ["--batch-size", "1"], ["--limit", "0"], ["--threads", "0"],
       ["--queue-size", "0"], ["--hidden-size", "-3"], ["--start-momentum", "1.1"],
-      ["--temperature", "0"], ["--crop-scale", "1"], ["--input-size", "30"], ["--gflop", "0"],
+      ["--temperature", "0"], ["--temperature", "1e300"], ["--crop-scale", "1"], ["--input-size", "30"], ["--gflop", "0"],
       ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seeds", "-1"],
       ["--method", "dino-multicrop", "--local-views", "15"],
       ["--method", "dino-multicrop", "--local-views", "0"],
@@ -121,6 +121,46 @@ struct PretrainingOptionsTests {
   func refused(arguments: [String]) {
     let error = #expect(throws: UsageError.self) { try Options.table.parse(arguments) }
     #expect(error?.exitCode == .usage)
+  }
+
+  @Test("A budget is a number of epochs, or refused", arguments: ["1e30", "1e-9", "1e300"])
+  func budgets(gflop: String) throws {
+    let error = try #require(throws: UsageError.self) { try settings(["--gflop", gflop]) }
+    #expect(error.exitCode == .usage && "\(error)".contains("--gflop"))
+  }
+
+  @Test(
+    "Sizes that no memory holds are refused before any is taken, by their names",
+    arguments: [
+      ("moby", "hidden-size", "1000000000"), ("moby", "queue-size", "1073741824"),
+      ("moby", "output-size", "1000000000"), ("byol", "hidden-size", "1000000000"),
+      ("moco-v3", "hidden-size", "1073741824"), ("moco-v2", "output-size", "1073741824"),
+      ("dino", "prototypes", "1073741824"), ("dino", "hidden-size", "10000000"),
+    ])
+  func memory(method: String, option: String, value: String) throws {
+    let parsed = try Options.table.parse(
+      ["--preset", "smoke", "--method", method, "--" + option, value])
+    let plan = try PretrainingPlan(parsed.options, imageCount: 1000)
+    let floor = MemoryFloor(plan, featureCount: 256, classCount: 10)
+    let error = try #require(throws: UsageError.self) {
+      try floor.check(plan, available: 64 << 30)
+    }
+    #expect(error.exitCode == .usage && "\(error)".contains("--" + option), "\(error)")
+    #expect("\(error)".contains("GiB"))
+  }
+
+  @Test("The least memory is below what a training takes, and grows with the batch")
+  func memoryFloor() throws {
+    func floor(_ batch: Int) throws -> MemoryFloor {
+      let parsed = try Options.table.parse(["--preset", "smoke", "--batch-size", "\(batch)"])
+      let plan = try PretrainingPlan(parsed.options, imageCount: 1000)
+      let floor = MemoryFloor(plan, featureCount: 256, classCount: 10)
+      try floor.check(plan, available: 1 << 30)
+      return floor
+    }
+    let (small, large) = (try floor(8), try floor(64))
+    #expect(large.images == 8 * small.images && large.heads == small.heads)
+    #expect(small.images > 0 && small.heads > 0 && small.encoders > 0)
   }
 
   @Test("The described views are the transforms of each pipeline")

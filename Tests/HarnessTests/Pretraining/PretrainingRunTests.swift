@@ -93,7 +93,7 @@ struct PretrainingRunTests {
     let folder = try prepare()
     let options = base.filter { $0 != "--quiet" } + ["--epochs", "200", "--output", "runs"]
     _ = try ChildProgram.run(
-      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 2, output: "runs")
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 3, output: "runs")
     let left = try ChildProgram.files(under: folder.file("runs")).keys
     #expect(left.contains { $0.hasSuffix("state.safetensors") })
     let next = try ChildProgram.run(

@@ -14,6 +14,8 @@ struct DenseRunTests {
   struct Job: Sendable, CustomTestStringConvertible {
     let program: String
     let arguments: [String]
+    /// Settings that only a training has.
+    var training: [String] = []
     /// The option that says how long it takes, and a short and an endless value.
     let length: (option: String, short: String, long: String)
     /// The option that takes a whole network.
@@ -34,8 +36,8 @@ struct DenseRunTests {
       program: "bench-ade20k",
       arguments: [
         "--data", "sample/ade20k", "--preset", "mini", "--crop-size", "48",
-        "--batch-size", "2",
-      ], length: ("--iterations", "30", "100000"), network: "--segmentor",
+      ], training: ["--batch-size", "2"], length: ("--iterations", "30", "100000"),
+      network: "--segmentor",
       files: ["segmentor.pth", "events.jsonl", "records.jsonl", "result.json"]),
   ]
 
@@ -57,7 +59,7 @@ struct DenseRunTests {
   @Test("A run killed at random moments goes on and ends in the same bytes", arguments: jobs)
   func killed(job: Job) throws {
     let folder = try prepare()
-    let options = job.arguments + shared + [job.length.option, job.length.short]
+    let options = job.arguments + shared + job.training + [job.length.option, job.length.short]
     let whole = try ChildProgram.run(
       job.program, options + ["--output", "whole"], in: folder.path)
     #expect(whole.status == 0, "\(whole.errors)")
@@ -89,7 +91,7 @@ struct DenseRunTests {
   func takesUp(job: Job) throws {
     let folder = try prepare()
     let options =
-      job.arguments + shared.filter { $0 != "--quiet" }
+      job.arguments + shared.filter { $0 != "--quiet" } + job.training
       + ["--output", "runs", job.length.option, job.length.long]
     _ = try ChildProgram.run(job.program, options, in: folder.path, killAfter: 2.5)
     let left = try ChildProgram.files(under: folder.file("runs")).keys
@@ -103,7 +105,7 @@ struct DenseRunTests {
   @Test("A whole network is trained on, or only scored", arguments: jobs)
   func wholeNetwork(job: Job) throws {
     let folder = try prepare()
-    let quick = [job.length.option, "2"]
+    let quick = job.training + [job.length.option, "2"]
     let first = try ChildProgram.run(
       job.program, job.arguments + shared + quick + ["--output", "first"], in: folder.path)
     #expect(first.status == 0, "\(first.errors)")
@@ -112,8 +114,8 @@ struct DenseRunTests {
         $0.hasSuffix("/" + job.files[0])
       })
     let options =
-      job.arguments + shared.dropFirst(2) + quick + [job.network, "first/" + name, "--output"]
-    let trained = try ChildProgram.run(job.program, options + ["trained"], in: folder.path)
+      job.arguments + shared.dropFirst(2) + [job.network, "first/" + name, "--output"]
+    let trained = try ChildProgram.run(job.program, options + ["trained"] + quick, in: folder.path)
     #expect(trained.status == 0, "\(trained.errors)")
     let files = try ChildProgram.files(under: folder.file("trained"))
     let settings = try #require(files.first { $0.key.hasSuffix("protocol.json") }).value

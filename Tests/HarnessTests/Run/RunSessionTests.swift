@@ -101,8 +101,11 @@ struct RunSessionTests {
         == ["blas core", "command", "phases", "schema", "seconds", "threads"])
     #expect(timing["command"]?.stringValue?.hasPrefix(job.program + " ") == true)
     let files = try json(path + "/result.json")["files"]
-    #expect(keys(files) == job.records.sorted())
-    for name in job.records {
+    // A pretraining's checkpoints are kept by their hashes, too; they are named by method and length.
+    let records = keys(files).filter { !$0.hasPrefix("moby_swin-mini") }
+    #expect(records == job.records.sorted())
+    #expect(keys(files).count - records.count == (job.task == "pretraining" ? 2 : 0))
+    for name in keys(files) {
       #expect(try files?[name]?.stringValue == SHA256.digest(file: path + "/" + name), "\(name)")
     }
     let names = try ChildProgram.run(
@@ -265,7 +268,7 @@ struct RunSessionTests {
     ("bench-ade20k", ["--eval-only"], "--eval-only needs --segmentor."),
     ("bench-pretrain", ["--epochs", "0"], "option '--epochs' got '0', but must be a whole number"),
     ("bench-pretrain", ["--seeds", "-1"], "option '--seeds' got '-1'"),
-    ("bench-pretrain", ["--temperature", "0"], "must be a number above 0"),
+    ("bench-pretrain", ["--temperature", "0"], "must be a number from"),
     ("bench-data", ["make", "--seed", "-1"], "option '--seed' got '-1'"),
     ("bench-data", ["make", "--threads", "0"], "must be a whole number from 1 to 1024"),
     ("bench-report", ["--gallery", "-1"], "option '--gallery' got '-1'"),

@@ -70,6 +70,26 @@ struct DetectorFileTests {
     }
   }
 
+  @Test("The count of seen batches is loaded and copied like the statistics it belongs to")
+  func batchCount() throws {
+    let folder = try TemporaryDirectory()
+    let segmentor = Segmentor(.miniature(classCount: 4), initializer: Initializer(seed: 1))
+    let entries = StateDictionary(segmentor).entries.map { entry in
+      entry.key.hasSuffix("num_batches_tracked") ? (entry.key, entry.shape, [Float(41)]) : entry
+    }
+    func counts(_ network: Segmentor) -> Set<[Float]> {
+      Set(
+        StateDictionary(network).entries.filter { $0.key.hasSuffix("num_batches_tracked") }
+          .map(\.values))
+    }
+    #expect(counts(segmentor) == [[0]])
+    try CheckpointWriter.write(entries, group: "state_dict", to: folder.file("a.pth"))
+    let loaded = try Segmentor.load(path: folder.file("a.pth")).network
+    #expect(counts(loaded) == [[41]])
+    segmentor.copyParameters(from: loaded)
+    #expect(counts(segmentor) == [[41]])
+  }
+
   @Test("A file in OpenMMLab's dialect gives the same detector and segmentor")
   func openMMLab() throws {
     let folder = try TemporaryDirectory()

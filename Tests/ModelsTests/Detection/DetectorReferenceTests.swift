@@ -125,7 +125,7 @@ struct DetectorReferenceTests {
     let one = DetectionBatch(
       images: rows(full.images, 0..<1), sizes: [full.sizes[0]],
       paddedSizes: [full.paddedSizes[0]])
-    let found = detector.detections(one, original: (180, 240))
+    let found = try #require(detector.detections(one, original: (180, 240)))
     #expect(!found.isEmpty && found.count <= 100)
     #expect(zip(found, found.dropFirst()).allSatisfy { $0.score >= $1.score })
     for detection in found {

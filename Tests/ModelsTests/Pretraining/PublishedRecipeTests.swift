@@ -94,6 +94,12 @@ struct PublishedRecipeTests {
     #expect(transformer.optimizer == .adamw && transformer.clipping == .none)
     let moving = try #require(transformer.settings as? MoCoV2.Settings)
     #expect(!moving.hasConstantMomentum)
+    // DINO's warm-up ends at the peak, and its runs of MoCo v2 have a head of three layers.
+    #expect(transformer.reachesPeak && !own.reachesPeak)
+    #expect(moving.layerCount == 3 && settings.layerCount == 2)
+    let rates = transformer.learningRateSchedule(stepsPerEpoch: 100)
+    #expect(rates.learningRate(step: 0) == 0 && rates.learningRate(step: 999) == 1e-3)
+    #expect(headKeys(of: own).count == 4 && headKeys(of: transformer).count == 6)
   }
 
   @Test("BYOL as published and for transformers")
@@ -112,6 +118,19 @@ struct PublishedRecipeTests {
       dropPath: 0.2, options: options, "BYOL for transformers")
     expectRates(transformer, first: 5e-7, top: 1e-3, last: 5e-6, "BYOL for transformers")
     #expect(transformer.optimizer == .adamw && transformer.clipping == .global)
+    // With MoBY's heads: their last layers have a bias.
+    #expect(headKeys(of: transformer).contains("projector.linear_out.bias"))
+    #expect(!headKeys(of: own).contains("projector.linear_out.bias"))
+  }
+
+  /// The keys of the projector of a small twin.
+  private func headKeys(of recipe: PretrainingRecipe) -> [String] {
+    var small = recipe
+    small.settings.shrink(to: .smoke)
+    let method = small.settings.makeMethod(totalSteps: 10, classCount: 2, seed: 0) {
+      Architecture.swin(.mini).makeBackbone(inputSize: 32, initializer: Initializer(seed: 0))
+    }
+    return method.parameters.map(\.key).filter { $0.hasPrefix("projector.") }
   }
 
   @Test("MoCo v3")

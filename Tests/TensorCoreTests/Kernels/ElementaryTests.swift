@@ -118,6 +118,12 @@ struct DroppingTests {
     moveAverage(target, towards: same, momentum: 0.99)
     #expect(target.values == same.values)
     let source = DeterministicFill.tensor("source", [40_000])
+    // Near 1 the share of the source keeps its digits: 1 − m is formed before it is rounded.
+    for share in [1e-6, 1e-8, 1e-12] {
+      let (still, moving) = (Tensor(zeros: [1]), Tensor(repeating: 1, shape: [1]))
+      moveAverage(still, towards: moving, momentum: 1 - share)
+      #expect(abs(Double(still.item) / (1 - (1 - share)) - 1) < 1e-6)
+    }
     moveAverage(target, towards: source, momentum: 0.9)
     let expected = zip(same.values, source.values).map { 0.9 * Double($0) + 0.1 * Double($1) }
     expectClose(target.values, expected, relative: 0, absolute: 2e-7)

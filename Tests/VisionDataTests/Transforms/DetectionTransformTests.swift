@@ -80,7 +80,7 @@ struct DetectionTransformTests {
       #expect(max(width, height) <= augmentation.longSide)
       #expect(min(width, height) <= 80)
       for (box, mask) in zip(one.target.boxes, one.target.masks) {
-        #expect(mask.width == width && mask.height == height)
+        #expect(mask?.width == width && mask?.height == height)
         #expect(box.x1 >= 0 && box.y1 >= 0 && box.width > 0 && box.height > 0)
         #expect(box.x2 <= Float(width) && box.y2 <= Float(height))
       }

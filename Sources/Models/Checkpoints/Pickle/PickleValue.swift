@@ -133,4 +133,6 @@ struct PickleTensor {
 struct PickleError: Error {
   let offset: Int
   let problem: String
+  /// Whether the pickle may be sound and only is not read.
+  var isUnsupported = false
 }

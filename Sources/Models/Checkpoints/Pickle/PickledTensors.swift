@@ -25,7 +25,9 @@ struct PickledTensors {
       isCut = true
       return
     }
-    let isNearTop = keys.count < 4
+    // Arguments and configurations; an optimiser's numbers say nothing of the network.
+    let isOptimizer = keys.first.map { $0.contains("optimizer") || $0.contains("sched") } ?? false
+    let isNearTop = keys.count < 8 && !isOptimizer
     func note(_ text: String, _ metadata: inout [String: String]) {
       if isNearTop { metadata[keys.joined(separator: "/")] = text }
     }
@@ -45,7 +47,7 @@ struct PickledTensors {
     case .int(let number): note(String(number), &metadata)
     case .float(let number): note(String(number), &metadata)
     case .bool(let flag): note(flag ? "true" : "false", &metadata)
-    case .string(let text): if text.utf8.count < 4096 { note(text, &metadata) }
+    case .string(let text): if text.utf8.count < 1 << 16 { note(text, &metadata) }
     case .none, .bytes, .global, .storage: break
     }
   }

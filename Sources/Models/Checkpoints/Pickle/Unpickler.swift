@@ -36,7 +36,7 @@ struct Unpickler {
       try execute(opcode)
       guard stack.count < Self.limit, memo.count < Self.limit, containers.count < Self.limit,
         marks.count < Self.limit
-      else { throw fault("has more objects than any checkpoint") }
+      else { throw unsupported("has more objects than any checkpoint") }
     }
   }
 
@@ -51,6 +51,10 @@ struct Unpickler {
   }
 
   private func fault(_ problem: String) -> PickleError { PickleError(offset: at, problem: problem) }
+
+  private func unsupported(_ problem: String) -> PickleError {
+    PickleError(offset: at, problem: problem, isUnsupported: true)
+  }
 
   private mutating func execute(_ opcode: UInt8) throws(PickleError) {
     switch UnicodeScalar(opcode) {
@@ -152,7 +156,7 @@ struct Unpickler {
       let fields = PickleText.storageFields(try line())
       stack.append(try persistent(fields))
     case "\u{82}", "\u{83}", "\u{84}", "\u{97}", "\u{98}":
-      throw fault("needs objects that only the program which wrote it has")
+      throw unsupported("needs objects that only the program which wrote it has")
     default:
       throw fault("holds 0x\(String(opcode, radix: 16)), which is no pickle opcode")
     }
@@ -246,7 +250,7 @@ struct Unpickler {
   private mutating func pushTuple(_ items: [PickleValue]) throws(PickleError) {
     let tuple = PickleTuple(items)
     guard tuple.depth < Self.tupleLimit else {
-      throw fault("nests its tuples \(tuple.depth) deep, deeper than any checkpoint")
+      throw unsupported("nests its tuples \(tuple.depth) deep, deeper than any checkpoint")
     }
     stack.append(.tuple(tuple))
   }
@@ -356,6 +360,12 @@ struct Unpickler {
     guard viewFits(shape: shape, strides: strides, offset: offset, count: count) else {
       throw fault(
         "has a tensor of shape \(shape), strides \(strides) outside of its \(count) numbers")
+    }
+    guard !viewRepeats(shape: shape, count: count) else {
+      // Sound, and of no use to a network.
+      return PickleTensor(
+        storage: storage, typeName: "\(typeName) expanded to \(shape)", type: nil, offset: offset,
+        shape: shape, strides: strides)
     }
     return PickleTensor(
       storage: storage, typeName: typeName, type: StoredType(torchName: typeName), offset: offset,

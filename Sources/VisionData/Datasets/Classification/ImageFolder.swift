@@ -198,14 +198,13 @@ public struct ImageFolder: Sendable {
     return extensions.contains(file[file.index(after: dot)...].lowercased())
   }
 
-  /// A hash of every image's relative path, label and size in bytes: the same folder, the same
-  /// hash, wherever it lies and whenever it was unpacked.
-  public func manifestHash() -> String {
+  /// A hash of every image's relative path, label and contents: the same folder, the same hash,
+  /// wherever it lies and whenever it was unpacked.
+  public func manifestHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
+    let paths = (0..<count).map { relativePath($0) }
     var hash = SHA256()
-    for index in 0..<count {
-      var info = stat()
-      let size = stat(path(index), &info) == 0 ? Int(info.st_size) : -1
-      hash.update("\(relativePath(index))\t\(labels[index])\t\(size)\n")
+    for (index, digest) in digests.digests(of: paths, in: root).enumerated() {
+      hash.update("\(paths[index])\t\(labels[index])\t\(digest ?? "unreadable")\n")
     }
     return hash.finish()
   }

@@ -104,6 +104,16 @@ public struct DetectionDataset: Sendable {
     return part
   }
 
+  /// A hash of the taken images' names and contents.
+  public func imageHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
+    let names = images.map { annotations.images[$0].fileName }
+    var hash = SHA256()
+    for (name, digest) in zip(names, digests.digests(of: names, in: folder)) {
+      hash.update("\(name)\t\(digest ?? "unreadable")\n")
+    }
+    return hash.finish()
+  }
+
   /// Whether a folder looks like such a data set.
   public static func isLayout(_ root: String) -> Bool {
     splits.contains { hasSplit($0, in: root) }

@@ -103,16 +103,13 @@ public struct SegmentationFolder: Sendable, Equatable {
     return (image, try encoding.decode(map, path: labelPath(index)))
   }
 
-  /// A hash of every image's and map's relative path and size in bytes: the same files, the same
-  /// hash, wherever they lie and whenever they were unpacked.
-  public func manifestHash() -> String {
+  /// A hash of every image's and map's relative path and contents: the same files, the same hash,
+  /// wherever they lie and whenever they were unpacked.
+  public func manifestHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
+    let paths = (0..<count).flatMap { [relativeImagePath($0), relativeLabelPath($0)] }
     var hash = SHA256()
-    for index in 0..<count {
-      for relative in [relativeImagePath(index), relativeLabelPath(index)] {
-        var info = stat()
-        let size = stat(root + "/" + relative, &info) == 0 ? Int(info.st_size) : -1
-        hash.update("\(relative)\t\(size)\n")
-      }
+    for (path, digest) in zip(paths, digests.digests(of: paths, in: root)) {
+      hash.update("\(path)\t\(digest ?? "unreadable")\n")
     }
     return hash.finish()
   }

@@ -166,6 +166,19 @@ public struct PixelNormalization: Sendable, Equatable {
   /// Deviation of red, green and blue in 0...1.
   public var deviation: [Float]
 
+  /// Means and deviations, three each.
+  public init(mean: [Float], deviation: [Float]) {
+    (self.mean, self.deviation) = (mean, deviation)
+  }
+
+  /// Means and deviations, or ImageNet's where they are those but for rounding.
+  public init(near mean: [Float], deviation: [Float]) {
+    let usual = Self.imageNet
+    let isUsual = zip(mean + deviation, usual.mean + usual.deviation)
+      .allSatisfy { abs($0 - $1) < 2e-3 }
+    self = isUsual ? usual : PixelNormalization(mean: mean, deviation: deviation)
+  }
+
   /// ImageNet's.
   public static let imageNet = PixelNormalization(
     mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])

@@ -1,0 +1,158 @@
+import Foundation
+import Layers
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Models
+
+/// Which of a file's networks a branch means, whatever program named them.
+@Suite("Branches of checkpoints")
+struct BackboneSitesTests {
+  private static let keys: [String: StoredTensor] = [
+    "patch_embed.proj.weight": StoredTensor(shape: [1], values: [1]),
+    "norm.weight": StoredTensor(shape: [1], values: [1]),
+  ]
+
+  /// The sites of networks at some places, `group/prefix`.
+  private func sites(_ places: [String]) -> [BackboneSite] {
+    var groups: [String: [String: StoredTensor]] = [:]
+    var order: [String] = []
+    for place in places {
+      let parts = place.components(separatedBy: "|")
+      if !order.contains(parts[0]) { order.append(parts[0]) }
+      for (key, tensor) in Self.keys { groups[parts[0], default: [:]][parts[1] + key] = tensor }
+    }
+    return order.flatMap { BackboneSite.all(in: $0, groups[$0] ?? [:]) }
+  }
+
+  private func places(_ sites: [BackboneSite]) -> [String] {
+    sites.map { "\($0.group)|\($0.prefix)" }
+  }
+
+  @Test(
+    "The branch of every program's file",
+    arguments: [
+      (["model|encoder.", "model|encoder_k."], "model|encoder.", "model|encoder_k.", "online"),
+      (
+        ["state_dict|base_encoder.", "state_dict|momentum_encoder."], "state_dict|base_encoder.",
+        "state_dict|momentum_encoder.", "online"
+      ),
+      (
+        ["state_dict|backbone.", "state_dict|momentum_backbone."], "state_dict|backbone.",
+        "state_dict|momentum_backbone.", "online"
+      ),
+      (
+        ["state_dict|backbone.", "state_dict|backbone_momentum."], "state_dict|backbone.",
+        "state_dict|backbone_momentum.", "online"
+      ),
+      (
+        ["|student_backbone.", "|teacher_backbone."], "|student_backbone.", "|teacher_backbone.",
+        "target"
+      ),
+      (
+        ["student|backbone.", "teacher|backbone."], "student|backbone.", "teacher|backbone.",
+        "target"
+      ),
+      (
+        ["model|student.backbone.", "model|teacher.backbone."], "model|student.backbone.",
+        "model|teacher.backbone.", "target"
+      ),
+      (["model|", "model_ema|"], "model|", "model_ema|", "online"),
+      (["model_ema|", "model|"], "model|", "model_ema|", "online"),
+      (["state_dict|", "state_dict_ema|"], "state_dict|", "state_dict_ema|", "online"),
+      (["|online_network.", "|target_network."], "|online_network.", "|target_network.", "online"),
+    ])
+  func branches(_ names: [String], _ online: String, _ target: String, _ published: String) {
+    let found = sites(names)
+    #expect(places(found.site(.online)) == [online])
+    #expect(places(found.site(.target)) == [target])
+    #expect(places(found.site(.published)) == [published == "target" ? target : online])
+  }
+
+  @Test("A branch that is not there is no other one")
+  func absent() {
+    #expect(sites(["model|"]).site(.target).isEmpty)
+    #expect(sites(["model|encoder."]).site(.target).isEmpty)
+    #expect(sites(["teacher|backbone."]).site(.online).isEmpty)
+    #expect(places(sites(["teacher|backbone."]).site(.published)) == ["teacher|backbone."])
+    #expect(places(sites(["student|backbone."]).site(.published)) == ["student|backbone."])
+  }
+
+  @Test("Two networks that may be meant are refused by their names")
+  func ambiguous() throws {
+    #expect(sites(["|a.", "|b."]).site(.published).count == 2)
+    let folder = try TemporaryDirectory()
+    let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    let entries = StateDictionary(swin).entries
+    func refusal(_ prefixes: [String]) throws -> String {
+      try CheckpointWriter.write(
+        prefixes.flatMap { prefix in entries.map { (prefix + $0.key, $0.shape, $0.values) } },
+        to: folder.file("two.pth"))
+      return try #require(throws: CheckpointError.self) {
+        try BackboneLoader.load(path: folder.file("two.pth"), inputSize: 64)
+      }.description
+    }
+    #expect(try refusal(["a.", "b."]).contains("'a.' and 'b.'"))
+    #expect(try refusal(["", "module."]).contains("module."))
+    #expect(try refusal(["encoder.", "encoder.module."]).contains("encoder.module."))
+  }
+
+  @Test(
+    "Wrappers are cut off at any depth",
+    arguments: [
+      "module.", "_orig_mod.", "module.module.", "model.module._orig_mod.", "net.", "backbone.",
+      "model.backbone._orig_mod.", "backbone.module.", "lit.model.vit.", "_feature_blocks.",
+    ])
+  func wrappers(_ prefix: String) throws {
+    let folder = try TemporaryDirectory()
+    let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(
+      StateDictionary(swin).entries.map { (prefix + $0.key, $0.shape, $0.values) }
+        + [("n_averaged", [], [3])], to: folder.file("a.pth"))
+    let loaded = try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 64)
+    #expect(loaded.report.isComplete && loaded.backbone.architecture == .swin(.mini))
+  }
+
+  @Test("Parts that change what a network computes are not left out in silence")
+  func foreignParts() throws {
+    let folder = try TemporaryDirectory()
+    let vit = VisionTransformer(
+      VisionTransformerConfiguration(patchSize: 16, embeddingSize: 64, depth: 1, headCount: 1),
+      inputSize: 32, initializer: Initializer(seed: 1))
+    for key in ["register_tokens", "reg_token", "norm_pre.weight", "fc_norm.weight"] {
+      try CheckpointWriter.write(
+        StateDictionary(vit).entries + [(key, [64], [Float](repeating: 1, count: 64))],
+        to: folder.file("a.pth"))
+      let error = try #require(throws: CheckpointError.self) {
+        try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32)
+      }
+      #expect(error.description.contains(key))
+    }
+  }
+
+  @Test("Two spellings of one tensor are refused, whichever comes first")
+  func spellings() throws {
+    let folder = try TemporaryDirectory()
+    let vit = VisionTransformer(
+      VisionTransformerConfiguration(patchSize: 16, embeddingSize: 64, depth: 1, headCount: 1),
+      inputSize: 32, initializer: Initializer(seed: 1))
+    let entries = StateDictionary(vit).entries
+    try CheckpointWriter.write(
+      entries + [("blocks.0.0.norm1.weight", [64], [Float](repeating: 1, count: 64))],
+      to: folder.file("a.pth"))
+    let error = try #require(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32)
+    }
+    #expect(error.description.contains("'blocks.0.0.norm1.weight' beside 'blocks.0.norm1.weight'"))
+  }
+
+  @Test("A tensor stretched beyond all memory is named and refuses no file")
+  func stretched() throws {
+    let path = SourceTree.fixture("Checkpoints/stretched.pth")
+    let file = try CheckpointFile(path: path)
+    #expect(file.unread.map(\.key) == ["mask"])
+    #expect(file.unread.first?.type.contains("expanded") == true)
+    #expect(try BackboneLoader.load(path: path, inputSize: 32).report.isComplete)
+  }
+}
