@@ -14,13 +14,13 @@ public struct ResampledDetection: ResampledMetric {
   ///
   /// - Parameters:
   ///   - records: One a type of overlap.
-  ///   - numbers: Those of AP, AP50 and AP75 that are wanted; each takes its time.
+  ///   - numbers: The headlines that are wanted, nil for all; each takes its time.
   /// - Precondition: there is a record, and all are of the same images.
-  public init(_ records: [MatchRecords], numbers: [String] = ["AP", "AP50", "AP75"]) {
+  public init(_ records: [MatchRecords], numbers: [String]? = nil) {
     precondition(
       records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
     images = records[0].imageIDs
-    let headlines = CocoScores.headlines.filter { numbers.contains($0.name) }
+    let headlines = CocoScores.headlines.filter { numbers?.contains($0.name) ?? true }
     self.headlines = headlines
     metricNames = records.flatMap { record in
       headlines.map { record.overlapType.rawValue + "/" + $0.name }

@@ -5,7 +5,7 @@
 /// predicted leaves the means; one that is predicted but never labelled has IoU 0 and no accuracy.
 public struct ResampledSegmentation: ResampledMetric {
   public private(set) var images: [Int] = []
-  private static let numbers = SegmentationScore.numbers.filter { $0.test == .resampled }
+  private static let numbers = SegmentationScore.ratios
   /// What follows the names, such as `_ms`.
   public var suffix = ""
   /// `mIoU`, `mAcc`, `aAcc`.
@@ -61,37 +61,31 @@ public struct ResampledSegmentation: ResampledMetric {
 
   public func values(weights: [Int32]) -> [Double] {
     let score = score(weights)
-    return Self.numbers.map { $0.value(score) }
+    return Self.numbers.map { score.value($0.ratio) }
   }
 
   public func linearizations(weights: [Int32]) -> [Linearization] {
     let score = score(weights)
-    let (both, predicted, labelled) = (score.intersections, score.predicted, score.labelled)
     return Self.numbers.map { number in
       // Every number is a mean of ratios, one a class, or one ratio of sums; of a ratio a / b the slope
       // is (aᵢ − ratio·bᵢ) / b.
-      let isUnion = number.name == "mIoU"
-      let isSum = number.name == "aAcc"
-      let wholes = (0..<classCount).map {
-        isUnion ? predicted[$0] + labelled[$0] - both[$0] : labelled[$0]
-      }
-      let whole = Double(wholes.reduce(0, +))
-      let present = Double(max(1, wholes.count { $0 > 0 }))
-      let value = number.value(score)
+      let ratio = number.ratio
+      let sums = score.counts(ratio)
+      let whole = Double(sums.reduce(0) { $0 + $1.whole })
+      let present = Double(max(1, sums.count { $0.whole > 0 }))
+      let value = score.value(ratio)
       var slopes = [Double](repeating: 0, count: images.count)
       for image in images.indices {
         for at in starts[image]..<starts[image + 1] {
-          let index = Int(classes[at])
-          guard wholes[index] > 0 else { continue }
-          let own = Double(intersections[at])
-          let part = Double(
-            isUnion
-              ? self.predicted[at] + self.labelled[at] - intersections[at] : self.labelled[at])
-          if isSum {
-            slopes[image] += (own - value * part) / whole
+          let sum = sums[Int(classes[at])]
+          guard sum.whole > 0 else { continue }
+          let own = ratio.counts(
+            SIMD3(Int(intersections[at]), Int(predicted[at]), Int(labelled[at])))
+          if ratio.isPooled {
+            slopes[image] += (Double(own.part) - value * Double(own.whole)) / whole
           } else {
-            let (a, b) = (Double(both[index]), Double(wholes[index]))
-            slopes[image] += (own - a / b * part) / b / present
+            let (a, b) = (Double(sum.part), Double(sum.whole))
+            slopes[image] += (Double(own.part) - a / b * Double(own.whole)) / b / present
           }
         }
       }

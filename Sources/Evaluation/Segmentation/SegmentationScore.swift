@@ -78,41 +78,51 @@ public struct SegmentationScore: Sendable, Equatable {
   // MARK: Numbers
 
   /// aAcc: the part of all labelled pixels that is right; NaN without any.
-  public var pixelAccuracy: Double {
-    Self.ratio(intersections.reduce(0, +), labelled.reduce(0, +))
-  }
+  public var pixelAccuracy: Double { value(.pixelAccuracy) }
 
   /// Intersection over union of each class; NaN where it is neither labelled nor predicted.
-  public var classIoU: [Double] {
-    (0..<classCount).map {
-      Self.ratio(intersections[$0], predicted[$0] + labelled[$0] - intersections[$0])
-    }
-  }
+  public var classIoU: [Double] { values(.intersectionOverUnion) }
 
   /// The part of each class' labelled pixels that is right; NaN where there is none.
-  public var classAccuracy: [Double] {
-    (0..<classCount).map { Self.ratio(intersections[$0], labelled[$0]) }
-  }
+  public var classAccuracy: [Double] { values(.accuracy) }
 
   /// Twice the intersection over the sum of both areas, of each class; NaN like IoU.
-  public var classDice: [Double] {
-    (0..<classCount).map { Self.ratio(2 * intersections[$0], predicted[$0] + labelled[$0]) }
-  }
+  public var classDice: [Double] { values(.dice) }
 
   /// mIoU: the mean of the classes' IoU.
-  public var meanIoU: Double { mean(classIoU) }
+  public var meanIoU: Double { value(.intersectionOverUnion) }
 
   /// mAcc: the mean of the classes' accuracies.
-  public var meanAccuracy: Double { mean(classAccuracy) }
+  public var meanAccuracy: Double { value(.accuracy) }
 
   /// mDice: the mean of the classes' Dice coefficients.
-  public var meanDice: Double { mean(classDice) }
+  public var meanDice: Double { value(.dice) }
 
   /// The development kit's headline: the mean of pixel accuracy and its mIoU.
   public var devKitScore: Double { (pixelAccuracy + counted(by: .devKit).meanIoU) / 2 }
 
   /// Classes that are in the mean of mmseg's mIoU.
   public var presentClassCount: Int { classIoU.count { !$0.isNaN } }
+
+  /// Part and whole of each class.
+  func counts(_ ratio: SegmentationRatio) -> [(part: Int, whole: Int)] {
+    (0..<classCount).map {
+      ratio.counts(SIMD3(intersections[$0], predicted[$0], labelled[$0]))
+    }
+  }
+
+  /// The ratio of each class; NaN where its whole is empty.
+  private func values(_ ratio: SegmentationRatio) -> [Double] {
+    counts(ratio).map { Self.ratio($0.part, $0.whole) }
+  }
+
+  /// The ratio of all classes together, or the mean of those of the classes.
+  func value(_ ratio: SegmentationRatio) -> Double {
+    guard ratio.isPooled else { return mean(values(ratio)) }
+    let all = counts(ratio)
+    return Self.ratio(
+      all.reduce(0) { $0 + $1.part }, all.reduce(0) { $0 + $1.whole })
+  }
 
   private static func ratio(_ part: Int, _ whole: Int) -> Double {
     whole == 0 ? .nan : Double(part) / Double(whole)

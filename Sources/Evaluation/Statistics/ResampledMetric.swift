@@ -54,41 +54,54 @@ extension ResampledMetric {
   }
 }
 
-/// A number that is a mean over images, one term each.
+/// Numbers that are means over images, one term an image each.
 public struct MeanOverImages: ResampledMetric {
   public let images: [Int]
   public let metricNames: [String]
-  private let terms: [Double]
+  private let terms: [[Double]]
 
-  /// Wraps terms.
+  /// Wraps the terms of one number.
   ///
   /// - Precondition: there is one an image.
   public init(_ terms: [Double], of images: [Int], named name: String) {
-    precondition(terms.count == images.count, "\(terms.count) terms of \(images.count) images")
-    self.terms = terms
+    self.init([(name, terms)], of: images)
+  }
+
+  /// Wraps the terms of each number.
+  ///
+  /// - Precondition: there is one an image.
+  public init(_ numbers: [(name: String, terms: [Double])], of images: [Int]) {
+    precondition(
+      numbers.allSatisfy { $0.terms.count == images.count },
+      "terms of other than \(images.count) images")
     self.images = images
-    metricNames = [name]
+    metricNames = numbers.map(\.name)
+    terms = numbers.map(\.terms)
   }
 
   public func values(weights: [Int32]) -> [Double] {
-    var (sum, count) = (0.0, 0)
-    for (term, weight) in zip(terms, weights) {
-      sum += term * Double(weight)
-      count += Int(weight)
+    terms.map { terms in
+      var (sum, count) = (0.0, 0)
+      for (term, weight) in zip(terms, weights) {
+        sum += term * Double(weight)
+        count += Int(weight)
+      }
+      return count == 0 ? .nan : sum / Double(count)
     }
-    return [count == 0 ? .nan : sum / Double(count)]
   }
 
   public func linearizations(weights: [Int32]) -> [Linearization] {
-    let mean = values(weights: weights)[0]
     let count = Double(weights.reduce(0) { $0 + Int($1) })
-    return [Linearization(value: mean, slopes: terms.map { ($0 - mean) / count })]
+    return zip(values(weights: weights), terms).map { mean, terms in
+      Linearization(value: mean, slopes: terms.map { ($0 - mean) / count })
+    }
   }
 
   public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
-    guard let other = other as? MeanOverImages else { return nil }
+    guard let other = other as? MeanOverImages, other.metricNames == metricNames else { return nil }
     return MeanOverImages(
-      terms + other.terms, of: images + other.images, named: metricNames[0])
+      zip(metricNames, zip(terms, other.terms)).map { ($0, $1.0 + $1.1) },
+      of: images + other.images)
   }
 }
 
