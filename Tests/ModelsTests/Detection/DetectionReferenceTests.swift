@@ -48,7 +48,8 @@ struct DetectionReferenceTests {
     #expect(all.reduce(0) { $0 + $1.unclear } * 1000 < pixels)
     for (index, expected) in images.enumerated() {
       let original = SmallDetector.originals[index]
-      let found = detector.detections(SmallDetector.shown(index), original: original)
+      let found = try #require(
+        detector.detections(SmallDetector.shown(index), original: original))
       // More pass the threshold and the suppression than an image may have.
       #expect(expected.count == detector.configuration.detectionLimit)
       try #require(found.count == expected.count)

@@ -154,6 +154,19 @@ struct SegmentorTests {
     ThreadPool.shared.threadCount = threads
   }
 
+  @Test("A pixel whose numbers are none has no class, least of all the first", arguments: [0, 6])
+  func undefined(channel: Int) {
+    var values = DeterministicFill.tensor("logits", [1, 9, 13, 7]).values
+    values[(4 * 13 + 6) * 7 + channel] = .nan
+    let pass = SegmentationPass(
+      logits: Tensor(values, shape: [1, 9, 13, 7]), height: 9, width: 13)
+    for passes in [[pass], [pass, pass]] {
+      let classes = ClassMap.classes(passes, height: 9, width: 13)
+      #expect(classes[4 * 13 + 6] == ClassMap.undefined)
+      #expect(classes[0] != ClassMap.undefined && classes[8 * 13] != ClassMap.undefined)
+    }
+  }
+
   @Test("The published size has the published parameters and keys, and a file comes back whole")
   func published() throws {
     let segmentor = Segmentor(.ade20k, initializer: .blank)

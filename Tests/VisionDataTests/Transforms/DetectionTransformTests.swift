@@ -80,7 +80,7 @@ struct DetectionTransformTests {
       #expect(max(width, height) <= augmentation.longSide)
       #expect(min(width, height) <= 80)
       for (box, mask) in zip(one.target.boxes, one.target.masks) {
-        #expect(mask.width == width && mask.height == height)
+        #expect(mask?.width == width && mask?.height == height)
         #expect(box.x1 >= 0 && box.y1 >= 0 && box.width > 0 && box.height > 0)
         #expect(box.x2 <= Float(width) && box.y2 <= Float(height))
       }
@@ -113,10 +113,11 @@ struct DetectionTransformTests {
   }
 
   @Test("An overlay colours the mask's pixels and leaves the others")
-  func overlay() {
+  func overlay() throws {
     let sample = sample()
     let item = DetectionOverlay.Item(
-      box: CornerBox(30, 22, 60, 36), mask: sample.target.masks[1], caption: "cup", label: 2)
+      box: CornerBox(30, 22, 60, 36), mask: try #require(sample.target.masks[1]), caption: "cup",
+      label: 2)
     let drawn = DetectionOverlay().image(sample.image, items: [item])
     func pixel(_ image: RGBImage, _ x: Int, _ y: Int) -> [UInt8] {
       Array(image.pixels[(y * 64 + x) * 3..<(y * 64 + x) * 3 + 3])
