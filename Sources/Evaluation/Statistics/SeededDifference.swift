@@ -53,7 +53,9 @@ public struct SeededDifference: Sendable, Equatable {
       seeds.reduce(sampleVariance * sampleVariance / Double(imageCount - 1)) {
         $0 + $1.variance * $1.variance / $1.freedom
       }
-    freedom = spread > 0 ? max(1, Int(total * total / spread)) : imageCount - 1
+    // Numbers of a damaged file may leave nothing to divide.
+    let quotient = total * total / spread
+    freedom = quotient >= 0 && quotient < 1e15 ? max(1, Int(quotient)) : imageCount - 1
   }
 
   /// The standard error of the estimate.

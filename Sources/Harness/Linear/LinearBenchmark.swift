@@ -106,6 +106,14 @@ struct LinearBenchmark: ComparisonProgram {
         "\(bad.count) images could not be decoded and were left out: "
           + bad.prefix(3).joined(separator: ", ") + (bad.count > 3 ? "…" : ""))
     }
+    for (split, folder) in [("training", data.train), ("validation", data.validation)] {
+      let leftOut = folder.hiddenImages + folder.strayImages
+      if let first = leftOut.first {
+        result.notes.append(
+          "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
+            + "out: \(first)" + (leftOut.count > 1 ? "…" : ""))
+      }
+    }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
     try session.finish(

@@ -79,6 +79,10 @@ struct ReportStatisticsTests {
       first: [0.5, 0.6], second: [0.4], sampleVariance: 0, imageCount: 10)
     #expect(alone.borrowsDeviation && isClose(alone.seedVariance, 0.005 / 2 + 0.005, 1e-9))
     #expect(alone.seedShare == 1)
+    // Numbers of a damaged file: no degree of freedom comes of them, and no trap.
+    let huge = SeededDifference(
+      first: [1e300, -1e300], second: [0.4], sampleVariance: 1, imageCount: 10)
+    #expect(huge.freedom == 9)
   }
 
   /// The counts that the reference script resampled.
