@@ -42,6 +42,21 @@ struct FileTreeTests {
     #expect(throws: DatasetError.self) { try FileTree.files(below: folder.path) }
   }
 
+  @Test("A file that was a link before it was copied says which folder it names")
+  func copiedLinks() throws {
+    try make("real/a.png")
+    try AtomicFile.write(text: "real\n", to: folder.file("pred"))
+    let error = #expect(throws: DatasetError.self) {
+      try FileTree.files(below: folder.file("pred"))
+    }
+    #expect(error?.description.contains("is no folder, but names 'real'") == true)
+    try AtomicFile.write(text: "unreal", to: folder.file("pred"))
+    let plain = #expect(throws: DatasetError.self) {
+      try FileTree.files(below: folder.file("pred"))
+    }
+    #expect(plain?.problem == "is no folder")
+  }
+
   @Test("A name that is not UTF-8 is an error with the folder's name; a pipe blocks nothing")
   func names() throws {
     #expect(mkfifo(folder.file("p.png"), 0o600) == 0)

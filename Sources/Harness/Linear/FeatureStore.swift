@@ -3,6 +3,7 @@ import FileSupport
 import Foundation
 import Models
 import TensorCore
+import Training
 import VisionData
 
 /// The features of the images of a split, with labels: a matrix mapped from a file.
@@ -180,7 +181,13 @@ struct FeatureStore {
     backbone.dropPath = nil
     while let batch = try loader.next() {
       try Interruption.check()
-      rows.append(withoutGradients { backbone.features(batch.images) }.values)
+      let values = withoutGradients { backbone.features(batch.images) }.values
+      // Neighbours of what is no number would all be votes for the first class.
+      if let broken = values.firstIndex(where: { !$0.isFinite }) {
+        throw TrainingError.brokenOutput(
+          network: "backbone", image: split.path(batch.indices[broken / backbone.featureCount]))
+      }
+      rows.append(values)
       labels += batch.labels.map(Int32.init)
       indices += batch.indices.map(Int32.init)
       progress.advance(by: batch.labels.count)

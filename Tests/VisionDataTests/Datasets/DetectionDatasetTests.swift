@@ -93,6 +93,17 @@ struct DetectionDatasetTests {
     }
   }
 
+  @Test("A category that only the test split has objects of is called")
+  func unlearned() throws {
+    let both = #"{"id":1,"name":"cat"},{"id":2,"name":"dog"}"#
+    try write([annotation(1, Self.polygon)], split: "train2017", categories: both, image: Self.gray)
+    let dog = annotation(1, Self.polygon).replacing(#""category_id":1"#, with: #""category_id":2"#)
+    try write([dog], categories: both, image: RGBImage(width: 48, height: 40, red: 1))
+    let found = try DetectionCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+    #expect(found.map(\.rule) == ["category/unlearned"] && found[0].severity == .warning)
+    #expect(found[0].problem.contains("'dog'") && found[0].path.contains("train2017"))
+  }
+
   @Test("Categories are compared by id and name, whatever their order")
   func categories() throws {
     func file(_ categories: String) throws -> CocoAnnotations {
