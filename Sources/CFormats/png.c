@@ -96,6 +96,21 @@ static uint32_t orientation_of(png_reader *reader) {
   return orientation ? orientation : 1;
 }
 
+// The orientation in an EXIF chunk behind the pixels, where reading the header does not come.
+static uint32_t late_orientation(const uint8_t *bytes, size_t count) {
+  size_t at = 8;
+  while (count - at >= 12) {
+    size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+    if (length > count - at - 12) return 1;
+    if (!memcmp(bytes + at + 4, "eXIf", 4)) {
+      uint32_t orientation = cf_exif_orientation(bytes + at + 8, length);
+      return orientation ? orientation : 1;
+    }
+    at += length + 12;
+  }
+  return 1;
+}
+
 int cf_png_inspect(
     const uint8_t *bytes, size_t count, cf_image_header *header, char *message, size_t capacity) {
   png_reader reader = {
@@ -118,6 +133,7 @@ int cf_png_inspect(
   header->is_progressive =
       png_get_interlace_type(reader.png, reader.info) != PNG_INTERLACE_NONE;
   header->orientation = orientation_of(&reader);
+  if (header->orientation == 1) header->orientation = late_orientation(bytes, count);
   close_reader(&reader);
   return 0;
 }

@@ -45,7 +45,7 @@ public enum Command {
     } catch let error as UsageError {
       fail(error, name: table.name, usage: table.usage)
     } catch let error as any ReportableError {
-      Console.error("Error: \(error)")
+      Console.error("Error: \(table.fitting("\(error)"))")
       exit(error.exitCode.rawValue)
     } catch {
       Console.error("Error: \(error)")

@@ -104,7 +104,7 @@ extension OptionTable where Options: CommandOptions {
   }
 
   private func readConfiguration(_ path: String) throws -> [Assignment] {
-    let bytes = try FileBytes.read(path)
+    let bytes = try FileBytes.readText(path, readsPipes: true)
     guard case .object(let root)? = JSONValue(parsing: bytes) else {
       throw UsageError.configuration(path: path, problem: "is no JSON object of settings")
     }

@@ -71,6 +71,21 @@ public final class FileBytes: @unchecked Sendable {
   public static func read(_ path: String) throws(FileError) -> [UInt8] {
     try OpenFile(path, readsPipes: false).readToEnd()
   }
+
+  /// A small text without its byte order mark.
+  ///
+  /// - Parameter readsPipes: As for `init`.
+  /// - Throws: `FileError` as `read`, and for what is no UTF-8 by its first bytes.
+  public static func readText(
+    _ path: String, readsPipes: Bool = false
+  ) throws(FileError) -> [UInt8] {
+    let bytes = try OpenFile(path, readsPipes: readsPipes).readToEnd()
+    let kind = bytes.withUnsafeBytes { FileKind($0) }
+    guard let kind, kind != .utf8WithMark else { return Array(bytes.dropFirst(kind == nil ? 0 : 3)) }
+    throw FileError(
+      path: path, problem: "is \(kind.name), not plain text",
+      remedy: "unpack or convert it to UTF-8", exitCode: .badData)
+  }
 }
 
 /// A file that is open for reading, closed with the object.

@@ -118,6 +118,19 @@ public enum FileTree {
     }
   }
 
+  /// The folder that a file names which was a link before it was copied as text.
+  private static func linkText(_ path: String) -> String? {
+    var info = stat()
+    guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_size < 4096,
+      let bytes = try? FileBytes.read(path)
+    else { return nil }
+    let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(
+      in: .whitespacesAndNewlines)
+    let parent = (path as NSString).deletingLastPathComponent
+    let target = text.hasPrefix("/") || parent.isEmpty ? text : parent + "/" + text
+    return !text.isEmpty && isFolder(target) ? text : nil
+  }
+
   private static func unreadable(_ path: String, _ code: Int32) -> DatasetError {
     switch code {
     case EACCES, EPERM:
@@ -125,7 +138,10 @@ public enum FileTree {
         path: path, problem: "may not be read by this user", remedy: "change its permissions",
         exitCode: .missingFile)
     case ENOTDIR:
-      DatasetError(path: path, problem: "is no folder", remedy: "give a folder")
+      DatasetError(
+        path: path, problem: "is no folder" + (linkText(path).map { ", but names '\($0)'" } ?? ""),
+        remedy: linkText(path) == nil
+          ? "give a folder" : "it was a symbolic link once; link it again or give that folder")
     case ENOENT:
       DatasetError(
         path: path, problem: "does not exist", remedy: "check the path", exitCode: .missingFile)

@@ -74,4 +74,17 @@ struct VectorMathTests {
       #expect(target.dropFirst(count).allSatisfy { $0 == -1 })
     }
   }
+
+  @Test("What is no number stays none")
+  func notNumbers() {
+    var input = splat(0.5)
+    input[3] = .nan
+    for function: (SIMD16<Float>) -> SIMD16<Float> in [
+      { exponential($0) }, { errorFunction($0) }, { gaussianErrorLinear($0) },
+      { gaussianErrorLinearDerivative($0) },
+    ] {
+      let output = function(input)
+      for lane in 0..<16 { #expect(output[lane].isNaN == (lane == 3), "lane \(lane)") }
+    }
+  }
 }

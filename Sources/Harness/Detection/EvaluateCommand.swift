@@ -44,8 +44,8 @@ struct EvaluateCommand {
       let first = set.findings.described.first { $0.severity == .error }
       throw DatasetError(
         path: set.path,
-        problem: "has no detection that can be scored, all \(set.findings.total) have errors; the "
-          + "first: " + (first?.problem ?? ""), remedy: "correct the records")
+        problem: "has no detection that can be scored, all have errors; the first: "
+          + (first?.problem ?? ""), remedy: "correct the records")
     }
     if detections.detections.isEmpty {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")

@@ -119,6 +119,14 @@ struct LinearBenchmark: ComparisonProgram {
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
     }
     if let note = data.missing(train: train, validation: validation) { result.notes.append(note) }
+    for (split, folder) in [("training", data.images.train), ("validation", data.images.validation)] {
+      let leftOut = folder.hiddenImages + folder.strayImages
+      if let first = leftOut.first {
+        result.notes.append(
+          "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
+            + "out: \(first)" + (leftOut.count > 1 ? "…" : ""))
+      }
+    }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
     try session.finish(&result, files: LinearRecord.files, images: data.shown)

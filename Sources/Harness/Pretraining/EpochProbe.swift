@@ -41,7 +41,8 @@ struct EpochProbe {
         ks: [k], temperature: NearestNeighbourProbe.temperature, labels: trainLabels,
         classCount: train.classNames.count)[0]
       let best = votes.indices.max { (votes[$0], -$0) < (votes[$1], -$1) } ?? 0
-      if best == Int(labels[row]) { hits += 1 }
+      // Without neighbours nothing was said, least of all the first class.
+      if !nearest.rows.isEmpty, best == Int(labels[row]) { hits += 1 }
     }
     return Double(hits) / Double(max(1, labels.count))
   }

@@ -29,7 +29,12 @@ struct SegmentationBenchmark: ComparisonProgram {
     }
     let data = try SegmentationData(
       root: source.root, classes: options.classes, labels: options.labels)
-    var notes: [String] = []
+    var notes = [data.training, data.validation].compactMap { folder in
+      folder.hidden.first.map {
+        "\(folder.hidden.count) hidden files of \(folder.imageFolder) and its maps were left out: \($0)"
+          + (folder.hidden.count > 1 ? "…" : "")
+      }
+    }
     func usable(
       _ folder: SegmentationFolder, _ split: String, limit: Int?
     ) throws -> SegmentationFolder {

@@ -21,14 +21,15 @@ struct SegmentationComparison {
 
   private var scores: Table {
     let others = SegmentationScore.numbers.dropFirst().filter(\.isShown)
+    let words = options.mode == .multiScale ? " ms+flip" : ""
     var table = Table(
       caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
         + "\(data["classes"] ?? "") classes; % with 95 % intervals",
       columns: [
         .init("backbone", isNumeric: false),
-        .init("mIoU" + (options.mode == .multiScale ? " ms+flip" : "")), .init("95 %"),
+        .init("mIoU" + words), .init("95 %"),
       ]
-        + others.map { .init($0.title) } + [.init("classes in mIoU")])
+        + others.map { .init($0.title + words) } + [.init("classes in mIoU")])
     for outcome in outcomes {
       func number(_ name: String) -> String {
         twoDecimals(outcome.result.metrics[name + options.mode.suffix]?.value ?? .nan)

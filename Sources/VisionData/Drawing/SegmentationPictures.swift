@@ -50,7 +50,9 @@ public struct SegmentationPictures {
     let image =
       try size.map { try ImageFile.decode(path: path, for: ($0.width, $0.height)) }
       ?? ImageFile.decode(path: path)
-    func map(_ folder: LabelMapFolder, _ encoding: LabelEncoding) throws -> LabelMap {
+    func map(
+      _ folder: LabelMapFolder, _ encoding: LabelEncoding, option: String
+    ) throws -> LabelMap {
       guard let path = folder.path(name) else {
         throw DatasetError(
           path: folder.root, problem: "lacks \(name).png", remedy: "predict every image",
@@ -64,10 +66,20 @@ public struct SegmentationPictures {
             + "\(image.width)x\(image.height)",
           remedy: "use the label map of this image, at the image's size")
       }
-      return try encoding.decode(stored, path: path)
+      do {
+        return try encoding.decode(stored, path: path)
+      } catch {
+        // Here --labels is the folder of the maps.
+        throw DatasetError(
+          path: error.path, problem: error.problem,
+          remedy: error.remedy.replacing("--labels", with: option))
+      }
     }
-    var result = [("labels", try map(maps, encoding))]
-    if let predictions { result.append(("prediction", try map(predictions, predictionEncoding))) }
+    var result = [("labels", try map(maps, encoding, option: "--label-values"))]
+    if let predictions {
+      result.append(
+        ("prediction", try map(predictions, predictionEncoding, option: "--prediction-values")))
+    }
     return (image, result)
   }
 }

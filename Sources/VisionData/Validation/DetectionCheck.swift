@@ -51,6 +51,7 @@ public struct DetectionCheck: Sendable {
     }
     if sets.count > 1 {
       report.findings += differences(sets[1].annotations, from: sets[0].annotations)
+      report.findings += unlearned(sets[1].annotations, from: sets[0].annotations)
     }
     let images = sets.flatMap { set in set.images.map { (set: set, image: $0) } }
     report.imageCount = images.count
@@ -118,6 +119,25 @@ public struct DetectionCheck: Sendable {
         path: relative(other.path), rule: "category/other", severity: .error, problem: problem,
         remedy: "give both files the same list of categories")
     }
+  }
+
+  /// Whether the second split has objects of categories of which the first shows none.
+  private func unlearned(
+    _ other: CocoAnnotations, from first: CocoAnnotations
+  ) -> [DataFinding] {
+    func ids(_ set: CocoAnnotations) -> Set<Int> {
+      Set(set.annotations.map { set.categories[$0.category].id })
+    }
+    let unseen = ids(other).subtracting(ids(first)).sorted()
+    guard let id = unseen.first, let category = other.categoryIndex(id: id) else { return [] }
+    return [
+      DataFinding(
+        path: relative(first.path), rule: "category/unlearned", severity: .warning,
+        problem: "has no object of category '\(other.categories[category].name)'"
+          + (unseen.count > 1 ? " and \(unseen.count - 1) more" : "")
+          + ", which \(relative(other.path)) has",
+        remedy: "its AP there can only be 0; give training such objects or leave the category out")
+    ]
   }
 
   private static func examine(

@@ -128,7 +128,7 @@ public struct SegmentationCheck: Sendable {
         remedy: "add the image or remove the map")
     }
     findings += DataCheck.leftOut(
-      listing.hidden, of: listing.folder.imageFolder, rule: "layout/hidden-images",
+      listing.folder.hidden, of: listing.folder.imageFolder, rule: "layout/hidden-images",
       "and its maps' folder hold hidden files, or files in hidden folders",
       "rename or remove them")
     if listing.ignoredFileCount > 0 {

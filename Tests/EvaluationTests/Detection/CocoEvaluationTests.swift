@@ -319,4 +319,32 @@ struct MatchRecordTests {
     let error = #expect(throws: FileError.self) { try MatchRecords(path: path) }
     #expect(error?.exitCode == .badData)
   }
+
+  @Test("A class without any mask has no mask AP; one with some counts the others as missed")
+  func classesWithoutMasks() throws {
+    let folder = try TemporaryDirectory()
+    func object(_ id: Int, _ category: Int, _ x: Int, hasMask: Bool) -> String {
+      let mask = #","segmentation":[[\#(x),0,\#(x),9,\#(x + 9),9,\#(x + 9),0]]"#
+      return #"{"id":\#(id),"image_id":1,"category_id":\#(category),"bbox":[\#(x),0,9,9],"#
+        + #""area":81,"iscrowd":0\#(hasMask ? mask : "")}"#
+    }
+    let path = folder.file("set.json")
+    try AtomicFile.write(
+      text: #"{"images":[{"id":1,"file_name":"a","width":60,"height":20}],"annotations":["#
+        + [
+          object(1, 1, 0, hasMask: true), object(2, 2, 20, hasMask: false),
+          object(3, 3, 40, hasMask: true), object(4, 3, 50, hasMask: false),
+        ].joined(separator: ",")
+        + #"],"categories":[{"id":1,"name":"a"},{"id":2,"name":"b"},{"id":3,"name":"c"}]}"#,
+      to: path)
+    let truth = try CocoAnnotations(path: path)
+    let found = try CocoDetections(truth.asResults(), groundTruth: truth)
+    let scores = CocoScores(CocoEvaluator.match(found, to: truth, overlapType: .segm))
+    #expect(scores.averagePrecision(category: 0) > 0.999)
+    #expect(scores.averagePrecision(category: 1) == -1)
+    let half = scores.averagePrecision(category: 2)
+    #expect(half > 0.4 && half < 0.6, "\(half)")
+    let boxes = CocoScores(CocoEvaluator.match(found, to: truth, overlapType: .bbox))
+    #expect((0..<3).allSatisfy { boxes.averagePrecision(category: $0) > 0.999 })
+  }
 }

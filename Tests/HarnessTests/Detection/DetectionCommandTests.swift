@@ -75,7 +75,19 @@ struct DetectionCommandTests {
       #expect((0...1).contains(value), "\(name) \(value)")
     }
 
+    let notes = (result["notes"]?.arrayValue ?? []).compactMap(\.stringValue).joined(
+      separator: "\n")
+    for words in ["batch norms of the box heads over images 2 instead of 16", "2 of 4 test images"]
+    {
+      #expect(notes.contains(words), "\(notes)")
+    }
+
     let detector = path + "/detector.pth"
+    // Trained on under another recipe it would become something between the two.
+    let trained = try run(
+      ["--data", "sample/coco", "--detector", detector, "--preset", "mini", "--output", "other"],
+      status: 65)
+    #expect(trained.errors.contains("use --recipe cascade-1x"), "\(trained.errors)")
     let shown = try run([
       "show", "--detector", detector, "--data", "sample/coco", "--recipe", "cascade-1x", "--preset",
       "mini", "--image-scale", "0.5", "--count", "3", "--score", "0", "--output", "sheet.png",
@@ -89,6 +101,109 @@ struct DetectionCommandTests {
     let other = try run(
       ["show", "--detector", "missing.pth", "--data", "sample/coco"], status: 66)
     #expect(other.errors.contains("missing.pth"), "\(other.errors)")
+  }
+
+  /// Changes the annotations of a split.
+  private func rewrite(_ split: String, _ change: (inout [String: JSONValue]) -> Void) throws {
+    let path = folder.file("sample/coco/annotations/instances_\(split).json")
+    guard case .object(var members) = try json(path) else { return }
+    change(&members)
+    try AtomicFile.write(text: JSONValue.object(members).text(), to: path)
+  }
+
+  private static func changed(
+    _ value: JSONValue?, _ change: (Int, inout [String: JSONValue]) -> Void
+  ) -> JSONValue {
+    .array(
+      (value?.arrayValue ?? []).enumerated().map { place, entry in
+        guard case .object(var members) = entry else { return entry }
+        change(place, &members)
+        return .object(members)
+      })
+  }
+
+  private let quick = [
+    "--data", "sample/coco", "--backbone", "random", "--preset", "mini", "--image-scale", "0.5",
+    "--epochs", "1", "--resamples", "20", "--quiet", "--output", "runs",
+  ]
+
+  @Test("Categories that differ are refused, whatever --no-check says")
+  func categories() throws {
+    try rewrite("val2017") { members in
+      let extra = JSONValue.object(["id": .integer(0), "name": .string("root")])
+      members["categories"] = .array([extra] + (members["categories"]?.arrayValue ?? []))
+    }
+    for options in [[], ["--no-check"]] {
+      let outcome = try run(quick + options, status: 65)
+      #expect(outcome.errors.contains("has category 0 'root'"), "\(outcome.errors)")
+      #expect(!outcome.errors.contains("or take the rest"), "\(outcome.errors)")
+    }
+  }
+
+  @Test("Records that are dropped stop a run, or are marked in its result and table")
+  func dropped() throws {
+    try rewrite("train2017") { members in
+      members["annotations"] = Self.changed(members["annotations"]) { place, annotation in
+        if place < 2 { annotation["bbox"] = .string("wide") }
+      }
+    }
+    let refused = try run(quick, status: 65)
+    #expect(refused.errors.contains("the text 'wide' as its bbox"), "\(refused.errors)")
+    #expect(refused.errors.contains("--no-check"), "\(refused.errors)")
+    let told = try run(quick + ["--no-check"])
+    let words = "2 records of instances_train2017.json had errors and were left out"
+    #expect(told.output.contains(words), "\(told.output)")
+    let result = try json(try runFolder() + "/result.json")
+    #expect(result["notes"]?.text().contains(words) == true)
+  }
+
+  @Test("Data of boxes train boxes only, and no masks are scored, unless the user says so")
+  func boxes() throws {
+    for split in ["train2017", "val2017"] {
+      try rewrite(split) { members in
+        members["annotations"] = Self.changed(members["annotations"]) { place, annotation in
+          // One mask to be scored against.
+          if split == "train2017" || place > 0 { annotation["segmentation"] = nil }
+        }
+      }
+    }
+    let plain = try run(quick)
+    #expect(plain.errors.contains("objects are without a mask"), "\(plain.errors)")
+    #expect(plain.output.contains("trained boxes only, and masks are not scored"))
+    let path = try runFolder()
+    let result = try json(path + "/result.json")
+    #expect(result["metrics"]?["bbox/AP"] != nil && result["metrics"]?["segm/AP"] == nil)
+    let events = try RecordLines.read(path + "/events.jsonl").rows
+    #expect(events.allSatisfy { $0["loss_mask"]?.doubleValue == 0 })
+    try FileManager.default.removeItem(atPath: folder.file("runs"))
+    let filled = try run(quick + ["--masks-from-boxes"])
+    #expect(filled.output.contains("their boxes were trained as masks"), "\(filled.output)")
+    let other = try runFolder()
+    #expect(try json(other + "/result.json")["metrics"]?["segm/AP"] != nil)
+    let losses = try RecordLines.read(other + "/events.jsonl").rows
+    #expect(losses.contains { $0["loss_mask"]?.doubleValue ?? 0 > 0 })
+  }
+
+  @Test("Where nothing is left to score, the reason is said and no table of -1")
+  func nothing() throws {
+    let path = folder.file("sample/coco/annotations/instances_val2017.json")
+    let all = try CocoAnnotations(path: path).asResults()
+    try CocoWriter.write(all, to: folder.file("all.json"))
+    try rewrite("val2017") { members in
+      members["annotations"] = Self.changed(members["annotations"]) { _, annotation in
+        annotation["iscrowd"] = .integer(1)
+      }
+    }
+    let outcome = try run(
+      ["evaluate", "--ground-truth", path, "--detections", "all.json", "--iou-type", "bbox"],
+      status: 65)
+    #expect(!outcome.output.contains("-1.000") && outcome.errors.contains("crowds"))
+    try AtomicFile.write(
+      text: #"[{"image_id":\#(all[0].imageID),"category_id":1,"bbox":[1,1,5,5],"score":"high"}]"#,
+      to: folder.file("broken.json"))
+    let none = try run(
+      ["evaluate", "--ground-truth", path, "--detections", "broken.json"], status: 65)
+    #expect(none.errors.contains("has no detection that can be scored"), "\(none.errors)")
   }
 
   @Test("evaluate scores perfect detections 1, half of them less, and writes what it prints")

@@ -1,3 +1,4 @@
+import CommandLine
 import Layers
 import Models
 import TensorCore
@@ -32,6 +33,38 @@ struct DetectionRecipeTests {
     #expect(seen.longSide == 1333 && seen.flipProbability == 0.5)
     #expect(seen.cropShortSides == [400, 500, 600] && seen.cropSides == 384...600)
     #expect(recipe.schedule(updatesPerEpoch: 10).factor == 0.1)
+  }
+
+  @Test("Every difference from the published recipe is listed, and nothing else")
+  func deviations() {
+    let own = DetectionRecipe(.maskRCNN1x).deviations(of: .maskRCNN).lines
+    #expect(own == ["single precision instead of mixed"])
+    // The source's norms see sixteen images, a pass here two.
+    let cascade = DetectionRecipe(.cascade3x).deviations(of: .cascadeMaskRCNN).lines
+    #expect(
+      cascade == [
+        "batch norms of the box heads over images 2 instead of 16",
+        "single precision instead of mixed",
+      ])
+    var recipe = DetectionRecipe(.maskRCNN1x)
+    (recipe.batchSize, recipe.learningRate, recipe.length) = (4, 2e-4, 6)
+    recipe.scaleImages(by: 0.5)
+    let changed = recipe.deviations(of: .maskRCNN).lines.joined(separator: "; ")
+    for words in [
+      "batch size 4 instead of 16", "learning rate 0.0002 instead of 0.0001",
+      "epochs 6 instead of 12", "milestones [4, 6] instead of [8, 11]",
+      "test size short side 400, long side 667 instead of short side 800, long side 1333",
+      "augmentation flip 0.5, short side 240/",
+    ] { #expect(changed.contains(words), "\(changed)") }
+    #expect(DetectionRecipe(.maskRCNN1x).testDeviations.lines.isEmpty)
+    #expect(recipe.testDeviations.lines.count == 1)
+    var plain = DetectionRecipe(.maskRCNN1x)
+    plain.dropAugmentation()
+    #expect(plain.deviations(of: .maskRCNN).lines.count == 2)
+    let mini = DetectionRecipe(.maskRCNN1x, preset: .mini)
+    let small = mini.deviations(of: mini.detector).lines
+    #expect(small.contains("detector Mask R-CNN (mini) instead of Mask R-CNN"))
+    #expect(small.contains("backbone Swin-mini instead of Swin-T"))
   }
 
   @Test("Both networks share classes, widths, anchors, samplers and test limits")

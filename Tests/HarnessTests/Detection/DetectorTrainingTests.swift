@@ -151,6 +151,10 @@ struct DetectorTrainingTests {
       let box = try #require(result.box)
       #expect(box.width >= 0 && box.height >= 0 && result.score > 0.01)
     }
+    let (_, gain) = try #require(detector.parameters.first { $0.key == "backbone.norm2.weight" })
+    gain.assign(gain.values.map { _ in .nan })
+    let error = #expect(throws: TrainingError.self) { try inference.detections(dataset.images[0]) }
+    #expect(error?.description.contains(dataset.path(dataset.images[0])) == true)
   }
 
   @Test("The published recipes have their schedules, rates and decays")

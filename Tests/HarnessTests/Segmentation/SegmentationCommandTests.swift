@@ -49,6 +49,39 @@ struct SegmentationCommandTests {
     #expect((0...1).contains(accuracy))
   }
 
+  @Test("Several scales have their own names, and a segmentor meets only its own classes")
+  func scales() throws {
+    let options = [
+      "--data", "sample/ade20k", "--preset", "mini", "--crop-size", "48", "--batch-size", "2",
+      "--iterations", "2", "--resamples", "20", "--quiet",
+    ]
+    let outcome = try run(
+      options + ["--backbone", "random", "--mode", "ms-flip", "--output", "runs"])
+    #expect(outcome.output.contains("mIoU ms+flip"), "\(outcome.output)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("runs"))
+      .filter { $0.hasPrefix("ade20k-random") }
+    let name = try #require(names.count == 1 ? names[0] : nil, "\(names)")
+    let metrics = try #require(try json("runs/\(name)/result.json")["metrics"])
+    #expect(metrics["mIoU_ms"]?["low"] != nil && metrics["mIoU"] == nil && metrics["aAcc"] == nil)
+    #expect(outcome.output.contains("deviates from the published recipe"))
+    let report = try ChildProgram.run(
+      "bench-report", ["--runs", "runs", "--output", "page"], in: folder.path)
+    #expect(report.status == 0, "\(report.errors)")
+
+    guard case .array(let rows) = try json("sample/ade20k/classes.json") else { return }
+    let renamed = rows.enumerated().map { place, row -> JSONValue in
+      guard case .object(var members) = row else { return row }
+      members["name"] = .string("class \(place)")
+      return .object(members)
+    }
+    try AtomicFile.write(text: JSONValue.array(renamed).text(), to: folder.file("classes.json"))
+    let scored =
+      options + ["--segmentor", "runs/\(name)/segmentor.pth", "--eval-only", "--output", "scored"]
+    _ = try run(scored)
+    let other = try run(scored + ["--classes", "classes.json"], status: 65)
+    #expect(other.errors.contains("was trained for the classes"), "\(other.errors)")
+  }
+
   @Test("evaluate scores the ground truth 1, a shifted map less, and compares both")
   func evaluate() throws {
     let truth = folder.file("sample/ade20k/annotations/validation")

@@ -32,6 +32,25 @@ struct SegmentationRecipeTests {
     #expect(abs(rate - expected) < 1e-6 * expected, "\(rate)")
   }
 
+  @Test("Every difference from the published recipe is listed, and nothing else")
+  func deviations() {
+    var recipe = SegmentationRecipe(.upernet160k)
+    #expect(recipe.deviations(of: .ade20k).lines.isEmpty && recipe.testDeviations.lines.isEmpty)
+    (recipe.batchSize, recipe.length, recipe.augments) = (4, 80_000, false)
+    #expect(
+      recipe.deviations(of: .ade20k).lines == [
+        "iterations 80000 instead of 160000", "batch size 4 instead of 16",
+        "batch norms over crops 4 instead of 16", "drop path 0.0 instead of 0.3",
+        "warm-up iterations 750 instead of 1500",
+        "training images as they are instead of resized, flipped and coloured",
+      ])
+    recipe.cropSize = 256
+    #expect(recipe.testDeviations.lines.count == 1)
+    #expect(
+      recipe.deviations(of: .miniature(classCount: 150)).lines.contains(
+        "segmentor UPerNet Swin-mini instead of UPerNet Swin-T"))
+  }
+
   @Test("The network has the published widths, classes and loss weights")
   func network() {
     let network = SegmentationRecipe(.upernet160k).configuration(classCount: 150)

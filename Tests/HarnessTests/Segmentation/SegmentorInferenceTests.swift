@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 import Geometry
 import Layers
@@ -5,6 +6,7 @@ import Models
 import TensorCore
 import TestSupport
 import Testing
+import Training
 import VisionData
 
 @testable import Harness
@@ -55,6 +57,32 @@ struct SegmentorInferenceTests {
     let whole = inference(.whole, window: 48).classes(image)
     #expect(Set(whole.labels).count > 1)
     #expect(inference(.slide, window: 96).classes(image) == whole)
+  }
+
+  @Test(
+    "A segmentor that says no numbers stops the test by the image's name",
+    arguments: [SegmentationMode.whole, .slide, .multiScale])
+  func broken(mode: SegmentationMode) throws {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(
+      try ImageFile.png(image(width: 60, height: 50)), to: folder.file("images/validation/a.png"))
+    try AtomicFile.write(
+      try ImageFile.png(LabelMap(width: 60, height: 50, labels: .init(repeating: 1, count: 3000))),
+      to: folder.file("annotations/validation/a.png"))
+    let data = try SegmentationFolder(root: folder.path, split: .validation)
+    func records(_ name: String) throws -> Int {
+      try inference(mode, window: 48).records(
+        data, encoding: LabelEncoding(.reduceZero, classCount: Self.classCount), count: 1,
+        in: RunDirectory(path: folder.file(name)), label: "test"
+      ).count
+    }
+    #expect(try records("sound") == 1)
+    // Behind this come convolutions with norms and rectifiers, in which NaN could be lost.
+    let (_, gain) = try #require(segmentor.parameters.first { $0.key == "backbone.norm3.weight" })
+    gain.assign(gain.values.map { _ in .nan })
+    let error = #expect(throws: TrainingError.self) { try records("broken") }
+    #expect(error?.description.contains("images/validation/a.png are not numbers") == true)
+    #expect(error?.exitCode == .gateFailed)
   }
 
   @Test("Logits of overlapping windows are averaged pixel by pixel")

@@ -115,8 +115,43 @@ struct DetectorReferenceTests {
     #expect(first != loss(1, threads: 1))
   }
 
+  @Test(
+    "A detector that says no numbers has not found nothing",
+    arguments: ["rpn_head.rpn_cls.bias", "fc_cls.bias", "fc_reg.bias", "conv_logits.bias"])
+  func broken(key: String) throws {
+    let detector = SmallDetector.make(.maskRCNN)
+    let shown = SmallDetector.shown(1)
+    #expect(detector.detections(shown, original: (61, 97))?.isEmpty == false)
+    let (_, bias) = try #require(detector.parameters.first { $0.key.hasSuffix(key) })
+    bias.assign(bias.values.map { _ in .nan })
+    #expect(detector.detections(shown, original: (61, 97)) == nil)
+  }
+
+  @Test("Objects without a mask teach boxes only")
+  func withoutMasks() {
+    let full = SmallDetector.batch()
+    func losses(_ isKnown: (Int) -> Bool) -> [String: Float] {
+      let detector = SmallDetector.make(.maskRCNN)
+      let targets = full.targets.map { target in
+        DetectionTarget(
+          boxes: target.boxes, labels: target.labels,
+          masks: target.masks.enumerated().map { isKnown($0.offset) ? $0.element : nil })
+      }
+      let batch = DetectionBatch(
+        images: full.images, sizes: full.sizes, paddedSizes: full.paddedSizes, targets: targets)
+      let terms = detector.losses(batch, draws: DetectionDraws(seed: 0, step: 0)).terms
+      return Dictionary(uniqueKeysWithValues: terms.map { ($0.name, $0.value.item) })
+    }
+    let (all, some, none) = (losses { _ in true }, losses { $0 == 0 }, losses { _ in false })
+    for name in ["loss_cls", "loss_bbox", "loss_rpn_cls"] {
+      #expect(all[name] == some[name] && all[name] == none[name], "\(name)")
+    }
+    #expect(none["loss_mask"] == 0)
+    #expect(all["loss_mask"] != some["loss_mask"] && some["loss_mask"] ?? 0 > 0)
+  }
+
   @Test("Detections lie inside the image, best first, with masks of its size")
-  func inference() {
+  func inference() throws {
     var configuration = SmallDetector.configuration(.cascadeMaskRCNN)
     configuration.scoreThreshold = 0.1
     let detector = Detector(configuration, initializer: .blank)

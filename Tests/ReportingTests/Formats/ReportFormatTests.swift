@@ -172,6 +172,28 @@ struct ReportFormatTests {
     #expect(zip(heights, heights.dropFirst()).count { $0 < $1 } > 130)
   }
 
+  @Test(
+    "Numbers beyond all counting are drawn or left out, and the page ends",
+    arguments: [
+      1e16, -1e300, 1.7e308,
+    ])
+  func hugeNumbers(value: Double) throws {
+    let runs = try SyntheticRuns()
+    for name in ["Supervised", "MoBY"] {
+      let folder = try runs.linear(name) { image, _ in image < 150 }
+      var result = try RunResult(path: folder + "/result.json")
+      result.curves["val_top1"] = [0.1, value, value]
+      result.metrics["top5"] = MetricValue(
+        value, interval: .init(low: -value, high: value), count: 200)
+      result.classes[0].measurement.value = name == "MoBY" ? value : 0.5
+      result.errorCosts["both"] = value
+      try AtomicFile.write(text: result.json.text(), to: folder + "/result.json")
+    }
+    let comparison = try runs.comparison()
+    expectBalanced(comparison.html)
+    #expect(comparison.markdown.contains(/e\+|inf/) && !comparison.csv.isEmpty)
+  }
+
   /// Every element is closed in the order that it was opened.
   private func expectBalanced(_ page: String, sourceLocation: SourceLocation = #_sourceLocation) {
     let void: Set = ["meta", "img", "line", "circle", "!DOCTYPE", "i"]

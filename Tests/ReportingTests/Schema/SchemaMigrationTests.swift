@@ -88,4 +88,24 @@ struct SchemaMigrationTests {
     #expect(RunEvent(epoch: 3, values: [:]).position == 3)
     #expect(RunEvent(.array([])) == nil)
   }
+
+  @Test("Numbers of several scales that were called as those of one have their own names")
+  func scales() throws {
+    let folder = try TemporaryDirectory()
+    var result = RunResult(
+      task: "ade20k", backbone: ["name": "x"], data: [:],
+      settings: ["test": "ms-flip, short side 512"])
+    for name in ["mIoU", "mAcc", "aAcc", "IoU/sky"] { result.metrics[name] = .init(0.5, count: 3) }
+    for (name, isOld) in [("old", true), ("one", false)] {
+      if !isOld { result.settings["test"] = "whole, short side 512" }
+      try AtomicFile.write(
+        text: result.json.text(), to: folder.file("\(name)/result.json"))
+      let read = try RunResult(path: folder.file("\(name)/result.json"))
+      #expect(
+        Set(read.metrics.keys)
+          == (isOld
+            ? ["mIoU_ms", "mAcc_ms", "aAcc_ms", "IoU/sky"] : ["mIoU", "mAcc", "aAcc", "IoU/sky"]))
+      #expect(read.isSealed)
+    }
+  }
 }

@@ -33,6 +33,13 @@ struct TableTests {
         """)
   }
 
+  @Test("A fraction beyond all counting is written, not a trap", arguments: [1e16, -1e16, 1e300])
+  func hugeFractions(value: Double) {
+    #expect(percentage(value) == "\(value * 100)")
+    #expect(MetricUnit.percent.difference(value).contains("e"))
+    #expect(percentage(0.5, Interval(low: -value, high: value)).hasPrefix("50.0 ["))
+  }
+
   @Test("A line end in a cell does not break the Markdown row")
   func lineEnds() {
     var table = Table(caption: "c", columns: [.init("a")])

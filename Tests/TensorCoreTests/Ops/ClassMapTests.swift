@@ -30,4 +30,17 @@ struct ClassMapTests {
     #expect(ClassMap.classes([pass], height: 41, width: 33) == classes)
     ThreadPool.shared.threadCount = threads
   }
+
+  @Test("A pixel whose numbers are none has no class, least of all the first", arguments: [0, 6])
+  func undefined(channel: Int) {
+    var values = DeterministicFill.tensor("logits", [1, 9, 13, 7]).values
+    values[(4 * 13 + 6) * 7 + channel] = .nan
+    let pass = SegmentationPass(
+      logits: Tensor(values, shape: [1, 9, 13, 7]), height: 9, width: 13)
+    for passes in [[pass], [pass, pass]] {
+      let classes = ClassMap.classes(passes, height: 9, width: 13)
+      #expect(classes[4 * 13 + 6] == ClassMap.undefined)
+      #expect(classes[0] != ClassMap.undefined && classes[8 * 13] != ClassMap.undefined)
+    }
+  }
 }

@@ -183,7 +183,7 @@ struct SegmentationDataTests {
     #expect(
       rules(folder) == [
         "label/size", "label/range", "label/all-ignored", "label/format", "label/truncated",
-        "layout/unlabelled", "layout/unused-map", "label/absent-class",
+        "layout/unlabelled", "layout/unused-map", "label/absent-class", "label/unlearned-class",
       ])
     let report = SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1)
     #expect(report.worst == .error)
@@ -204,6 +204,83 @@ struct SegmentationDataTests {
     let other = try TemporaryDirectory()
     try makeSegmentationSet(in: other, Self.names)
     #expect(rules(other, labels: .direct).contains("label/range"))
+  }
+
+  @Test("Values from 0 where classes are stored from 1 are found without any 255")
+  func shiftWithoutIgnored() throws {
+    let folder = try TemporaryDirectory()
+    try makeSegmentationSet(in: folder, Self.names) { x, _ in UInt8(x / 5) }
+    #expect(rules(folder).contains("label/shifted"))
+    #expect(rules(folder, labels: .direct).isEmpty)
+  }
+
+  @Test("A class without a pixel beside a sea of 255 is called, and masks of 0 and 255 stop a run")
+  func seas() throws {
+    let classes =
+      #"[{"id": 0, "name": "sky"}, {"id": 1, "name": "sea"}, {"id": 2, "name": "sand"}]"#
+    func finding(_ label: (Int, Int) -> UInt8) throws -> DataFinding? {
+      let folder = try TemporaryDirectory()
+      try makeSegmentationSet(in: folder, Self.names, classes: classes, label: label)
+      return SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+        .first { $0.rule == "label/ignored-class" }
+    }
+    let two = try #require(try finding { x, _ in [0, 1, 255][x / 5] })
+    #expect(two.severity == .warning && two.problem.contains("class 'sand'"))
+    let binary = try #require(try finding { x, _ in x < 9 ? 0 : 255 })
+    #expect(binary.severity == .error && binary.problem.contains("masks of 0 and 255"))
+    #expect(try finding { x, _ in [0, 1, 2][x / 5] } == nil)
+  }
+
+  @Test("A class that only validation has is called")
+  func unlearned() throws {
+    let folder = try TemporaryDirectory()
+    try makeSegmentationSet(in: folder, ["validation/c"])
+    try makeSegmentationSet(in: folder, ["training/a"]) { x, _ in UInt8(x / 5) }
+    let found = SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+      .first { $0.rule == "label/unlearned-class" }
+    #expect(found?.problem.contains("'sand'") == true && found?.path == "training")
+  }
+
+  @Test("Hidden images are named, and a link that leads nowhere")
+  func leftOut() throws {
+    let folder = try TemporaryDirectory()
+    try makeSegmentationSet(
+      in: folder, Self.names + ["training/.more/x", "training/.y"])
+    let found = SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+      .filter { $0.rule == "layout/hidden-images" }
+    #expect(found.count == 1 && found[0].severity == .error)
+    #expect(found[0].problem.contains("and 3 more"), "\(found[0].problem)")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("images/validation/part"), withDestinationPath: "/nowhere")
+    let error = #expect(throws: DatasetError.self) {
+      try SegmentationFolder(root: folder.path, split: .validation)
+    }
+    #expect(error?.path.hasSuffix("images/validation/part") == true)
+  }
+
+  @Test("A picture is turned as its EXIF data say, unless its map has the stored size")
+  func orientation() throws {
+    let folder = try TemporaryDirectory()
+    try makeSegmentationSet(in: folder, Self.names, width: 37, height: 27)
+    let picture = SourceTree.fixture("VisionData/flavours/orientation6.png")
+    let stored = try ImageFile.decode(path: picture)
+    try #require(stored.width != stored.height)
+    try AtomicFile.write(
+      try FileBytes.read(picture), to: folder.file("images/training/a.png"))
+    func load(width: Int, height: Int) throws -> (RGBImage, Set<String>) {
+      try AtomicFile.write(
+        try ImageFile.png(
+          LabelMap(width: width, height: height, labels: .init(repeating: 1, count: width * height))
+        ),
+        to: folder.file("annotations/training/a.png"))
+      let data = try SegmentationData(root: folder.path)
+      return (try data.training.load(0, data.classes.encoding).image, rules(folder))
+    }
+    let (turned, sound) = try load(width: stored.height, height: stored.width)
+    #expect(turned == stored.oriented(6) && !sound.contains("label/orientation"))
+    let (plain, warned) = try load(width: stored.width, height: stored.height)
+    #expect(plain == stored && warned.contains("label/orientation"))
+    #expect(throws: DatasetError.self) { try load(width: 5, height: 4) }
   }
 
   @Test("The same image in both splits is found; a broken layout is a finding")

@@ -1,6 +1,7 @@
 import CounterRandom
 import FileSupport
 import Foundation
+import Geometry
 import TestSupport
 import Testing
 
@@ -70,6 +71,51 @@ struct ImageFileErrorTests {
       try ImageFile.decode(bytes: whole, name: "x", pixelLimit: 37 * 27 - 1)
     }
     #expect(try ImageFile.decode(bytes: whole, name: "x", pixelLimit: 37 * 27).width == 37)
+  }
+
+  @Test("A picture whose one side is a thousand times the other is refused; a label map is not")
+  func slender() throws {
+    for (width, height) in [(1, 60_000), (60_000, 1), (2, 2001)] {
+      let picture = try ImageFile.png(RGBImage(width: width, height: height))
+      #expect(failure(picture)?.problem.contains("\(width)x\(height)") == true)
+      let labels = [UInt8](repeating: 1, count: width * height)
+      let map = LabelMap(width: width, height: height, labels: labels)
+      #expect(try ImageFile.decodeLabels(bytes: ImageFile.png(map), name: "x") == map)
+    }
+    let longest = try ImageFile.png(RGBImage(width: 2, height: 2000))
+    #expect(try ImageFile.decode(bytes: longest, name: "x").height == 2000)
+  }
+
+  @Test("Compressed texts in a PNG are passed over, not unpacked")
+  func textBombs() throws {
+    let png = try flavour("rgb8.png")
+    let text = Array("zTXtk".utf8) + [0, 0] + deflatedZeros(7 << 20)
+    let length = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: (text.count - 4) >> $0) }
+    let chunk = length + text + CRC(text[...]).bytes
+    let bytes = png[..<33] + (0..<300).flatMap { _ in chunk } + png[33...]
+    let started = Date()
+    #expect(
+      try ImageFile.decode(bytes: Array(bytes), name: "x").pixels
+        == ImageFile.decode(bytes: png, name: "x").pixels)
+    // Unpacking two gigabytes takes a minute.
+    #expect(Date().timeIntervalSince(started) < 10)
+  }
+
+  @Test("A JPEG of a thousand scans is refused after the first hundred")
+  func scans() throws {
+    let bytes = try flavour("420-progressive.jpg")
+    // The first scan says the same again as often as one likes.
+    func marker(from at: Int) -> Int? {
+      bytes.indices.first { $0 >= at && bytes[$0] == 0xFF && ![0, 0xFF].contains(bytes[$0 + 1]) }
+    }
+    let scan = try #require(bytes.indices.first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xDA })
+    let end = try #require(marker(from: scan + 14))
+    func repeated(_ count: Int) -> [UInt8] {
+      Array(bytes[..<end]) + (0..<count).flatMap { _ in bytes[scan..<end] } + bytes[end...]
+    }
+    #expect(failure(repeated(50)) == nil)
+    #expect(failure(repeated(1000))?.problem.contains("more than 100 progressive scans") == true)
+    #expect(failure(bytes) == nil)
   }
 
   @Test("A file that is cut off says after which row")
@@ -155,6 +201,36 @@ struct ImageFileErrorTests {
       }
     }
   }
+}
+
+/// A zlib stream of zeros: one literal, then copies of 258, in a block of fixed codes.
+private func deflatedZeros(_ count: Int) -> [UInt8] {
+  var bytes: [UInt8] = [0x78, 0x9C]
+  var (bits, held) = (UInt32(0), 0)
+  func put(_ value: UInt32, _ size: Int) {
+    bits |= value << UInt32(held)
+    held += size
+    while held >= 8 {
+      bytes.append(UInt8(truncatingIfNeeded: bits))
+      bits >>= 8
+      held -= 8
+    }
+  }
+  // Last block, fixed codes; the literal 0 is 00110000, read from its first bit.
+  put(0b1, 1)
+  put(0b01, 2)
+  put(0b0000_1100, 8)
+  for _ in 0..<count / 258 {
+    // Length 258 is code 285, 11000101; distance 1 is 00000.
+    put(0b1010_0011, 8)
+    put(0, 5)
+  }
+  put(0, 7)
+  put(0, 7)
+  let total = 1 + count / 258 * 258
+  // Adler-32 of zeros: the first sum stays 1.
+  let sum = UInt32(total % 65_521) << 16 | 1
+  return bytes + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: sum >> $0) }
 }
 
 /// The checksum of a PNG chunk.

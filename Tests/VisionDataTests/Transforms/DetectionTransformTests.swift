@@ -113,10 +113,11 @@ struct DetectionTransformTests {
   }
 
   @Test("An overlay colours the mask's pixels and leaves the others")
-  func overlay() {
+  func overlay() throws {
     let sample = sample()
     let item = DetectionOverlay.Item(
-      box: CornerBox(30, 22, 60, 36), mask: sample.target.masks[1], caption: "cup", label: 2)
+      box: CornerBox(30, 22, 60, 36), mask: try #require(sample.target.masks[1]), caption: "cup",
+      label: 2)
     let drawn = DetectionOverlay().image(sample.image, items: [item])
     func pixel(_ image: RGBImage, _ x: Int, _ y: Int) -> [UInt8] {
       Array(image.pixels[(y * 64 + x) * 3..<(y * 64 + x) * 3 + 3])

@@ -64,6 +64,50 @@ struct DataCheckTests {
     #expect(rules(folder.path).contains("layout/empty-class"))
   }
 
+  @Test("Images that no run would see are named: hidden ones, and those beside the class folders")
+  func leftOut() throws {
+    let folder = try sound()
+    try makeImageFolder(
+      in: folder, ["train/stray.png", "train/a/.hidden/6.png", "val/.b/7.png", "train/a/._1.jpg"])
+    try AtomicFile.write(text: "", to: folder.file("train/a/.DS_Store"))
+    let found = DataCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+    #expect(
+      found.map(\.rule) == [
+        "layout/hidden-images", "layout/stray-images", "layout/hidden-images",
+      ])
+    #expect(found.allSatisfy { $0.severity == .error })
+    #expect(found[0].problem.contains("a/.hidden/6.png") && !found[0].problem.contains("more"))
+    #expect(found[1].problem.contains("stray.png") && found[2].problem.contains(".b/7.png"))
+  }
+
+  @Test("A link that leads nowhere is named where a folder would be missing, else as an image")
+  func deadLinks() throws {
+    let folder = try sound()
+    func link(_ name: String) throws {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder.file(name), withDestinationPath: "/nowhere")
+    }
+    try link("train/a/9.jpg")
+    #expect(rules(folder.path, .quick) == ["image/unreadable"])
+    for name in ["train/c", "train/a/more"] {
+      try link(name)
+      let error = #expect(throws: DatasetError.self) {
+        try ImageFolder(root: folder.file("train"))
+      }
+      #expect(error?.path == folder.file(name) && error?.problem.contains("nowhere") == true)
+      try FileManager.default.removeItem(atPath: folder.file(name))
+    }
+  }
+
+  @Test("What a check says of an image has no option of another program in it")
+  func remedies() throws {
+    let folder = try sound()
+    try AtomicFile.write(text: "", to: folder.file("train/a/empty.jpg"))
+    try AtomicFile.write(text: "GIF89a and so on", to: folder.file("train/b/other.jpg"))
+    let found = DataCheck(root: folder.path, depth: .full).run(threadCount: 1).findings
+    #expect(found.count == 2 && found.allSatisfy { !$0.remedy.contains("--") })
+  }
+
   @Test("A kept report is used until a file is touched")
   func cache() throws {
     let folder = try sound()

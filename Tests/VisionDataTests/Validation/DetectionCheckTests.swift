@@ -21,7 +21,9 @@ struct DetectionCheckTests {
     }
     #expect(DetectionDataset.isLayout(root) && !DetectionDataset.isLayout(folder.path))
     let clean = try check(.full)
-    #expect(clean.findings.isEmpty && clean.imageCount == 5 && clean.openedCount == 5)
+    // Three scenes do not show every class.
+    #expect(clean.findings.allSatisfy { $0.rule == "category/unlearned" }, "\(clean.text)")
+    #expect(clean.imageCount == 5 && clean.openedCount == 5)
     let images = try FileManager.default.contentsOfDirectory(atPath: root + "/train2017").sorted()
     func path(_ index: Int) -> String { "\(root)/train2017/\(images[index])" }
     try AtomicFile.write(try FileBytes.read(path(0)).prefix(300), to: path(0))

@@ -40,14 +40,20 @@ struct ChartAxis {
 
   /// An axis over values with about `count` lines at round numbers.
   init(_ values: [Double], count: Int = 4, includesZero: Bool = false) {
-    let known = values.filter(\.isFinite)
+    // Beyond this the distance of two would be no number.
+    let known = values.filter { abs($0) <= 1e300 }
     var (low, high) = (known.min() ?? 0, known.max() ?? 1)
     if includesZero { (low, high) = (min(0, low), max(0, high)) }
-    if high - low < 1e-9 { (low, high) = (low - 0.5, high + 0.5) }
+    // Lines that are closer than the numbers can tell apart would never end.
+    let least = 1e-9 * max(1, abs(low), abs(high))
+    if high - low < least { (low, high) = (low - max(0.5, least), high + max(0.5, least)) }
     var step = 1e-9
     // 1, 2, 5, 10, …: the smallest that needs no more lines.
-    for factor in [2.0, 2.5, 2.0].cycled(30) where (high - low) / step > Double(count) {
-      step *= factor
+    let factors = [2.0, 2.5, 2.0]
+    var round = 0
+    while (high - low) / step > Double(count) {
+      step *= factors[round % 3]
+      round += 1
     }
     let first = (low / step).rounded(.down)
     let last = (high / step).rounded(.up)
@@ -67,8 +73,4 @@ struct ChartAxis {
     let decimals = step >= 0.999 ? 0 : step >= 0.0999 ? 1 : step >= 0.00999 ? 2 : 3
     return fixed(tick, decimals).replacing("-", with: "−")
   }
-}
-
-extension Array {
-  fileprivate func cycled(_ rounds: Int) -> [Element] { (0..<rounds).flatMap { _ in self } }
 }

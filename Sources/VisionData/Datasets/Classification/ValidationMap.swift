@@ -26,16 +26,11 @@ struct ValidationMap {
     self.path = path
     let bytes: [UInt8]
     do throws(FileError) {
-      bytes = try FileBytes.read(path)
+      bytes = try FileBytes.readText(path)
     } catch {
       throw DatasetError(path: path, problem: error.problem, remedy: error.remedy)
     }
-    let kind = bytes.withUnsafeBytes { FileKind($0) }
-    guard kind == nil || kind == .utf8WithMark else {
-      throw DatasetError(
-        path: path, problem: "is \(kind?.name ?? ""), not plain text", remedy: "save it as UTF-8")
-    }
-    let text = String(decoding: bytes.dropFirst(kind == .utf8WithMark ? 3 : 0), as: UTF8.self)
+    let text = String(decoding: bytes, as: UTF8.self)
     var classes: [String: String] = [:]
     for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
       .enumerated()

@@ -105,7 +105,7 @@ extension SegmentationClasses {
     }
     let bytes: [UInt8]
     do {
-      bytes = try FileBytes.read(path)
+      bytes = try FileBytes.readText(path)
     } catch {
       throw DatasetError(
         path: path, problem: error.problem, remedy: error.remedy, exitCode: error.exitCode)

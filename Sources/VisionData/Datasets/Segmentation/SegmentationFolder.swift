@@ -19,6 +19,8 @@ public struct SegmentationFolder: Sendable, Equatable {
   public let root: String
   /// Folders of the pictures and of the label maps, relative to the data set.
   public let imageFolder, labelFolder: String
+  /// Hidden images and maps, which are left out.
+  public let hidden: [String]
   /// Relative paths inside these folders, with extension, in the order of the images.
   private let imageFiles, labelFiles: [String]
 
@@ -53,9 +55,10 @@ public struct SegmentationFolder: Sendable, Equatable {
 
   fileprivate init(
     root: String, imageFolder: String, labelFolder: String, imageFiles: [String],
-    labelFiles: [String]
+    labelFiles: [String], hidden: [String]
   ) {
     self.root = root
+    self.hidden = hidden
     self.imageFolder = imageFolder
     self.labelFolder = labelFolder
     self.imageFiles = imageFiles
@@ -73,7 +76,8 @@ public struct SegmentationFolder: Sendable, Equatable {
     }
     return SegmentationFolder(
       root: root, imageFolder: imageFolder, labelFolder: labelFolder,
-      imageFiles: indices.map { imageFiles[$0] }, labelFiles: indices.map { labelFiles[$0] })
+      imageFiles: indices.map { imageFiles[$0] }, labelFiles: indices.map { labelFiles[$0] },
+      hidden: hidden)
   }
 
   /// Whether a folder looks like such a data set.
@@ -123,8 +127,6 @@ struct SegmentationListing {
   let unlabelled, unused: [String]
   /// Files that are no images by their extension.
   let ignoredFileCount: Int
-  /// Images and maps that are hidden, or in hidden folders, by their paths in the data set.
-  let hidden: [String]
 
   /// - Throws: `DatasetError` when a folder is missing or has no image.
   init(root: String, split: SegmentationFolder.Split) throws(DatasetError) {
@@ -162,10 +164,9 @@ struct SegmentationListing {
     let paired = pictures.filter { mapOf[stem($0)] != nil }
     folder = SegmentationFolder(
       root: root, imageFolder: images, labelFolder: labels, imageFiles: paired,
-      labelFiles: paired.compactMap { mapOf[stem($0)] })
+      labelFiles: paired.compactMap { mapOf[stem($0)] }, hidden: hiddenImages + hiddenLabels)
     unlabelled = pictures.filter { mapOf[stem($0)] == nil }
     unused = maps.filter { pictureOf[stem($0)] == nil }
-    hidden = hiddenImages + hiddenLabels
     ignoredFileCount = imageFiles.count - pictures.count + labelFiles.count - maps.count
   }
 
