@@ -32,6 +32,8 @@ public struct TestSimulation: Sendable {
     public var falseClaims = Double.nan
     /// 95 % intervals that hold the true difference, where there is none and where there is one.
     public var coverageAtZero = Double.nan, coverage = Double.nan
+    /// 95 % intervals of one method's number that hold it.
+    public var coverageOfNumber = Double.nan
     /// Claims of equivalence where the difference is just the margin.
     public var falseEquivalence = Double.nan
     /// Claims of a difference of the size that the comparisons print as found 8 times in 10.
@@ -59,6 +61,7 @@ public struct TestSimulation: Sendable {
     let equal = differences(skill: truth.skill(of: 0), part: 0) { progress($0, 2 * repetitions) }
     findings.falseClaims = Self.part(equal) { $0.pValue < 0.05 }
     findings.coverageAtZero = Self.part(equal) { Self.holds(0, $0) }
+    findings.coverageOfNumber = coverageOfNumber(truth.number)
     let printed = equal.map { $0.detectable() }.sorted()
     findings.printed = printed[printed.count / 2]
     guard findings.printed.isFinite, let skill = truth.reachable(findings.printed) else {
@@ -86,6 +89,38 @@ public struct TestSimulation: Sendable {
   private static func holds(_ value: Double, _ difference: PairedDifference) -> Bool {
     let interval = difference.interval(significance: 0.05, evenIfTooSmall: true)
     return interval.map { $0.low <= value && value <= $0.high } ?? false
+  }
+
+  /// How often the interval of the first method's number holds it.
+  private func coverageOfNumber(_ truth: Double) -> Double {
+    let held = (0..<repetitions).count { repetition in
+      let seed = seed &+ UInt64(2_000_003 + repetition) &* 7919
+      var stream = RandomStream(seed: seed, purpose: .simulation, epoch: 4_000_000)
+      let methods = (0..<trainingCount).map { training in
+        SimulatedTask.Method(
+          skill: trainingCount > 1 ? SimulatedTask.trainingSpread * stream.normal() : 0,
+          training: training)
+      }
+      let outcomes = task.outcomes(methods, images: imageCount, seed: seed)
+      let interval: Interval
+      if trainingCount > 1 {
+        interval = SeededNumber(outcomes.compactMap { $0.imageValues(of: task.metric) }).interval()
+      } else if task == .classification {
+        let mean = outcomes[0].values(weights: [Int32](repeating: 1, count: imageCount))[0]
+        interval = Proportions.wilson(
+          successes: Int((mean * Double(imageCount)).rounded()), of: imageCount)
+      } else {
+        let ones = [Int32](repeating: 1, count: imageCount)
+        let whole = outcomes[0].linearizations(weights: ones)[0]
+        let drawn = (0..<drawCount).map { number in
+          outcomes[0].values(
+            weights: Bootstrap.weights(seed: seed, number: number, imageCount: imageCount))[0]
+        }
+        interval = Bootstrap.interval(whole, drawn.filter(\.isFinite).sorted(), 0.95)
+      }
+      return interval.low <= truth && truth <= interval.high
+    }
+    return Double(held) / Double(repetitions)
   }
 
   /// The comparison of every repetition: the second method minus the first.
@@ -135,6 +170,8 @@ public struct TestSimulation: Sendable {
 
 /// The true difference of a task's two methods as the second one's skill grows, from many images.
 public struct SimulatedTruth: Sendable {
+  /// The first method's number.
+  public let number: Double
   private let skills: [Double]
   private let differences: [Double]
 
@@ -156,7 +193,7 @@ public struct SimulatedTruth: Sendable {
       // All skills see the same images and chances, so that their differences are smooth.
       let (first, second) = (luck(), luck())
       let ones = [Int32](repeating: 1, count: images)
-      func number(_ method: Int, _ skill: Double) -> Double {
+      func value(_ method: Int, _ skill: Double) -> Double {
         let methods = [
           SimulatedTask.Method(skill: first),
           SimulatedTask.Method(skill: skill + second, isNoisy: true),
@@ -165,12 +202,12 @@ public struct SimulatedTruth: Sendable {
         let at = outcomes[method].metricNames.firstIndex(of: task.metric) ?? 0
         return outcomes[method].values(weights: ones)[at]
       }
-      let base = number(0, 0)
-      return skills.map { number(1, $0) - base }
+      let base = value(0, 0)
+      return [base] + skills.map { value(1, $0) - base }
     }
-    differences = skills.indices.map { at in
-      drawn.reduce(0) { $0 + $1[at] } / Double(sets)
-    }
+    let means = (0...skills.count).map { at in drawn.reduce(0) { $0 + $1[at] } / Double(sets) }
+    number = means[0]
+    differences = Array(means.dropFirst())
   }
 
   /// The skill at which the methods differ by so much; between the known ones by a parabola through

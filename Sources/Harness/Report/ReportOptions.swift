@@ -118,8 +118,14 @@ struct ExplainOptions: CommandOptions {
       "seed", \.report.seed, in: .atLeast(0), value: "n", .protocolSettings,
       "Seed of the swaps."
     )
+    .option("margin", \.report.margins, value: "list", .protocolSettings, MarginOption.help)
     .option("cache", \.report.cache, value: "folder", .output, "Where tests are kept.")
   }
+
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError`.
+  func validate() throws(UsageError) { try report.validate() }
 }
 
 /// The settings of `bench-report diff`.
@@ -127,6 +133,7 @@ struct DiffOptions: CommandOptions {
   var first = ""
   var second = ""
   var resamples = 1000
+  var margins: [String] = []
   var cache = "reports/cache"
 
   static var table: OptionTable<DiffOptions> {
@@ -142,8 +149,14 @@ struct DiffOptions: CommandOptions {
       "resamples", \.resamples, in: BuildReportOptions.resampleRange, value: "n",
       .protocolSettings, "Swaps of a permutation test."
     )
+    .option("margin", \.margins, value: "list", .protocolSettings, MarginOption.help)
     .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
   }
+
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError`.
+  func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
 }
 
 /// The settings of `bench-report check`.

@@ -52,79 +52,100 @@ struct SimulateOptions: CommandOptions {
 enum SimulateCommand {
   static func run(_ options: SimulateOptions) throws -> ExitCode {
     options.engine.apply()
-    let table = table(options)
-    Console.output(table.markdown)
+    let tables = tables(options)
+    Console.output(tables.map(\.markdown).joined(separator: "\n"))
     if let output = options.output {
-      try AtomicFile.write(text: text(table, options), to: output)
+      try AtomicFile.write(text: text(tables, options), to: output)
     }
     return .success
   }
 
-  /// One line a number, count of trainings, and count of images.
-  private static func table(_ options: SimulateOptions) -> Table {
-    var table = Table(
-      caption: "Tests and intervals where the truth is known; parts of all comparisons in "
-        + "%, ± two deviations of chance",
+  /// Of differences and of single numbers, one line a number, count of trainings, and count of images.
+  private static func tables(_ options: SimulateOptions) -> [Table] {
+    var differences = Table(
+      caption:
+        "Differences where the truth is known; parts of all comparisons in %, ± two deviations "
+        + "of chance",
       columns: [
         .init("number", isNumeric: false), .init("trainings"), .init("images"),
         .init("comparisons"), .init("test", isNumeric: false), .init("false claims"),
-        .init("covered, no difference"), .init("covered, a difference"), .init("false equivalence"),
-        .init("power"),
-        .init("finds, printed"), .init("interval", isNumeric: false),
+        .init("covered, no difference"), .init("covered, a difference"),
+        .init("false equivalence"), .init("power"), .init("finds, printed"),
+        .init("interval", isNumeric: false),
+      ])
+    var numbers = Table(
+      caption: "Intervals of one method's number that hold it, %",
+      columns: [
+        .init("number", isNumeric: false), .init("trainings"), .init("images"),
+        .init("repetitions"),
+        .init("interval", isNumeric: false), .init("covered"),
       ])
     for task in options.tasks {
       for trainings in options.trainings {
         let truth = SimulatedTruth(
           task, hasTrainings: trainings > 1, seed: UInt64(options.seed))
         for images in options.images {
-          for form in task == .classification && trainings == 1 ? McNemar.allCases : [.exact] {
+          let forms = task == .classification && trainings == 1 ? McNemar.allCases : [.exact]
+          for form in forms {
             // A comparison takes as long as its images are many.
-            let repetitions = min(
-              options.repetitions,
-              max(min(200, options.repetitions), options.repetitions * 500 / images))
+            let least = min(200, options.repetitions)
             let simulation = TestSimulation(
-              task, imageCount: images, trainingCount: trainings, repetitions: repetitions,
-              drawCount: options.swaps,
-              mcNemar: form, seed: UInt64(options.seed))
+              task, imageCount: images, trainingCount: trainings,
+              repetitions: min(
+                options.repetitions, max(least, options.repetitions * 500 / images)),
+              drawCount: options.swaps, mcNemar: form, seed: UInt64(options.seed))
             let label = "\(task.rawValue), \(images) images, \(trainings) training"
             let progress = ProgressReporter(
-              label, total: 2 * repetitions, unit: "comparisons")
-            let findings = simulation.run(truth: truth) { done, _ in
-              progress.advance(to: done)
-            }
+              label, total: 2 * simulation.repetitions, unit: "comparisons")
+            let found = simulation.run(truth: truth) { done, _ in progress.advance(to: done) }
             progress.finish()
-            add(findings, task, trainings, images, form, to: &table)
+            differences.add(line(found, simulation))
+            guard form == forms[0] else { continue }
+            numbers.add([
+              task.rawValue, String(trainings), String(images), String(simulation.repetitions),
+              trainings > 1
+                ? "images and trainings" : task == .classification ? "Wilson" : "BCa",
+              part(found.coverageOfNumber, found)
+                + (isGiven(simulation) || task == .classification ? "" : ", not given"),
+            ])
           }
         }
       }
     }
-    return table
+    return [differences, numbers]
   }
 
-  private static func add(
-    _ found: TestSimulation.Findings, _ task: SimulatedTask, _ trainings: Int, _ images: Int,
-    _ form: McNemar, to table: inout Table
-  ) {
-    func part(_ value: Double) -> String {
-      value.isFinite
-        ? "\(percentage(value)) ± \(percentage(2 * found.noise(value)))" : "-"
-    }
+  /// Whether a report gives an interval of such a difference.
+  private static func isGiven(_ simulation: TestSimulation) -> Bool {
+    simulation.task == .classification && simulation.trainingCount == 1
+      || simulation.imageCount >= PairedDifference.fewestImages
+  }
+
+  private static func part(_ value: Double, _ found: TestSimulation.Findings) -> String {
+    value.isFinite ? "\(percentage(value)) ± \(percentage(2 * found.noise(value)))" : "-"
+  }
+
+  private static func line(
+    _ found: TestSimulation.Findings, _ simulation: TestSimulation
+  ) -> [String] {
     let test =
-      trainings > 1
+      simulation.trainingCount > 1
       ? "images and trainings"
-      : task == .classification ? "McNemar, \(form.rawValue)" : "swaps"
-    let isShown =
-      task == .classification && trainings == 1 || images >= PairedDifference.fewestImages
-    table.add([
-      task.rawValue, String(trainings), String(images), String(found.count), test,
-      part(found.falseClaims),
-      part(found.coverageAtZero), part(found.coverage), part(found.falseEquivalence),
-      part(found.power), found.printed.isFinite ? points(found.printed) : "none",
-      isShown ? "given" : "n too small, none given",
-    ])
+      : simulation.task == .classification ? "McNemar, \(simulation.mcNemar.rawValue)" : "swaps"
+    return [
+      simulation.task.rawValue, String(simulation.trainingCount), String(simulation.imageCount),
+      String(found.count), test,
+    ]
+      + [
+        found.falseClaims, found.coverageAtZero, found.coverage, found.falseEquivalence,
+        found.power,
+      ].map { part($0, found) } + [
+        found.printed.isFinite ? points(found.printed) : "none",
+        isGiven(simulation) ? "given" : "n too small, none given",
+      ]
   }
 
-  private static func text(_ table: Table, _ options: SimulateOptions) -> String {
+  private static func text(_ tables: [Table], _ options: SimulateOptions) -> String {
     """
     # Verdicts where the truth is known
 
@@ -139,7 +160,8 @@ enum SimulateCommand {
     found, 80 % is right. With three trainings each training draws its own skill, and the truth is
     that of the methods.
 
-    \(table.markdown)
+    \(tables[0].markdown)
+    \(tables[1].markdown)
     """
   }
 }

@@ -122,6 +122,7 @@ public struct ComparisonSection: Sendable {
   )] {
     metrics.compactMap { metric in
       let deltas = rows.compactMap { $0.cells[metric.key]?.delta }
+        .filter { !$0.difference.isTooSmall }
       let first = Delta.significance / Double(max(1, testCount))
       let found = deltas.map { delta in
         (

@@ -135,7 +135,16 @@ extension Delta {
 
   /// The difference that is found four times out of five, in the number's unit.
   var detectableText: String {
-    detectable.isFinite ? metric.unit.deviation(detectable) : "none"
+    difference.isTooSmall
+      ? "n too small" : detectable.isFinite ? metric.unit.deviation(detectable) : "none"
+  }
+
+  /// What an undecided comparison could have found, as the end of a sentence.
+  var powerText: String {
+    if difference.isTooSmall { return "too few images to say what would be found" }
+    return detectable.isFinite
+      ? "\(detectableText) \(metric.unit.name) would be found four times out of five"
+      : "too few images to find any difference"
   }
 
   /// What counts as equivalent, and who says so; nil without a margin.

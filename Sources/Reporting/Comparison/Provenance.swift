@@ -66,7 +66,7 @@ extension Comparison {
       if delta.role == .primary, delta.level != Delta.significance {
         add("interval alone", "\(delta.intervalAloneText), 95 %")
       }
-      add("finds", "\(delta.detectableText) \(metric.unit.name), four times out of five")
+      add("power", delta.powerText)
     }
     add("untested", cell.untested)
     if let raw = cell.rawDifference {

@@ -68,10 +68,7 @@ extension Comparison {
       "is equivalent to \(delta.baseline) within "
         + "\(delta.metric.unit.deviation(delta.margin?.value ?? 0)) \(delta.metric.unit.name)"
     case .undecided:
-      "against \(delta.baseline) is undecided "
-        + (delta.detectable.isFinite
-          ? "(\(delta.detectableText) \(delta.metric.unit.name) would be found four times out of five)"
-          : "(too few images to find any difference)")
+      "against \(delta.baseline) is undecided (\(delta.powerText))"
     }
   }
 

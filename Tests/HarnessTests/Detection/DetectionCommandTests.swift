@@ -206,6 +206,29 @@ struct DetectionCommandTests {
     #expect(none.errors.contains("has no detection that can be scored"), "\(none.errors)")
   }
 
+  @Test("Finished detectors are compared by swaps; trained once not judged, trained twice they are")
+  func differences() throws {
+    let path = try train("mask-rcnn-1x")
+    for name in ["a.pth", "b.pth"] {
+      try FileManager.default.copyItem(
+        atPath: path + "/detector.pth", toPath: folder.file(name))
+    }
+    let shared = [
+      "--data", "sample/coco", "--detector", "a.pth,b.pth", "--recipe", "mask-rcnn-1x", "--preset",
+      "mini", "--image-scale", "0.5", "--epochs", "1", "--train-limit", "2", "--limit", "3",
+      "--resamples", "20", "--quiet", "--output", "compared",
+    ]
+    let scored = try run(shared + ["--eval-only"])
+    #expect(scored.output.contains("n too small for an interval"), "\(scored.output)")
+    #expect(scored.output.contains("undecided") && scored.output.contains("mmdetection issue 3496"))
+    let once = try run(shared + ["--seeds", "0"])
+    #expect(once.output.contains("not judged") && once.output.contains("one training of b"))
+    let twice = try run(shared + ["--seeds", "0,1", "--margin", "AP=99"])
+    #expect(!twice.output.contains("not judged"), "\(twice.output)")
+    #expect(twice.output.contains("undecided") && twice.output.contains("(exploratory)"))
+    #expect(twice.output.contains("is equivalent within ± 99.00 points: --margin"))
+  }
+
   @Test("evaluate scores perfect detections 1, half of them less, and writes what it prints")
   func evaluate() throws {
     let path = folder.file("sample/coco/annotations/instances_val2017.json")

@@ -86,8 +86,7 @@ struct HTMLReport {
             word, section, row, place, delta.text,
             "\(delta.intervalText) \(metric.unit.name) against \(delta.baseline), p "
               + probability(delta.adjustedPValue)
-              + (delta.verdict == .undecided && delta.detectable.isFinite
-                ? "; finds \(delta.detectableText)" : ""))
+              + (delta.verdict == .undecided ? "; \(delta.powerText)" : ""))
         } else if let raw = cell.rawDifference, let reason = cell.untested {
           cards += card(
             "not judged", section, row, place, metric.unit.difference(raw), reason)
