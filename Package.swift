@@ -74,6 +74,12 @@ let libraries = [
       "Layers", "Models", "Reporting", "SampleData", "TensorCore", "Threads", "Training",
       "VisionData",
     ]),
+  library(
+    "Fuzzing",
+    uses: [
+      "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
+      "Harness", "Layers", "Models", "Reporting", "Threads", "Training", "VisionData",
+    ]),
 ]
 
 let libraryNames = libraries.map(\.name)
@@ -99,6 +105,9 @@ let package = Package(
       "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
     benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
     .executableTarget(
+      name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
+      exclude: ["README.md"], swiftSettings: optimized),
+    .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
     // MARK: Tests
@@ -110,7 +119,7 @@ let package = Package(
     + [
       "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
       "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-      "Reporting", "Training", "Harness",
+      "Reporting", "Training", "Harness", "Fuzzing",
     ].map(tests)
     + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

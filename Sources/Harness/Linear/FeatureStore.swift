@@ -36,7 +36,9 @@ public struct FeatureMatrix {
   private static let magic = Array("SWINFEA2".utf8)
 
   /// Opens a feature file, or nil when it is missing, damaged or of other content.
-  init?(path: String, key: String) {
+  ///
+  /// - Parameter truth: The class of every image of the split; a row that says another is damaged.
+  init?(path: String, key: String, truth: [Int32]) {
     guard let file = try? FileBytes(path: path), file.count >= 64 else { return nil }
     let bytes = file.bytes
     let footer = file.count - 64
@@ -60,6 +62,10 @@ public struct FeatureMatrix {
     indices = (0..<count).map {
       bytes.loadUnaligned(fromByteOffset: tables + (count + $0) * 4, as: Int32.self)
     }
+    let isOfSplit = zip(labels, indices).allSatisfy { label, index in
+      truth.indices.contains(Int(index)) && truth[Int(index)] == label
+    }
+    guard isOfSplit else { return nil }
     featureCount = width
     self.file = file
     values = UnsafeBufferPointer(
@@ -117,7 +123,7 @@ struct FeatureStore {
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.
-    if let known = FeatureMatrix(path: path, key: key),
+    if let known = FeatureMatrix(path: path, key: key, truth: split.labels),
       known.count == order.count || policy == .skip
     {
       return known
@@ -148,7 +154,7 @@ struct FeatureStore {
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
       featureCount: backbone.featureCount, key: key, to: path)
     for number in shards.indices { unlink(path + ".shard\(number)") }
-    guard let written = FeatureMatrix(path: path, key: key) else {
+    guard let written = FeatureMatrix(path: path, key: key, truth: split.labels) else {
       throw FileError(
         path: path, problem: "could not be read back", remedy: "check the disk",
         exitCode: .cannotWrite)
@@ -165,7 +171,7 @@ struct FeatureStore {
     _ split: ImageFolder, order: [Int], transform: EvaluationTransform, key: String, path: String,
     progress: ProgressReporter
   ) throws -> FeatureMatrix? {
-    if let known = FeatureMatrix(path: path, key: key),
+    if let known = FeatureMatrix(path: path, key: key, truth: split.labels),
       known.count == order.count || policy == .skip
     {
       progress.advance(by: order.count)
@@ -190,6 +196,6 @@ struct FeatureStore {
     try FeatureMatrix.write(
       blocks: rows.count, block: { rows[$0] }, labels: labels, indices: indices,
       featureCount: backbone.featureCount, key: key, to: path)
-    return FeatureMatrix(path: path, key: key)
+    return FeatureMatrix(path: path, key: key, truth: split.labels)
   }
 }
