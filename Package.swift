@@ -106,7 +106,7 @@ let package = Package(
     benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
     .executableTarget(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
-      exclude: ["README.md"], swiftSettings: optimized),
+      exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),

@@ -68,7 +68,8 @@ public enum Command {
 
   /// Says in three lines what is wrong with the command line, and ends the process.
   package static func fail(_ error: UsageError, name: String, usage: String) -> Never {
-    Console.error("Error: \(error.sentence)\nUsage: \(name) \(usage)\nSee 'swift run \(name) --help'.")
+    Console.error(
+      "Error: \(error.sentence)\nUsage: \(name) \(usage)\nSee 'swift run \(name) --help'.")
     exit(error.exitCode.rawValue)
   }
 }

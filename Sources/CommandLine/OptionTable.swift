@@ -72,7 +72,8 @@ public struct OptionTable<Options> {
       let choices = row.expectation.hasPrefix("one of ") ? row.expectation.dropFirst(7) : ""
       return OptionShape(
         name: row.name, takesValue: row.placeholder != nil, isPositional: row.isPositional,
-        isRequired: row.isRequired, choices: choices.isEmpty ? [] : choices.components(separatedBy: ", "))
+        isRequired: row.isRequired,
+        choices: choices.isEmpty ? [] : choices.components(separatedBy: ", "))
     }
   }
 

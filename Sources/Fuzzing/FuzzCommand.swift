@@ -17,7 +17,8 @@ public struct FuzzOptions: CommandOptions {
   public static var table: OptionTable<FuzzOptions> {
     OptionTable(
       name: "bench-fuzz",
-      summary: "Give every reader inputs that are wrong behind their checksums, and count what ends "
+      summary:
+        "Give every reader inputs that are wrong behind their checksums, and count what ends "
         + "as neither a value nor one sentence.",
       usage: "[--drivers <names>] [--count <n>]",
       examples: [

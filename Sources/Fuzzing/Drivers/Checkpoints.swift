@@ -184,12 +184,17 @@ struct ShapeDriver: FuzzDriver {
       var count = 1
       for length in tensor.shape { count = min(1 << 30, count * length) }
       guard count <= 200_000 else { return }
-      tensor.values = (0..<count).map { tensor.values.isEmpty ? 0 : tensor.values[$0 % tensor.values.count] }
+      tensor.values = (0..<count).map {
+        tensor.values.isEmpty ? 0 : tensor.values[$0 % tensor.values.count]
+      }
       tensors[at] = tensor
     case 5:
       // Numbers in names: stages and blocks that are not there.
-      let number = random.pick(["0", "1", "5", "15", "16", "999", "1000", "99999999999999999999", "-1"])
-      var parts = tensor.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+      let number = random.pick([
+        "0", "1", "5", "15", "16", "999", "1000", "99999999999999999999", "-1",
+      ])
+      var parts = tensor.key.split(separator: ".", omittingEmptySubsequences: false).map(
+        String.init)
       let places = parts.indices.filter { Int(parts[$0]) != nil }
       if places.isEmpty { parts.append(number) } else { parts[random.pick(places)] = number }
       tensor.key = parts.joined(separator: ".")
@@ -213,8 +218,10 @@ struct ShapeDriver: FuzzDriver {
       tensors += other.prefix(random.below(other.count))
     default:
       let keys = [
-        "head.weight", "head.bias", "cls_token", "dist_token", "pos_embed", "mask_token", "norm.weight",
-        "layers.3.downsample.reduction.weight", "blocks.0.gamma_1", "fc.weight", "queue", "queue_ptr",
+        "head.weight", "head.bias", "cls_token", "dist_token", "pos_embed", "mask_token",
+        "norm.weight",
+        "layers.3.downsample.reduction.weight", "blocks.0.gamma_1", "fc.weight", "queue",
+        "queue_ptr",
       ]
       tensors.append((random.pick(keys), tensor.shape, tensor.values))
     }

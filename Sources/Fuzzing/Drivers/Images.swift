@@ -61,9 +61,12 @@ struct SegmentationDriver: FuzzDriver {
     image = try ImageFile.jpeg(RGBImage(width: 20, height: 16, pixels: pixels))
     labels = try ImageFile.png(
       LabelMap(width: 20, height: 16, labels: (0..<320).map { UInt8($0 % 4) }))
-    let rows = (1...4).map { "{\"id\":\($0),\"name\":\"class \($0)\",\"color\":[\($0 * 40),20,30]}" }
+    let rows = (1...4).map {
+      "{\"id\":\($0),\"name\":\"class \($0)\",\"color\":[\($0 * 40),20,30]}"
+    }
     tables = [
-      "[\(rows.joined(separator: ","))]", #"["a","b","c","d"]"#, #"{"0":"a","1":"b","2":"c","3":"d"}"#,
+      "[\(rows.joined(separator: ","))]", #"["a","b","c","d"]"#,
+      #"{"0":"a","1":"b","2":"c","3":"d"}"#,
     ].map { JSONMutation(Array($0.utf8)) }
     for split in ["training", "validation"] {
       for number in 0..<2 {

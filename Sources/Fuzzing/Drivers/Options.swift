@@ -15,7 +15,8 @@ struct OptionDriver: FuzzDriver {
     "NaN", "nan", "inf", "-inf", "1e300", "-1e300", "1e-300", "1e9", "1e6", "1000000", "4096", "",
     " ", ",", "0,0", "0,1,2", "1,-1", "-0", "0x10", "1e999", "true", "false", "\u{0}", "\n", "é",
     "../..", "/", "/dev/null", "smoke", "mini", "full", "random", "none", "target", "online", "all",
-    "moby", "byol", "dino", "dino-multicrop", "moco-v2", "moco-v3", "supervised", "swin-t", "swin-mini",
+    "moby", "byol", "dino", "dino-multicrop", "moco-v2", "moco-v3", "supervised", "swin-t",
+    "swin-mini",
     "deit-s", "moco-vit-s", "paper", "transformer", "keep", "mend", "adamw", "sgd", "lars",
     "cascade-1x", "mask-rcnn-1x", "upernet-160k", "skip", "fail", "ms-flip", "--", "--help",
     String(repeating: "9", count: 400), String(repeating: "x", count: 100_000),
@@ -38,7 +39,8 @@ struct OptionDriver: FuzzDriver {
       } else if option.name == "config" || random.once(in: 12) {
         settings.append("\(JSONValue.string(option.name).text()):\(literal(value, &random))")
       } else if option.takesValue {
-        arguments += random.once(in: 2) ? ["--\(option.name)=\(value)"] : ["--" + option.name, value]
+        arguments +=
+          random.once(in: 2) ? ["--\(option.name)=\(value)"] : ["--" + option.name, value]
       } else {
         arguments.append((random.once(in: 2) ? "--" : "--no-") + option.name)
       }

@@ -81,7 +81,8 @@ struct RunFolderDriver: FuzzDriver {
         rank: (image + shift) % 3)
     }
     try AtomicFile.write(
-      text: records.map { RecordLines.line($0.json(seed: 0)) }.joined(), to: path + "/records.jsonl")
+      text: records.map { RecordLines.line($0.json(seed: 0)) }.joined(), to: path + "/records.jsonl"
+    )
     try AtomicFile.write(
       text: NeighbourRecords.rows([(k: 20, records: records)]).map(RecordLines.line).joined(),
       to: path + "/knn.jsonl")
@@ -158,7 +159,8 @@ struct RunFolderDriver: FuzzDriver {
     _ = try ReferenceCheck(comparison, folder: folder + "/references").table.markdown
     _ = RunImages(folder: path)?.path(of: 3)
     _ = try RunDirectory.rows(path + "/events.jsonl").map { RunEvent($0)?.position }
-    let pair = try self.runs.prefix(2).map { try StoredRun(folder: $0.path) } + [StoredRun(folder: path)]
+    let pair =
+      try self.runs.prefix(2).map { try StoredRun(folder: $0.path) } + [StoredRun(folder: path)]
     if pair[0].path != pair[2].path {
       _ = try RunComparison(pair[0], pair[2], builder: builder).markdown
     }

@@ -30,7 +30,10 @@ enum PNGMutation {
     var data = [UInt8](repeating: 0, count: min(count, 200_000))
     let row = max(1, 1 + (rowBits + 7) / 8)
     for at in data.indices {
-      data[at] = at % row == 0 ? UInt8(random.below(random.once(in: 20) ? 6 : 5)) : UInt8(truncatingIfNeeded: random.next32())
+      data[at] =
+        at % row == 0
+        ? UInt8(random.below(random.once(in: 20) ? 6 : 5))
+        : UInt8(truncatingIfNeeded: random.next32())
     }
     let header: [UInt8] =
       .big(width, 4) + .big(height, 4)
@@ -109,7 +112,9 @@ enum JPEGMutation {
       case 1: segments.insert(segments[place], at: random.below(segments.count))
       case 2: segments[place][1] = random.pick([0xC0, 0xC2, 0xC4, 0xDB, 0xDD, 0xE1, 0xFE, 0xC9])
       case 3:
-        let exif = Array("Exif\u{0}\u{0}".utf8) + random.pick([Array("II*\u{0}".utf8), Array("MM\u{0}*".utf8)])
+        let exif =
+          Array("Exif\u{0}\u{0}".utf8)
+          + random.pick([Array("II*\u{0}".utf8), Array("MM\u{0}*".utf8)])
         let body = ByteMutation.changed(
           exif + .little(8, 4) + .little(1, 2) + .little(0x0112, 2) + .little(3, 2) + .little(1, 4)
             + .little(UInt64(random.below(12)), 4), &random)

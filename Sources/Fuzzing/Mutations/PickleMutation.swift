@@ -88,7 +88,9 @@ struct PickleMutation {
       operations.insert(contentsOf: [[UInt8]](repeating: operation, count: count), at: at)
     case 7:
       // A value of itself, again and again.
-      let pair: [[UInt8]] = random.pick([[[0x32], [0x86]], [[0x94], [0x68, 0], [0x61]], [[0x85]]])
+      let pair: [[UInt8]] = random.pick([
+        [[0x32], [0x86]], [[0x94], [0x68, 0], [0x61]], [[0x85]],
+      ])
       let count = random.pick([2, 30, 450])
       operations.insert(
         contentsOf: [[[UInt8]]](repeating: pair, count: count).flatMap { $0 }, at: at)
@@ -110,8 +112,12 @@ struct PickleMutation {
     case 0x71, 0x68: operations[at] = [code, UInt8(truncatingIfNeeded: number)]
     case 0x72, 0x6A: operations[at] = [code] + .little(number, 4)
     default:
-      if operations[at].count > 1 { operations[at] = [code] + ByteMutation.changed(
-        Array(operations[at].dropFirst()), &random) }
+      if operations[at].count > 1 {
+        operations[at] =
+          [code]
+          + ByteMutation.changed(
+            Array(operations[at].dropFirst()), &random)
+      }
     }
   }
 
@@ -127,9 +133,10 @@ struct PickleMutation {
   }
 
   private static func random(_ random: inout RandomStream) -> [UInt8] {
-    let plain = Array("(N)]}tlduesabRoQ012.".utf8) + [
-      0x81, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8F, 0x90, 0x91, 0x92, 0x93, 0x94,
-    ]
+    let plain =
+      Array("(N)]}tlduesabRoQ012.".utf8) + [
+        0x81, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8F, 0x90, 0x91, 0x92, 0x93, 0x94,
+      ]
     switch random.below(8) {
     case 0: return number(random.pick(ByteMutation.numbers), &random)
     case 1: return [0x63] + Array(random.pick(names).utf8)

@@ -81,7 +81,8 @@ package struct StateTrial {
     let paths = ["train", "validation"].map { "\(folder)/\($0).features" }
     for path in paths {
       try FeatureMatrix.write(
-        blocks: 1, block: { _ in (0..<32).map { Float($0 % 7) } }, labels: truth, indices: Array(0..<8), featureCount: 4, key: "key", to: path)
+        blocks: 1, block: { _ in (0..<32).map { Float($0 % 7) } }, labels: truth,
+        indices: Array(0..<8), featureCount: 4, key: "key", to: path)
     }
     let backbone = network.makeBackbone(inputSize: 32, initializer: .blank)
     return try StateTrial("linear", in: folder, features: paths) { loop in

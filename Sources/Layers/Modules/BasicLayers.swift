@@ -145,6 +145,8 @@ extension RunningStatistics {
       }
       for (index, value) in values.enumerated() { tensor.pointer[index] = value }
     }
-    if let count = stored(prefix + "num_batches_tracked")?.first { batchCount = Int(count) }
+    if let count = stored(prefix + "num_batches_tracked")?.first.flatMap(Int.init(exactly:)) {
+      batchCount = count
+    }
   }
 }

@@ -67,7 +67,7 @@ public struct MethodOption: Sendable {
     value(in: recipe).map { value in
       if case .count = values { return String(Int(value)) }
       if case .side = values { return String(Int(value)) }
-      return value == value.rounded() ? String(Int(value)) : "\(value)"
+      return value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : "\(value)"
     }
   }
 

@@ -118,6 +118,7 @@ extension Segmentor {
     var configuration = SegmentorConfiguration(backbone: backbone, classCount: classifier.shape[0])
     configuration.channels = classifier.shape[1]
     configuration.auxiliaryChannels = auxiliary.shape[1]
+    guard tensors.mayFill(configuration.leastWeights) else { return nil }
     return configuration
   }
 }

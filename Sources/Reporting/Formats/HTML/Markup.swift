@@ -40,10 +40,12 @@ struct ChartAxis {
 
   /// An axis over values with about `count` lines at round numbers.
   init(_ values: [Double], count: Int = 4, includesZero: Bool = false) {
-    let known = values.filter(\.isFinite)
+    // Larger numbers have no round ones between them, and are no measurements.
+    let known = values.filter { abs($0) < 1e12 }
     var (low, high) = (known.min() ?? 0, known.max() ?? 1)
     if includesZero { (low, high) = (min(0, low), max(0, high)) }
-    if high - low < 1e-9 { (low, high) = (low - 0.5, high + 0.5) }
+    let room = 0.5 * max(1, abs(high) * 1e-6)
+    if high - low < 2e-9 * room { (low, high) = (low - room, high + room) }
     var step = 1e-9
     // 1, 2, 5, 10, …: the smallest that needs no more lines.
     for factor in [2.0, 2.5, 2.0].cycled(30) where (high - low) / step > Double(count) {
