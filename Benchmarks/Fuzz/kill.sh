@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kills the five programs with SIGKILL at random points, lets each go on, and compares the bytes of
-# what it leaves with those of a run that nobody disturbed (timing.json apart).
+# Kills the five programs with SIGKILL at random points of their processor time, lets each go on, and
+# compares the bytes of what it leaves with those of a run that nobody disturbed (timing.json apart).
 #
 #   Benchmarks/Fuzz/kill.sh [kills, 100] [seed, 1] [working folder, a new one]
 #
@@ -28,7 +28,7 @@ arguments() {
       --batch-size 2 --crop-size 32 --train-limit 8 --limit 4 --seeds 0,1 $small" ;;
     bench-pretrain) echo "--data sample/classification --preset smoke --limit 16 --epochs 2
       --batch-size 4 --queue-size 16 --hidden-size 64 --probe-limit 8 --threads 1 --quiet --save-minutes 0" ;;
-    bench-report) echo "--runs runs --resamples 3000 --quiet" ;;
+    bench-report) echo "--runs runs --resamples 300000 --quiet" ;;
   esac
 }
 
@@ -46,9 +46,12 @@ listing() {
     | tr '\n' '\0' | xargs -0 -r sha256sum)
 }
 
-seconds() { date +%s.%N; }
-# A random number below 1.
-chance() { echo "$RANDOM" | awk '{ print $1 / 32768 }'; }
+# What a process has computed so far, in ticks: what else the machine does moves no kill.
+used() {
+  local fields
+  { read -r -a fields <"/proc/$1/stat"; } 2>/dev/null || return 1
+  echo $((fields[13] + fields[14]))
+}
 
 # What a run was doing when it was killed, by what it left.
 phase() {
@@ -70,23 +73,29 @@ phase() {
 declare -A length count
 for program in "${programs[@]}"; do
   rm -rf "whole-$program" && mkdir "whole-$program"
-  began=$(seconds)
-  (start "$program" "whole-$program") || { echo "$program fails undisturbed:"; cat "whole-$program/text"; exit 1; }
-  length[$program]=$(echo "$(seconds) $began" | awk '{ print $1 - $2 }')
+  (start "$program" "whole-$program") &
+  child=$!
+  length[$program]=0
+  while now=$(used "$child"); do
+    length[$program]=$now
+    sleep 0.005
+  done
+  wait "$child" || { echo "$program fails undisturbed:"; cat "whole-$program/text"; exit 1; }
   listing "whole-$program" >"whole-$program/list"
-  echo "$program: ${length[$program]} s, $(wc -l <"whole-$program/list") files"
+  echo "$program: ${length[$program]} ticks of the processor, $(wc -l <"whole-$program/list") files"
   # The report is of what the others made.
   [ "$program" = bench-report ] || { mkdir -p runs && cp -r "whole-$program"/out/* runs/; }
 done
 
 failures=0
 resumed=0
+missed=0
 number=0
 # Also when it is stopped early.
 figures() {
   echo "$number kills, seed $seed: in an epoch ${count[epoch]:-0}, in a save ${count[save]:-0}, in a" \
-    "report ${count[report]:-0}, before the first step ${count[start]:-0}, after the end" \
-    "${count[after the end]:-0}; $resumed went on from a state; $failures failed"
+    "report ${count[report]:-0}, before the first step ${count[start]:-0}; $missed came after the" \
+    "end and do not count; $resumed went on from a state; $failures failed"
 }
 trap figures EXIT
 for ((number = 0; number < kills; number++)); do
@@ -95,22 +104,26 @@ for ((number = 0; number < kills; number++)); do
   rm -rf "$folder" && mkdir "$folder"
   (start "$program" "$folder") &
   child=$!
-  delay=$(chance | awk -v all="${length[$program]}" '{ print $1 * all * 0.95 }')
+  goal=$((RANDOM * length[$program] / 32768))
   aim=$((RANDOM % 5))
-  sleep "$delay"
+  while now=$(used "$child") && [ "$now" -lt "$goal" ]; do sleep 0.002; done
   if [ "$aim" -lt 2 ]; then
     name='*.partial-*'
     [ "$aim" = 1 ] && name='state*.partial-*'
     until [ -n "$(find "$folder" -name "$name" -print -quit 2>/dev/null)" ] \
       || ! kill -0 "$child" 2>/dev/null; do :; done
   fi
-  if kill -9 "$child" 2>/dev/null; then
-    { wait "$child" || true; } 2>/dev/null
-    at=$(phase "$folder" "$program")
-  else
-    wait "$child" || true
-    at="after the end"
+  kill -9 "$child" 2>/dev/null || true
+  status=0
+  { wait "$child" || status=$?; } 2>/dev/null
+  if [ "$status" != 137 ]; then
+    # Too late: tried again with other numbers.
+    missed=$((missed + 1))
+    number=$((number - 1))
+    [ "$missed" -lt "$kills" ] || break
+    continue
   fi
+  at=$(phase "$folder" "$program")
   count[$at]=$((${count[$at]:-0} + 1))
   states=$(find "$folder" -name 'state*.safetensors' | wc -l)
   if ! (start "$program" "$folder"); then

@@ -36,7 +36,7 @@ struct FuzzCampaign {
     Console.output(
       "driver         inputs     read  refused  faults  slowest s (input)    peak MiB (input)")
     for name in options.names {
-      let figures = try run(name)
+      let figures = try figures(of: name)
       isSound = isSound && figures.faults.isEmpty
       Console.output(
         name.padding(toLength: 12, withPad: " ", startingAt: 0)
@@ -53,7 +53,8 @@ struct FuzzCampaign {
     return isSound
   }
 
-  private func run(_ name: String) throws -> Figures {
+  /// Reads the inputs of one driver.
+  func figures(of name: String) throws -> Figures {
     var figures = Figures()
     var next = UInt64(options.first)
     let end = next + UInt64(options.count)

@@ -196,7 +196,9 @@ public final class PretrainingEngine {
       guard isTaken == true else { return key }
     }
     // Batches go into a queue side by side.
-    if let place = stored("queue_ptr")?.first, Int(place) % recipe.batchSize != 0 {
+    if let place = stored("queue_ptr")?.first,
+      Int(exactly: place).map({ $0 % recipe.batchSize != 0 }) ?? true
+    {
       return "queue_ptr"
     }
     guard let count = stored("optimizer.step_count")?.first.flatMap(Int.init(exactly:)), count >= 0
