@@ -113,7 +113,6 @@ struct SegmentationTask: FineTuningTask {
 
   func restore(_ network: Segmentor, from path: String) throws {
     network.copyParameters(from: try Segmentor.load(path: path).network)
-    network.setTraining(false)
   }
 
   // MARK: Training
