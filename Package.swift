@@ -77,13 +77,21 @@ let libraries = [
       "Layers", "Loading", "Models", "Reporting", "SampleData", "TensorCore", "Threads",
       "Training", "VisionData",
     ]),
+  library(
+    "Fuzzing",
+    uses: [
+      "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
+      "Harness", "Layers", "Loading", "Models", "Reporting", "Threads", "Training", "VisionData",
+    ]),
 ]
 
 let libraryNames = libraries.map(\.name)
 
 let package = Package(
   name: "SwinBench",
-  products: [.library(name: "SwinBench", targets: libraryNames)],
+  products: [
+    .library(name: "SwinBench", targets: libraryNames.filter { $0 != "Fuzzing" })
+  ],
   targets: [
     // MARK: C
     .target(name: "CVector"),
@@ -103,6 +111,9 @@ let package = Package(
       "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
     benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
     .executableTarget(
+      name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
+      exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),
+    .executableTarget(
       name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
     .executableTarget(
@@ -120,7 +131,7 @@ let package = Package(
     + [
       "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
       "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-      "Reporting", "Loading", "Training", "Harness",
+      "Reporting", "Loading", "Training", "Harness", "Fuzzing",
     ].map(tests)
     + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

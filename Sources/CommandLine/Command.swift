@@ -45,7 +45,7 @@ public enum Command {
     } catch let error as UsageError {
       fail(error, name: table.name, usage: table.usage)
     } catch let error as any ReportableError {
-      Console.error("Error: \(table.fitting("\(error)"))")
+      Console.error("Error: \(table.fitting(error.sentence))")
       exit(error.exitCode.rawValue)
     } catch {
       Console.error("Error: \(error)")
@@ -68,7 +68,8 @@ public enum Command {
 
   /// Says in three lines what is wrong with the command line, and ends the process.
   package static func fail(_ error: UsageError, name: String, usage: String) -> Never {
-    Console.error("Error: \(error)\nUsage: \(name) \(usage)\nSee 'swift run \(name) --help'.")
+    Console.error(
+      "Error: \(error.sentence)\nUsage: \(name) \(usage)\nSee 'swift run \(name) --help'.")
     exit(error.exitCode.rawValue)
   }
 }

@@ -66,6 +66,17 @@ public struct OptionTable<Options> {
   /// The declared options, and the configuration file that every command takes.
   var rows: [Row] { declared + [Self.configuration] }
 
+  /// Every option as one may give it.
+  package var shapes: [OptionShape] {
+    rows.map { row in
+      let choices = row.expectation.hasPrefix("one of ") ? row.expectation.dropFirst(7) : ""
+      return OptionShape(
+        name: row.name, takesValue: row.placeholder != nil, isPositional: row.isPositional,
+        isRequired: row.isRequired,
+        choices: choices.isEmpty ? [] : choices.components(separatedBy: ", "))
+    }
+  }
+
   private static var configuration: Row {
     Row(
       name: "config", placeholder: "file", group: .run,
@@ -182,6 +193,17 @@ public struct OptionTable<Options> {
     table.declared.append(row)
     return table
   }
+}
+
+/// How an option is given: what tests and the fuzz know of it.
+package struct OptionShape: Sendable {
+  package let name: String
+  /// Whether a value follows, and whether that stands without the name.
+  package let takesValue: Bool, isPositional: Bool
+  /// Whether it must be given.
+  package let isRequired: Bool
+  /// The values of an enumeration.
+  package let choices: [String]
 }
 
 /// The settings of a run and where each came from.

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Writes files so that a reader sees the old bytes or the new ones, never a part.
 public enum AtomicFile {
@@ -28,7 +29,8 @@ public enum AtomicFile {
   ) throws(FileError) {
     let folder = (path as NSString).deletingLastPathComponent
     if !folder.isEmpty { try makeFolder(folder) }
-    let aside = "\(path).partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    sweep(folder.isEmpty ? "." : folder)
+    let aside = path + mark + "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     let descriptor = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileError.system(path, doing: "write", code: errno) }
     var writer = Writer(path: path, descriptor: descriptor)
@@ -52,6 +54,30 @@ public enum AtomicFile {
     if parent >= 0 {
       fsync(parent)
       close(parent)
+    }
+  }
+
+  // Between a file's name and the process that writes it aside; the machine is part of it, because
+  // folders may be shared, and numbers of processes say nothing on another machine.
+  private static let mark = {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    let bytes = name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+    return ".partial-\(String(bytes.withUnsafeBytes { crc32($0) }, radix: 16))-"
+  }()
+
+  private static let swept = Mutex<Set<String>>([])
+
+  /// Removes what killed processes of this machine were writing aside in a folder; each process
+  /// looks once.
+  private static func sweep(_ folder: String) {
+    guard swept.withLock({ $0.insert(folder).inserted }) else { return }
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard let range = name.range(of: mark),
+        let process = Int32(name[range.upperBound...].prefix { $0 != "-" }), process > 0,
+        kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      unlink(folder + "/" + name)
     }
   }
 

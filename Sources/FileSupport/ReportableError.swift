@@ -26,6 +26,32 @@ public protocol ReportableError: Error, CustomStringConvertible, Sendable {
   var exitCode: ExitCode { get }
 }
 
+extension ReportableError {
+  /// The description as one line of a length that can be read.
+  ///
+  /// Names and values in it come from outside, and may hold line ends, escapes of terminals, or
+  /// megabytes.
+  public var sentence: String {
+    let text = description
+    var line = ""
+    line.unicodeScalars.reserveCapacity(min(text.unicodeScalars.count, 2000))
+    let (room, count) = (1500, text.unicodeScalars.count)
+    for (place, scalar) in text.unicodeScalars.enumerated() {
+      // The beginning says which file, the end says what to do.
+      if count > room, place >= room - 500, place < count - 500 {
+        if place == room - 500 { line += " … " }
+      } else if scalar.properties.generalCategory == .control
+        || [.lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+      {
+        line += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        line.unicodeScalars.append(scalar)
+      }
+    }
+    return line
+  }
+}
+
 /// A failure of the file system, or of reading a file's bytes.
 public struct FileError: ReportableError, Equatable {
   /// The file.

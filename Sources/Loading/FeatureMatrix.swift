@@ -33,7 +33,9 @@ public struct FeatureMatrix {
   private static let magic = Array("SWINFEA3".utf8)
 
   /// Opens a feature file, or nil when it is missing, damaged or of other content.
-  public init?(path: String, key: String) {
+  ///
+  /// - Parameter truth: The class of every image of the split; a row that says another is damaged.
+  public init?(path: String, key: String, truth: [Int32]? = nil) {
     guard let file = try? FileBytes(path: path), file.count >= 64 else { return nil }
     let bytes = file.bytes
     let footer = file.count - 64
@@ -57,6 +59,12 @@ public struct FeatureMatrix {
     }
     indices = (0..<count).map {
       bytes.loadUnaligned(fromByteOffset: tables + (count + $0) * 4, as: Int32.self)
+    }
+    if let truth {
+      let isOfSplit = zip(labels, indices).allSatisfy { label, index in
+        truth.indices.contains(Int(index)) && truth[Int(index)] == label
+      }
+      guard isOfSplit else { return nil }
     }
     featureCount = width
     self.file = file

@@ -55,7 +55,7 @@ struct SampleWriter {
         atPath: folder, withIntermediateDirectories: true)
       try Data(bytes).write(to: URL(fileURLWithPath: full))
     } catch {
-      throw .unwritable(path: full, reason: error.localizedDescription)
+      throw .unwritable(path: full, reason: systemReason(error))
     }
     files.append(
       SampleManifest.File(
@@ -129,7 +129,18 @@ struct SampleSetFolder {
     do {
       try body()
     } catch {
-      throw .unwritable(path: path, reason: error.localizedDescription)
+      throw .unwritable(path: path, reason: systemReason(error))
     }
   }
+}
+
+/// What the system says of a failure, without the sentences that Foundation puts around it.
+private func systemReason(_ error: any Error) -> String {
+  let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+  for own in [error as NSError, underlying].compactMap({ $0 })
+  where own.domain == NSPOSIXErrorDomain {
+    return String(cString: strerror(Int32(truncatingIfNeeded: own.code)))
+  }
+  return error.localizedDescription.replacing("The operation could not be completed. ", with: "")
+    .trimmingCharacters(in: CharacterSet(charactersIn: ". "))
 }

@@ -27,7 +27,7 @@ public struct TrainingPosition: Sendable, Equatable {
   init?(_ json: JSONValue?) {
     guard let epoch = json?["epoch"]?.intValue, let batch = json?["batch"]?.intValue,
       let step = json?["step"]?.intValue, let skipped = json?["skipped"]?.intValue,
-      [epoch, batch, step, skipped].allSatisfy({ $0 >= 0 })
+      [epoch, batch, step, skipped].allSatisfy({ (0...1 << 48).contains($0) })
     else { return nil }
     (self.epoch, self.batch, self.step, skippedImages) = (epoch, batch, step, skipped)
   }

@@ -55,7 +55,7 @@ public struct TrainingLoop {
     let loop: TrainingLoop
     var position = TrainingPosition()
     private var eventCount = 0
-    private var lastSave = Date()
+    private var sinceSave = Stopwatch()
     private let progress: ProgressReporter
 
     init(_ loop: TrainingLoop, _ trainee: some Trainee) throws {
@@ -170,7 +170,7 @@ public struct TrainingLoop {
     }
 
     private func isDue(after seconds: Double) -> Bool {
-      loop.state != nil && (seconds <= 0 || Date().timeIntervalSince(lastSave) > seconds)
+      loop.state != nil && (seconds <= 0 || sinceSave.seconds > seconds)
     }
 
     private mutating func save(_ trainee: some Trainee) throws {
@@ -180,7 +180,7 @@ public struct TrainingLoop {
       facts["position"] = position.json
       facts["events"] = .integer(eventCount)
       try state.save(trainee.state, facts: .object(facts))
-      lastSave = Date()
+      sinceSave = Stopwatch()
     }
   }
 }

@@ -20,6 +20,34 @@ struct AtomicFileTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.txt"])
   }
 
+  @Test("What a killed process was writing aside is removed, what a living one writes is not")
+  func leftovers() throws {
+    let folder = try TemporaryDirectory()
+    // The name of the machine is part of a name; a failed write tells it.
+    var aside = ""
+    #expect(throws: FileError.self) {
+      try AtomicFile.write(to: folder.file("x/a")) {
+        (writer: inout AtomicFile.Writer) throws(FileError) in
+        aside = ((try? FileManager.default.contentsOfDirectory(atPath: folder.file("x"))) ?? [])[0]
+        throw FileError(path: "", problem: "stops", remedy: "none", exitCode: .cannotWrite)
+      }
+    }
+    let own = "-\(getpid())-"
+    #expect(aside.hasPrefix("a.partial-") && aside.contains(own))
+    // Numbers of processes end below this one.
+    let dead = aside.replacing(own, with: "-4194999-")
+    let elsewhere = "a.partial-elsewhere-4194999-1"
+    let below = folder.file("y")
+    for name in [aside, dead, elsewhere, "a.partial"] {
+      try AtomicFile.makeFolder(below)
+      try Data("half".utf8).write(to: URL(fileURLWithPath: below + "/" + name))
+    }
+    try AtomicFile.write(text: "new", to: below + "/b")
+    #expect(
+      Set(try FileManager.default.contentsOfDirectory(atPath: below))
+        == [aside, elsewhere, "a.partial", "b"])
+  }
+
   @Test("Folders on the way are made, and a file in their place is named")
   func folders() throws {
     let folder = try TemporaryDirectory()

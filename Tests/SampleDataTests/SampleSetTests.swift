@@ -46,6 +46,20 @@ struct SampleSetTests {
     #expect(FileManager.default.fileExists(atPath: victim))
   }
 
+  @Test("A place that cannot be written is told in the words of the system, in one sentence")
+  func unwritable() throws {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(text: "x", to: folder.file("file"))
+    let error = #expect(throws: SampleSetError.self) {
+      try SampleSet().generate(at: folder.file("file/sample"))
+    }
+    let text = error?.description ?? ""
+    #expect(text.hasPrefix("Sample set: cannot write '"), "\(text)")
+    #expect(text.hasSuffix("; check permissions and free space."), "\(text)")
+    #expect(
+      !text.contains("The operation could not be completed") && !text.contains(".;"), "\(text)")
+  }
+
   @Test("Other data in the folder are never replaced")
   func occupied() throws {
     let folder = try TemporaryDirectory()

@@ -210,6 +210,33 @@ struct TrainingLoopTests {
         == FileBytes.read(folder.file("whole/events.jsonl")))
   }
 
+  @Test("A position beyond the training, or of numbers that no training reaches, is refused")
+  func positions() throws {
+    let folder = try TemporaryDirectory()
+    let cut = try stopped(folder.file("run"), at: 4)
+    let state = try #require(cut.state)
+    let sound = try #require(try state.restore(expected: LineFit().state))
+    let tensors = LineFit().state.map { ($0.key, $0.shape, sound.tensors[$0.key] ?? []) }
+    guard case .object(let facts) = sound.facts, case .object(let position)? = facts["position"]
+    else {
+      Issue.record("no facts in \(sound.facts.text())")
+      return
+    }
+    for (name, value) in [
+      ("epoch", 4), ("batch", 6), ("step", Int.max), ("skipped", Int.max), ("epoch", -1),
+      ("step", -1), ("batch", Int.min),
+    ] {
+      var changed = (facts, position)
+      changed.1[name] = .integer(value)
+      changed.0["position"] = .object(changed.1)
+      try state.save(tensors, facts: .object(changed.0))
+      let error = #expect(throws: FileError.self, "\(name) \(value)") { try cut.train(LineFit()) }
+      #expect(error?.problem == "does not say where the training was")
+    }
+    try state.save(tensors, facts: sound.facts)
+    #expect(try cut.train(LineFit()).resumedAt == 4)
+  }
+
   @Test("A state that is altered anywhere, cut, or of another run is refused before it is used")
   func refused() throws {
     let folder = try TemporaryDirectory()

@@ -28,7 +28,7 @@ struct EvaluateCommand {
   /// - Throws: What reading and writing files throws.
   func run() throws -> ExitCode {
     options.engine.apply()
-    let clock = Stopwatch(isQuiet: options.engine.quiet)
+    let clock = Laps(isQuiet: options.engine.quiet)
     let groundTruth = try CocoAnnotations(path: options.groundTruth)
     report(groundTruth.findings)
     let detections = try load(options.detections, groundTruth)
@@ -167,7 +167,7 @@ struct EvaluateCommand {
 
   private func evaluate(
     _ records: MatchRecords, _ detections: CocoDetections, _ other: CocoDetections?,
-    _ groundTruth: CocoAnnotations, _ type: OverlapType, clock: Stopwatch
+    _ groundTruth: CocoAnnotations, _ type: OverlapType, clock: Laps
   ) throws -> JSONValue {
     let scores = CocoScores(records)
     clock.lap("accumulating \(type.rawValue)")
@@ -267,15 +267,14 @@ struct EvaluateCommand {
 }
 
 /// Says on stderr how long each step took.
-private final class Stopwatch {
-  private var last = DispatchTime.now().uptimeNanoseconds
+private final class Laps {
+  private var watch = Stopwatch()
   private let isQuiet: Bool
 
   init(isQuiet: Bool) { self.isQuiet = isQuiet }
 
   func lap(_ step: String) {
-    let now = DispatchTime.now().uptimeNanoseconds
-    if !isQuiet { Console.error("\(step): \(String(format: "%.2f", Double(now - last) / 1e9)) s") }
-    last = now
+    if !isQuiet { Console.error("\(step): \(String(format: "%.2f", watch.seconds)) s") }
+    watch = Stopwatch()
   }
 }

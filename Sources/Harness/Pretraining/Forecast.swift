@@ -56,9 +56,9 @@ struct Forecast: Sendable {
           seed: UInt64(plan.seed))
         let batch = makeNoise(plan, count: count, classes: data.train.classNames.count)
         TensorMemory.restartPeak()
-        let start = DispatchTime.now().uptimeNanoseconds
+        let watch = Stopwatch()
         _ = engine.step(batch, step: 0, epoch: 0)
-        let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+        let seconds = watch.seconds
         if index > 0 { measured.append((count, seconds, TensorMemory.peakBytes)) }
         parameterCount = engine.optimizer.parameters.reduce(0) { $0 + $1.tensor.elementCount }
         exportedBytes = (engine.method.parameters + engine.method.buffers).reduce(0) {
@@ -126,7 +126,7 @@ struct Forecast: Sendable {
     var seconds = 0.0
     var count = 0
     for index in order.prefix(9) {
-      let start = DispatchTime.now().uptimeNanoseconds
+      let watch = Stopwatch()
       guard let image = try? ImageFile.decode(path: data.train.path(index)) else { continue }
       for (number, view) in views.enumerated() {
         var stream = RandomStream(seed: 0, purpose: .augmentation, sample: index * 16 + number)
@@ -135,7 +135,7 @@ struct Forecast: Sendable {
         }
       }
       // The first one pays for cold caches.
-      if count > 0 { seconds += Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
+      if count > 0 { seconds += watch.seconds }
       count += 1
     }
     return count > 1 ? seconds / Double(count - 1) : 0

@@ -18,9 +18,7 @@ public enum PretrainingCommand {
     let data = try context.classification(source)
     var plan = try PretrainingPlan(options, imageCount: data.train.count)
     if options.run.isDryRun {
-      let settings = plan.settings.sorted { $0.key < $1.key }
-      Console.output(
-        parsed.summary + "\n" + settings.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
+      Console.output(parsed.text(plan.settings))
       return .success
     }
     context.say("learning rate \(plan.learningRateRule)")

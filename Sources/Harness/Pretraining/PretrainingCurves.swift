@@ -11,18 +11,20 @@ final class PretrainingCurves {
   private var probes: [Double] = []
 
   /// Takes over the lines that an earlier part of the run wrote.
-  func restore(_ rows: [JSONValue]) {
-    for row in rows { restore(row) }
+  func restore(_ rows: [JSONValue], epochs: Int) -> Bool {
+    rows.allSatisfy { restore($0, epochs: epochs) }
   }
 
-  private func restore(_ row: JSONValue) {
+  private func restore(_ row: JSONValue, epochs: Int) -> Bool {
     if let top1 = row["knn"]?.doubleValue {
       probes.append(top1)
     } else if let health = HealthRecord(row) {
       _ = monitor.add(health)
     } else if let loss = row["loss"]?.doubleValue, let epoch = row["epoch"]?.intValue {
+      guard (1...max(1, epochs)).contains(epoch) else { return false }
       addLoss(loss, epoch: epoch - 1)
     }
+    return true
   }
 
   private var sums: [(sum: Double, count: Int)] = []

@@ -124,6 +124,8 @@ final class PretrainingTraining: Trainee {
     if let key = engine.restore({ stored.tensors[$0] }) {
       throw TrainingError.foreignState("'\(key)'")
     }
-    curves.restore(events)
+    guard curves.restore(events, epochs: plan.recipe.epochs) else {
+      throw TrainingError.foreignState("the epochs of its events")
+    }
   }
 }

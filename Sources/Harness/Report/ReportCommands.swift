@@ -29,7 +29,7 @@ public enum ReportCommands {
   // MARK: Build
 
   private static func build(_ options: BuildReportOptions) throws -> ExitCode {
-    let started = Date()
+    let watch = Stopwatch()
     var builder = options.builder()
     builder.picture = { GalleryPicture.png(of: $1, in: $0) }
     let catalogue = try RunCatalogue(paths: options.runs)
@@ -42,7 +42,7 @@ public enum ReportCommands {
       options.json
         ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
     if !options.quiet {
-      let seconds = String(format: "%.2f", Date().timeIntervalSince(started))
+      let seconds = String(format: "%.2f", watch.seconds)
       Console.error(
         "\(comparison.runs.count) runs in \(seconds) s: "
           + names.map { "\(options.output)/\($0)" }.joined(separator: ", "))

@@ -34,14 +34,20 @@ extension ComparisonProgram {
   static func execute(_ parsed: ParsedOptions<Options>) throws -> ExitCode {
     let options = parsed.options
     if options.run.isDryRun {
-      let settings = options.recipeSettings.sorted { $0.key < $1.key }
-      Console.output(
-        parsed.summary + "\n" + settings.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
+      Console.output(parsed.text(options.recipeSettings))
       return .success
     }
     let context = try RunContext(options.run, data: options.data, preset: options.preset)
     let program = try Self(options, context)
     try program.report(try program.candidates().map { try program.outcome(of: $0) })
     return .success
+  }
+}
+
+extension ParsedOptions {
+  /// What `--dry-run` prints: the settings as they were given, and what they come to.
+  func text(_ settings: [String: String]) -> String {
+    let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+    return summary + "\n" + lines.joined(separator: "\n")
   }
 }

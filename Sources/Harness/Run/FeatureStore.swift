@@ -63,7 +63,7 @@ struct FeatureStore {
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.
-    if let known = kept(path, key: key, count: order.count) { return known }
+    if let known = kept(path, key: key, of: split, count: order.count) { return known }
     let shards = stride(from: 0, to: order.count, by: Self.shardSize).map { start in
       (start: start, end: min(order.count, start + Self.shardSize))
     }
@@ -90,7 +90,7 @@ struct FeatureStore {
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
       featureCount: backbone.featureCount, key: key, to: path)
     for number in shards.indices { unlink(path + ".shard\(number)") }
-    guard let written = FeatureMatrix(path: path, key: key) else {
+    guard let written = FeatureMatrix(path: path, key: key, truth: split.labels) else {
       throw FileError(
         path: path, problem: "could not be read back", remedy: "check the disk",
         exitCode: .cannotWrite)
@@ -99,8 +99,10 @@ struct FeatureStore {
   }
 
   /// What an earlier run left, where it is an answer.
-  private func kept(_ path: String, key: String, count: Int) -> FeatureMatrix? {
-    guard !isFresh, let known = FeatureMatrix(path: path, key: key),
+  private func kept(
+    _ path: String, key: String, of split: ImageFolder, count: Int
+  ) -> FeatureMatrix? {
+    guard !isFresh, let known = FeatureMatrix(path: path, key: key, truth: split.labels),
       known.count == count || policy == .skip
     else { return nil }
     return known
@@ -115,7 +117,7 @@ struct FeatureStore {
     _ split: ImageFolder, order: [Int], transform: EvaluationTransform, key: String, path: String,
     progress: ProgressReporter
   ) throws -> FeatureMatrix? {
-    if let known = kept(path, key: key, count: order.count) {
+    if let known = kept(path, key: key, of: split, count: order.count) {
       progress.advance(by: order.count)
       return known
     }
@@ -145,6 +147,6 @@ struct FeatureStore {
     try FeatureMatrix.write(
       blocks: rows.count, block: { rows[$0] }, labels: labels, indices: indices,
       featureCount: backbone.featureCount, key: key, to: path)
-    return FeatureMatrix(path: path, key: key)
+    return FeatureMatrix(path: path, key: key, truth: split.labels)
   }
 }

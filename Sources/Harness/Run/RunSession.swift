@@ -99,20 +99,20 @@ final class RunSession {
 
   /// Does a part of the work and adds its seconds to `timing.json`, also when it is stopped.
   func timed<Value>(_ phase: String, _ work: () throws -> Value) throws -> Value {
-    let started = Date()
+    let watch = Stopwatch()
     do {
       let value = try work()
-      try note(phase, since: started)
+      try note(phase, watch)
       return value
     } catch {
       // The work's own error says more than one about its timing.
-      try? note(phase, since: started)
+      try? note(phase, watch)
       throw error
     }
   }
 
-  private func note(_ phase: String, since started: Date) throws(FileError) {
-    phases[phase, default: 0] += Date().timeIntervalSince(started)
+  private func note(_ phase: String, _ watch: Stopwatch) throws(FileError) {
+    phases[phase, default: 0] += watch.seconds
     try writeTiming()
   }
 

@@ -44,8 +44,7 @@ final class SegmentorTraining: Trainee {
   var optimizers: [any Optimizer] { [optimizer] }
 
   func batches(epoch: Int, from batch: Int) -> any BatchSource<SegmentationLoader.Batch> {
-    segmentor.setTraining(true)
-    return SegmentationLoader(
+    SegmentationLoader(
       folder: folder, encoding: encoding, transform: recipe.training, sampler: sampler,
       iterations: batch..<recipe.iterations)
   }
@@ -79,11 +78,6 @@ final class SegmentorTraining: Trainee {
           ]
         ).json
       ], progress: lossText(loss))
-  }
-
-  func epochDidEnd(at position: TrainingPosition) -> TrainingEvent {
-    segmentor.setTraining(false)
-    return TrainingEvent([])
   }
 
   var state: [StateTensor] { moduleState(segmentor, optimizer) }

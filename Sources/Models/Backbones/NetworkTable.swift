@@ -76,6 +76,17 @@ extension Architecture {
   }
 }
 
+extension Architecture {
+  /// Pixels of the image a side of a cell, of every stage's map.
+  var stageStrides: [Int] {
+    switch self {
+    case .swin(let configuration):
+      configuration.depths.indices.map { configuration.patchSize << $0 }
+    case .visionTransformer(let configuration): [configuration.patchSize]
+    }
+  }
+}
+
 extension VisionTransformerConfiguration {
   /// Whether all but positions and extra tokens agree.
   fileprivate func hasSameBlocks(as other: VisionTransformerConfiguration) -> Bool {

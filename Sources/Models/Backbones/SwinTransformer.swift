@@ -77,9 +77,7 @@ public final class SwinTransformer: Backbone, DenseBackbone {
 
   public var stageChannels: [Int] { configuration.depths.indices.map(configuration.channels) }
 
-  public var stageStrides: [Int] {
-    configuration.depths.indices.map { configuration.patchSize << $0 }
-  }
+  public var stageStrides: [Int] { architecture.stageStrides }
 
   /// The map that one stage hands to a dense head.
   public struct StageOutput {

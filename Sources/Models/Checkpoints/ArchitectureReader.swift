@@ -34,6 +34,7 @@ extension Architecture {
     } else {
       return nil
     }
+    guard tensors.mayFill(leastWeights) else { return nil }
   }
 
   /// What tells this network from another that its weights are meant for; nil when they fit it,

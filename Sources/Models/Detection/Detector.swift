@@ -27,8 +27,7 @@ public final class Detector: TaskNetwork {
     backbone = configuration.backbone.makeDenseBackbone(initializer: initializer)
     let strides = configuration.anchors.strides
     precondition(
-      strides.starts(with: backbone.stageStrides)
-        && strides.count == backbone.stageStrides.count + 1,
+      Self.fits(backbone.stageStrides, strides),
       "anchors at strides \(strides) do not fit stages at \(backbone.stageStrides)")
     pyramid = FeaturePyramid(
       inputChannels: backbone.stageChannels, channels: configuration.channels, key: "neck.",
@@ -42,6 +41,11 @@ public final class Detector: TaskNetwork {
     maskHeads = suffixes.map {
       MaskHead(configuration, key: "roi_head.mask_head." + $0, initializer: initializer)
     }
+  }
+
+  /// Whether every stage has its anchors, and the level above the last one, too.
+  private static func fits(_ stages: [Int], _ anchors: [Int]) -> Bool {
+    anchors.starts(with: stages) && anchors.count == stages.count + 1
   }
 
   /// The pyramid of a batch, five maps `[B, Hᵢ, Wᵢ, C]`.
@@ -93,7 +97,8 @@ extension Detector {
     let head = isCascade ? "roi_head.bbox_head.0." : "roi_head.bbox_head."
     guard let classifier = shape(head + "fc_cls.weight", 2), classifier[0] > 1,
       let lateral = shape("neck.lateral_convs.0.conv.weight", 4),
-      tensors[head + "shared_convs.0.conv.weight"] != nil || base.boxHead == .twoLinear
+      tensors[head + "shared_convs.0.conv.weight"] != nil || base.boxHead == .twoLinear,
+      fits(backbone.stageStrides, base.anchors.strides)
     else { return nil }
     var configuration =
       backbone == .swin(.mini) ? base.miniature(classCount: classifier[0] - 1) : base
@@ -101,6 +106,7 @@ extension Detector {
     configuration.classCount = classifier[0] - 1
     configuration.channels = lateral[0]
     configuration.hiddenSize = classifier[1]
+    guard tensors.mayFill(configuration.leastWeights) else { return nil }
     return configuration
   }
 }

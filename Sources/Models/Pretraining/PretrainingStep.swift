@@ -195,6 +195,12 @@ public final class PretrainingEngine {
       let isTaken = stored(key)?.elementsEqual(tensor.values) { $0.bitPattern == $1.bitPattern }
       guard isTaken == true else { return key }
     }
+    // Batches go into a queue side by side.
+    if let place = stored("queue_ptr")?.first,
+      Int(exactly: place).map({ $0 % recipe.batchSize != 0 }) ?? true
+    {
+      return "queue_ptr"
+    }
     guard let count = stored("optimizer.step_count")?.first.flatMap(Int.init(exactly:)), count >= 0
     else { return "optimizer.step_count" }
     optimizer.stepCount = count

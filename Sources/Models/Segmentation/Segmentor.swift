@@ -38,10 +38,12 @@ public final class Segmentor: TaskNetwork {
     if !isTraining { backbone.dropPath = nil }
   }
 
-  /// The decode head's logits at a quarter of the size.
-  ///
-  /// - Precondition: `setTraining(false)` was called.
-  public func logits(_ images: Tensor) -> Tensor { decodeHead(backbone.stageMaps(images)) { $0 } }
+  /// The decode head's logits at a quarter of the size, by the running statistics.
+  public func logits(_ images: Tensor) -> Tensor {
+    // A training that was at its end when it was taken up has not said that it is over.
+    setTraining(false)
+    return decodeHead(backbone.stageMaps(images)) { $0 }
+  }
 
   /// The losses of one batch.
   public struct Losses {
@@ -60,8 +62,8 @@ public final class Segmentor: TaskNetwork {
   ///   - images: `[B, 3, S, S]`.
   ///   - labels: `[B, S, S]` class indices; 255 is ignored.
   ///   - seed: Seed of the dropped channels, with the step.
-  /// - Precondition: `setTraining(true)` was called.
   public func losses(_ images: Tensor, labels: [UInt8], seed: UInt64, step: Int) -> Losses {
+    setTraining(true)
     let (height, width) = (images.shape[2], images.shape[3])
     let targets = labels.map(Int.init)
     func dropout(_ head: Int) -> (Tensor) -> Tensor {
@@ -119,6 +121,7 @@ extension Segmentor {
     var configuration = SegmentorConfiguration(backbone: backbone, classCount: classifier.shape[0])
     configuration.channels = classifier.shape[1]
     configuration.auxiliaryChannels = auxiliary.shape[1]
+    guard tensors.mayFill(configuration.leastWeights) else { return nil }
     return configuration
   }
 }

@@ -103,7 +103,7 @@ struct ResumeTests {
         block: { _ in DeterministicFill.tensor(name, [split.count, width]).values },
         labels: split.labels.map { Int32($0) }, indices: (0..<split.count).map { Int32($0) },
         featureCount: width, key: name, to: folder.file(name))
-      return try #require(FeatureMatrix(path: folder.file(name), key: name))
+      return try #require(FeatureMatrix(path: folder.file(name), key: name, truth: split.labels))
     }
     let train = try features(data.train, "train")
     let validation = try features(data.validation, "validation")

@@ -29,6 +29,22 @@ struct DetectorFileTests {
     }
   }
 
+  @Test("A backbone with patches of another size is no detector's, and is refused")
+  func otherStrides() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("detector.pth")
+    let detector = Detector(
+      DetectorConfiguration.maskRCNN.miniature(classCount: 3), initializer: Initializer(seed: 1))
+    let entries = StateDictionary(detector).entries.map { entry in
+      entry.key == "backbone.patch_embed.proj.weight"
+        ? (key: entry.key, shape: [32, 3, 2, 2], values: Array(entry.values.prefix(32 * 12)))
+        : entry
+    }
+    try CheckpointWriter.write(entries, group: "state_dict", to: path)
+    let error = #expect(throws: CheckpointError.self) { try Detector.load(path: path) }
+    #expect(error?.problem.contains("but not the heads of") == true)
+  }
+
   @Test("Weights under a runner's module prefix load, and a missing key is refused by name")
   func prefixAndMissing() throws {
     let folder = try TemporaryDirectory()

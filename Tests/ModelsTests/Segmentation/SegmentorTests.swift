@@ -8,6 +8,21 @@ import Testing
 
 @Suite("Segmentor")
 struct SegmentorTests {
+  @Test("A segmentor is scored by its running statistics, whatever it did before")
+  func modes() {
+    let segmentor = Segmentor(.miniature(classCount: 3), initializer: Initializer(seed: 5))
+    let image = DeterministicFill.tensor("mode", [1, 3, 64, 64])
+    // A new network: one image would be one row to the batch statistics of its smallest pool.
+    let fresh = withoutGradients { segmentor.logits(image) }.values
+    let batch = DeterministicFill.tensor("batch", [2, 3, 64, 64])
+    let labels = (0..<2 * 64 * 64).map { UInt8($0 % 3) }
+    _ = segmentor.losses(batch, labels: labels, seed: 0, step: 0)
+    let trained = withoutGradients { segmentor.logits(image) }.values
+    #expect(trained != fresh, "training moves the statistics")
+    segmentor.setTraining(false)
+    #expect(withoutGradients { segmentor.logits(image) }.values == trained)
+  }
+
   private struct Sampled: Decodable {
     let norm, sum: Double
     let values: [Double]

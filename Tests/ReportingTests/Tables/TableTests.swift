@@ -3,8 +3,9 @@ import FileSupport
 import Foundation
 import Layers
 import Models
-import Reporting
 import Testing
+
+@testable import Reporting
 
 @Suite("Tables", .timeLimit(.minutes(1)))
 struct TableTests {
@@ -15,6 +16,24 @@ struct TableTests {
     table.add(["MoBY", percentage(0.753, Proportions.wilson(successes: 753, of: 1000))])
     table.add(["a|b", "-"])
     return table
+  }
+
+  @Test("Numbers that are no measurements are shown, not counted")
+  func wild() {
+    #expect(percentage(1e300) == "1e+300e2" && percentage(-1e14) == "-100000000000000.0e2")
+    #expect(percentage(.infinity) == "-" && percentage(.nan) == "-")
+    #expect(percentage(0.5, Interval(low: -.infinity, high: 1e22)) == "50.0 [-, 1e+22e2]")
+    for values in [
+      [1e300, -1e300], [.infinity, 1], [1e16, 1e16 + 2], [9e11, -9e11], [9e11, 9e11 + 1e-3],
+      [1e-300],
+      [.nan], [],
+    ] {
+      let axis = ChartAxis(values)
+      #expect((2...9).contains(axis.ticks.count), "\(values): \(axis.ticks.count) lines")
+      #expect(axis.low < axis.high)
+    }
+    let plain = ChartAxis([0.2, 0.4, 0.9])
+    #expect(plain.low <= 0.2 && plain.high >= 0.9 && plain.ticks.count <= 6)
   }
 
   @Test("Markdown is aligned, so that it reads well without rendering")
