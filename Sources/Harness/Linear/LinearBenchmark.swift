@@ -105,6 +105,9 @@ struct LinearBenchmark: ComparisonProgram {
         let state = TrainingState(
           path: session.path + "/state-seed\(seed).safetensors",
           key: LinearProbe.stateKey(session.key.digest, seed: seed))
+        if !linear.isCached {
+          try session.takeUp(state) { LinearProbe.stateKey($0, seed: seed) }
+        }
         var loop = TrainingLoop(
           run: session.directory, state: options.settings.isCached ? nil : state)
         loop.isQuiet = options.run.engine.quiet
