@@ -186,7 +186,7 @@ struct LinearBenchmark: ComparisonProgram {
     var origins = loaded.report.origins
     if !options.mean.isEmpty {
       origins.append("pixels by --mean and --std")
-    } else if let said = loaded.normalization {
+    } else if let said = loaded.report.normalization {
       linear.normalization = PixelNormalization(near: said[0], deviation: said[1])
       origins.append("pixels by mean and deviation of the file")
     } else {

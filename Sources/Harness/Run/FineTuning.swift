@@ -98,6 +98,7 @@ struct FineTuning<Task: FineTuningTask> {
     switch candidate {
     case .network(_, let path):
       let (network, report) = try task.load(network: path)
+      try report.requireUsualPixels()
       var settings = task.testSettings(network)
       if !options.evaluatesOnly {
         settings = task.trainingSettings
@@ -108,6 +109,7 @@ struct FineTuning<Task: FineTuningTask> {
     case .backbone(_, let path, _):
       let network = task.makeNetwork(seed: seed)
       let report = try path.map { try task.load(backbone: $0, into: network) }
+      try report?.requireUsualPixels()
       var settings = task.trainingSettings
       settings["branch"] = options.backbone.branch.rawValue
       return Start(
