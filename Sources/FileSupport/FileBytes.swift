@@ -81,7 +81,9 @@ public final class FileBytes: @unchecked Sendable {
   ) throws(FileError) -> [UInt8] {
     let bytes = try OpenFile(path, readsPipes: readsPipes).readToEnd()
     let kind = bytes.withUnsafeBytes { FileKind($0) }
-    guard let kind, kind != .utf8WithMark else { return Array(bytes.dropFirst(kind == nil ? 0 : 3)) }
+    guard let kind, kind != .utf8WithMark else {
+      return Array(bytes.dropFirst(kind == nil ? 0 : 3))
+    }
     throw FileError(
       path: path, problem: "is \(kind.name), not plain text",
       remedy: "unpack or convert it to UTF-8", exitCode: .badData)

@@ -70,7 +70,7 @@ public final class FileDigests: Sendable {
     return (
       "\(info.st_dev).\(info.st_ino).\(info.st_size).\(written.tv_sec).\(written.tv_nsec)."
         + "\(changed.tv_sec).\(changed.tv_nsec)",
-      Double(max(written.tv_sec, changed.tv_sec))
+      Double(changed.tv_sec)
     )
   }
 

@@ -31,4 +31,15 @@ public struct RunKey: Sendable {
     document = .object(members)
     digest = SHA256.digest(document.text())
   }
+
+  /// The digest of the same run that stops at an image which cannot be decoded; nil where this one
+  /// does so itself, or does not say.
+  public var stoppingAtBadImages: String? {
+    guard case .object(var members) = document, case .object(var settings)? = members["settings"],
+      settings["on-bad-image"] == .string("skip")
+    else { return nil }
+    settings["on-bad-image"] = .string("fail")
+    members["settings"] = .object(settings)
+    return SHA256.digest(JSONValue.object(members).text())
+  }
 }

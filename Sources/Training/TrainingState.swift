@@ -54,6 +54,34 @@ public struct TrainingState: Sendable {
   /// - Returns: What was stored, or nil when there is nothing to go on from.
   /// - Throws: `FileError` when the file is there and cannot be used.
   public func restore(expected: [StateTensor]) throws(FileError) -> Contents? {
+    guard let (stored, facts) = try read() else { return nil }
+    let shapes = Dictionary(stored.map { ($0.key, $0.shape) }, uniquingKeysWith: { $1 })
+    for tensor in expected where shapes[tensor.key] != tensor.shape {
+      throw fault(
+        shapes[tensor.key] == nil
+          ? "lacks '\(tensor.key)'"
+          : "has '\(tensor.key)' of shape \(shapes[tensor.key] ?? []), not \(tensor.shape)")
+    }
+    guard shapes.count == expected.count else {
+      throw fault("holds \(shapes.count) tensors where this training has \(expected.count)")
+    }
+    return Contents(
+      tensors: Dictionary(stored.map { ($0.key, $0.values) }, uniquingKeysWith: { $1 }),
+      facts: facts)
+  }
+
+  /// Takes over the state of a run that differs in nothing that was used so far.
+  ///
+  /// - Returns: Whether there was one.
+  /// - Throws: `FileError` when it is there and cannot be used, or the disk is full.
+  public func adopt(_ other: TrainingState) throws(FileError) -> Bool {
+    guard let (stored, facts) = try other.read() else { return false }
+    try save(stored, facts: facts)
+    return true
+  }
+
+  /// What the file holds, sorted by name, once its checksum and its run are found right.
+  private func read() throws(FileError) -> (tensors: [StateTensor], facts: JSONValue)? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let file: CheckpointFile
     do {
@@ -75,19 +103,7 @@ public struct TrainingState: Sendable {
     guard file.metadata["sha256"] == digest(stored, facts: text) else {
       throw fault("was altered after it was written: its checksum is wrong")
     }
-    let shapes = Dictionary(stored.map { ($0.key, $0.shape) }, uniquingKeysWith: { $1 })
-    for tensor in expected where shapes[tensor.key] != tensor.shape {
-      throw fault(
-        shapes[tensor.key] == nil
-          ? "lacks '\(tensor.key)'"
-          : "has '\(tensor.key)' of shape \(shapes[tensor.key] ?? []), not \(tensor.shape)")
-    }
-    guard shapes.count == expected.count else {
-      throw fault("holds \(shapes.count) tensors where this training has \(expected.count)")
-    }
-    return Contents(
-      tensors: Dictionary(stored.map { ($0.key, $0.values) }, uniquingKeysWith: { $1 }),
-      facts: facts)
+    return (stored, facts)
   }
 
   /// The error of a state that cannot be used.

@@ -34,7 +34,7 @@ struct HeadOrderCheck {
     let bias = Tensor(head.bias, shape: [head.classCount])
     let loader = BatchLoader(
       folder: split, order: order, transforms: [settings.testTransform],
-      normalization: loaded.normalization.map {
+      normalization: loaded.report.normalization.map {
         PixelNormalization(near: $0[0], deviation: $0[1])
       } ?? .imageNet, batchSize: 32, seed: 0, epoch: 0, policy: .skip)
     let progress = ProgressReporter("class order", total: order.count, unit: "images")

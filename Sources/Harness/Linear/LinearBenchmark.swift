@@ -100,6 +100,9 @@ struct LinearBenchmark: ComparisonProgram {
         let state = TrainingState(
           path: session.path + "/state-seed\(seed).safetensors",
           key: LinearProbe.stateKey(session.key.digest, seed: seed))
+        if !linear.isCached {
+          try session.takeUp(state) { LinearProbe.stateKey($0, seed: seed) }
+        }
         var loop = TrainingLoop(
           run: session.directory, state: options.settings.isCached ? nil : state)
         loop.isQuiet = options.run.engine.quiet
@@ -119,7 +122,9 @@ struct LinearBenchmark: ComparisonProgram {
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
     }
     if let note = data.missing(train: train, validation: validation) { result.notes.append(note) }
-    for (split, folder) in [("training", data.images.train), ("validation", data.images.validation)] {
+    for (split, folder) in [
+      ("training", data.images.train), ("validation", data.images.validation),
+    ] {
       let leftOut = folder.hiddenImages + folder.strayImages
       if let first = leftOut.first {
         result.notes.append(

@@ -117,6 +117,7 @@ public final class PretrainingRun {
     }
     let state = TrainingState(
       path: session.path + "/state.safetensors", key: session.key.digest)
+    try session.takeUp(state)
     if forecasts {
       let forecast = try forecast()
       if !isQuiet { Console.error(forecast.text) }

@@ -112,6 +112,7 @@ struct FineTuning<Task: FineTuningTask> {
     case .network(_, let path):
       let loaded = try load(path)
       let (network, report) = (loaded.network, loaded.report)
+      try report.requireUsualPixels()
       var settings = task.testSettings(network)
       if !options.evaluatesOnly {
         settings = task.trainingSettings(network)
@@ -131,6 +132,7 @@ struct FineTuning<Task: FineTuningTask> {
         report.note(resized: try network.backbone.takeWeights(of: loaded))
         return report
       }
+      try report?.requireUsualPixels()
       var settings = task.trainingSettings(network)
       settings["branch"] = options.backbone.branch.rawValue
       return Start(

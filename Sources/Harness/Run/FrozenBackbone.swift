@@ -111,7 +111,7 @@ extension RunContext {
     var normalization = pixels ?? .imageNet
     if pixels != nil {
       origins.append("pixels by --mean and --std")
-    } else if let said = loaded.normalization {
+    } else if let said = loaded.report.normalization {
       normalization = PixelNormalization(near: said[0], deviation: said[1])
       origins.append("pixels by mean and deviation of the file")
     } else {

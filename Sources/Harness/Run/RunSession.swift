@@ -30,6 +30,8 @@ final class RunSession {
   let key: RunKey
   /// The result that an earlier process finished under the same key, its files as it left them.
   let finished: RunResult?
+  /// The same run under the policy to stop at a bad image; nil where it is not another one.
+  private let twin: (path: String, digest: String)?
   private var phases: [String: Double] = [:]
   private var facts: [String: JSONValue] = [:]
 
@@ -52,6 +54,9 @@ final class RunSession {
     key = result.key(parts)
     directory = try RunDirectory(path: "\(options.output)/\(name)-\(key.digest.prefix(12))")
     if options.restarts { try directory.clear() }
+    twin =
+      options.restarts
+      ? nil : key.stoppingAtBadImages.map { ("\(options.output)/\(name)-\($0.prefix(12))", $0) }
     let manifest = JSONValue.object([
       "schema": .integer(Self.schemaVersion), "key": .string(key.digest),
       "backbone": Self.object(result.backbone), "data": Self.object(result.data),
@@ -93,6 +98,28 @@ final class RunSession {
       }
     }
     return known
+  }
+
+  /// Goes on where the same run stopped at an image that could not be decoded, now that such images
+  /// are to be left out: up to there none was.
+  ///
+  /// - Parameters:
+  ///   - state: This run's; one that is there stays.
+  ///   - stateKey: A state's key by the run's.
+  /// - Throws: `FileError` when the other run's state cannot be used.
+  func takeUp(
+    _ state: TrainingState, stateKey: (String) -> String = { $0 }
+  ) throws(FileError) {
+    guard let twin, !FileManager.default.fileExists(atPath: state.path) else { return }
+    let file = (state.path as NSString).lastPathComponent
+    let other = TrainingState(path: twin.path + "/" + file, key: stateKey(twin.digest))
+    guard FileManager.default.fileExists(atPath: other.path) else { return }
+    // Lines first: a state counts those that must be there.
+    let lines = try RunDirectory.rows(twin.path + "/" + RunEvent.file)
+    try directory.restart(RunEvent.file)
+    try directory.append(lines, to: RunEvent.file)
+    try directory.synchronize(RunEvent.file)
+    _ = try state.adopt(other)
   }
 
   // MARK: Time

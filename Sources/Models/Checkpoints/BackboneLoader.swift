@@ -9,8 +9,6 @@ public struct LoadedBackbone {
   public let backbone: any Backbone
   /// What became of every key.
   public let report: LoadReport
-  /// Means and deviations of the pixels that the file says it was trained with.
-  public let normalization: [[Float]]?
   /// The file's classifier, `[K, D]` and `[K]`, when it has one.
   public let head: (weight: [Float], bias: [Float], classCount: Int)?
 }
@@ -50,6 +48,7 @@ public enum BackboneLoader {
     report.others = weights.others
     report.method = file.metadata["method"]
     (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    report.normalization = hints.normalization?.value
     let leading = architecture.leadingTokenCount
     // A dense backbone's output norms have no place in a classifier, and no classifier's final
     // norm comes with it; that is reported as missing and unexpected like anything else.
@@ -71,8 +70,7 @@ public enum BackboneLoader {
         bias: head.bias?.floats() ?? [Float](repeating: 0, count: classes), classCount: classes
       )
     }
-    return LoadedBackbone(
-      backbone: backbone, report: report, normalization: hints.normalization?.value, head: head)
+    return LoadedBackbone(backbone: backbone, report: report, head: head)
   }
 
   /// The backbone of a branch under the official keys.

@@ -26,6 +26,8 @@ public struct LoadReport: Sendable, Equatable {
   public var method: String?
   /// Where the numbers of the network come from that are not weights, such as its heads.
   public var origins: [String] = []
+  /// Means and deviations of the pixels that the file says its network was trained with.
+  public var normalization: [[Float]]?
   /// What the file does not say and was taken to be usual.
   public var assumptions: [String] = []
 

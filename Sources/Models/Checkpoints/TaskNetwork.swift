@@ -90,6 +90,7 @@ extension TaskNetwork {
       layout: Self.file.framework + (isOpenMMLab ? ", OpenMMLab's backbone" : ""), source: group,
       architecture: name(configuration))
     (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    report.normalization = resolver.hints.normalization?.value
     try WeightFiller(sources: tensors.mapValues { WeightSource($0) }).fill(
       network, fresh: { Self(configuration, initializer: Initializer(seed: 0)) },
       allowsPartial: allowsPartial, report: &report)

@@ -75,6 +75,7 @@ extension Comparison {
     add("network", row.run.architecture)
     for (name, text) in [
       ("weights", run.result.backbone["sha256"]), ("layout", run.result.backbone["layout"]),
+      ("network known by", run.result.backbone["known by"]),
     ] { add(name, text) }
     add("data", section.dataSummary)
     for key in run.result.data.keys.sorted()

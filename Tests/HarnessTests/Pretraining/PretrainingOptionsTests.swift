@@ -110,7 +110,8 @@ struct PretrainingOptionsTests {
     arguments: [
       ["--epochs", "0"], ["--batch-size", "1"], ["--limit", "0"], ["--threads", "0"],
       ["--queue-size", "0"], ["--hidden-size", "-3"], ["--start-momentum", "1.1"],
-      ["--temperature", "0"], ["--temperature", "1e300"], ["--crop-scale", "1"], ["--input-size", "30"], ["--gflop", "0"],
+      ["--temperature", "0"], ["--temperature", "1e300"], ["--crop-scale", "1"],
+      ["--input-size", "30"], ["--gflop", "0"],
       ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seeds", "-1"],
       ["--method", "dino-multicrop", "--local-views", "15"],
       ["--method", "dino-multicrop", "--local-views", "0"],

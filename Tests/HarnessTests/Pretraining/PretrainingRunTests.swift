@@ -88,6 +88,35 @@ struct PretrainingRunTests {
         && refused.errors.contains("use --restart"))
   }
 
+  @Test("Stopped by a bad image, it leaves a state, and without such images it goes on from there")
+  func badImage() throws {
+    let folder = try prepare()
+    let options = base.filter { $0 != "--quiet" } + ["--epochs", "1", "--save-minutes", "60"]
+    // The image that comes last in the first epoch.
+    let train = try ClassificationData(root: folder.file("data/classification")).train
+    let chosen = train.evenly(64)
+    let last = epochOrder(count: chosen.count, seed: 0, epoch: 0)[chosen.count / 16 * 16 - 1]
+    let victim = train.path(chosen[last])
+    try AtomicFile.write(try FileBytes.read(victim).prefix(300), to: victim)
+    func run(_ more: [String]) throws -> ChildProgram.Outcome {
+      try ChildProgram.run("bench-pretrain", options + more, in: folder.path)
+    }
+    let stopped = try run(["--output", "runs"])
+    #expect(stopped.status == 65 && stopped.errors.contains("--on-bad-image skip"))
+    #expect(
+      try ChildProgram.files(under: folder.file("runs")).keys.contains {
+        $0.hasSuffix("state.safetensors")
+      })
+    let rest = try run(["--output", "runs", "--on-bad-image", "skip"])
+    #expect(rest.status == 0 && rest.errors.contains("going on after step"), "\(rest.errors)")
+    // It ends as a run that left out bad images from the start.
+    #expect(try run(["--output", "whole", "--on-bad-image", "skip"]).status == 0)
+    let whole = try ChildProgram.files(under: folder.file("whole"))
+    let found = try ChildProgram.files(under: folder.file("runs"))
+    #expect(!whole.isEmpty)
+    for (name, bytes) in whole { #expect(found[name] == bytes, "\(name)") }
+  }
+
   @Test("A state left in the middle is taken up there, not at the start")
   func takesUp() throws {
     let folder = try prepare()

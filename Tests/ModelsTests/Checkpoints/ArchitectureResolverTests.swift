@@ -78,7 +78,7 @@ struct ArchitectureResolverTests {
       + "  mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]))\n"
     let loaded = try load(vit(192), metadata: [("meta", text)])
     #expect(heads(loaded) == 3)
-    #expect(loaded.normalization == [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
+    #expect(loaded.report.normalization == [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
   }
 
   @Test("A config.json beside the weights is the file's own account")
