@@ -98,10 +98,7 @@ public enum BackboneLoader {
     }
     let found = sites.site(branch)
     guard let site = found.first else {
-      let places = sites.map {
-        let place = [$0.group, $0.prefix].filter { !$0.isEmpty }.joined(separator: "/")
-        return place.isEmpty ? "the file's one network" : "'\(place)'"
-      }.joined(separator: ", ")
+      let places = sites.map(\.place).joined(separator: ", ")
       throw CheckpointError(
         path: file.path,
         problem: branch == .target
@@ -113,7 +110,7 @@ public enum BackboneLoader {
       throw CheckpointError(
         path: file.path,
         problem: "holds \(found.count) networks that may be meant: "
-          + found.map { "'\($0.prefix)'" }.joined(separator: " and "),
+          + found.map(\.place).joined(separator: " and "),
         remedy: "keep the keys of one of them")
     }
     let weights: CanonicalWeights

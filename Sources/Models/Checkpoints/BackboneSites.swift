@@ -47,6 +47,12 @@ struct BackboneSite: Sendable {
   /// The words that these names are made of.
   private var words: Set<String> { Set(path.flatMap { $0.split(separator: "_").map(String.init) }) }
 
+  /// The place in messages.
+  var place: String {
+    let place = [group, prefix].filter { !$0.isEmpty }.joined(separator: "/")
+    return place.isEmpty ? "the file's one network" : "'\(place)'"
+  }
+
   /// Whether the names say that this is a moving average: a momentum encoder, a teacher, an EMA.
   var isTarget: Bool {
     !words.isDisjoint(with: [
@@ -81,7 +87,8 @@ struct BackboneSite: Sendable {
 }
 
 extension [BackboneSite] {
-  /// The backbone that a branch means, or nil when the file has none of that branch.
+  /// The backbone that a branch means: none when the file has none of that branch, several where
+  /// nothing tells which is meant.
   ///
   /// Published is the online network, but the teacher of a student.
   func site(_ branch: CheckpointBranch) -> [BackboneSite] {
@@ -93,9 +100,9 @@ extension [BackboneSite] {
       case .published:
         online.isEmpty || online.allSatisfy(\.isDistilled) && !target.isEmpty ? target : online
       }
-    // Published files keep the weights that count here; others in the file's order.
+    // Published files keep the weights that count here; of others none is more likely than another.
     let groups = ["model", "state_dict", ""].filter { name in found.contains { $0.group == name } }
-    guard let group = groups.first ?? found.first?.group else { return [] }
+    guard let group = groups.first else { return found }
     return found.filter { $0.group == group }
   }
 }

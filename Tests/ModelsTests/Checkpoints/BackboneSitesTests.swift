@@ -82,6 +82,8 @@ struct BackboneSitesTests {
   @Test("Two networks that may be meant are refused by their names")
   func ambiguous() throws {
     #expect(sites(["|a.", "|b."]).site(.published).count == 2)
+    #expect(sites(["first|", "second|"]).site(.published).count == 2)
+    #expect(sites(["first|", "model|"]).site(.published).count == 1)
     let folder = try TemporaryDirectory()
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     let entries = StateDictionary(swin).entries
@@ -93,7 +95,7 @@ struct BackboneSitesTests {
         try BackboneLoader.load(path: folder.file("two.pth"), inputSize: 64)
       }.description
     }
-    #expect(try refusal(["a.", "b."]).contains("'a.' and 'b.'"))
+    #expect(try refusal(["a.", "b."]).contains("'model/a.' and 'model/b.'"))
     #expect(try refusal(["", "module."]).contains("module."))
     #expect(try refusal(["encoder.", "encoder.module."]).contains("encoder.module."))
   }
