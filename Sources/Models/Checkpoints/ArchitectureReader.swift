@@ -12,7 +12,8 @@ extension Architecture {
   ///   - tensors: A backbone's tensors under the official keys.
   ///   - layout: How the file named them, which tells MoCo v3's ViT.
   init?(canonical tensors: [String: StoredTensor], layout: CheckpointLayout) {
-    guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4, patch[0] > 0
+    guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4,
+      patch.allSatisfy({ $0 > 0 })
     else { return nil }
     let blocks = BlockCounts(tensors.keys)
     if !blocks.depths.isEmpty {
