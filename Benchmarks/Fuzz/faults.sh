@@ -115,7 +115,7 @@ status=0
 "$bin/bench-data" make --quiet --output fixed/sample >text 2>errors || status=$?
 refused "bench-data make" "$status" 73
 status=0
-"$bin/bench-report" --runs free/out --output fixed/report --quiet >text 2>errors || status=$?
+"$bin/bench-report" --runs whole/out --output fixed/report --quiet >text 2>errors || status=$?
 refused "bench-report" "$status" 73
 umount fixed
 

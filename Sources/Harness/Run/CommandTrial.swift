@@ -14,9 +14,11 @@ package struct CommandTrial: Sendable {
     settings: @escaping @Sendable (Options) throws -> [String: String] = { _ in [:] }
   ) {
     self.name = name
-    options = Options.table.shapes
+    // Functions and texts; nothing of it changes.
+    nonisolated(unsafe) let table = Options.table
+    options = table.shapes
     run = { arguments in
-      let parsed = try Options.table.parse(arguments)
+      let parsed = try table.parse(arguments)
       return parsed.text(try settings(parsed.options))
     }
   }
@@ -31,7 +33,7 @@ package struct CommandTrial: Sendable {
     CommandTrial(EvaluateSegmentationOptions.self, "bench-ade20k evaluate"),
     CommandTrial(ShowSegmentationOptions.self, "bench-ade20k show"),
     CommandTrial(PretrainingOptions.self, "bench-pretrain") {
-      PretrainingPlan($0, imageCount: 100).settings
+      try PretrainingPlan($0, imageCount: 100).settings
     },
     CommandTrial(BuildReportOptions.self, "bench-report"),
     CommandTrial(ExplainOptions.self, "bench-report explain"),

@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Layers
+import Loading
 import Models
 import Reporting
 import Training
@@ -109,7 +110,7 @@ package struct StateTrial {
         "--probe-limit", "4", "--input-size", "32",
       ] + (sizes[method] ?? [])
     ).options
-    var plan = PretrainingPlan(options, imageCount: data.train.count)
+    var plan = try PretrainingPlan(options, imageCount: data.train.count)
     plan.architecture = network
     return try StateTrial(method, in: folder) { [plan] loop in
       let engine = PretrainingEngine(

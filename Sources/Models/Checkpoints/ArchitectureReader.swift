@@ -13,8 +13,8 @@ extension Architecture {
   ///   - tensors: A backbone's tensors under the official keys.
   ///   - layout: How the file named them, which tells MoCo v3's ViT.
   init?(canonical tensors: [String: StoredTensor], layout: CheckpointLayout) {
-    guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4, patch[0] > 0,
-      patch[3] > 0, patch[3] < 1 << 16
+    guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4,
+      patch.allSatisfy({ $0 > 0 }), patch[3] < 1 << 16
     else { return nil }
     let blocks = BlockCounts(tensors.keys)
     if !blocks.depths.isEmpty {

@@ -61,6 +61,9 @@ struct LeastWeightsTests {
       }
     }
     let segmentor = Segmentor(.miniature(classCount: 3), initializer: Initializer(seed: 1))
+    // A patch without width divides by zero.
+    let flat = try file(segmentor, "backbone.patch_embed.proj.weight", [32, 3, 4, 0], in: folder)
+    #expect(throws: CheckpointError.self) { try Segmentor.load(path: flat, allowsPartial: true) }
     let path = try file(segmentor, "decode_head.conv_seg.weight", [3, 20_000, 1, 1], in: folder)
     #expect(throws: CheckpointError.self) { try Segmentor.load(path: path, allowsPartial: true) }
   }
