@@ -15,7 +15,7 @@ public enum SettingOrigin: String, Sendable {
 }
 
 /// The settings of a program.
-public protocol CommandOptions {
+public protocol CommandOptions: Sendable {
   /// Every setting at its default.
   init()
   /// The declaration of every option.

@@ -19,11 +19,13 @@ package protocol FuzzDriver {
 
 /// Every driver, in the order of the figures.
 package enum FuzzDrivers {
-  package static let all: [any FuzzDriver.Type] = [
-    PickleDriver.self, ShapeDriver.self, TensorTableDriver.self, CocoDriver.self,
-    SegmentationDriver.self, ImageDriver.self, RunFolderDriver.self, StateDriver.self,
-    CacheDriver.self, OptionDriver.self,
-  ]
+  package static var all: [any FuzzDriver.Type] {
+    [
+      PickleDriver.self, ShapeDriver.self, TensorTableDriver.self, CocoDriver.self,
+      SegmentationDriver.self, ImageDriver.self, RunFolderDriver.self, StateDriver.self,
+      CacheDriver.self, OptionDriver.self,
+    ]
+  }
 }
 
 /// What became of one input.

@@ -1,6 +1,7 @@
 import CommandLine
 import Layers
 import Models
+import Reporting
 import TensorCore
 import Testing
 import VisionData

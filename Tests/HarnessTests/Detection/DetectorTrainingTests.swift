@@ -3,6 +3,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Layers
+import Loading
 import Models
 import SampleData
 import TensorCore

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Loading
 import Models
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Models
+import Reporting
 import Testing
 import VisionData
 
