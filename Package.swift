@@ -81,7 +81,7 @@ let libraries = [
     "Fuzzing",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Harness", "Layers", "Loading", "Models", "Reporting", "Threads", "Training", "VisionData",
+      "Harness", "Layers", "Models", "Reporting", "Threads", "Training", "VisionData",
     ]),
 ]
 

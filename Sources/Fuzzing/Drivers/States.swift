@@ -107,7 +107,14 @@ struct CacheDriver: FuzzDriver {
           own[tail + place] = byte
         }
       }
-      if random.once(in: 6) { own = ByteMutation.changed(own, &random) }
+      if random.once(in: 6) {
+        own = ByteMutation.changed(own, &random)
+      } else if own.count >= 64 {
+        // The last 64 bytes hold lengths, and the checksum of what comes before.
+        let sum = own.dropLast(64).withUnsafeBytes { crc32($0) }
+        own.replaceSubrange(
+          (own.count - 32)..<(own.count - 24), with: [UInt8].little(UInt64(sum), 8))
+      }
       try AtomicFile.write(own, to: path)
     }
     trial.state.remove()

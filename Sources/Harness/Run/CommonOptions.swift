@@ -201,16 +201,16 @@ struct FineTuningOptions: Sendable {
         throw .conflict("--\(name) is about --backbone; --\(network) files are whole networks.")
       }
     }
+    guard !evaluatesOnly || !networks.isEmpty else {
+      throw .conflict("--eval-only needs --\(network).")
+    }
     if evaluatesOnly {
       for name in training + ["train-limit"] where given.contains(name) {
         throw .conflict("--\(name) is about training; --eval-only does none.")
       }
-      guard seeds.count == 1 else {
+      guard seeds.count == 1 || !given.contains("seeds") else {
         throw .conflict("--eval-only scores each \(network) once; give one of --seeds.")
       }
-    }
-    guard !evaluatesOnly || !networks.isEmpty else {
-      throw .conflict("--eval-only needs --\(network).")
     }
     guard networks.isEmpty || backbone.files.isEmpty else {
       throw .conflict("give --\(network) or --backbone, not both.")

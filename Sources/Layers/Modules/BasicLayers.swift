@@ -146,6 +146,11 @@ extension RunningStatistics {
       guard let values = stored(prefix + name), values.count == tensor.elementCount else {
         continue
       }
+      // A count that is none is not taken over, and so is noticed by who reads it back.
+      let isCount = name == "num_batches_tracked"
+      guard !isCount || values.allSatisfy({ Int(exactly: $0).map { $0 >= 0 } == true }) else {
+        continue
+      }
       for (index, value) in values.enumerated() { tensor.pointer[index] = value }
     }
   }

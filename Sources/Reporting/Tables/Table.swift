@@ -97,7 +97,7 @@ public func percentage(_ value: Double, _ interval: Interval? = nil) -> String {
   guard value.isFinite else { return "-" }
   func text(_ x: Double) -> String {
     let tenths = (x * 1000).rounded()
-    guard abs(tenths) < 1e15 else { return "\(x * 100)" }
+    guard abs(tenths) < 1e15 else { return x.isFinite ? "\(x * 100)" : "-" }
     let whole = Int(abs(tenths)) / 10
     return (tenths < 0 ? "-" : "") + "\(whole).\(Int(abs(tenths)) % 10)"
   }

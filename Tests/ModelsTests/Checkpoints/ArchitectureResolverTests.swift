@@ -227,6 +227,6 @@ struct ArchitectureResolverTests {
     let error = try #require(throws: CheckpointError.self) {
       try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 64)
     }
-    #expect(error.description.contains("give the whole checkpoint"))
+    #expect(error.description.contains("neither a whole Swin Transformer"))
   }
 }

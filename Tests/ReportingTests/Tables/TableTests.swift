@@ -20,9 +20,9 @@ struct TableTests {
 
   @Test("Numbers that are no measurements are shown, not counted")
   func wild() {
-    #expect(percentage(1e300) == "1e+300e2" && percentage(-1e14) == "-100000000000000.0e2")
+    #expect(percentage(1e300) == "1e+302" && percentage(-1e14) == "-1e+16")
     #expect(percentage(.infinity) == "-" && percentage(.nan) == "-")
-    #expect(percentage(0.5, Interval(low: -.infinity, high: 1e22)) == "50.0 [-, 1e+22e2]")
+    #expect(percentage(0.5, Interval(low: -.infinity, high: 1e22)) == "50.0 [-, 1e+24]")
     for values in [
       [1e300, -1e300], [.infinity, 1], [1e16, 1e16 + 2], [9e11, -9e11], [9e11, 9e11 + 1e-3],
       [1e-300],
