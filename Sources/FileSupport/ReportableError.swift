@@ -32,23 +32,18 @@ extension ReportableError {
   /// Names and values in it come from outside, and may hold line ends, escapes of terminals, or
   /// megabytes.
   public var sentence: String {
-    let text = description
-    var line = ""
-    line.unicodeScalars.reserveCapacity(min(text.unicodeScalars.count, 2000))
-    let (room, count) = (1500, text.unicodeScalars.count)
-    for (place, scalar) in text.unicodeScalars.enumerated() {
-      // The beginning says which file, the end says what to do.
-      if count > room, place >= room - 500, place < count - 500 {
-        if place == room - 500 { line += " … " }
-      } else if scalar.properties.generalCategory == .control
-        || [.lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
-      {
-        line += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        line.unicodeScalars.append(scalar)
+    var line = String.UnicodeScalarView()
+    for scalar in description.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .lineSeparator, .paragraphSeparator:
+        line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+      default: line.append(scalar)
       }
     }
-    return line
+    let room = 1500
+    guard line.count > room else { return String(line) }
+    // The beginning says which file, the end says what to do.
+    return String(line.prefix(room - 500)) + " … " + String(line.suffix(500))
   }
 }
 

@@ -23,6 +23,7 @@ struct ReportableErrorTests {
   func long() {
     let text = sentence("holds '" + String(repeating: "long ", count: 400_000) + "'")
     #expect(text.count < 1600 && text.contains(" … "))
+    #expect(sentence(String(repeating: "\n", count: 5000)).count < 1600)
     #expect(text.hasPrefix("a.pth: holds 'long long") && text.hasSuffix("long '; copy it again."))
   }
 }

@@ -59,7 +59,9 @@ struct WeightFiller {
       if source.shape == tensor.shape || source.isScalar && tensor.elementCount == 1 {
         values = source.values()
         report.matched.append(key)
-      } else if let resized = resizing(key, source, tensor.shape) {
+      } else if let resized = resizing(key, source, tensor.shape),
+        resized.count == tensor.elementCount
+      {
         values = resized
         report.reshaped.append("\(key) \(source.shape) to \(tensor.shape)")
       } else {
