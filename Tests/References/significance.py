@@ -70,7 +70,7 @@ def bootstrap():
 
 
 def skewed():
-    values = np.round(np.exp(2.5 * fill("bootstrap.skewed", (80,)).astype(float)) / 13, 5)
+    values = np.round(np.exp(2.5 * fill("bootstrap.skewed", (120,)).astype(float)) / 13, 5)
     return {"values": values.tolist(), **studentized(values)}
 
 

@@ -25,6 +25,11 @@ public struct Bootstrap: Sendable, Equatable {
     public let standardError: Double
   }
 
+  /// Images below which no interval of a single AP or mIoU is given, because none covers as it should.
+  ///
+  /// See `reports/simulation.md`. Differences are better known: what is hard is common to both.
+  public static let fewestImages = 100
+
   /// The outcomes by the numbers' names; a number that does not exist has none.
   public let outcomes: [String: Outcome]
   /// How many resamples were drawn.
@@ -59,7 +64,7 @@ public struct Bootstrap: Sendable, Equatable {
       let error = Draw(whole[at], [Int32](repeating: 1, count: count)).error
       outcomes[name] = Outcome(
         estimate: whole[at].value,
-        interval: count < PairedDifference.fewestImages
+        interval: count < Self.fewestImages
           ? nil : Self.interval(whole[at].value, error, drawn, confidence),
         standardError: Spread(drawn.map(\.value)).deviation)
     }

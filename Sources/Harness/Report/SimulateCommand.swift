@@ -106,7 +106,8 @@ enum SimulateCommand {
               trainings > 1
                 ? "images and trainings" : task == .classification ? "Wilson" : "studentised",
               part(found.coverageOfNumber, found)
-                + (isGiven(simulation) || task == .classification ? "" : ", not given"),
+                + (images >= Bootstrap.fewestImages || task == .classification
+                  ? "" : ", not given"),
             ])
           }
         }

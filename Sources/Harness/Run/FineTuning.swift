@@ -148,7 +148,7 @@ struct FineTuning<Task: FineTuningTask> {
       ).outcomes.filter { names.contains($0.key) }.compactMapValues(\.interval)
     }
     var intervals: [String: Interval] = [:]
-    for name in names where own[0].images.count >= PairedDifference.fewestImages {
+    for name in names where own[0].images.count >= Bootstrap.fewestImages {
       let values = own.compactMap { $0.imageValues(of: name) }
       guard values.count == own.count, values.allSatisfy({ $0[0].isFinite }) else { continue }
       intervals[name] = SeededNumber(values).interval()
