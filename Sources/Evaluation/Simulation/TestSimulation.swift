@@ -111,12 +111,13 @@ public struct TestSimulation: Sendable {
           successes: Int((mean * Double(imageCount)).rounded()), of: imageCount)
       } else {
         let ones = [Int32](repeating: 1, count: imageCount)
-        let whole = outcomes[0].linearizations(weights: ones)[0]
+        let whole = Bootstrap.Draw(outcomes[0].linearizations(weights: ones)[0], ones)
         let drawn = (0..<drawCount).map { number in
-          outcomes[0].values(
-            weights: Bootstrap.weights(seed: seed, number: number, imageCount: imageCount))[0]
+          let weights = Bootstrap.weights(seed: seed, number: number, imageCount: imageCount)
+          return Bootstrap.Draw(outcomes[0].linearizations(weights: weights)[0], weights)
         }
-        interval = Bootstrap.interval(whole, drawn.filter(\.isFinite).sorted(), 0.95)
+        interval = Bootstrap.interval(
+          whole.value, whole.error, drawn.filter(\.value.isFinite), 0.95)
       }
       return interval.low <= truth && truth <= interval.high
     }

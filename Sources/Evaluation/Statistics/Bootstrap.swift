@@ -2,14 +2,18 @@ import CounterRandom
 
 /// How sure the numbers of one method are, by resampling the images.
 ///
-/// The interval is bias-corrected and accelerated (BCa): the percentiles move by how far the resampled
-/// numbers lie off the number itself, and by how its error changes with its size. The draws depend on
+/// The interval is the studentised bootstrap's: every resample is held against its own standard error,
+///
+///     t* = (θ* − θ) / error*,   interval = [θ − t*(97.5 %) · error, θ − t*(2.5 %) · error]
+///
+/// so that it follows skewness and bias of the number; by simulation it covers better than
+/// bias-corrected percentiles (BCa): AP of 100 images 93 times in 100 rather than 90. The draws depend on
 /// the seed and the number of the resample alone. A category without objects in a resample leaves the
 /// mean of that resample, as it leaves that of an evaluator on those images.
 ///
 /// Two methods are compared by `SwapTest`, not here.
 ///
-/// Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 14.3.
+/// Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5.
 public struct Bootstrap: Sendable, Equatable {
   /// One number's outcome.
   public struct Outcome: Sendable, Equatable {
@@ -20,6 +24,11 @@ public struct Bootstrap: Sendable, Equatable {
     /// The deviation of the resampled numbers.
     public let standardError: Double
   }
+
+  /// Images below which no interval of a single AP or mIoU is given, because none covers as it should.
+  ///
+  /// See `reports/simulation.md`. Differences are better known: what is hard is common to both.
+  public static let fewestImages = 100
 
   /// The outcomes by the numbers' names; a number that does not exist has none.
   public let outcomes: [String: Outcome]
@@ -43,19 +52,21 @@ public struct Bootstrap: Sendable, Equatable {
     precondition(
       confidence > 0 && confidence < 1, "the confidence is a fraction in 0...1, got \(confidence)")
     let whole = own.linearizations(weights: [Int32](repeating: 1, count: count))
-    let resamples = threadMap(resampleCount) { number in
-      own.values(weights: Self.weights(seed: seed, number: number, imageCount: count))
+    let resamples = threadMap(resampleCount) { number -> [Draw] in
+      let weights = Self.weights(seed: seed, number: number, imageCount: count)
+      return own.linearizations(weights: weights).map { Draw($0, weights) }
     }
     var outcomes: [String: Outcome] = [:]
     for (at, name) in own.metricNames.enumerated() {
       // A resample without any labelled object has no number; it says nothing and is left out.
-      let drawn = resamples.map { $0[at] }.filter(\.isFinite)
+      let drawn = resamples.map { $0[at] }.filter(\.value.isFinite)
       guard whole[at].value.isFinite, drawn.count >= 2 else { continue }
+      let error = Draw(whole[at], [Int32](repeating: 1, count: count)).error
       outcomes[name] = Outcome(
         estimate: whole[at].value,
-        interval: count < PairedDifference.fewestImages
-          ? nil : Self.interval(whole[at], drawn.sorted(), confidence),
-        standardError: Spread(drawn).deviation)
+        interval: count < Self.fewestImages
+          ? nil : Self.interval(whole[at].value, error, drawn, confidence),
+        standardError: Spread(drawn.map(\.value)).deviation)
     }
     self.outcomes = outcomes
     self.resampleCount = resampleCount
@@ -69,25 +80,33 @@ public struct Bootstrap: Sendable, Equatable {
     return weights
   }
 
-  /// The interval of sorted resampled numbers.
-  static func interval(
-    _ whole: Linearization, _ sorted: [Double], _ confidence: Double
-  ) -> Interval {
-    let count = Double(sorted.count)
-    let below = Double(sorted.count { $0 < whole.value })
-    let equal = Double(sorted.count { $0 == whole.value })
-    // Numbers that are all on one side would move the bounds to infinity.
-    let part = min(max((below + equal / 2) / count, 0.5 / count), 1 - 0.5 / count)
-    let bias = Normal.quantile(part)
-    let squares = whole.slopes.reduce(0) { $0 + $1 * $1 }
-    let cubes = whole.slopes.reduce(0) { $0 + $1 * $1 * $1 }
-    let acceleration = squares > 0 ? cubes / (6 * squares * squares.squareRoot()) : 0
-    func bound(_ probability: Double) -> Double {
-      let z = bias + Normal.quantile(probability)
-      return percentile(
-        Normal.cumulative(bias + z / (1 - acceleration * z)), of: sorted)
+  /// A number and its standard error, by its slopes.
+  struct Draw: Sendable {
+    let value: Double, error: Double
+
+    init(_ number: Linearization, _ weights: [Int32]) {
+      value = number.value
+      let count = Double(weights.count)
+      let squares = zip(number.slopes, weights).reduce(0) { $0 + Double($1.1) * $1.0 * $1.0 }
+      error = (squares * count / (count - 1)).squareRoot()
     }
-    return Interval(low: bound((1 - confidence) / 2), high: bound((1 + confidence) / 2))
+  }
+
+  /// The interval of a number, its error, and its resamples.
+  static func interval(
+    _ estimate: Double, _ error: Double, _ drawn: [Draw], _ confidence: Double
+  ) -> Interval {
+    let studentized = drawn.map { draw -> Double in
+      let above = draw.value - estimate
+      return draw.error > 0 ? above / draw.error : above == 0 ? 0 : above * .infinity
+    }.sorted()
+    guard error > 0 else { return Interval(low: estimate, high: estimate) }
+    func bound(_ probability: Double) -> Double {
+      // Every number that is resampled is a fraction; a resample of one kind of image has no spread.
+      let bound = estimate - percentile(probability, of: studentized) * error
+      return bound.isNaN ? estimate : min(1, max(0, bound))
+    }
+    return Interval(low: bound((1 + confidence) / 2), high: bound((1 - confidence) / 2))
   }
 
   /// Linear between the neighbouring ones of the sorted values.

@@ -104,9 +104,10 @@ enum SimulateCommand {
             numbers.add([
               task.rawValue, String(trainings), String(images), String(simulation.repetitions),
               trainings > 1
-                ? "images and trainings" : task == .classification ? "Wilson" : "BCa",
+                ? "images and trainings" : task == .classification ? "Wilson" : "studentised",
               part(found.coverageOfNumber, found)
-                + (isGiven(simulation) || task == .classification ? "" : ", not given"),
+                + (images >= Bootstrap.fewestImages || task == .classification
+                  ? "" : ", not given"),
             ])
           }
         }

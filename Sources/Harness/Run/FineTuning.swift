@@ -183,7 +183,7 @@ struct FineTuning<Task: FineTuningTask> {
         of: own[0], resampleCount: options.resamples, seed: UInt64(options.seeds[0]))
     }
     var intervals: [String: Interval] = [:]
-    for name in names where own[0].images.count >= PairedDifference.fewestImages {
+    for name in names where own[0].images.count >= Bootstrap.fewestImages {
       let values = own.compactMap { $0.imageValues(of: name) }
       guard values.count == own.count, values.allSatisfy({ $0[0].isFinite }) else { continue }
       intervals[name] = SeededNumber(values).interval()

@@ -209,8 +209,8 @@ struct SegmentationTests {
     // With 4000 resamples the deviation is known to 1.1 %.
     #expect(
       abs(single.standardError - reference.single.deviation) < 0.06 * reference.single.deviation)
-    let interval = try #require(single.interval)
-    #expect(interval.low < single.estimate && single.estimate < interval.high)
+    // Sixty images are enough for a difference and too few for a number.
+    #expect(single.interval == nil)
     let delta = try mIoU(first, minus: second, swaps: 999, seed: 1)
     #expect(abs(delta.estimate - reference.delta.estimate) < 1e-12)
     // The slopes give the resamples' deviation up to second order.

@@ -139,7 +139,7 @@ struct SegmentationEvaluationTests {
   @Test("Tables give both conventions, absent classes and the difference of two folders")
   func tables() throws {
     func scored(_ name: String, _ right: Int) -> ScoredPredictions {
-      let outcomes = (0..<60).map { index in
+      let outcomes = (0..<120).map { index in
         ScoredPredictions.Image(
           record: SegmentationRecord(
             index: index, classes: [0, 1], intersections: [right, 0],
@@ -168,7 +168,7 @@ struct SegmentationEvaluationTests {
     #expect(
       row(kit, titles + ["score"]) == ["one", "20.00", "-", "20.00", "80.00", "4", "50.00"])
     let perClass = tables(.mmseg).perClass
-    #expect(perClass.rows[0] == ["1", "a", "600", "80.00", "80.00", "60.00", "60.00"])
+    #expect(perClass.rows[0] == ["1", "a", "1200", "80.00", "80.00", "60.00", "60.00"])
     #expect(perClass.rows[1] == ["2", "b", "0", "0.00", "-", "0.00", "-"])
     #expect(perClass.rows[2] == ["3", "c", "0", "-", "-", "-", "-"])
     let json = tables(.mmseg).json
