@@ -83,7 +83,9 @@ public struct StoredRun: Sendable {
   /// The network.
   public var architecture: String { result.backbone["architecture"] ?? "?" }
 
-  /// Settings that decide the numbers, without the seeds: those are repetitions, not protocol. What
+  /// Settings that decide the numbers.
+  ///
+  /// Without the seeds: those are repetitions, not protocol. What
   /// a network was trained on is protocol, too.
   public var protocolSettings: [String: String] {
     var settings = result.settings.filter { !["seed", "seeds"].contains($0.key) }
