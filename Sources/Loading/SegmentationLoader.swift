@@ -12,23 +12,23 @@ import VisionData
 public final class SegmentationLoader {
   /// Images ready for a network.
   public struct Batch {
-    /// The iteration, from 0.
-    public let iteration: Int
+    /// The step, from 0.
+    public let step: Int
     /// `[B, 3, S, S]`, normalised, 0 where an image was smaller than the crop.
     public let images: Tensor
     /// `[B, S, S]` class indices, row-major; 255 does not count.
     public let labels: [UInt8]
     /// Where the images come from.
-    public let items: [IterationSampler.Item]
+    public let items: [StepSampler.Item]
   }
 
   // Each image's part is written by one thread.
   private final class Slot: @unchecked Sendable {
-    let items: [IterationSampler.Item]
+    let items: [StepSampler.Item]
     let images: BatchBuffer
     let labels: UnsafeMutableBufferPointer<UInt8>
 
-    init(items: [IterationSampler.Item], size: Int) {
+    init(items: [StepSampler.Item], size: Int) {
       self.items = items
       images = BatchBuffer(shape: [items.count, 3, size, size])
       labels = .allocate(capacity: items.count * size * size)
@@ -39,7 +39,7 @@ public final class SegmentationLoader {
   }
 
   private let prefetch: OrderedPrefetch<Slot>
-  private var nextIteration: Int
+  private var nextStep: Int
 
   /// Starts loading.
   ///
@@ -48,22 +48,22 @@ public final class SegmentationLoader {
   ///   - encoding: What the maps' values mean.
   ///   - transform: How training images are changed; its crop is the network's input.
   ///   - sampler: Which images come when; its seed is that of the draws, too.
-  ///   - iterations: What is to be loaded; a run that goes on starts at its next iteration.
+  ///   - steps: What is to be loaded; a run that goes on starts at its next step.
   ///   - threadCount: Decoding threads.
   public init(
     folder: SegmentationFolder, encoding: LabelEncoding, transform: SegmentationAugmentation,
-    normalization: ByteNormalization = .imageNet, sampler: IterationSampler,
-    iterations: Range<Int>, threadCount: Int = ThreadPool.shared.threadCount
+    normalization: ByteNormalization = .imageNet, sampler: StepSampler,
+    steps: Range<Int>, threadCount: Int = ThreadPool.shared.threadCount
   ) {
     precondition(
       sampler.imageCount <= folder.count,
       "the sampler has \(sampler.imageCount) images, the folder \(folder.count)")
-    nextIteration = iterations.lowerBound
+    nextStep = steps.lowerBound
     let size = transform.crop.size
     prefetch = OrderedPrefetch(
-      iterations, depth: 2, threadCount: threadCount, partCount: { _ in sampler.batchSize }
+      steps, depth: 2, threadCount: threadCount, partCount: { _ in sampler.batchSize }
     ) {
-      Slot(items: sampler.items(iteration: $0), size: size)
+      Slot(items: sampler.items(step: $0), size: size)
     } load: { slot, _, position in
       let item = slot.items[position]
       let (image, labels) = try folder.load(item.index, encoding)
@@ -82,11 +82,11 @@ public final class SegmentationLoader {
   /// - Throws: `ImageError` or `DatasetError` for the first image of the batch that cannot be used.
   public func next() throws -> Batch? {
     guard let (slot, failures) = prefetch.next() else { return nil }
-    let iteration = nextIteration
-    nextIteration += 1
+    let step = nextStep
+    nextStep += 1
     if let error = failures.first?.error { throw (error as? ImageError)?.skippable ?? error }
     return Batch(
-      iteration: iteration, images: slot.images.tensor, labels: Array(slot.labels),
+      step: step, images: slot.images.tensor, labels: Array(slot.labels),
       items: slot.items)
   }
 }

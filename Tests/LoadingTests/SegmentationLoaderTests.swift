@@ -14,17 +14,17 @@ import VisionData
 struct SegmentationLoaderTests {
   private let encoding = LabelEncoding(.reduceZero, classCount: 4)
 
-  @Test("Every image comes once a pass, and an iteration does not depend on those before")
+  @Test("Every image comes once a pass, and a step does not depend on those before")
   func sampler() {
-    let sampler = IterationSampler(imageCount: 7, batchSize: 3, seed: 4)
-    let items = (0..<14).flatMap { sampler.items(iteration: $0) }
+    let sampler = StepSampler(imageCount: 7, batchSize: 3, seed: 4)
+    let items = (0..<14).flatMap { sampler.items(step: $0) }
     for epoch in 0..<6 {
       let pass = items.filter { $0.epoch == epoch }.map(\.index)
       #expect(pass.sorted() == Array(0..<7))
       #expect(Array(items[epoch * 7..<(epoch + 1) * 7]).allSatisfy { $0.epoch == epoch })
     }
     #expect(Set((0..<6).map { epoch in items.filter { $0.epoch == epoch }.map(\.index) }).count > 1)
-    #expect(IterationSampler(imageCount: 2, batchSize: 5, seed: 4).items(iteration: 1).count == 5)
+    #expect(StepSampler(imageCount: 2, batchSize: 5, seed: 4).items(step: 1).count == 5)
   }
 
   @Test("Batches are those of the transform, for any number of threads and from any start")
@@ -32,17 +32,17 @@ struct SegmentationLoaderTests {
     let directory = try TemporaryDirectory()
     let folder = try makeSegmentationSet(in: directory)
     let transform = SegmentationAugmentation(cropSize: 24)
-    let sampler = IterationSampler(imageCount: 5, batchSize: 3, seed: 8)
+    let sampler = StepSampler(imageCount: 5, batchSize: 3, seed: 8)
     func load(_ range: Range<Int>, threads: Int) throws -> [SegmentationLoader.Batch] {
       let loader = SegmentationLoader(
         folder: folder, encoding: encoding, transform: transform, sampler: sampler,
-        iterations: range, threadCount: threads)
+        steps: range, threadCount: threads)
       var batches: [SegmentationLoader.Batch] = []
       while let batch = try loader.next() { batches.append(batch) }
       return batches
     }
     let all = try load(0..<6, threads: 1)
-    #expect(all.map(\.iteration) == Array(0..<6))
+    #expect(all.map(\.step) == Array(0..<6))
     let others = try load(0..<6, threads: 4)
     let rest = try load(3..<6, threads: 2)
     for (batch, other) in Array(zip(all, others)) + Array(zip(all.dropFirst(3), rest)) {
@@ -73,7 +73,7 @@ struct SegmentationLoaderTests {
       try ImageFile.png(wrong), to: directory.file("annotations/training/2.png"))
     let loader = SegmentationLoader(
       folder: folder, encoding: encoding, transform: SegmentationAugmentation(cropSize: 24),
-      sampler: IterationSampler(imageCount: 5, batchSize: 5, seed: 1), iterations: 0..<3)
+      sampler: StepSampler(imageCount: 5, batchSize: 5, seed: 1), steps: 0..<3)
     do {
       _ = try loader.next()
       Issue.record("a map of another size was accepted")

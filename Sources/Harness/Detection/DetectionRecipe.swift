@@ -6,7 +6,7 @@ import VisionData
 
 /// How a detector is trained and tested: network, schedule, optimiser, sizes.
 ///
-/// The 1x and 3x recipes train with 16 images an update, which is what their learning rate is for;
+/// The 1x and 3x recipes train with 16 images a step, which is what their learning rate is for;
 /// here they pass two at a time and the gradients are averaged, as over the eight processors of the
 /// source.
 ///
@@ -38,10 +38,10 @@ public struct DetectionRecipe: Sendable, Hashable {
   public var weightDecay: Float = 0.05
   /// Images that pass through the network together.
   public var imagesPerPass = 2
-  /// Passes an update.
-  public var passesPerUpdate = 8
+  /// Passes a step.
+  public var passesPerStep = 8
   /// Updates of linear warm-up, from `warmupRatio` of the rate.
-  public var warmupUpdates = 500
+  public var warmupSteps = 500
   /// Where the warm-up starts.
   public var warmupRatio = 0.001
   /// How training images are seen.
@@ -66,7 +66,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// The recipe at another size.
   ///
   /// The small ones are for the sample set: a small detector, small images, a schedule of few
-  /// updates in an epoch and so of more epochs.
+  /// steps in an epoch and so of more epochs.
   public init(_ name: Name, preset: Preset) {
     self.init(name)
     self.preset = preset
@@ -76,13 +76,13 @@ public struct DetectionRecipe: Sendable, Hashable {
     milestones = [epochs * 3 / 4, epochs * 11 / 12]
     dropPathRate = min(dropPathRate, 0.05)
     learningRate = 1e-3
-    passesPerUpdate = 1
-    warmupUpdates = 50
+    passesPerStep = 1
+    warmupSteps = 50
     augmentation = augmentation.scaled(by: 0.24)
     testSize = ResizeLimit(long: 320, short: 192)
     guard preset == .smoke else { return }
     length = 2
-    warmupUpdates = 4
+    warmupSteps = 4
     scaleImages(by: 0.5)
   }
 
@@ -99,12 +99,12 @@ public struct DetectionRecipe: Sendable, Hashable {
     }
   }
 
-  /// Images an update; they pass two at a time.
+  /// Images a step; they pass two at a time.
   public var batchSize: Int {
-    get { imagesPerPass * passesPerUpdate }
+    get { imagesPerPass * passesPerStep }
     set {
       imagesPerPass = min(newValue, 2)
-      passesPerUpdate = max(1, newValue / 2)
+      passesPerStep = max(1, newValue / 2)
     }
   }
 
@@ -124,11 +124,11 @@ public struct DetectionRecipe: Sendable, Hashable {
     augmentation.flipProbability = 0
   }
 
-  /// The rate of every update, counted from 0.
-  public func schedule(updatesPerEpoch: Int) -> StepSchedule {
+  /// The rate of every step, counted from 0.
+  public func schedule(stepsPerEpoch: Int) -> StepSchedule {
     StepSchedule(
-      base: learningRate, milestones: milestones.map { $0 * updatesPerEpoch },
-      warmupStart: learningRate * warmupRatio, warmupSteps: warmupUpdates)
+      base: learningRate, milestones: milestones.map { $0 * stepsPerEpoch },
+      warmupStart: learningRate * warmupRatio, warmupSteps: warmupSteps)
   }
 
   /// What a training of a detector has otherwise than the published one of this name.
@@ -143,7 +143,7 @@ public struct DetectionRecipe: Sendable, Hashable {
     found.compare("learning rate", learningRate, published.learningRate)
     found.compare("weight decay", weightDecay, published.weightDecay)
     found.compare("batch size", batchSize, published.batchSize)
-    found.compare("warm-up updates", warmupUpdates, published.warmupUpdates)
+    found.compare("warm-up updates", warmupSteps, published.warmupSteps)
     found.compare("augmentation", augmentation.summary, published.augmentation.summary)
     if detector.isCascade {
       // The source's norms see the images of all processors.
@@ -170,7 +170,7 @@ public struct DetectionRecipe: Sendable, Hashable {
       "epochs": String(epochs), "milestones": milestones.map(String.init).joined(separator: ","),
       "drop-path": String(dropPathRate), "learning-rate": String(learningRate),
       "weight-decay": String(weightDecay), "images-per-pass": String(imagesPerPass),
-      "batch-size": String(batchSize), "warmup-updates": String(warmupUpdates),
+      "batch-size": String(batchSize), "warmup-updates": String(warmupSteps),
       "augmentation": augmentation.summary,
       "test size": testSizeText,
     ]

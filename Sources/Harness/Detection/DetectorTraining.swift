@@ -38,14 +38,14 @@ final class DetectorTraining: Trainee {
       sizes: dataset.images.map {
         (dataset.annotations.images[$0].width, dataset.annotations.images[$0].height)
       }, batchSize: recipe.imagesPerPass, groupMultiple: recipe.batchSize, seed: seed)
-    schedule = recipe.schedule(updatesPerEpoch: sampler.batchCount / recipe.passesPerUpdate)
+    schedule = recipe.schedule(stepsPerEpoch: sampler.batchCount / recipe.passesPerStep)
     optimizer = AdamW(
       WeightDecayRule.namedNorms.applied(
         to: detector.parameters, weightDecay: recipe.weightDecay), learningRate: 0)
   }
 
   var epochCount: Int { recipe.epochs }
-  var batchesPerEpoch: Int { sampler.batchCount / recipe.passesPerUpdate }
+  var batchesPerEpoch: Int { sampler.batchCount / recipe.passesPerStep }
   var imagesPerBatch: Int { recipe.batchSize }
   var optimizers: [any Optimizer] { [optimizer] }
 
@@ -62,14 +62,14 @@ final class DetectorTraining: Trainee {
   }
 
   func batches(epoch: Int, from batch: Int) -> any BatchSource<[DetectionBatch]> {
-    let batches = sampler.batches(epoch: epoch).prefix(batchesPerEpoch * recipe.passesPerUpdate)
+    let batches = sampler.batches(epoch: epoch).prefix(batchesPerEpoch * recipe.passesPerStep)
       .map { batch in batch.map { dataset.images[$0] } }
-    let done = batch * recipe.passesPerUpdate
+    let done = batch * recipe.passesPerStep
     return Passes(
       loader: DetectionLoader(
         dataset, batches: Array(batches.dropFirst(done)), augmentation: recipe.augmentation,
         seed: seed, epoch: epoch, after: Array(batches.prefix(done))),
-      count: recipe.passesPerUpdate)
+      count: recipe.passesPerStep)
   }
 
   func gradients(_ batch: [DetectionBatch], at position: TrainingPosition) throws -> Float? {
@@ -77,12 +77,12 @@ final class DetectorTraining: Trainee {
     terms = []
     defer { detector.backbone.dropPath = nil }
     for (pass, images) in batch.enumerated() {
-      let number = position.step * recipe.passesPerUpdate + pass
+      let number = position.step * recipe.passesPerStep + pass
       detector.backbone.dropPath =
         recipe.dropPathRate > 0
         ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: number) : nil
       let losses = detector.losses(images, draws: DetectionDraws(seed: seed, step: number))
-      let share = scaled(losses.sum, by: 1 / Float(recipe.passesPerUpdate))
+      let share = scaled(losses.sum, by: 1 / Float(recipe.passesPerStep))
       guard share.item.isFinite else {
         throw TrainingError.notFinite(
           what: "the loss of \(recipe.detector.name)", step: position.step,
@@ -91,7 +91,7 @@ final class DetectorTraining: Trainee {
       share.backward()
       loss += share.item
       for (index, term) in losses.terms.enumerated() {
-        let value = term.value.item / Float(recipe.passesPerUpdate)
+        let value = term.value.item / Float(recipe.passesPerStep)
         if index < terms.count {
           terms[index].value += value
         } else {

@@ -61,7 +61,7 @@ struct SegmentationComparison {
     let recipe = options.recipe
     if !options.common.evaluatesOnly {
       notes.append(
-        "\(recipe.iterations) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px")
+        "\(recipe.stepCount) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px")
     }
     let networks = Set(outcomes.map(\.network.configuration))
     for network in networks.sorted(by: { $0.name < $1.name }) {

@@ -22,7 +22,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// The backbone.
   public var backbone = Architecture.swin(.tiny)
   /// Updates, and images in each.
-  public var iterations: Int
+  public var stepCount: Int
   public var batchSize = 16
   /// Side of the training crops.
   public var cropSize = 512
@@ -33,7 +33,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// Rate of the backbone's last block.
   public var dropPathRate: Float = 0.3
   /// Updates of warm-up.
-  public var warmupIterations = 1500
+  public var warmupSteps = 1500
   /// Whether training images are changed at random, and blocks dropped.
   public var augments = true {
     didSet { if !augments { dropPathRate = 0 } }
@@ -42,7 +42,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// The published recipe of a name.
   public init(_ name: Name) {
     self.name = name
-    iterations =
+    stepCount =
       switch name {
       case .upernet160k: 160_000
       case .upernet80k: 80_000
@@ -57,8 +57,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
     self.init(name)
     self.preset = preset
     guard preset != .full else { return }
-    iterations = iterations * 9 / 1600
-    warmupIterations = iterations / 10
+    stepCount = stepCount * 9 / 1600
+    warmupSteps = stepCount / 10
     backbone = .swin(.mini)
     batchSize = 8
     cropSize = 96
@@ -72,10 +72,10 @@ public struct SegmentationRecipe: Sendable, Equatable {
 
   /// Updates; setting them shortens the warm-up in proportion.
   var length: Int {
-    get { iterations }
+    get { stepCount }
     set {
-      warmupIterations = warmupIterations * newValue / iterations
-      iterations = newValue
+      warmupSteps = warmupSteps * newValue / stepCount
+      stepCount = newValue
     }
   }
 
@@ -103,13 +103,13 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// The box that test images are fitted into.
   var testLimit: ResizeLimit { ResizeLimit(long: 4 * cropSize, short: cropSize) }
 
-  /// The rate of one update: a line to 0 times a warm-up that starts at a millionth.
+  /// The rate of one step: a line to 0 times a warm-up that starts at a millionth.
   ///
   /// Source: mmcv's poly policy with power 1 and linear warm-up.
   func learningRate(step: Int) -> Double {
-    let base = learningRate * (1 - Double(step) / Double(iterations))
-    guard step < warmupIterations else { return base }
-    let left = 1 - Double(step) / Double(warmupIterations)
+    let base = learningRate * (1 - Double(step) / Double(stepCount))
+    guard step < warmupSteps else { return base }
+    let left = 1 - Double(step) / Double(warmupSteps)
     return base * (1 - left * (1 - 1e-6))
   }
 
@@ -120,14 +120,14 @@ public struct SegmentationRecipe: Sendable, Equatable {
     found.compare("segmentor", segmentor.name, published.configuration(classCount: 1).name)
     found.compare(
       "channels", segmentor.channels, published.configuration(classCount: 1).channels)
-    found.compare("iterations", iterations, published.iterations)
+    found.compare("iterations", stepCount, published.stepCount)
     found.compare("batch size", batchSize, published.batchSize)
     found.compare("batch norms over crops", batchSize, published.batchSize)
     found.compare("crop size", cropSize, published.cropSize)
     found.compare("learning rate", learningRate, published.learningRate)
     found.compare("weight decay", weightDecay, published.weightDecay)
     found.compare("drop path", dropPathRate, published.dropPathRate)
-    found.compare("warm-up iterations", warmupIterations, published.warmupIterations)
+    found.compare("warm-up iterations", warmupSteps, published.warmupSteps)
     if !augments {
       found.add("training images as they are instead of resized, flipped and coloured")
     }
@@ -148,11 +148,11 @@ public struct SegmentationRecipe: Sendable, Equatable {
   var settings: [String: String] {
     [
       "recipe": name.rawValue, "preset": preset.rawValue,
-      "network": configuration(classCount: 1).name, "iterations": String(iterations),
+      "network": configuration(classCount: 1).name, "iterations": String(stepCount),
       "batch-size": String(batchSize),
       "crop-size": String(cropSize), "learning-rate": learningRate.argument,
       "weight-decay": weightDecay.argument, "drop-path": String(dropPathRate),
-      "warmup-iterations": String(warmupIterations), "training view": training.summary,
+      "warmup-iterations": String(warmupSteps), "training view": training.summary,
     ]
   }
 }

@@ -8,7 +8,7 @@ import Training
 import VisionData
 
 /// A segmentor under its recipe, as a training loop sees it: one epoch of as many batches as the
-/// recipe has iterations.
+/// recipe has steps.
 final class SegmentorTraining: Trainee {
   let label: String
   private let recipe: SegmentationRecipe
@@ -16,7 +16,7 @@ final class SegmentorTraining: Trainee {
   private let folder: SegmentationFolder
   private let encoding: LabelEncoding
   private let seed: UInt64
-  private let sampler: IterationSampler
+  private let sampler: StepSampler
   private let optimizer: AdamW
   // The losses of the update at hand.
   private var decode = Float.nan, auxiliary = Float.nan
@@ -32,21 +32,21 @@ final class SegmentorTraining: Trainee {
     self.encoding = encoding
     self.seed = seed
     self.label = label
-    sampler = IterationSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
+    sampler = StepSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
     optimizer = AdamW(
       WeightDecayRule.namedNorms.applied(
         to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)), learningRate: 0)
   }
 
   var epochCount: Int { 1 }
-  var batchesPerEpoch: Int { recipe.iterations }
+  var batchesPerEpoch: Int { recipe.stepCount }
   var imagesPerBatch: Int { recipe.batchSize }
   var optimizers: [any Optimizer] { [optimizer] }
 
   func batches(epoch: Int, from batch: Int) -> any BatchSource<SegmentationLoader.Batch> {
     SegmentationLoader(
       folder: folder, encoding: encoding, transform: recipe.training, sampler: sampler,
-      iterations: batch..<recipe.iterations)
+      steps: batch..<recipe.stepCount)
   }
 
   func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?

@@ -86,7 +86,7 @@ public final class BYOL: SiameseMethod {
     return add(direction(0, 1), direction(1, 0))
   }
 
-  public func didUpdate(at position: StepPosition) { moveTarget(step: position.step) }
+  public func didStep(at position: StepPosition) { moveTarget(step: position.step) }
 }
 
 extension MethodDescription {

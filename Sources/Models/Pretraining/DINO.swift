@@ -175,12 +175,12 @@ public final class DINO: PretrainingMethod {
     moveToColumnMeans(center, of: raw, momentum: 0.9)
   }
 
-  public func willUpdate(at position: StepPosition) {
+  public func willStep(at position: StepPosition) {
     guard position.epoch < settings.frozenLastLayerEpochs else { return }
     student.forgetLastLayerGradients()
   }
 
-  public func didUpdate(at position: StepPosition) { moveTarget(step: position.step) }
+  public func didStep(at position: StepPosition) { moveTarget(step: position.step) }
 
   public func visitTrained(_ visit: (String, Tensor) -> Void) {
     encoder.visitParameters("encoder.", visit)

@@ -75,9 +75,9 @@ public protocol PretrainingMethod: Module {
   ///   - batch: The views themselves, for the target network.
   func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition) -> Tensor
   /// Called between the backward pass and the update.
-  func willUpdate(at position: StepPosition)
+  func willStep(at position: StepPosition)
   /// Called after the update.
-  func didUpdate(at position: StepPosition)
+  func didStep(at position: StepPosition)
   /// The outputs of the last step.
   var observation: StepObservation? { get }
   /// The name of a tensor in the checkpoint that other programs read.
@@ -90,8 +90,8 @@ extension PretrainingMethod {
   public var publishedBranch: CheckpointBranch { .online }
   public var publishedEncoder: any Backbone { encoder }
   public func exportedKey(_ key: String) -> String { key }
-  public func willUpdate(at position: StepPosition) {}
-  public func didUpdate(at position: StepPosition) {}
+  public func willStep(at position: StepPosition) {}
+  public func didStep(at position: StepPosition) {}
 
   /// θ_target ← m·θ_target + (1 − m)·θ_online for every followed parameter.
   ///

@@ -98,10 +98,10 @@ public final class PretrainingEngine {
       optimizer.clearGradients()
       return outcome
     }
-    method.willUpdate(at: position)
+    method.willStep(at: position)
     if recipe.finalWeightDecay != nil { optimizer.setWeightDecay(Float(decay)) }
     optimizer.update(rate: rate)
-    method.didUpdate(at: position)
+    method.didStep(at: position)
     return outcome
   }
 

@@ -21,7 +21,7 @@ extension TaskDescription {
           }
         }
       })
-    task.curveUnit = "update"
+    task.curveUnit = "step"
     task.trainsNetwork = true
     task.classMetric = "IoU"
     task.references = ["ade20k.json"]

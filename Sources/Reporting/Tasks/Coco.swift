@@ -22,7 +22,7 @@ extension TaskDescription {
           }
         }
       })
-    task.curveUnit = "update"
+    task.curveUnit = "step"
     task.trainsNetwork = true
     task.classMetric = "AP"
     task.references = ["coco.json"]

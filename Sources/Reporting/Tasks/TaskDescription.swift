@@ -76,7 +76,7 @@ public struct TaskDescription: Sendable {
   public let metrics: [MetricDescription]
   /// Its learning curves; others are named by their keys.
   public var curves = [CurveDescription.loss]
-  /// What a point of a curve is: `epoch`, `update`.
+  /// What a point of a curve is: `epoch`, `step`.
   public var curveUnit = "epoch"
   /// What a class's number is.
   public var classMetric = "value"

@@ -26,14 +26,14 @@ struct DetectionRecipeTests {
     #expect(recipe.dropPathRate == dropPath && recipe.detector.stages.count == stages)
     // All four share the optimiser, the warm-up and the sizes.
     #expect(recipe.learningRate == 1e-4 && recipe.weightDecay == 0.05)
-    #expect(recipe.warmupUpdates == 500 && recipe.warmupRatio == 0.001)
+    #expect(recipe.warmupSteps == 500 && recipe.warmupRatio == 0.001)
     #expect(recipe.batchSize == 16 && recipe.imagesPerPass == 2)
     #expect(recipe.testSize.short == 800 && recipe.testSize.long == 1333)
     let seen = recipe.augmentation
     #expect(seen.shortSides == [480, 512, 544, 576, 608, 640, 672, 704, 736, 768, 800])
     #expect(seen.longSide == 1333 && seen.flipProbability == 0.5)
     #expect(seen.cropShortSides == [400, 500, 600] && seen.cropSides == 384...600)
-    #expect(recipe.schedule(updatesPerEpoch: 10).factor == 0.1)
+    #expect(recipe.schedule(stepsPerEpoch: 10).factor == 0.1)
   }
 
   @Test("Every difference from the published recipe is listed, and nothing else")

@@ -34,7 +34,7 @@ private func smallRecipe() -> DetectionRecipe {
       embeddingSize: 8, depths: [1, 1, 1, 1], headCounts: [1, 1, 2, 2], windowSize: 4))
   recipe.detector.channels = 8
   recipe.detector.hiddenSize = 16
-  (recipe.epochs, recipe.milestones, recipe.warmupUpdates) = (2, [1], 2)
+  (recipe.epochs, recipe.milestones, recipe.warmupSteps) = (2, [1], 2)
   recipe.augmentation = DetectionAugmentation().scaled(by: 0.12)
   recipe.testSize = ResizeLimit(long: 160, short: 96)
   return recipe
@@ -161,7 +161,7 @@ struct DetectorTrainingTests {
   @Test("The published recipes have their schedules, rates and decays")
   func recipes() throws {
     let one = DetectionRecipe(.maskRCNN1x)
-    let schedule = one.schedule(updatesPerEpoch: 7330)
+    let schedule = one.schedule(stepsPerEpoch: 7330)
     #expect(abs(schedule.learningRate(step: 0) - 1e-7) < 1e-15)
     #expect(abs(schedule.learningRate(step: 250) - 1e-4 * (1 - 0.5 * 0.999)) < 1e-12)
     #expect(schedule.learningRate(step: 500) == 1e-4)

@@ -15,9 +15,9 @@ struct SegmentationRecipeTests {
     ]
     for (name, iterations) in lengths {
       let recipe = SegmentationRecipe(name)
-      #expect(recipe.iterations == iterations && recipe.batchSize == 16)
+      #expect(recipe.stepCount == iterations && recipe.batchSize == 16)
       #expect(recipe.learningRate == 6e-5 && recipe.weightDecay == 0.01)
-      #expect(recipe.dropPathRate == 0.3 && recipe.warmupIterations == 1500)
+      #expect(recipe.dropPathRate == 0.3 && recipe.warmupSteps == 1500)
       #expect(recipe.cropSize == 512)
     }
   }

@@ -161,7 +161,7 @@ struct ReportFormatTests {
   @Test("A curve of a thousand updates is drawn as means, without its noise")
   func longCurve() throws {
     let page = try full().html
-    #expect(page.contains("update; means of 7"))
+    #expect(page.contains("step; means of 7"))
     let paths = page.matches(of: /<path d="([^"]*)" class="curve/).map { String($0.1) }
     let long = try #require(paths.max { $0.count < $1.count })
     let heights = long.split { "ML".contains($0) }.compactMap { point in

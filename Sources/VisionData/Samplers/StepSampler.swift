@@ -1,8 +1,8 @@
-/// Which training images belong to which iteration: one shuffled pass over the data after another.
+/// Which training images belong to which step: one shuffled pass over the data after another.
 ///
 /// A batch may take the end of one pass and the beginning of the next. Differs from the source:
 /// there, the rest of a pass that fills no batch is dropped.
-public struct IterationSampler: Sendable, Equatable {
+public struct StepSampler: Sendable, Equatable {
   /// Images of the data set, and of a batch.
   public let imageCount, batchSize: Int
   /// Seed of the order.
@@ -27,9 +27,9 @@ public struct IterationSampler: Sendable, Equatable {
     self.seed = seed
   }
 
-  /// The images of an iteration; depends on seed and iteration alone.
-  public func items(iteration: Int) -> [Item] {
-    let start = iteration * batchSize
+  /// The images of a step; depends on seed and step alone.
+  public func items(step: Int) -> [Item] {
+    let start = step * batchSize
     let epochs = (start / imageCount)...((start + batchSize - 1) / imageCount)
     let orders = epochs.map { epochOrder(count: imageCount, seed: seed, epoch: $0) }
     return (start..<start + batchSize).map { place in
