@@ -123,7 +123,8 @@ let package = Package(
       ], path: "Benchmarks/Example", exclude: ["README.md"], swiftSettings: optimized),
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["FileSupport", "Geometry", "TensorCore", "VisionData"],
+      name: "TestSupport",
+      dependencies: ["CocoFormat", "FileSupport", "Geometry", "TensorCore", "VisionData"],
       path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]

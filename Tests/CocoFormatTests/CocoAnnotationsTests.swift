@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@Suite("COCO annotations", .timeLimit(.minutes(1)))
+@Suite("COCO annotations", .timeLimit(.minutes(5)))
 struct CocoAnnotationsTests {
   private let folder: TemporaryDirectory
 

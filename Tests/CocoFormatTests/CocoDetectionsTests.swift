@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@Suite("COCO results", .timeLimit(.minutes(1)))
+@Suite("COCO results", .timeLimit(.minutes(5)))
 struct CocoDetectionsTests {
   private let folder: TemporaryDirectory
   private let truth: CocoAnnotations

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Files whose members have another type than they should.
-@Suite("COCO files with wrong types", .timeLimit(.minutes(1)))
+@Suite("COCO files with wrong types", .timeLimit(.minutes(5)))
 struct WrongTypesTests {
   private let folder: TemporaryDirectory
 

@@ -13,7 +13,7 @@ private func parse(_ arguments: [String]) throws -> ParsedOptions<SmithyOptions>
   try SmithyOptions.table.parse(arguments)
 }
 
-@Suite("Command line", .timeLimit(.minutes(1)))
+@Suite("Command line", .timeLimit(.minutes(5)))
 struct CommandLineTests {
   @Test("The help of a program is this text")
   func help() {

@@ -15,7 +15,7 @@ private func receiveSignals() {
 /// What a whole process prints and how it ends.
 ///
 /// Each body runs in a process of its own.
-@Suite("Command as a process", .timeLimit(.minutes(1)))
+@Suite("Command as a process", .timeLimit(.minutes(5)))
 struct CommandProcessTests {
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 

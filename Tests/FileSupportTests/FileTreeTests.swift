@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("What lies in a folder", .timeLimit(.minutes(1)))
+@Suite("What lies in a folder", .timeLimit(.minutes(5)))
 struct FileTreeTests {
   private let folder: TemporaryDirectory
 

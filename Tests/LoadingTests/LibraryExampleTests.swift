@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The program that shows the libraries without the harness.
-@Suite("The example program", .timeLimit(.minutes(1)))
+@Suite("The example program", .timeLimit(.minutes(5)))
 struct LibraryExampleTests {
   @Test("It scores a fresh network, and says what is wrong with a folder")
   func runs() throws {

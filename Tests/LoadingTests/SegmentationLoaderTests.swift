@@ -10,7 +10,7 @@ import VisionData
 
 @testable import Loading
 
-@Suite("Loading segmentation batches", .timeLimit(.minutes(1)))
+@Suite("Loading segmentation batches", .timeLimit(.minutes(5)))
 struct SegmentationLoaderTests {
   private let encoding = LabelEncoding(.reduceZero, classCount: 4)
 

@@ -15,7 +15,7 @@ private final class Box: @unchecked Sendable {
 
 private struct Fault: Error, Equatable { let part: Int }
 
-@Suite("Ordered prefetch", .timeLimit(.minutes(1)))
+@Suite("Ordered prefetch", .timeLimit(.minutes(5)))
 struct OrderedPrefetchTests {
   private func parts(_ number: Int) -> Int { number % 4 }
 

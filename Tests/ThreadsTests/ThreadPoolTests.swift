@@ -2,7 +2,7 @@ import Synchronization
 import Testing
 import Threads
 
-@Suite("The pool of threads", .serialized, .timeLimit(.minutes(1)))
+@Suite("The pool of threads", .serialized, .timeLimit(.minutes(5)))
 struct ThreadPoolTests {
   @Test("Every piece runs exactly once", arguments: [0, 1, 2, 7, 1000])
   func pieces(count: Int) {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Training
 
-@Suite("Run directory", .timeLimit(.minutes(1)))
+@Suite("Run directory", .timeLimit(.minutes(5)))
 struct RunDirectoryTests {
   private let rows: [JSONValue] = (0..<5).map { index in
     .object([

@@ -86,7 +86,7 @@ private final class LineFit: Trainee {
   }
 }
 
-@Suite("The training loop", .timeLimit(.minutes(1)))
+@Suite("The training loop", .timeLimit(.minutes(5)))
 struct TrainingLoopTests {
   private func loop(_ folder: String, key: String = "key") throws -> TrainingLoop {
     let run = try RunDirectory(path: folder)

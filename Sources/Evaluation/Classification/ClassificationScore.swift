@@ -71,9 +71,8 @@ public struct ClassificationScore: Sendable, Equatable {
     count == 0 ? .nan : Double(count(within: limit)) / Double(count)
   }
 
-  /// Images whose true class came first, and among the first five.
+  /// Images whose true class came first.
   public var top1Count: Int { count(within: 1) }
-  public var top5Count: Int { count(within: 5) }
 
   /// Fraction of images whose true class came first.
   public var top1: Double { accuracy(within: 1) }

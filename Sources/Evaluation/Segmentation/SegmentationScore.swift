@@ -86,9 +86,6 @@ public struct SegmentationScore: Sendable, Equatable {
   /// The part of each class' labelled pixels that is right; NaN where there is none.
   public var classAccuracy: [Double] { values(.accuracy) }
 
-  /// Twice the intersection over the sum of both areas, of each class; NaN like IoU.
-  public var classDice: [Double] { values(.dice) }
-
   /// mIoU: the mean of the classes' IoU.
   public var meanIoU: Double { value(.intersectionOverUnion) }
 

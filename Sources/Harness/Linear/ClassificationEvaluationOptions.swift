@@ -39,7 +39,10 @@ struct ClassificationEvaluationOptions: CommandOptions {
         + "part of them, as ImageNet-A and -R do."
     )
     .options(PredictedRunOptions.table, at: \.run)
-    .flag("per-class", \.perClass, .output, "Also the numbers of every class.")
+    .flag(
+      "per-class", \.perClass, .output,
+      "Also the numbers of every class; in JSON who was taken for whom."
+    )
     .option("output", \.output, value: "file", .output, "Also writes the numbers as JSON.")
     .flag("json", \.json, .output, "Print JSON instead of tables.")
     .options(EngineOptions.table, at: \.engine)

@@ -137,7 +137,8 @@ struct EvaluateClassification {
         }
         let scores = places.map { all[$0] }
         record = scores.withUnsafeBufferPointer {
-          ClassificationRecord(index: image, label: label, scores: $0)
+          ClassificationRecord(
+            index: image, label: label, scores: $0, areLogits: !predictions.areProbabilities)
         }
         let best = record.predictions.first.map { scores[$0] } ?? .nan
         scored.calibration.add(
@@ -210,6 +211,11 @@ struct EvaluateClassification {
         }),
     ]
     for metric in numbers { members[metric.name] = .number(metric.value(scored.score)) }
+    if scored.score.meanLoss.isFinite { members["crossEntropy"] = .number(scored.score.meanLoss) }
+    if options.perClass {
+      members["confusionMatrix"] = .array(
+        scored.score.confusionMatrix.map { .array($0.map { .integer($0) }) })
+    }
     guard scored.calibration.count > 0 else { return .object(members) }
     members["calibrationError"] = .number(scored.calibration.expectedError)
     members["reliability"] = .array(

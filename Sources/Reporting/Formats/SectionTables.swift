@@ -118,7 +118,10 @@ struct SectionTables {
         "one seed a row: the intervals are over images and say nothing of what another seed would "
           + "give")
     }
-    if !deltas.isEmpty { lines += section.task.limits }
+    // Of predictions made elsewhere nothing is known that these could be about.
+    if !deltas.isEmpty, !section.rows.allSatisfy(\.run.isMadeElsewhere) {
+      lines += section.task.limits
+    }
     return lines
   }
 }

@@ -18,7 +18,7 @@ private final class Desk: Sendable {
   var lines: [String] { written.withLock { $0 } }
 }
 
-@Suite("Progress", .timeLimit(.minutes(1)))
+@Suite("Progress", .timeLimit(.minutes(5)))
 struct ProgressTests {
   private func reporter(
     _ desk: Desk, total: Int, isTerminal: Bool = false, columnCount: Int? = nil,

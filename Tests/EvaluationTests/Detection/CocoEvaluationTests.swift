@@ -73,7 +73,7 @@ private func expectEqual(
   }
 }
 
-@Suite("COCO evaluation", .timeLimit(.minutes(1)))
+@Suite("COCO evaluation", .timeLimit(.minutes(5)))
 struct CocoEvaluationTests {
   @Test(
     "A detection whose mask is damaged has no mask that its box could be scored for",
@@ -277,7 +277,7 @@ struct CocoEvaluationTests {
   }
 }
 
-@Suite("Match records", .timeLimit(.minutes(1)))
+@Suite("Match records", .timeLimit(.minutes(5)))
 struct MatchRecordTests {
   private func records(_ type: OverlapType = .bbox) throws -> MatchRecords {
     let truth = try truth("truth")

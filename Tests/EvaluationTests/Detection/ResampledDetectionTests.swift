@@ -38,7 +38,7 @@ extension MatchRecords {
   }
 }
 
-@Suite("Resampled detection", .timeLimit(.minutes(1)))
+@Suite("Resampled detection", .timeLimit(.minutes(5)))
 struct ResampledDetectionTests {
   /// Forty images with two objects each.
   private func truth() throws -> CocoAnnotations {

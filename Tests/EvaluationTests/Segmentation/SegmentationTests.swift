@@ -47,7 +47,7 @@ private func score(_ records: [SegmentationRecord], classes: Int) -> Segmentatio
   return score
 }
 
-@Suite("Segmentation scores", .timeLimit(.minutes(1)))
+@Suite("Segmentation scores", .timeLimit(.minutes(5)))
 struct SegmentationTests {
   private func expectEqual(_ own: [Double], _ expected: [Double?], _ what: String) {
     #expect(own.count == expected.count)

@@ -35,7 +35,7 @@ private func isClose(_ a: Double, _ b: Double, _ tolerance: Double) -> Bool {
   abs(a - b) <= tolerance * max(1e-12, abs(b))
 }
 
-@Suite("Statistics of a report", .timeLimit(.minutes(1)))
+@Suite("Statistics of a report", .timeLimit(.minutes(5)))
 struct ReportStatisticsTests {
   @Test("Normal quantiles equal scipy's, far into the tails")
   func normal() throws {
@@ -169,7 +169,7 @@ struct ReportStatisticsTests {
 }
 
 /// Repeats experiments whose truth is known and counts how often the interval holds it.
-@Suite("Coverage of a report's intervals", .timeLimit(.minutes(1)))
+@Suite("Coverage of a report's intervals", .timeLimit(.minutes(5)))
 struct CoverageTests {
   /// The deviation of a fraction of `count` repetitions.
   private func noise(_ fraction: Double, _ count: Int) -> Double {

@@ -41,7 +41,7 @@ private func isClose(_ a: Double, _ b: Double, _ tolerance: Double) -> Bool {
   abs(a - b) <= tolerance * max(1e-12, abs(b))
 }
 
-@Suite("Statistics", .timeLimit(.minutes(1)))
+@Suite("Statistics", .timeLimit(.minutes(5)))
 struct StatisticsTests {
   @Test("Wilson's intervals equal those of statsmodels")
   func wilson() throws {

@@ -2,7 +2,7 @@ import FileSupport
 import TestSupport
 import Testing
 
-@Suite("Columns of record lines", .timeLimit(.minutes(1)))
+@Suite("Columns of record lines", .timeLimit(.minutes(5)))
 struct IntegerColumnsTests {
   private func columns(_ lines: String, _ names: [String]) throws -> [[Int]] {
     let folder = try TemporaryDirectory()

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("JSON", .timeLimit(.minutes(1)))
+@Suite("JSON", .timeLimit(.minutes(5)))
 struct JSONValueTests {
   @Test("The text depends on the contents alone and has sorted keys")
   func order() {

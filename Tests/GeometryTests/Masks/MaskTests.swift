@@ -27,7 +27,7 @@ private func box(_ mask: RunLengthMask) -> [Int] {
   [mask.box.x, mask.box.y, mask.box.width, mask.box.height]
 }
 
-@Suite("Masks", .timeLimit(.minutes(1)))
+@Suite("Masks", .timeLimit(.minutes(5)))
 struct MaskTests {
   @Test("Polygons are rasterised to the bit as pycocotools does, inside the image and outside")
   func polygons() throws {

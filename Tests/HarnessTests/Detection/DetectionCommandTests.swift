@@ -8,7 +8,7 @@ import Testing
 import VisionData
 
 /// Runs `bench-coco` and its commands as child processes, as a user would.
-@Suite("bench-coco from outside", .serialized, .timeLimit(.minutes(3)))
+@Suite("bench-coco from outside", .serialized, .timeLimit(.minutes(5)))
 struct DetectionCommandTests {
   private let folder: TemporaryDirectory
 

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Runs the program as a child process on small runs, as a user would.
-@Suite("bench-report", .timeLimit(.minutes(1)))
+@Suite("bench-report", .timeLimit(.minutes(5)))
 struct ReportCommandTests {
   private func run(
     _ arguments: [String], in folder: TemporaryDirectory

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Runs the simulation as a child process, as a user would.
-@Suite("bench-report simulate", .timeLimit(.minutes(2)))
+@Suite("bench-report simulate", .timeLimit(.minutes(5)))
 struct SimulateCommandTests {
   @Test("A small table has a line a number and count of images, and repeats to the byte")
   func table() throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import Harness
 
 /// Runs `bench-coco` and `bench-ade20k` as child processes, as a user would.
-@Suite("Fine-tuning programs", .serialized, .timeLimit(.minutes(3)))
+@Suite("Fine-tuning programs", .serialized, .timeLimit(.minutes(5)))
 struct DenseRunTests {
   /// A program with settings that take a second or two.
   struct Job: Sendable, CustomTestStringConvertible {

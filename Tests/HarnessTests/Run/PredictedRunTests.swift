@@ -7,7 +7,7 @@ import Testing
 import VisionData
 
 /// Predictions made elsewhere: scored, kept as runs, and compared by a report.
-@Suite("Predictions made elsewhere", .serialized, .timeLimit(.minutes(2)))
+@Suite("Predictions made elsewhere", .serialized, .timeLimit(.minutes(5)))
 struct PredictedRunTests {
   private let folder: TemporaryDirectory
   private let classes: [String]
@@ -57,9 +57,15 @@ struct PredictedRunTests {
     try write("bad.csv") { $0 % 2 == 0 }
     let base = ["evaluate", "--ground-truth", "sample/classification", "--runs", "runs"]
     let good = try run(
-      "bench-linear", base + ["--predictions", "good.csv", "--name", "Good", "--json"])
+      "bench-linear",
+      base + ["--predictions", "good.csv", "--name", "Good", "--per-class", "--json"])
     let json = try #require(JSONValue(parsing: Array(good.output.utf8)))
     #expect(json["top1"]?.doubleValue == 0.9 && json["images"]?.intValue == images.count)
+    let loss = try #require(json["crossEntropy"]?.doubleValue)
+    #expect(abs(loss - (log(exp(3) + Double(classes.count) - 1) - 0.9 * 3)) < 1e-9)
+    let matrix = try #require(json["confusionMatrix"]?.arrayValue)
+    let first = matrix[0].arrayValue?.compactMap(\.intValue) ?? []
+    #expect(matrix.count == classes.count && first.reduce(0, +) == 6 && first[0] >= 5)
     _ = try run(
       "bench-linear",
       base + ["--predictions", "bad.csv", "--name", "Bad", "--method", "supervised"])

@@ -17,7 +17,7 @@ import VisionData
 private struct Stop: Error {}
 
 /// Stops trainings at random updates; what is taken up must end in the bits of one that was not.
-@Suite("Taking trainings up", .serialized, .timeLimit(.minutes(2)))
+@Suite("Taking trainings up", .serialized, .timeLimit(.minutes(5)))
 struct ResumeTests {
   /// Everything that a training leaves: tensors, facts, lines.
   private struct Trace {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What stands around every run, seen from outside: each test runs programs as a user would.
-@Suite("Runs of the programs", .serialized, .timeLimit(.minutes(3)))
+@Suite("Runs of the programs", .serialized, .timeLimit(.minutes(5)))
 struct RunSessionTests {
   /// A program with settings that take a second.
   struct Job: Sendable, CustomTestStringConvertible {

@@ -10,7 +10,7 @@ import Training
 @testable import Harness
 
 /// States whose checksum is right and whose numbers are not.
-@Suite("States of trainings that say what cannot be", .serialized, .timeLimit(.minutes(2)))
+@Suite("States of trainings that say what cannot be", .serialized, .timeLimit(.minutes(5)))
 struct StateTrialTests {
   private let folder: TemporaryDirectory
   private let trials: [StateTrial]

@@ -7,7 +7,7 @@ import Testing
 import VisionData
 
 /// Runs `bench-ade20k` and its commands as child processes, as a user would.
-@Suite("bench-ade20k from outside", .serialized, .timeLimit(.minutes(3)))
+@Suite("bench-ade20k from outside", .serialized, .timeLimit(.minutes(5)))
 struct SegmentationCommandTests {
   private let folder: TemporaryDirectory
 

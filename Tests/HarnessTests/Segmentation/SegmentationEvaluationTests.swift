@@ -16,7 +16,7 @@ private func message(_ body: () throws -> Void) -> String {
   } catch { return "\(error)" }
 }
 
-@Suite("Scoring predictions of others", .timeLimit(.minutes(1)))
+@Suite("Scoring predictions of others", .timeLimit(.minutes(5)))
 struct SegmentationEvaluationTests {
   private let classes = SegmentationClasses(names: ["a", "b", "c", "d"])
 

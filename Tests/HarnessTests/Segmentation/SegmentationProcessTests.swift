@@ -42,7 +42,7 @@ struct SegmentationGateTests {
 }
 
 /// Whole commands in processes of their own.
-@Suite("bench-ade20k as a process", .timeLimit(.minutes(1)))
+@Suite("bench-ade20k as a process", .timeLimit(.minutes(5)))
 struct SegmentationProcessTests {
   private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 

@@ -12,7 +12,7 @@ import VisionData
 @testable import Harness
 
 /// The ways of showing an image, against slow and obvious ones.
-@Suite("Testing a segmentor", .serialized, .timeLimit(.minutes(1)))
+@Suite("Testing a segmentor", .serialized, .timeLimit(.minutes(5)))
 struct SegmentorInferenceTests {
   private static let classCount = 5
 

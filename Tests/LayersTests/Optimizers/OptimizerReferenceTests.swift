@@ -3,7 +3,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-@Suite("Optimisers against PyTorch", .serialized, .timeLimit(.minutes(1)))
+@Suite("Optimisers against PyTorch", .serialized, .timeLimit(.minutes(5)))
 struct OptimizerReferenceTests {
   private static let shapes = [("weight", [5, 7]), ("bias", [7])]
   private static let rates: [Float] = [0.1, 0.05, 0.2, 0.1, 0.01]

@@ -24,7 +24,7 @@ private func filled(_ form: SwinForm, inputSize: Int) -> SwinTransformer {
   return model
 }
 
-@Suite("Laws of the backbones", .serialized, .timeLimit(.minutes(1)))
+@Suite("Laws of the backbones", .serialized, .timeLimit(.minutes(5)))
 struct BackboneLawTests {
   @Test("The dense and the classification form agree until a map is no larger than a window")
   func forms() throws {

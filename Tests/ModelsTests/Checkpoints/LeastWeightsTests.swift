@@ -7,7 +7,7 @@ import Testing
 
 @testable import Models
 
-@Suite("Networks that a file claims and cannot fill", .timeLimit(.minutes(1)))
+@Suite("Networks that a file claims and cannot fill", .timeLimit(.minutes(5)))
 struct LeastWeightsTests {
   @Test("The bound is below the numbers that a network has, and not far")
   func bounds() {

@@ -6,7 +6,7 @@ import Reporting
 import TestSupport
 import Testing
 
-@Suite("Comparison", .timeLimit(.minutes(1)))
+@Suite("Comparison", .timeLimit(.minutes(5)))
 struct ComparisonTests {
   @Test("Rows are compared with the supervised one by McNemar's test, corrected over the report")
   func verdicts() throws {

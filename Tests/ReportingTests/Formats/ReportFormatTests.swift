@@ -6,7 +6,7 @@ import Reporting
 import TestSupport
 import Testing
 
-@Suite("Report formats", .timeLimit(.minutes(1)))
+@Suite("Report formats", .timeLimit(.minutes(5)))
 struct ReportFormatTests {
   /// A report with every kind of table, chart and name that needs escaping.
   private func full() throws -> Comparison {
@@ -232,7 +232,7 @@ struct ReportFormatTests {
   }
 }
 
-@Suite("Event files", .timeLimit(.minutes(1)))
+@Suite("Event files", .timeLimit(.minutes(5)))
 struct EventFileTests {
   @Test("The checksum is Castagnoli's, masked as TFRecord does")
   func checksum() {

@@ -5,7 +5,7 @@ import Reporting
 import TestSupport
 import Testing
 
-@Suite("Published figures", .timeLimit(.minutes(1)))
+@Suite("Published figures", .timeLimit(.minutes(5)))
 struct PublishedFiguresTests {
   private func shipped() throws -> PublishedFigures {
     try PublishedFigures(

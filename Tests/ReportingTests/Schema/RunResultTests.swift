@@ -5,7 +5,7 @@ import Reporting
 import TestSupport
 import Testing
 
-@Suite("Run results", .timeLimit(.minutes(1)))
+@Suite("Run results", .timeLimit(.minutes(5)))
 struct RunResultTests {
   private func sample() -> RunResult {
     var result = RunResult(

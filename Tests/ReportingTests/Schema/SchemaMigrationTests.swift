@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Runs that the programs of schema 1 stored, as small as they go.
-@Suite("Stored runs of an older schema", .timeLimit(.minutes(1)))
+@Suite("Stored runs of an older schema", .timeLimit(.minutes(5)))
 struct SchemaMigrationTests {
   private func run(_ task: String) throws -> StoredRun {
     try StoredRun(folder: SourceTree.fixture("Reporting/schema-1/\(task)"))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reporting
 
-@Suite("Tables", .timeLimit(.minutes(1)))
+@Suite("Tables", .timeLimit(.minutes(5)))
 struct TableTests {
   private func sample() -> Table {
     var table = Table(

@@ -9,7 +9,7 @@ import Testing
 import VisionData
 
 /// Detections that the test decides, matched by the evaluator and compared in a report.
-@Suite("Detection in a report", .timeLimit(.minutes(1)))
+@Suite("Detection in a report", .timeLimit(.minutes(5)))
 struct DetectionReportTests {
   private static let imageCount = 40
 

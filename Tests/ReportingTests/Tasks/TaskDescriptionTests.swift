@@ -5,7 +5,7 @@ import Reporting
 import TestSupport
 import Testing
 
-@Suite("Task descriptions", .timeLimit(.minutes(1)))
+@Suite("Task descriptions", .timeLimit(.minutes(5)))
 struct TaskDescriptionTests {
   @Test("Names of tasks and of each task's numbers occur once")
   func names() {

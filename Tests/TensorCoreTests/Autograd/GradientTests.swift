@@ -9,7 +9,7 @@ private func tensor(_ name: String, _ shape: [Int], bound: Float = 1, centre: Fl
 }
 
 /// Gradients against central differences: no reference, only the operation's own forward pass.
-@Suite("Gradients against differences", .serialized, .timeLimit(.minutes(1)))
+@Suite("Gradients against differences", .serialized, .timeLimit(.minutes(5)))
 struct GradientTests {
   @Test("Arithmetic and reshaping")
   func arithmetic() {

@@ -4,7 +4,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-@Suite("Accuracy of the elementary functions and products", .serialized, .timeLimit(.minutes(1)))
+@Suite("Accuracy of the elementary functions and products", .serialized, .timeLimit(.minutes(5)))
 struct ElementaryTests {
   @Test("GELU and its slope hold the stated accuracy over the whole range")
   func geluRange() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Threads
 
-@Suite("Threads", .serialized, .timeLimit(.minutes(1)))
+@Suite("Threads", .serialized, .timeLimit(.minutes(5)))
 struct ThreadTests {
   /// An operation on inputs large enough to be cut into several blocks or panels.
   struct Job: CustomTestStringConvertible, Sendable {

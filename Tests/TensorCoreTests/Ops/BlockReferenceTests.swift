@@ -51,7 +51,7 @@ struct WindowCase: CustomTestStringConvertible, Sendable {
   }
 }
 
-@Suite("Fused blocks against PyTorch", .serialized, .timeLimit(.minutes(1)))
+@Suite("Fused blocks against PyTorch", .serialized, .timeLimit(.minutes(5)))
 struct BlockReferenceTests {
   @Test("Window attention: shifted, masked, padded", arguments: WindowCase.all)
   func windowAttention(_ windows: WindowCase) throws {

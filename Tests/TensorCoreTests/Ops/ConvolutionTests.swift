@@ -85,7 +85,7 @@ struct DirectConvolution {
   }
 }
 
-@Suite("Convolution", .serialized, .timeLimit(.minutes(1)))
+@Suite("Convolution", .serialized, .timeLimit(.minutes(5)))
 struct ConvolutionTests {
   /// Largest error over the largest value.
   private func error(_ actual: [Float], _ expected: [Double]) -> Double {

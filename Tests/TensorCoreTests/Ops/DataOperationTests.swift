@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Operations without gradients against the same thing written out element by element.
-@Suite("Moves of data and running means", .timeLimit(.minutes(1)))
+@Suite("Moves of data and running means", .timeLimit(.minutes(5)))
 struct DataOperationTests {
   private func filled(_ name: String, _ shape: [Int]) -> Tensor {
     DeterministicFill.tensor(name, shape)

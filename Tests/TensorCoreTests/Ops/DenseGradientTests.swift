@@ -8,7 +8,7 @@ private func tensor(_ name: String, _ shape: [Int], bound: Float = 1, centre: Fl
   DeterministicFill.tensor("dense.\(name)", shape, bound: bound, centre: centre)
 }
 
-@Suite("Gradients of dense operations against differences", .serialized, .timeLimit(.minutes(1)))
+@Suite("Gradients of dense operations against differences", .serialized, .timeLimit(.minutes(5)))
 struct DenseGradientTests {
   @Test("Convolutions")
   func convolutions() {

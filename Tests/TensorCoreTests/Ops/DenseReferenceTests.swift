@@ -2,7 +2,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-@Suite("Dense operations against PyTorch", .serialized, .timeLimit(.minutes(1)))
+@Suite("Dense operations against PyTorch", .serialized, .timeLimit(.minutes(5)))
 struct DenseReferenceTests {
   private func reference(_ name: String) throws -> OperationReference {
     try OperationReference(name, in: "dense_operations")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The fused blocks against the same branch put together from single operations.
-@Suite("Fused blocks against single operations", .serialized, .timeLimit(.minutes(1)))
+@Suite("Fused blocks against single operations", .serialized, .timeLimit(.minutes(5)))
 struct FusedTwinTests {
   private static func tensor(_ name: String, _ shape: [Int]) -> Tensor {
     let tensor = DeterministicFill.tensor("twin.\(name)", shape)

@@ -61,7 +61,7 @@ struct OperationReference {
   }
 }
 
-@Suite("Operations against PyTorch", .serialized, .timeLimit(.minutes(1)))
+@Suite("Operations against PyTorch", .serialized, .timeLimit(.minutes(5)))
 struct OperationReferenceTests {
   @Test("The deterministic fill has the values that the reference scripts use")
   func fill() throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Threads
 
-@Suite("Access of the host to tensors", .timeLimit(.minutes(1)))
+@Suite("Access of the host to tensors", .timeLimit(.minutes(5)))
 struct TensorAccessTests {
   private struct Refusal: Error {}
 

@@ -2,7 +2,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-@Suite("Tensors and the tape", .serialized, .timeLimit(.minutes(1)))
+@Suite("Tensors and the tape", .serialized, .timeLimit(.minutes(5)))
 struct TensorTests {
   @Test("Shapes, values and views")
   func views() {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@Suite("COCO-style data sets", .timeLimit(.minutes(1)))
+@Suite("COCO-style data sets", .timeLimit(.minutes(5)))
 struct DetectionDatasetTests {
   private let folder: TemporaryDirectory
 

@@ -32,7 +32,7 @@ private func message(_ body: () throws -> Void) -> String {
   } catch { return "\(error)" }
 }
 
-@Suite("Segmentation data", .timeLimit(.minutes(1)))
+@Suite("Segmentation data", .timeLimit(.minutes(5)))
 struct SegmentationDataTests {
   private static let names = ["training/a", "training/b", "validation/c"]
 

@@ -37,7 +37,7 @@ private func regions(_ name: String, _ width: Int, _ height: Int, _ classes: Int
     labels: SegmentationScenes.regions(name, width: width, height: height, classes: classes))
 }
 
-@Suite("Segmentation transforms", .timeLimit(.minutes(1)))
+@Suite("Segmentation transforms", .timeLimit(.minutes(5)))
 struct SegmentationTransformTests {
   /// `w x h w x h` as numbers.
   private func sizes(_ name: String) -> [Int] {

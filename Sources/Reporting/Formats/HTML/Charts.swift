@@ -135,7 +135,7 @@ enum Charts {
 
   /// Gains to the right of zero and losses to its left, one class a line.
   static func diverging(_ entries: [ClassDifference], label: String) -> String {
-    let (left, right, rowHeight, top) = (104.0, width - 8, 18.0, 4.0)
+    let (left, right, rowHeight, top) = (104.0, width - 16, 18.0, 4.0)
     let axis = ChartAxis(entries.map { ($0.value - $0.baseline) * 100 }, includesZero: true)
     let bottom = top + rowHeight * Double(entries.count)
     func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }

@@ -84,7 +84,8 @@ struct HTMLReport {
           let word = delta.verdict.rawValue
           cards += card(
             word, section, row, place, delta.text,
-            "\(delta.intervalText) \(metric.unit.name) against \(delta.baseline), p "
+            delta.intervalText + (delta.interval == nil ? ";" : " \(metric.unit.name)")
+              + " against \(delta.baseline), p "
               + probability(delta.adjustedPValue)
               + (delta.verdict == .undecided ? "; \(delta.powerText)" : ""))
         } else if let raw = cell.rawDifference, let reason = cell.untested {
