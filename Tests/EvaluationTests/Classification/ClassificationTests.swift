@@ -74,7 +74,9 @@ struct ClassificationScoreTests {
       halves[number % 2].add(record)
     }
     halves[0].merge(halves[1])
-    #expect(halves[0].top1Count == whole.top1Count && halves[0].count(within: 5) == whole.count(within: 5))
+    #expect(
+      halves[0].top1Count == whole.top1Count && halves[0].count(within: 5) == whole.count(within: 5)
+    )
     #expect(halves[0].confusionMatrix == whole.confusionMatrix)
     #expect(abs(halves[0].meanLoss - whole.meanLoss) < 1e-12)
   }
