@@ -58,19 +58,3 @@ public enum FileKind: Sendable, CaseIterable {
     return nil
   }
 }
-
-extension FileBytes {
-  /// A text in UTF-8 that the user named, without a byte order mark; a pipe is read to its end.
-  ///
-  /// - Throws: `FileError` when it cannot be read, or is a file of another kind.
-  public static func readText(_ path: String) throws(FileError) -> [UInt8] {
-    let file = try FileBytes(path: path, readsPipes: true)
-    let kind = FileKind(file.bytes)
-    guard kind == nil || kind == .utf8WithMark else {
-      throw FileError(
-        path: path, problem: "is \(kind?.name ?? "") where text in UTF-8 is needed",
-        remedy: "unpack or convert it first", exitCode: .badData)
-    }
-    return Array(file.bytes.dropFirst(kind == .utf8WithMark ? 3 : 0))
-  }
-}

@@ -42,7 +42,7 @@ public struct ClassificationPredictions: Sendable {
   ///
   /// - Throws: `FileError` that names the line and what is wrong with it.
   public init(path: String) throws(FileError) {
-    let bytes = try FileBytes.readText(path)
+    let bytes = try FileBytes.readText(path, readsPipes: true)
     let first = bytes.first { ![UInt8(ascii: " "), 9, 10, 13].contains($0) }
     self =
       first == UInt8(ascii: "{")

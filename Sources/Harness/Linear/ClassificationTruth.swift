@@ -126,7 +126,7 @@ private enum LabelFile {
   typealias Row = (image: String, label: String, line: Int)
 
   static func rows(_ path: String) throws -> [Row] {
-    let bytes = try FileBytes.readText(path)
+    let bytes = try FileBytes.readText(path, readsPipes: true)
     func fault(_ line: Int, _ problem: String) -> DatasetError {
       DatasetError(
         path: path, problem: "line \(line) \(problem)",

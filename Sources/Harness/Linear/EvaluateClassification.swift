@@ -70,7 +70,7 @@ struct EvaluateClassification {
 
   /// The lines of a file, or the strings of a JSON list.
   private static func classes(_ path: String) throws -> [String] {
-    let bytes = try FileBytes.readText(path)
+    let bytes = try FileBytes.readText(path, readsPipes: true)
     let names: [String]
     if let list = JSONValue(parsing: bytes)?.arrayValue {
       names = list.compactMap(\.stringValue)
