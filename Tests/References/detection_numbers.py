@@ -151,6 +151,12 @@ def by_hotcoco(truth, results, kind):
         "confusion": [int(v) for v in np.asarray(confusion["matrix"]).ravel()]}
 
 
+def untied(results):
+    """The same detections, of equal scores the earlier better: tidecv orders ties anew for every
+    error that it corrects."""
+    return [{**r, "score": r["score"] - 1e-7 * at} for at, r in enumerate(results)]
+
+
 def tide(truth, results, mode):
     with quiet(), tempfile.TemporaryDirectory() as folder:
         run = TIDE().evaluate(
@@ -174,7 +180,9 @@ def by_lvis(truth, results, kind, categories=None):
             run.params.cat_ids = sorted(categories)
         run.run()
     precision = run.eval["precision"]
-    return {"metrics": {k.replace("@", ""): float(v) for k, v in run.results.items()},
+    # AR@300 is AR300 here, and ARs@300 is ARs.
+    names = {k: k.replace("@", "") if k[2:3] == "@" else k.split("@")[0] for k in run.results}
+    return {"metrics": {names[k]: float(v) for k, v in run.results.items()},
             "classes": [mean(precision[:, :, k, 0]) for k in range(precision.shape[2])]}
 
 
@@ -322,7 +330,7 @@ def all_of_masks(truth, results, kind):
         "thresholds": numbers(evaluated(truth, results, kind, other_thresholds)),
         "ranges": numbers(evaluated(truth, results, kind, other_ranges)),
         "some": numbers(evaluated(truth, results, kind, some)),
-        **by_hotcoco(truth, results, kind), "errors": tide(truth, results, kind)}
+        **by_hotcoco(truth, results, kind), "errors": tide(truth, untied(results), kind)}
 
 
 def box_sizes(truth, results):
