@@ -1,12 +1,13 @@
 """Augmentations of the supervised recipes and of BYOL for fixed parameters.
 
 Made with: timm 1.0.31, pillow 13.0.0, torch 2.15.0, torchvision 0.29.2, numpy 2.4.6, scipy 1.17.1,
-safetensors 0.8.0, opencv-python-headless 4.12.0.88. Run from this folder after images.py; writes augmentations.json (SHA-256 of 8-bit
-pixels, and orders of images) and augmentations.safetensors to ../Fixtures/VisionData.
+safetensors 0.8.0, opencv-python-headless 4.12.0.88. Run from this folder after images.py; writes
+augmentations.json (SHA-256 of 8-bit pixels, orders of images, erased rectangles) and
+augmentations.safetensors to ../Fixtures/VisionData.
 
-RandAugment, mixup, CutMix and random erasing come from timm with the random choices fixed. BYOL's operations are
-written here in double precision from their definitions; hue and saturation are the standard
-library's `colorsys`, the blur is scipy's.
+RandAugment, mixup, CutMix and random erasing come from timm with the random choices fixed. BYOL's
+operations are written here in double precision from their definitions; hue and saturation are the
+standard library's `colorsys`, the blur is scipy's.
 """
 import colorsys
 import hashlib

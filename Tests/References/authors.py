@@ -1,6 +1,6 @@
 """Five steps of each pretraining method by its authors' own code, held against trajectories.json.
 
-Made with: torch 2.13.0, torchvision 0.28.0, timm 1.0.31, numpy 2.2.6, diffdist 0.1, gloo as the
+Made with: torch 2.15.0, torchvision 0.29.2, timm 1.0.31, numpy 2.2.6, diffdist 0.1, gloo as the
 process group; for BYOL also jax 0.10.2, dm-haiku 0.0.17, optax 0.2.8, dm-tree 0.1.10. Run from this
 folder, after trajectories.py, with the authors' files, which are not ours to copy:
 
@@ -11,11 +11,13 @@ folder, after trajectories.py, with the authors' files, which are not ours to co
     python authors.py dino_multicrop dino esvit          and microsoft/esvit 2d6becd
     python authors.py supervised     Swin-Transformer    microsoft/Swin-Transformer f82860b
     python authors.py byol           deepmind-research   google-deepmind/deepmind-research f5de0ed
+    python authors.py knn            dino                the vote of its eval_knn.py
 
 Theirs are the losses, heads, queues, targets, schedules, groups of weight decay and optimisers; of
 MoBY, multi-crop and supervised training the Swin as well, elsewhere it is trajectory_setup's, and
 what stands in their main programs between these is restated here. Double precision. Prints the
-largest relative difference of each quantity and fails above the bounds below; writes nothing.
+largest relative difference of each quantity and fails above the bounds below; writes nothing. The
+vote of neighbours is held against classification.json.
 """
 import importlib
 import json
@@ -353,6 +355,23 @@ def byol(folder):
     return BYOL(folder)
 
 
+def knn(folder):
+    """DINO's vote on the rows of classification.py: as many right answers, first and among five."""
+    from classification import CLASSES as KINDS, neighbours
+    sys.path.insert(0, folder)
+    vote = importlib.import_module("eval_knn").knn_classifier
+    train, train_labels, test, test_labels = neighbours()
+    times = -(-100 // len(test))  # theirs takes the queries in a hundred parts
+    queries, answers = test.repeat(times, 1), torch.from_numpy(test_labels).repeat(times)
+    with open("../Fixtures/Evaluation/classification.json") as file:
+        expected = json.load(file)["nearest"]
+    for k, ours in expected.items():
+        theirs = vote(train, torch.from_numpy(train_labels), queries, answers, int(k), 0.07, KINDS)
+        counts = [round(share * len(test) / 100, 6) for share in theirs]
+        assert counts == [ours["top1"], ours["top5"]], (k, counts)
+        print(f"knn {k}: {counts[0]:g} right, {counts[1]:g} among five, of {len(test)}: equal")
+
+
 def compare(steps, expected):
     """The largest relative difference of each quantity."""
     worst = {}
@@ -379,6 +398,8 @@ def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
+    if method == "knn":
+        return knn(*folders)
     torch.Tensor.cuda = lambda self, *_, **__: self
     nn.SyncBatchNorm.convert_sync_batchnorm = staticmethod(lambda module: module)
     store = torch.distributed.FileStore(tempfile.mktemp(), 1)

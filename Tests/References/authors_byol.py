@@ -73,7 +73,7 @@ class BYOL(Authors):
             weight_decay_filter=left_out, lars_adaptation_filter=left_out)
 
     def heads(self, values, suffix=""):
-        """The heads' numbers in haiku's form; a target has no predictor and is given the other's."""
+        """The heads' numbers in haiku's form; a target is given the online predictor."""
         tree = {}
         for module, shapes in self.shapes.items():
             head, layer = module.split("/", 1)

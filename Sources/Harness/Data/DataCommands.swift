@@ -17,28 +17,24 @@ public enum DataCommands {
     Command.run(
       "bench-data", summary: "Make, check and show data sets.",
       commands: [
-        Subcommand("make", "Draw the sample data set.") { arguments in
-          Command.run(MakeDataOptions.self, arguments: arguments) { try make($0.options) }
+        Subcommand("make", "Draw the sample data set.", MakeDataOptions.self) {
+          try make($0.options)
         },
-        Subcommand("check", "Look for what would spoil a run.") { arguments in
-          Command.run(CheckDataOptions.self, arguments: arguments) { try check($0.options) }
+        Subcommand("check", "Look for what would spoil a run.", CheckDataOptions.self) {
+          try check($0.options)
         },
-        Subcommand("show", "Write a contact sheet of images as a network sees them.") { arguments in
-          Command.run(ShowDataOptions.self, arguments: arguments) { try show($0.options) }
-        },
-        Subcommand("check-annotations", "Count what a COCO file holds and list its faults.") {
-          arguments in
-          Command.run(CheckAnnotationsOptions.self, arguments: arguments) {
-            try CheckAnnotationsCommand(options: $0.options).run()
-          }
-        },
-        Subcommand("make-annotations", "Write random COCO annotations and detections of any size.")
-        {
-          arguments in
-          Command.run(MakeAnnotationsOptions.self, arguments: arguments) {
-            try MakeAnnotationsCommand(options: $0.options).run()
-          }
-        },
+        Subcommand(
+          "show", "Draw images with what is known of them, or as a network sees them.",
+          ShowDataOptions.self
+        ) { try show($0.options) },
+        Subcommand(
+          "check-annotations", "Count what a COCO file holds and list its faults.",
+          CheckAnnotationsOptions.self
+        ) { try CheckAnnotationsCommand(options: $0.options).run() },
+        Subcommand(
+          "make-annotations", "Write random COCO annotations and detections of any size.",
+          MakeAnnotationsOptions.self
+        ) { try MakeAnnotationsCommand(options: $0.options).run() },
       ],
       examples: [
         "swift run bench-data make", "swift run bench-data check --data imagenet --depth full",
