@@ -4,7 +4,8 @@
 # lint:   what swift-format finds in the tree; .swift-format holds the rules.
 # compare: measures the engine beside PyTorch (makes a Python environment of its own).
 
-PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev
+PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev \
+  libxml2-dev
 
 .PHONY: bench test lint report compare packages clean
 
