@@ -69,19 +69,30 @@ let libraries = [
     "Loading",
     uses: ["CounterRandom", "FileSupport", "Models", "TensorCore", "Threads", "VisionData"]),
   library(
-    "Training", uses: ["CommandLine", "FileSupport", "Layers", "Models", "TensorCore"]),
+    "Runs", uses: ["CommandLine", "FileSupport", "Reporting", "TensorCore", "Threads"]),
+  library(
+    "Protocols",
+    uses: ["CommandLine", "Layers", "Loading", "Models", "Reporting", "VisionData"]),
+  library(
+    "Training", uses: ["CommandLine", "FileSupport", "Layers", "Models", "Runs", "TensorCore"]),
+  library(
+    "Scoring",
+    uses: [
+      "CocoFormat", "CommandLine", "Evaluation", "FileSupport", "Geometry", "Reporting", "Runs",
+      "Threads", "VisionData",
+    ]),
   library(
     "Harness",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Layers", "Loading", "Models", "Reporting", "SampleData", "TensorCore", "Threads",
-      "Training", "VisionData",
+      "Layers", "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData", "Scoring",
+      "TensorCore", "Threads", "Training", "VisionData",
     ]),
   library(
     "Fuzzing",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Harness", "Layers", "Models", "Reporting", "Threads", "Training", "VisionData",
+      "Harness", "Layers", "Models", "Reporting", "Runs", "Threads", "Training", "VisionData",
     ]),
 ]
 
@@ -133,7 +144,7 @@ let package = Package(
     + [
       "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
       "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-      "Reporting", "Loading", "Training", "Harness", "Fuzzing",
+      "Reporting", "Loading", "Runs", "Protocols", "Training", "Scoring", "Harness", "Fuzzing",
     ].map(tests)
     + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Layers
+import Runs
 import TensorCore
 
 /// Trains to the end, or goes on where a stopped run left its state; both end in the same bytes.

@@ -1,6 +1,7 @@
 import FileSupport
 import Foundation
 import Layers
+import Runs
 import TensorCore
 import TestSupport
 import Testing

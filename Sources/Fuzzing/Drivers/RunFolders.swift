@@ -4,6 +4,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Reporting
+import Runs
 import Training
 
 /// Folders of finished runs, every digest and checksum right, and the reports that read them.

@@ -4,6 +4,8 @@ import FileSupport
 import Foundation
 import Loading
 import Models
+import Protocols
+import Runs
 import SampleData
 import Threads
 import VisionData

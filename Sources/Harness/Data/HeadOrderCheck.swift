@@ -4,6 +4,7 @@ import FileSupport
 import Foundation
 import Loading
 import Models
+import Protocols
 import Reporting
 import TensorCore
 import VisionData

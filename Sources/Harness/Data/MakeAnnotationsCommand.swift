@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Runs
 import SampleData
 import VisionData
 

@@ -1,4 +1,5 @@
 import CommandLine
+import Scoring
 
 /// The commands of `bench-coco`.
 public enum CocoCommands {
@@ -15,7 +16,7 @@ public enum CocoCommands {
         Subcommand("evaluate", "Score a result file: COCO's numbers, errors, differences.") {
           arguments in
           Command.run(DetectionEvaluationOptions.self, arguments: arguments) {
-            try EvaluateCommand($0.options).run()
+            try EvaluateDetections($0.options).run()
           }
         },
         Subcommand("show", "Draw what a detector finds: masks, boxes and names.") { arguments in

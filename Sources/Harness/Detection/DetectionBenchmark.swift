@@ -3,6 +3,7 @@ import CommandLine
 import FileSupport
 import Loading
 import Models
+import Protocols
 import Reporting
 import SampleData
 import Threads

@@ -5,6 +5,7 @@ import Foundation
 import Geometry
 import Loading
 import Models
+import Runs
 import Training
 import VisionData
 

@@ -1,5 +1,6 @@
 import CommandLine
 import Models
+import Protocols
 import VisionData
 
 /// The settings of `bench-coco`'s main job, each declared once.

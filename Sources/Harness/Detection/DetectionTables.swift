@@ -1,5 +1,6 @@
 import Evaluation
 import Models
+import Protocols
 import Reporting
 import VisionData
 

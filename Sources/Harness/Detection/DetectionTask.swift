@@ -5,7 +5,10 @@ import FileSupport
 import Foundation
 import Layers
 import Models
+import Protocols
 import Reporting
+import Runs
+import Scoring
 import Training
 import VisionData
 

@@ -3,6 +3,7 @@ import FileSupport
 import Layers
 import Loading
 import Models
+import Protocols
 import Reporting
 import TensorCore
 import Training

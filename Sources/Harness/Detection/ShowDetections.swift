@@ -4,6 +4,8 @@ import FileSupport
 import Foundation
 import Geometry
 import Models
+import Protocols
+import Runs
 import SampleData
 import VisionData
 

@@ -1,7 +1,10 @@
 import CommandLine
 import Loading
 import Models
+import Protocols
 import Reporting
+import Runs
+import Scoring
 import TensorCore
 import Training
 import VisionData
@@ -166,7 +169,7 @@ public enum LinearCommand {
         Subcommand("evaluate", "Score classes or logits that were predicted elsewhere.") {
           arguments in
           Command.run(ClassificationEvaluationOptions.self, arguments: arguments) {
-            try EvaluateClassification(options: $0.options).run()
+            try EvaluateClassification($0.options).run()
           }
         },
       ],

@@ -4,6 +4,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Protocols
 import TensorCore
 
 /// One linear classifier in training, with its own learning rate.

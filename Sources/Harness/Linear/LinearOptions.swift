@@ -1,5 +1,6 @@
 import CommandLine
 import Models
+import Protocols
 import VisionData
 
 /// The settings of `bench-linear`, each declared once.

@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Protocols
 import Reporting
 import TensorCore
 import Training

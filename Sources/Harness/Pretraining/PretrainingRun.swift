@@ -4,6 +4,7 @@ import FileSupport
 import Foundation
 import Models
 import Reporting
+import Runs
 import TensorCore
 import Threads
 import Training

@@ -4,6 +4,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Runs
 import Training
 import VisionData
 

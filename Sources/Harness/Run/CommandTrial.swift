@@ -1,4 +1,5 @@
 import CommandLine
+import Scoring
 
 /// A command with everything that it does before its first file: what tests and the fuzz drive.
 package struct CommandTrial: Sendable {
@@ -30,7 +31,7 @@ package struct CommandTrial: Sendable {
     CommandTrial(DetectionEvaluationOptions.self, "bench-coco evaluate"),
     CommandTrial(ShowDetectionsOptions.self, "bench-coco show"),
     CommandTrial(SegmentationOptions.self, "bench-ade20k", settings: \.recipeSettings),
-    CommandTrial(EvaluateSegmentationOptions.self, "bench-ade20k evaluate"),
+    CommandTrial(SegmentationEvaluationOptions.self, "bench-ade20k evaluate"),
     CommandTrial(ShowSegmentationOptions.self, "bench-ade20k show"),
     CommandTrial(PretrainingOptions.self, "bench-pretrain") {
       try PretrainingPlan($0, imageCount: 100).settings

@@ -6,6 +6,7 @@ import Layers
 import Loading
 import Models
 import Reporting
+import Runs
 import Training
 
 /// Trains and scores the candidates of a task, one network a seed.

@@ -2,6 +2,7 @@ import Evaluation
 import Layers
 import Models
 import Reporting
+import Runs
 import Training
 
 /// What scoring one network gave, image by image.

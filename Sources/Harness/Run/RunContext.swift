@@ -3,18 +3,11 @@ import FileSupport
 import Foundation
 import Loading
 import Reporting
+import Runs
 import SampleData
 import TensorCore
 import Threads
 import VisionData
-
-extension EngineOptions {
-  /// Takes silence and threads over for the process.
-  func apply() {
-    if quiet { ProgressReporter.silence() }
-    if let threads { ThreadPool.shared.threadCount = threads }
-  }
-}
 
 /// What stands around the work of every program: silence, threads, the start line, the data set
 /// and its gate, the candidates, and what is written of the results.

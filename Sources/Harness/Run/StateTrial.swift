@@ -4,7 +4,9 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Protocols
 import Reporting
+import Runs
 import Training
 import VisionData
 

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Models
+import Protocols
 import Reporting
 import SampleData
 import Threads

@@ -1,6 +1,7 @@
 import CommandLine
 import Evaluation
 import Models
+import Protocols
 import Reporting
 import Training
 import VisionData

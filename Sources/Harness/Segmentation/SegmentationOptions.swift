@@ -1,5 +1,6 @@
 import CommandLine
 import Models
+import Protocols
 import VisionData
 
 extension SegmentationFolder.Split: OptionChoice {}

@@ -3,6 +3,7 @@ import Evaluation
 import Foundation
 import Geometry
 import Models
+import Runs
 import TensorCore
 import Training
 import VisionData

@@ -5,6 +5,8 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Protocols
+import Runs
 import SampleData
 import TensorCore
 import TestSupport

@@ -3,6 +3,7 @@ import Foundation
 import Geometry
 import Layers
 import Models
+import Runs
 import TensorCore
 import TestSupport
 import Testing

@@ -87,10 +87,10 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// The recipe in tables: `mask-rcnn-1x`, `mask-rcnn-1x (mini)`.
-  var title: String { preset.title(name.rawValue) }
+  package var title: String { preset.title(name.rawValue) }
 
   /// Epochs; setting them moves the milestones in proportion.
-  var length: Int {
+  package var length: Int {
     get { epochs }
     set {
       let factor = Double(newValue) / Double(epochs)
@@ -109,7 +109,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// Brings training and test images to another size.
-  mutating func scaleImages(by factor: Double) {
+  package mutating func scaleImages(by factor: Double) {
     guard factor != 1 else { return }
     augmentation = augmentation.scaled(by: factor)
     func scaled(_ side: Int) -> Int { max(16, Int((Double(side) * factor).rounded())) }
@@ -117,7 +117,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// Shows training images as test images are shown.
-  mutating func dropAugmentation() {
+  package mutating func dropAugmentation() {
     augmentation.shortSides = [testSize.short]
     augmentation.longSide = testSize.long
     augmentation.cropShortSides = []
@@ -132,7 +132,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// What a training of a detector has otherwise than the published one of this name.
-  func deviations(of detector: DetectorConfiguration) -> Deviations {
+  package func deviations(of detector: DetectorConfiguration) -> Deviations {
     let published = DetectionRecipe(name)
     var found = testDeviations
     found.compare("detector", detector.name, published.detector.name)
@@ -154,7 +154,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   }
 
   /// What a test has otherwise than the published one.
-  var testDeviations: Deviations {
+  package var testDeviations: Deviations {
     var found = Deviations()
     found.compare("test size", testSizeText, DetectionRecipe(name).testSizeText)
     return found

@@ -4,17 +4,16 @@ import Evaluation
 import FileSupport
 import Foundation
 import Reporting
-import TensorCore
+import Runs
 import Threads
-import Training
 import VisionData
 
 /// Scores a result file: `bench-coco evaluate`.
-struct EvaluateCommand {
+package struct EvaluateDetections {
   private let options: DetectionEvaluationOptions
   private let settings: CocoProtocol
 
-  init(_ options: DetectionEvaluationOptions) {
+  package init(_ options: DetectionEvaluationOptions) {
     self.options = options
     var settings = CocoProtocol(maxDetections: options.limits)
     settings.usesCategories = !options.classAgnostic
@@ -26,7 +25,7 @@ struct EvaluateCommand {
   /// Loads, matches, prints and writes.
   ///
   /// - Throws: What reading and writing files throws.
-  func run() throws -> ExitCode {
+  package func run() throws -> ExitCode {
     options.engine.apply()
     let clock = Laps(isQuiet: options.engine.quiet)
     let groundTruth = try CocoAnnotations(path: options.groundTruth)

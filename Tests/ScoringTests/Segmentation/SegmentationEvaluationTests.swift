@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Scoring
 
 private func message(_ body: () throws -> Void) -> String {
   do {

@@ -3,11 +3,11 @@ import Evaluation
 import Reporting
 
 /// COCO's numbers of matched detections, in the form of results.
-enum DetectionNumbers {
+package enum DetectionNumbers {
   /// The numbers of boxes and of masks: `bbox/AP`.
   ///
   /// COCO says -1 where there is nothing to find, such as no object of a size; such have no number.
-  static func metrics(_ matches: [MatchRecords], imageCount: Int) -> [String: MetricValue] {
+  package static func metrics(_ matches: [MatchRecords], imageCount: Int) -> [String: MetricValue] {
     var metrics: [String: MetricValue] = [:]
     for records in matches {
       for metric in CocoScores(records).metrics() where metric.value >= 0 {
@@ -19,7 +19,7 @@ enum DetectionNumbers {
   }
 
   /// AP of every class that has objects.
-  static func classes(
+  package static func classes(
     _ matches: MatchRecords, of truth: CocoAnnotations, imageCount: Int
   ) -> [(name: String, measurement: MetricValue)] {
     let scores = CocoScores(matches)

@@ -2,11 +2,11 @@ import Evaluation
 import Reporting
 
 /// The numbers of segmented images, in the form of results.
-enum SegmentationNumbers {
+package enum SegmentationNumbers {
   /// The means and the IoU of every class that has pixels.
   ///
   /// - Parameter suffix: What tells numbers of several scales from others: `mIoU_ms`.
-  static func metrics(
+  package static func metrics(
     _ score: SegmentationScore, classes: [String], suffix: String
   ) -> [String: MetricValue] {
     var metrics: [String: Double] = [:]
@@ -18,7 +18,7 @@ enum SegmentationNumbers {
   }
 
   /// The IoU of every class that has pixels.
-  static func classes(
+  package static func classes(
     _ score: SegmentationScore, names: [String]
   ) -> [(name: String, measurement: MetricValue)] {
     names.enumerated().compactMap { index, name in

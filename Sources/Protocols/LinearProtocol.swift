@@ -60,7 +60,7 @@ public struct LinearProtocol: Sendable, Equatable {
   public var selects: Bool { learningRates.count > 1 }
 
   /// How many of a class's training images are held out.
-  func heldOutCount(of count: Int) -> Int {
+  package func heldOutCount(of count: Int) -> Int {
     selects ? Int((Double(count) * heldOutFraction).rounded()) : 0
   }
 
@@ -87,7 +87,7 @@ public struct LinearProtocol: Sendable, Equatable {
   }
 
   /// What differs from MoBY's published protocol.
-  var deviations: Deviations {
+  package var deviations: Deviations {
     let published = LinearProtocol()
     var found = Deviations()
     func compare<Value: Equatable>(_ name: String, _ path: KeyPath<LinearProtocol, Value>) {

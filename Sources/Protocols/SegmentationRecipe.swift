@@ -71,7 +71,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// Updates; setting them shortens the warm-up in proportion.
-  var length: Int {
+  package var length: Int {
     get { stepCount }
     set {
       warmupSteps = warmupSteps * newValue / stepCount
@@ -80,7 +80,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// The network for a number of classes.
-  func configuration(classCount: Int) -> SegmentorConfiguration {
+  package func configuration(classCount: Int) -> SegmentorConfiguration {
     var configuration: SegmentorConfiguration =
       preset == .full
       ? SegmentorConfiguration(backbone: backbone, classCount: classCount)
@@ -90,7 +90,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// How training images are seen.
-  var training: SegmentationAugmentation {
+  package var training: SegmentationAugmentation {
     var transform = SegmentationAugmentation(cropSize: cropSize)
     if !augments {
       transform.ratioRange = 1...1.0001
@@ -101,12 +101,12 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// The box that test images are fitted into.
-  var testLimit: ResizeLimit { ResizeLimit(long: 4 * cropSize, short: cropSize) }
+  package var testLimit: ResizeLimit { ResizeLimit(long: 4 * cropSize, short: cropSize) }
 
   /// The rate of one step: a line to 0 times a warm-up that starts at a millionth.
   ///
   /// Source: mmcv's poly policy with power 1 and linear warm-up.
-  func learningRate(step: Int) -> Double {
+  package func learningRate(step: Int) -> Double {
     let base = learningRate * (1 - Double(step) / Double(stepCount))
     guard step < warmupSteps else { return base }
     let left = 1 - Double(step) / Double(warmupSteps)
@@ -114,7 +114,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// What a training of a segmentor has otherwise than the published one of this name.
-  func deviations(of segmentor: SegmentorConfiguration) -> Deviations {
+  package func deviations(of segmentor: SegmentorConfiguration) -> Deviations {
     let published = SegmentationRecipe(name)
     var found = testDeviations
     found.compare("segmentor", segmentor.name, published.configuration(classCount: 1).name)
@@ -135,7 +135,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// What a test has otherwise than the published one.
-  var testDeviations: Deviations {
+  package var testDeviations: Deviations {
     func text(_ limit: ResizeLimit) -> String {
       "short side \(limit.short), long side \(limit.long)"
     }
@@ -145,7 +145,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   }
 
   /// Every setting by name, for the run's record.
-  var settings: [String: String] {
+  package var settings: [String: String] {
     [
       "recipe": name.rawValue, "preset": preset.rawValue,
       "network": configuration(classCount: 1).name, "iterations": String(stepCount),

@@ -5,7 +5,7 @@ import VisionData
 extension OverlapType: OptionChoice {}
 
 /// The settings of `bench-coco evaluate`.
-struct DetectionEvaluationOptions: CommandOptions {
+package struct DetectionEvaluationOptions: CommandOptions {
   var groundTruth = ""
   var detections = ""
   var versus: String?
@@ -22,7 +22,9 @@ struct DetectionEvaluationOptions: CommandOptions {
   var run = PredictedRunOptions()
   var engine = EngineOptions()
 
-  static var table: OptionTable<DetectionEvaluationOptions> {
+  package init() {}
+
+  package static var table: OptionTable<DetectionEvaluationOptions> {
     OptionTable(
       name: "bench-coco evaluate",
       summary: "Score detections in COCO's result format against annotations.",
@@ -77,7 +79,7 @@ struct DetectionEvaluationOptions: CommandOptions {
     .options(EngineOptions.table, at: \.engine)
   }
 
-  func validate() throws(UsageError) {
+  package func validate() throws(UsageError) {
     try run.validate()
     guard run.name == nil || !classAgnostic else {
       throw .conflict("--name keeps a run of COCO's numbers; leave --class-agnostic out.")

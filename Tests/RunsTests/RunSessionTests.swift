@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Runs
 import SampleData
 import TestSupport
 import Testing

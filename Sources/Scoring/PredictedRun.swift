@@ -3,7 +3,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Reporting
-import Training
+import Runs
 
 /// How scores of predictions made elsewhere are kept as a run, for reports beside other runs.
 struct PredictedRunOptions: Sendable {

@@ -3,12 +3,14 @@ import Evaluation
 import FileSupport
 import Foundation
 import Reporting
-import Training
+import Runs
 import VisionData
 
 /// Scores a file of classes or logits: `bench-linear evaluate`.
-struct EvaluateClassification {
-  let options: ClassificationEvaluationOptions
+package struct EvaluateClassification {
+  private let options: ClassificationEvaluationOptions
+
+  package init(_ options: ClassificationEvaluationOptions) { self.options = options }
 
   /// What was found.
   private struct Scored {
@@ -22,7 +24,7 @@ struct EvaluateClassification {
   /// Loads, scores, prints and writes.
   ///
   /// - Throws: What reading and writing files throws.
-  func run() throws -> ExitCode {
+  package func run() throws -> ExitCode {
     let predictions = try ClassificationPredictions(path: options.predictions)
     let listed = try options.classMap.map(Self.classes)
     let truth = try ClassificationTruth(path: options.groundTruth, classes: listed)

@@ -1,7 +1,7 @@
 import CommandLine
 
 /// The settings of `bench-linear evaluate`.
-struct ClassificationEvaluationOptions: CommandOptions {
+package struct ClassificationEvaluationOptions: CommandOptions {
   var predictions = ""
   var groundTruth = ""
   var classMap: String?
@@ -11,7 +11,9 @@ struct ClassificationEvaluationOptions: CommandOptions {
   var json = false
   var engine = EngineOptions()
 
-  static var table: OptionTable<ClassificationEvaluationOptions> {
+  package init() {}
+
+  package static var table: OptionTable<ClassificationEvaluationOptions> {
     OptionTable(
       name: "bench-linear evaluate",
       summary: "Score classes or logits that were predicted elsewhere.",
@@ -48,5 +50,5 @@ struct ClassificationEvaluationOptions: CommandOptions {
     .options(EngineOptions.table, at: \.engine)
   }
 
-  func validate() throws(UsageError) { try run.validate() }
+  package func validate() throws(UsageError) { try run.validate() }
 }

@@ -6,7 +6,7 @@ import TensorCore
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Protocols
 
 /// The numbers that the Swin detection configurations publish, one by one.
 @Suite("Detection recipes")

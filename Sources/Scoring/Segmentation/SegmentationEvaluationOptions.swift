@@ -7,7 +7,7 @@ extension PredictionValues: OptionChoice {}
 extension SegmentationConvention: OptionChoice {}
 
 /// The settings of `bench-ade20k evaluate`.
-struct EvaluateSegmentationOptions: CommandOptions {
+package struct SegmentationEvaluationOptions: CommandOptions {
   var groundTruth = ""
   var predictions: [String] = []
   var classes = ""
@@ -23,7 +23,9 @@ struct EvaluateSegmentationOptions: CommandOptions {
   var json = false
   var engine = EngineOptions()
 
-  static var table: OptionTable<EvaluateSegmentationOptions> {
+  package init() {}
+
+  package static var table: OptionTable<SegmentationEvaluationOptions> {
     OptionTable(
       name: "bench-ade20k evaluate",
       summary: "Score label maps that were predicted elsewhere; two folders are also compared.",
@@ -71,7 +73,7 @@ struct EvaluateSegmentationOptions: CommandOptions {
     .options(EngineOptions.table, at: \.engine)
   }
 
-  func validate() throws(UsageError) {
+  package func validate() throws(UsageError) {
     try run.validate()
     guard run.name == nil || predictions.count == 1 && convention == .mmseg else {
       throw .conflict("--name keeps one folder scored by mmsegmentation's convention as a run.")
@@ -80,62 +82,5 @@ struct EvaluateSegmentationOptions: CommandOptions {
       throw .conflict("--predictions takes one folder, or two to compare.")
     }
     guard resamples != 1 else { throw .conflict("--resamples must be 0 or at least 2.") }
-  }
-}
-
-/// The settings of `bench-ade20k show`.
-struct ShowSegmentationOptions: CommandOptions {
-  var images = ""
-  var labels = ""
-  var predictions: String?
-  var output = ""
-  var classes = ""
-  var encoding: LabelEncoding.Kind?
-  var predictionValues = PredictionValues.ids
-  var opacity = 0.5
-  var count = 20
-  var engine = EngineOptions()
-
-  static var table: OptionTable<ShowSegmentationOptions> {
-    OptionTable(
-      name: "bench-ade20k show",
-      summary: "Draw the classes of label maps over their images, with a legend.",
-      usage: "--images <folder> --labels <folder> --output <folder> [options]",
-      examples: [
-        "swift run bench-ade20k show --images ade/images/validation "
-          + "--labels ade/annotations/validation --output shown",
-        "swift run bench-ade20k show --images ade/images/validation "
-          + "--labels ade/annotations/validation --predictions out --output shown",
-      ]
-    )
-    .option(
-      "images", \.images, value: "folder", .input, "JPEG or PNG pictures.", isRequired: true
-    )
-    .option(
-      "labels", \.labels, value: "folder", .input,
-      "Label maps of the same names, true or predicted.",
-      isRequired: true
-    )
-    .option(
-      "predictions", \.predictions, value: "folder", .input, "Predicted maps to show beside them."
-    )
-    .option(
-      "classes", \.classes, value: "table", .input,
-      "ade20k, cityscapes or a JSON file. The data set's own."
-    )
-    .option("label-values", \.encoding, value: "name", .input, "How label maps store classes.")
-    .option(
-      "prediction-values", \.predictionValues, value: "name", .input,
-      "How predictions store classes: as the label maps, or as indices from 0."
-    )
-    .option(
-      "opacity", \.opacity, in: .within(0, 1), value: "x", .protocolSettings,
-      "Share of the colour."
-    )
-    .option(
-      "count", \.count, in: .count, value: "n", .protocolSettings, "Images at most, evenly spread."
-    )
-    .option("output", \.output, value: "folder", .output, "Where PNG files go.", isRequired: true)
-    .options(EngineOptions.table, at: \.engine)
   }
 }

@@ -4,13 +4,12 @@ import Foundation
 import Reporting
 import TensorCore
 import Threads
-import Training
 
 extension RunResult {
   /// What decides the numbers, and the name that it gives the run.
   ///
   /// - Parameter parts: Named settings that a reader of the result does not need.
-  func key(_ parts: [String: [String: String]] = [:]) -> RunKey {
+  package func key(_ parts: [String: [String: String]] = [:]) -> RunKey {
     RunKey(
       task: task,
       ["backbone": backbone, "data": data, "settings": settings].merging(parts) { $1 })
@@ -22,21 +21,21 @@ extension RunResult {
 ///     protocol.json   what decides the numbers, see `RunKey`
 ///     manifest.json   schema, key, backbone, data, scoring, engine
 ///     timing.json     schema, command, seconds, phases, threads, blas core
-final class RunSession {
+package final class RunSession {
   /// Raised when the form of `manifest.json` or `timing.json` changes.
-  static let schemaVersion = 1
+  package static let schemaVersion = 1
 
-  let directory: RunDirectory
-  let key: RunKey
+  package let directory: RunDirectory
+  package let key: RunKey
   /// The result that an earlier process finished under the same key, its files as it left them.
-  let finished: RunResult?
+  package let finished: RunResult?
   /// The same run under the policy to stop at a bad image; nil where it is not another one.
-  private let twin: (path: String, digest: String)?
+  package let twin: (path: String, digest: String)?
   private var phases: [String: Double] = [:]
   private var facts: [String: JSONValue] = [:]
 
   /// The run's folder.
-  var path: String { directory.path }
+  package var path: String { directory.path }
 
   /// Opens a run, finds its result or writes down what it will be made of.
   ///
@@ -47,7 +46,7 @@ final class RunSession {
   ///   - scoring: Settings of the intervals: they decide the result, but no trained weight.
   /// - Throws: `FileError` when the folder may not be written, another process has it, or a file
   ///   that the finished result was made from has changed.
-  init(
+  package init(
     _ result: RunResult, name: String, parts: [String: [String: String]] = [:],
     scoring: [String: String] = [:], options: RunOptions
   ) throws(FileError) {
@@ -100,32 +99,10 @@ final class RunSession {
     return known
   }
 
-  /// Goes on where the same run stopped at an image that could not be decoded, now that such images
-  /// are to be left out: up to there none was.
-  ///
-  /// - Parameters:
-  ///   - state: This run's; one that is there stays.
-  ///   - stateKey: A state's key by the run's.
-  /// - Throws: `FileError` when the other run's state cannot be used.
-  func takeUp(
-    _ state: TrainingState, stateKey: (String) -> String = { $0 }
-  ) throws(FileError) {
-    guard let twin, !FileManager.default.fileExists(atPath: state.path) else { return }
-    let file = (state.path as NSString).lastPathComponent
-    let other = TrainingState(path: twin.path + "/" + file, key: stateKey(twin.digest))
-    guard FileManager.default.fileExists(atPath: other.path) else { return }
-    // Lines first: a state counts those that must be there.
-    let lines = try RunDirectory.rows(twin.path + "/" + RunEvent.file)
-    try directory.restart(RunEvent.file)
-    try directory.append(lines, to: RunEvent.file)
-    try directory.synchronize(RunEvent.file)
-    _ = try state.adopt(other)
-  }
-
   // MARK: Time
 
   /// Does a part of the work and adds its seconds to `timing.json`, also when it is stopped.
-  func timed<Value>(_ phase: String, _ work: () throws -> Value) throws -> Value {
+  package func timed<Value>(_ phase: String, _ work: () throws -> Value) throws -> Value {
     let watch = Stopwatch()
     do {
       let value = try work()
@@ -144,7 +121,7 @@ final class RunSession {
   }
 
   /// Notes a fact that may differ from run to run, such as how many steps a process made.
-  func note(_ name: String, _ value: JSONValue) { facts[name] = value }
+  package func note(_ name: String, _ value: JSONValue) { facts[name] = value }
 
   private func writeTiming() throws(FileError) {
     func tenths(_ seconds: Double) -> JSONValue { .number((seconds * 10).rounded() / 10) }
@@ -163,7 +140,7 @@ final class RunSession {
   /// Notes the hashes of the files that the numbers come from and writes the result, last of all.
   ///
   /// - Throws: `FileError` when a file is missing or the disk is full.
-  func finish(_ result: inout RunResult, files: [String], images: RunImages? = nil)
+  package func finish(_ result: inout RunResult, files: [String], images: RunImages? = nil)
     throws(FileError)
   {
     for name in files { result.files[name] = try SHA256.digest(file: path + "/" + name) }

@@ -1,6 +1,7 @@
 import FileSupport
 import Foundation
 import Harness
+import Runs
 import TestSupport
 import Testing
 import Training

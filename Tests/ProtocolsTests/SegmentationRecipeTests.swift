@@ -3,7 +3,7 @@ import Reporting
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Protocols
 
 /// The numbers that the Swin segmentation configuration publishes, one by one.
 @Suite("Segmentation recipes")

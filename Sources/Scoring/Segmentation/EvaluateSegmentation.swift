@@ -1,0 +1,124 @@
+import CommandLine
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import Runs
+import Threads
+import VisionData
+
+/// Scores folders of label maps: `bench-ade20k evaluate`.
+package enum EvaluateSegmentation {
+  package static func run(_ options: SegmentationEvaluationOptions) throws -> ExitCode {
+    options.engine.apply()
+    let truth = try LabelMapFolder(options.groundTruth)
+    let classes = try truth.classes(options.classes, labels: options.labels)
+    let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
+    let scored = try options.predictions.map { try score($0, against: truth, scorer) }
+    if let records = options.records {
+      for (number, folder) in scored.enumerated() {
+        let path = records + (scored.count > 1 ? ".\(number + 1)" : "")
+        let lines = zip(truth.names, folder.records).map {
+          SegmentationRecordFile.line($1, name: $0)
+        }
+        try AtomicFile.write(text: lines.joined(), to: path)
+      }
+    }
+    let tables = SegmentationTables(
+      classes: classes.names.enumerated().map {
+        (name: $1, storedValue: Int(classes.encoding.storedValue(of: UInt8($0))))
+      }, labels: classes.encoding.kind.rawValue, scored: scored, convention: options.convention,
+      resampleCount: options.resamples, seed: UInt64(options.seed))
+    if let output = options.output {
+      try AtomicFile.write(text: tables.json.text(isPretty: true) + "\n", to: output)
+    }
+    if options.json {
+      Console.output(tables.json.text(isPretty: true))
+    } else {
+      Console.output(
+        ([tables.means] + (options.perClass ? [tables.perClass] : [])).map(\.markdown)
+          .joined(separator: "\n"))
+    }
+    try keepRun(scored[0], of: truth, classes, options)
+    for note in scored.filter(\.isShifted).flatMap(\.notes) { Console.error("warning: \(note)") }
+    return scored.contains(where: \.isShifted) ? .gateFailed : .success
+  }
+
+  /// Keeps the numbers of one folder as a run that reports compare with others.
+  private static func keepRun(
+    _ scored: ScoredPredictions, of truth: LabelMapFolder, _ classes: SegmentationClasses,
+    _ options: SegmentationEvaluationOptions
+  ) throws {
+    let predictions = try LabelMapFolder(scored.folder)
+    let set = truth.dataset
+    let count = scored.records.count
+    try options.run.keep(
+      .ade20k, predictions: truth.names.compactMap(predictions.path),
+      data: [
+        "name": (options.groundTruth as NSString).lastPathComponent,
+        "test": set?.manifestHash() ?? truth.manifestHash(), "test images": String(count),
+        "classes": String(classes.count), "labels": classes.encoding.kind.rawValue,
+      ], settings: ["test": "as predicted"],
+      images: set.map { set in
+        RunImages(
+          root: set.root, indices: Array(0..<count),
+          paths: (0..<count).map { set.relativeImagePath($0) })
+      }
+    ) { run, result in
+      result.metrics = SegmentationNumbers.metrics(
+        scored.score, classes: classes.names, suffix: "")
+      result.classes = SegmentationNumbers.classes(scored.score, names: classes.names)
+      let intervals = TaskDescription.ade20k.intervals(
+        of: ResampledSegmentation(scored.records), resampleCount: max(2, options.resamples),
+        seed: UInt64(options.seed))
+      for (name, interval) in intervals { result.metrics[name]?.interval = interval }
+      try run.restart(TaskDescription.ade20k.recordFiles[0])
+      try run.append(
+        zip(truth.names, scored.records).map { $1.json(name: $0) },
+        to: TaskDescription.ade20k.recordFiles[0])
+      try run.synchronize(TaskDescription.ade20k.recordFiles[0])
+      result.notes += scored.notes
+    }
+  }
+
+  private static func score(
+    _ folder: String, against truth: LabelMapFolder, _ scorer: PredictionScorer
+  ) throws -> ScoredPredictions {
+    let predictions = try LabelMapFolder(folder)
+    let known = Set(truth.names)
+    let paths = truth.names.compactMap(predictions.path)
+    guard paths.count == truth.names.count else {
+      let missing = truth.names.filter { predictions.path($0) == nil }
+      throw DatasetError(
+        path: folder,
+        problem: "lacks \(missing[0]).png"
+          + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
+          + " of \(truth.names.count) predictions",
+        remedy: "predict every image, or give only the label maps that are to be scored",
+        exitCode: .missingFile)
+    }
+    let extra = predictions.names.filter { !known.contains($0) }
+    if let first = extra.first {
+      Console.error(
+        "warning: \(folder): \(first).png"
+          + (extra.count > 1 ? " and \(extra.count - 1) more have" : " has")
+          + " no ground truth; not scored")
+    }
+    let progress = ProgressReporter("scoring", total: paths.count, unit: "images")
+    let names = truth.names
+    @Sendable func one(_ index: Int) -> Result<PredictionScorer.Outcome, any Error> {
+      Result {
+        try Interruption.check()
+        return try scorer.score(
+          index: index, truth: truth.path(names[index]) ?? "", prediction: paths[index])
+      }
+    }
+    let outcomes = survey(
+      paths.count, threadCount: ThreadPool.shared.threadCount,
+      progress: { done, _ in progress.advance(to: done) }, { one($0) })
+    progress.finish()
+    return ScoredPredictions(
+      folder: folder, outcomes: try outcomes.map { try $0.get() },
+      classCount: scorer.classes.count)
+  }
+}
