@@ -5,7 +5,8 @@
 # release: one folder with all programs for machines without Swift; CPU says for which processors.
 # compare: measures the engine beside PyTorch (makes a Python environment of its own).
 
-PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev
+PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev \
+  libxml2-dev
 
 # What the programs of a release are compiled for: x86-64-v3 is AVX2, native is this machine.
 CPU ?= x86-64-v3

@@ -61,27 +61,38 @@ public enum DataCommands {
 
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
     options.engine.apply()
-    let root = try root(options.data)
+    let root = try options.files.layout?.root ?? root(options.data)
     let lines = CheckProgress()
     let update = { @Sendable (done: Int, total: Int) in lines.update(done: done, total: total) }
     let (cache, threads) = (options.cache + "/checks", ThreadPool.shared.threadCount)
-    let (isCoco, isSegmented) = (
-      DetectionDataset.isLayout(root), SegmentationFolder.isLayout(root)
-    )
-    if isCoco || isSegmented {
+    let layouts =
+      try options.files.layout.map { [.detection($0)] }
+      ?? DataLayout.find(root, labelSuffix: options.labelSuffix)
+    var reports: [DataCheckReport] = []
+    for layout in layouts {
+      switch layout {
+      case .classification: continue
+      case .detection(let layout):
+        reports.append(
+          try DetectionCheck(layout, depth: options.depth)
+            .run(threadCount: threads, progress: update))
+      case .segmentation(let layout):
+        reports.append(
+          try SegmentationCheck(
+            layout, classes: options.classes, labels: options.labels, depth: options.depth
+          ).run(cachedIn: cache, threadCount: threads, progress: update))
+      }
+    }
+    if !options.json {
+      for layout in layouts { Console.error("\(root): \(layout.summary)") }
+    }
+    if let first = reports.first {
       guard options.backbone == nil else {
         throw UsageError.conflict(
           "--backbone compares the classes of a classification data set; \(root) is another kind.")
       }
-      let report =
-        isSegmented
-        ? try SegmentationCheck(
-          root: root, classes: options.classes, labels: options.labels, depth: options.depth
-        ).run(cachedIn: cache, threadCount: threads, progress: update)
-        : try DetectionCheck(root: root, depth: options.depth)
-          .run(threadCount: threads, progress: update)
       lines.finish()
-      return try deliver(report, options)
+      return try deliver(reports.dropFirst().reduce(first) { $0.joined($1) }, options)
     }
     let headClasses = try options.backbone.flatMap {
       try BackboneLoader.load(
@@ -113,7 +124,11 @@ public enum DataCommands {
 
   private static func show(_ options: ShowDataOptions) throws -> ExitCode {
     let root = try root(options.data)
-    let folder = try ImageFolder(root: root + "/" + options.split)
+    let layout = try ClassificationLayout.expect(root)
+    var folder = try ImageFolder(layout.training)
+    if options.split == .validation {
+      folder = try ImageFolder(layout.validation, classNames: folder.classNames)
+    }
     let order = folder.evenly(options.count)
     var settings = LinearProtocol()
     settings.inputSize = options.inputSize
@@ -130,7 +145,7 @@ public enum DataCommands {
     var sheet = ContactSheet(
       columnCount: perImage * max(1, 8 / perImage), cellSize: min(224, max(48, options.inputSize)))
     for index in order {
-      let image = try ImageFile.decode(path: folder.path(index))
+      let image = try folder.image(index)
       let name = folder.classNames[Int(folder.labels[index])]
       sheet.add(image, caption: name)
       for copy in 0..<options.copies {

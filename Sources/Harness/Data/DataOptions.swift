@@ -5,6 +5,12 @@ import VisionData
 
 extension DataCheck.Depth: OptionChoice {}
 
+/// The images that `bench-data show` shows.
+public enum ShownSplit: String, OptionChoice, Sendable {
+  case training = "train"
+  case validation = "val"
+}
+
 /// What `bench-data show` does to the images.
 public enum ShownView: String, OptionChoice, Sendable {
   /// As test images are seen.
@@ -55,6 +61,8 @@ struct CheckDataOptions: CommandOptions {
   var heads: Int?
   var classes = ""
   var labels: LabelEncoding.Kind?
+  var labelSuffix: String?
+  var files = DetectionFileOptions()
   var depth = DataCheck.Depth.full
   var report: String?
   var cache = "reports/cache"
@@ -68,6 +76,8 @@ struct CheckDataOptions: CommandOptions {
     guard heads == nil || backbone != nil else {
       throw .conflict("--heads is about a checkpoint; --backbone names none.")
     }
+    try LabelSuffix.validate(labelSuffix)
+    try files.validate(data: data, needsTraining: false, needsValidation: false)
   }
 
   static var table: OptionTable<CheckDataOptions> {
@@ -81,7 +91,7 @@ struct CheckDataOptions: CommandOptions {
     )
     .option(
       "data", \.data, value: "folder", .input,
-      "Folder with train and val, with images and annotations, or COCO's. The sample set."
+      "Folder in any layout that a program reads. The sample set."
     )
     .option(
       "backbone", \.backbone, value: "file", .input,
@@ -97,9 +107,11 @@ struct CheckDataOptions: CommandOptions {
     )
     .option(
       "classes", \.classes, value: "table", .input,
-      "Class table of label maps: ade20k, cityscapes or a JSON file. The data set's own."
+      "Class table of label maps: ade20k, cityscapes, voc or a JSON file. The data set's own."
     )
     .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
+    .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)
+    .options(DetectionFileOptions.table, at: \.files)
     .option("depth", \.depth, value: "name", .protocolSettings, "How much is looked at.")
     .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")
     .option("cache", \.cache, value: "folder", .output, "Where findings are kept.")
@@ -111,7 +123,7 @@ struct CheckDataOptions: CommandOptions {
 /// The settings of `bench-data show`.
 struct ShowDataOptions: CommandOptions {
   var data: String?
-  var split = "train"
+  var split = ShownSplit.training
   var view = ShownView.moby
   var count = 20
   var copies = 1
