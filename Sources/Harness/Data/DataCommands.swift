@@ -1,5 +1,4 @@
 import CommandLine
-import CounterRandom
 import FileSupport
 import Foundation
 import Loading
@@ -26,7 +25,7 @@ public enum DataCommands {
         Subcommand(
           "show", "Draw images with what is known of them, or as a network sees them.",
           ShowDataOptions.self
-        ) { try show($0.options) },
+        ) { try ShowDataCommand(options: $0.options).run() },
         Subcommand(
           "check-annotations", "Count what a COCO file holds and list its faults.",
           CheckAnnotationsOptions.self
@@ -120,46 +119,6 @@ public enum DataCommands {
     Console.output(options.json ? report.json : report.text)
     guard report.worst == .error else { return .success }
     return report.imageCount == 0 ? .badData : .gateFailed
-  }
-
-  private static func show(_ options: ShowDataOptions) throws -> ExitCode {
-    let root = try root(options.data)
-    let layout = try ClassificationLayout.expect(root)
-    var folder = try ImageFolder(layout.training)
-    if options.split == .validation {
-      folder = try ImageFolder(layout.validation, classNames: folder.classNames)
-    }
-    let order = folder.evenly(options.count)
-    var settings = LinearProtocol()
-    settings.inputSize = options.inputSize
-    let transforms: [(name: String, transform: any ImageTransform)] =
-      switch options.view {
-      case .test: [("test", settings.testTransform)]
-      case .train: [("train", settings.trainTransform)]
-      case .moby:
-        MoBY.Settings().views(inputSize: options.inputSize).enumerated().map {
-          ("view \($0 + 1)", $1.transform)
-        }
-      }
-    let perImage = 1 + transforms.count * options.copies
-    var sheet = ContactSheet(
-      columnCount: perImage * max(1, 8 / perImage), cellSize: min(224, max(48, options.inputSize)))
-    for index in order {
-      let image = try folder.image(index)
-      let name = folder.classNames[Int(folder.labels[index])]
-      sheet.add(image, caption: name)
-      for copy in 0..<options.copies {
-        for (view, entry) in transforms.enumerated() {
-          var stream = RandomStream(
-            seed: UInt64(options.seed), purpose: .augmentation, epoch: copy,
-            sample: index * 16 + view)
-          sheet.add(entry.transform(image, stream: &stream), caption: entry.name)
-        }
-      }
-    }
-    try AtomicFile.write(try ImageFile.png(sheet.image()), to: options.output)
-    Console.output("\(options.output): \(order.count) images of \(folder.root)")
-    return .success
   }
 
   private static func root(_ data: String?) throws -> String {

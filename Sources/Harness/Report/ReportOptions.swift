@@ -1,6 +1,6 @@
 import CommandLine
-import FileSupport
 import Evaluation
+import FileSupport
 import Reporting
 
 extension McNemar: OptionChoice {}
