@@ -136,8 +136,9 @@ let package = Package(
     // MARK: Tests
     .target(
       name: "TestSupport",
-      dependencies: ["CocoFormat", "FileSupport", "Geometry", "TensorCore", "VisionData"],
-      path: "Tests/TestSupport",
+      dependencies: [
+        "CocoFormat", "FileSupport", "Geometry", "SampleData", "TensorCore", "VisionData",
+      ], path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]
     + libraries

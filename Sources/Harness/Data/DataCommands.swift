@@ -46,6 +46,9 @@ public enum DataCommands {
     settings.seed = UInt64(options.seed)
     settings.trainingImagesPerClass = options.trainImages
     settings.validationImagesPerClass = options.validationImages
+    let scenes = SampleSettings.Split(
+      training: options.trainScenes, validation: options.validationScenes)
+    (settings.instanceScenes, settings.segmentationScenes) = (scenes, scenes)
     settings.imageSize = options.imageSize
     let set = SampleSet(settings)
     options.engine.apply()

@@ -28,6 +28,8 @@ struct MakeDataOptions: CommandOptions {
   var seed = 1
   var trainImages = 60
   var validationImages = 30
+  var trainScenes = 48
+  var validationScenes = 100
   var imageSize = 96
   var output = "datasets/sample"
   var engine = EngineOptions()
@@ -45,6 +47,14 @@ struct MakeDataOptions: CommandOptions {
     .option(
       "val-images", \.validationImages, in: .within(0, 1e6), value: "n", .protocolSettings,
       "Validation images a class."
+    )
+    .option(
+      "train-scenes", \.trainScenes, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Training scenes with objects, and with label maps."
+    )
+    .option(
+      "val-scenes", \.validationScenes, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Validation scenes of each kind."
     )
     .option(
       "image-size", \.imageSize, in: .within(1, 65_536), value: "px", .protocolSettings,
