@@ -14,12 +14,8 @@ struct ShowDataTests {
   /// A few images of every kind.
   private func sample() throws -> (root: TemporaryDirectory, path: String) {
     let root = try #require(folder)
-    var settings = SampleSettings()
-    settings.imageSize = 48
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (1, 1)
-    settings.instanceScenes = .init(training: 3, validation: 2)
-    settings.segmentationScenes = .init(training: 3, validation: 2)
     let path = root.file("sample")
+    let settings = SampleSettings.small(images: (1, 1), instances: (3, 2), labels: (3, 2))
     try SampleSet(settings).generate(at: path)
     return (root, path)
   }
