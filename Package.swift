@@ -112,6 +112,7 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("jpeg"),
         .linkedLibrary("json-c"), .linkedLibrary("z"), .linkedLibrary("crypto"),
+        .linkedLibrary("dl"),
       ]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),

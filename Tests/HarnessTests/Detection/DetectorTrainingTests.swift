@@ -43,7 +43,8 @@ struct DetectorTrainingTests {
   @Test("An image that fills up a group is augmented anew each time, also in a run that goes on")
   func repeatedImages() throws {
     let folder = try TemporaryDirectory()
-    let dataset = try DetectionDataset(root: makeData(folder), split: "train2017", use: .training)
+    let dataset = try DetectionDataset(
+      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
     let image = try #require(dataset.images.first)
     let other = try #require(dataset.images.last)
     func load(_ batches: [[Int]], after: [[Int]] = []) throws -> [[Float]] {
@@ -131,7 +132,8 @@ struct DetectorTrainingTests {
   @Test("Detections are kept image by image and not computed twice")
   func inference() throws {
     let folder = try TemporaryDirectory()
-    let dataset = try DetectionDataset(root: makeData(folder), split: "val2017", use: .testing)
+    let dataset = try DetectionDataset(
+      DetectionLayout.expect(makeData(folder)).part(.testing), use: .testing)
     var configuration = smallRecipe().detector
     configuration.scoreThreshold = 0.01
     let detector = Detector(configuration, initializer: Initializer(seed: 4))

@@ -13,9 +13,10 @@ struct DetectionCheckTests {
     let root = try SampleSet(.small(instances: (3, 2))).generate(at: folder.file("sample"))
       .instancesPath
     func check(_ depth: DataCheck.Depth) throws -> DataCheckReport {
-      try DetectionCheck(root: root, depth: depth).run(threadCount: 2)
+      try DetectionCheck(DetectionLayout.expect(root), depth: depth).run(threadCount: 2)
     }
-    #expect(DetectionDataset.isLayout(root) && !DetectionDataset.isLayout(folder.path))
+    #expect(try DetectionLayout.find(root)?.source == .coco)
+    #expect(try DetectionLayout.find(folder.path) == nil)
     let clean = try check(.full)
     // Three scenes do not show every class.
     #expect(clean.findings.allSatisfy { $0.rule == "category/unlearned" }, "\(clean.text)")
