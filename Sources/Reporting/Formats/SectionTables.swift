@@ -67,6 +67,12 @@ struct SectionTables {
           + row.deviations.joined(separator: "; "))
     }
     for row in section.rows {
+      guard let network = row.baselineNetwork else { continue }
+      lines.append(
+        "‡ \(row.name): no baseline of network \(row.architecture); compared with one of \(network), so "
+          + "that a difference is of the networks, too")
+    }
+    for row in section.rows {
       for metric in section.metrics {
         guard let seeds = row.cells[metric.key]?.seeds else { continue }
         lines.append("\(row.name), \(metric.title): \(seedSummary(seeds, metric.unit))")

@@ -130,6 +130,13 @@ public struct DetectionDataset: Sendable {
     "\(root)/annotations/instances_\(split).json"
   }
 
+  /// The annotations that go with a folder of images; nil where there are none.
+  public static func annotationPath(beside images: String) -> String? {
+    let folder = images as NSString
+    let path = annotationPath(folder.deletingLastPathComponent, folder.lastPathComponent)
+    return FileManager.default.fileExists(atPath: path) ? path : nil
+  }
+
   /// The path of an image's file.
   public func path(_ image: Int) -> String {
     folder + "/" + (respelled[image] ?? annotations.images[image].fileName)
