@@ -15,7 +15,8 @@ final class Gallery {
 
   /// Pictures of images by their positions in the data set.
   func pictures(_ row: StoredRun, _ base: StoredRun, _ images: [Int]) -> [GalleryPictures] {
-    guard let listed = RunImages(folder: row.path), !listed.root.isEmpty else {
+    let lists = [row, base].compactMap { RunImages(folder: $0.path) }
+    guard let listed = lists.first(where: { !$0.root.isEmpty }) else {
       return images.map { _ in
         GalleryPictures(missing: ["\(row.name) does not say where its images lie"])
       }

@@ -14,7 +14,7 @@ extension Charts {
 
   /// Values one row below the other on a common axis; a line marks the mean of several.
   static func dots(_ rows: [Dots], unit: MetricUnit, label: String) -> String {
-    let (left, right, rowHeight, top) = (152.0, width - 12, 20.0, 4.0)
+    let (left, right, rowHeight, top) = (184.0, width - 12, 20.0, 4.0)
     let axis = ChartAxis(
       rows.flatMap { $0.values + [$0.interval?.low, $0.interval?.high].compactMap { $0 } }
         .filter(\.isFinite).map { $0 * unit.scale })
@@ -31,7 +31,7 @@ extension Charts {
       let style = row.color.map { "s\($0)" } ?? "published"
       out += "<g class=\"row \(style)\"><title>\(html(row.name)): "
         + html(row.values.map { unit.text($0) }.joined(separator: ", ")) + "</title>"
-      out += text(left - 8, y + 4, shortened(row.name, 25), "label", anchor: "end")
+      out += text(left - 8, y + 4, shortened(row.name, 27), "label", anchor: "end")
       if let interval = row.interval, interval.low.isFinite, interval.high.isFinite {
         out += line(x(interval.low), y, x(interval.high), y, "reach")
       }
@@ -57,7 +57,9 @@ extension Charts {
   /// A number against a positive size on a logarithmic axis.
   static func scatter(_ points: [Point], unit: MetricUnit, xLabel: String) -> String {
     let (left, right, top, bottom) = (40.0, width - 12, 10.0, 180.0)
-    let known = points.filter { $0.x > 0 && $0.x.isFinite && abs($0.y) <= 1e300 }
+    // Times are noted in tenths of a second: none is below half of one, whatever it says.
+    let known = points.filter { $0.x >= 0 && $0.x <= 1e300 && abs($0.y) <= 1e300 }
+      .map { Point(name: $0.name, color: $0.color, x: max(0.05, $0.x), y: $0.y) }
     let axis = ChartAxis(known.map { $0.y * unit.scale })
     // Whole powers of ten around all sizes.
     let low = (known.map(\.x).min().map { log10($0) } ?? 0).rounded(.down)

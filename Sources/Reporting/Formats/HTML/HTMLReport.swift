@@ -60,8 +60,10 @@ struct HTMLReport {
   }
 
   private var navigation: String {
-    let links = comparison.sections.map {
-      "<a href=\"#\(html($0.id))\">\(html($0.task.title))</a>"
+    let links = comparison.sections.map { section in
+      let twins = comparison.sections.count { $0.task.name == section.task.name }
+      return "<a href=\"#\(html(section.id))\">\(html(section.task.title))"
+        + (twins > 1 ? ", \(html(section.dataSummary))" : "") + "</a>"
     }
     return "<nav aria-label=\"Parts\">" + links.joined()
       + (comparison.leftOut.isEmpty ? "" : "<a href=\"#left-out\">Left out</a>")

@@ -12,7 +12,7 @@ struct HTMLSection {
     <p class="sub">\(text(section.dataSummary))</p>
     \(HTMLTable(section: section, views: views).html)
     \(views.each { notes($0) })
-    <div class="grid">\(views.each { forest($0) })\(standing)\(seeds)\(cost)\(curves)\(views.each { classes($0) })\(errors)\(confusions)</div>
+    <div class="grid">\(views.each { forest($0) })\(standing)\(seeds)\(cost)\(curves)\(views.each { classes($0) })\(errors)\(confusions)\(HTMLPlots(section: section).html)</div>
     \(section.details.map { HTMLGallery(detail: $0).html }.joined())
     \(HTMLPublished(section: section).html)
     \(HTMLSources(section: section, views: views).html)
@@ -23,8 +23,13 @@ struct HTMLSection {
   private func text(_ text: String) -> String { Reporting.html(text) }
 
   private func figure(_ title: String, _ note: String, _ body: String) -> String {
-    "<figure class=\"card\"><figcaption><b>\(text(title))</b>"
-      + (note.isEmpty ? "" : "<small>\(text(note))</small>") + "</figcaption>\(body)</figure>"
+    Self.figure(title, note, body)
+  }
+
+  /// A drawing with its heading and what a reader must know of it.
+  static func figure(_ title: String, _ note: String, _ body: String) -> String {
+    "<figure class=\"card\"><figcaption><b>\(Reporting.html(title))</b>"
+      + (note.isEmpty ? "" : "<small>\(Reporting.html(note))</small>") + "</figcaption>\(body)</figure>"
   }
 
   // MARK: Notes
@@ -85,8 +90,11 @@ struct HTMLSection {
       + all.filter { !networks.contains($0.architecture) }
     let published = known.prefix(limit).map { figure in
       Charts.Dots(
-        name: [figure.method, figure.architecture, figure.configuration].compactMap { $0 }
-          .joined(separator: ", "), color: nil, values: [figure.value], interval: nil)
+        name: [
+          figure.method, networks == [figure.architecture] ? nil : figure.architecture,
+          figure.configuration,
+          figure.configuration == nil ? figure.epochs.map { "\($0) epochs" } : nil,
+        ].compactMap { $0 }.joined(separator: ", "), color: nil, values: [figure.value], interval: nil)
     }
     guard !measured.isEmpty, !published.isEmpty else { return "" }
     let rows = (measured + published).sorted { $0.values[0] > $1.values[0] }

@@ -19,7 +19,7 @@ enum HTMLStyle {
     h1{font-size:30px;margin:0;letter-spacing:-.02em}h2{font-size:22px;margin:44px 0 4px;
     letter-spacing:-.01em}h3{font-size:16px;margin:28px 0 10px}
     .sub{color:var(--soft);margin:2px 0 14px}
-    nav{display:flex;gap:18px;flex-wrap:wrap;padding-top:6px;padding-bottom:6px;position:sticky;top:0;
+    nav{display:flex;gap:18px;overflow-x:auto;white-space:nowrap;scrollbar-width:thin;padding-top:6px;padding-bottom:6px;position:sticky;top:0;
     background:var(--bg);z-index:3;border-bottom:1px solid var(--line)}
     a{color:inherit}nav a{text-decoration:none;color:var(--soft);padding:6px 0}nav a:hover{color:var(--ink)}
     button{font:inherit;color:inherit;background:none;border:0;cursor:pointer}
@@ -46,6 +46,7 @@ enum HTMLStyle {
     font-weight:400}
     tbody tr:last-child>*{border-bottom:0}
     caption{text-align:left;color:var(--soft);font-size:13px;padding:10px 12px 2px}
+    caption span{display:inline-block;position:sticky;left:12px;max-width:min(100%,calc(100vw - 56px))}
     thead th{font-size:13px;white-space:nowrap;user-select:none;padding:0}
     thead button{color:var(--soft);padding:8px 12px;width:100%;text-align:inherit}
     thead button:hover{color:var(--ink)}
@@ -57,9 +58,9 @@ enum HTMLStyle {
     .number:hover b{text-decoration:underline;text-underline-offset:3px}
     .number small{display:block;white-space:nowrap}
     .link{color:var(--soft);text-decoration:none;font-weight:400;font-size:13px;margin-left:6px}
-    th .link{opacity:0}tr:hover .link,.link:focus-visible{opacity:1}
+    tbody th .link{position:absolute;right:4px;opacity:0}tr:hover th .link,th .link:focus-visible{opacity:1}
     tr:target>*,td:target,.fact:target,.source:target{background:color-mix(in srgb,var(--same) 18%,var(--card))}
-    tr,td,.fact,.source,.images{scroll-margin-top:112px}
+    tr,td,.fact,.source,.images{scroll-margin-top:60px}
     :focus-visible{outline:2px solid var(--same);outline-offset:2px;border-radius:4px}
     .published th{font-weight:500}.published em{color:var(--soft);font-size:13px}
     .notes{color:var(--soft);font-size:14px;padding-left:20px;margin:12px 0 0}
@@ -68,6 +69,8 @@ enum HTMLStyle {
     margin-top:20px;align-items:start}
     figcaption{margin-bottom:8px}figcaption small{display:block}
     svg{width:100%;height:auto;display:block}svg text{font-size:11.5px;fill:var(--ink)}
+    svg text{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
+    svg .heat{fill:var(--s0);stroke:var(--line);stroke-width:.5}svg .over{fill:var(--card);stroke:none}
     svg .tick{fill:var(--soft);font-size:11px}svg .rule{stroke:var(--line)}
     svg .zero{stroke:var(--soft);stroke-width:1.2}
     svg .whisker{stroke-width:2;stroke:var(--even)}svg .dot{fill:var(--even)}
@@ -107,7 +110,7 @@ enum HTMLStyle {
     dialog h3{margin:14px 0 0}
     code{font-size:13px}main{padding-bottom:60px}
     @media (max-width:640px){header,nav,main{padding-left:14px;padding-right:14px}h1{font-size:25px}
-    th,td{padding:7px 9px}tbody th{min-width:104px;max-width:132px}dl{grid-template-columns:1fr;gap:2px}
+    th,td{padding:7px 9px}tbody th{min-width:120px;max-width:150px}dl{grid-template-columns:1fr;gap:2px}
     dd{margin-bottom:8px}.tools label{display:flex;align-items:center;width:100%;justify-content:space-between}
     .tools input,.tools select{flex:1;max-width:230px}}
     @media print{:root,:root[data-theme]{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--good:#12663b;

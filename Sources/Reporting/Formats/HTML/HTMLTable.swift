@@ -17,7 +17,7 @@ struct HTMLTable {
   /// A table whose columns sort, with its heading row and rows as they are given.
   static func table(caption: String, head: [String], body: [String], style: String = "") -> String {
     "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(Reporting.html(caption))\">"
-      + "<table class=\"sort\(style)\"><caption>\(Reporting.html(caption))</caption><thead><tr>"
+      + "<table class=\"sort\(style)\"><caption><span>\(Reporting.html(caption))</span></caption><thead><tr>"
       + head.joined() + "</tr></thead><tbody>\(body.joined())</tbody></table></div>"
   }
 
