@@ -72,7 +72,9 @@ struct HostileNamesTests {
     #expect(page.components(separatedBy: "</script").count == 2)
     #expect(page.components(separatedBy: "</style").count == 2)
     for tag in page.components(separatedBy: "<script")[0].matches(of: /<[a-z][^>]*>/) {
-      #expect(!tag.0.contains(/\son[a-z]+\s*=/), "\(tag.0)")
+      // What stands between quotation marks is a value.
+      let names = tag.0.replacing(/"[^"]*"/, with: "")
+      #expect(!names.contains(/\son[a-z]+\s*=/), "\(tag.0)")
     }
   }
 

@@ -229,7 +229,7 @@ struct ReportFormatTests {
     #expect(page.contains("data-base=\"to-moby\" hidden"))
     #expect(page.contains("data-base=\"usual\">") && !page.contains("data-base=\"usual\" hidden"))
     let delta = try #require(comparison.choices[1].comparison.sections[0].rows.last?.cells["top1"])
-    #expect(page.contains(delta.delta?.explanation ?? "-"))
+    #expect(page.contains(Reporting.html(try #require(delta.delta).explanation)))
     let single = try runs.comparison()
     #expect(single.choices.isEmpty && !single.html.contains("data-base=\"usual"))
   }

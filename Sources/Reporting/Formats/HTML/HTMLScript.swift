@@ -43,13 +43,16 @@ enum HTMLScript {
     var word=document.getElementById('word'),found=document.getElementById('found');
     function filter(){
       if(!find)return;
-      var words=find.value.toLowerCase().split(' ').filter(Boolean),shown=0,rows=all('main>section tbody tr');
+      var words=find.value.toLowerCase().split(' ').filter(Boolean),rows=all('main>section tbody tr');
+      var shown=0,measured=0,published=0;
       rows.forEach(function(row){
         var text=row.textContent.toLowerCase();
         var has=words.every(function(part){return text.indexOf(part)>=0;});
         if(has&&word.value)has=all('.word.'+word.value,row).some(function(mark){return !mark.closest('[hidden]');});
-        row.hidden=!has;if(has)shown++;});
-      found.textContent=words.length||word.value?shown+' of '+rows.length+' rows':'';}
+        row.hidden=!has;
+        if(row.closest('.published')){if(has)published++;}else{measured++;if(has)shown++;}});
+      found.textContent=words.length||word.value?
+        shown+' of '+measured+' rows'+(published?', '+published+' published figures':''):'';}
     function compare(){
       all('[data-base]').forEach(function(part){part.hidden=part.dataset.base!==base.value;});filter();}
     if(base)base.addEventListener('change',compare);

@@ -37,7 +37,7 @@ struct HTMLSection {
   private func notes(_ view: HTMLView) -> String {
     guard let section = view.section(section.id) else { return "" }
     let tables = SectionTables(section: section, testCount: view.comparison.testCount)
-    var lines = tables.numbers.notes
+    var lines = tables.notes
     if section.rows.contains(where: {
       $0.cells.values.contains { $0.delta != nil || $0.rawDifference != nil }
     }) {
@@ -88,10 +88,11 @@ struct HTMLSection {
     let known =
       all.filter { networks.contains($0.architecture) }
       + all.filter { !networks.contains($0.architecture) }
+    let shown = Set(known.prefix(limit).map(\.architecture))
     let published = known.prefix(limit).map { figure in
       Charts.Dots(
         name: [
-          figure.method, networks == [figure.architecture] ? nil : figure.architecture,
+          figure.method, shown.count == 1 ? nil : figure.architecture,
           figure.configuration,
           figure.configuration == nil ? figure.epochs.map { "\($0) epochs" } : nil,
         ].compactMap { $0 }.joined(separator: ", "), color: nil, values: [figure.value], interval: nil)
@@ -100,8 +101,9 @@ struct HTMLSection {
     let rows = (measured + published).sorted { $0.values[0] > $1.values[0] }
     return figure(
       "\(metric.title): measured and published",
-      "full: measured on \(section.data["name"] ?? "?"); hollow: published, "
+      "filled: measured on \(section.data["name"] ?? "?"); hollow: published, "
         + "\(files.map(\.title).joined(separator: "; "))"
+        + (shown.count == 1 ? ", \(shown.first ?? "")" : "")
         + (known.count > limit ? "; \(limit) of \(known.count)" : "")
         + "; the two are comparable only where data and protocol are the same",
       Charts.dots(rows, unit: metric.unit, label: "Measured and published \(metric.title)"))

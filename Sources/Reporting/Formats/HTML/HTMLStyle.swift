@@ -52,7 +52,8 @@ enum HTMLStyle {
     thead button:hover{color:var(--ink)}
     thead th[aria-sort=ascending] button::after{content:" ↑"}
     thead th[aria-sort=descending] button::after{content:" ↓"}
-    tbody th{position:sticky;left:0;background:var(--card);font-weight:600;min-width:130px}
+    tbody th{position:sticky;left:0;background:var(--card);font-weight:600;min-width:170px}
+    td:nth-child(2){white-space:nowrap}
     tr:has(.view:not([hidden])>.baseline)>*,tr:has(.mark>.baseline)>*{background:color-mix(in srgb,var(--line) 38%,var(--card))}
     .n{text-align:right}.number{display:inline-block;text-decoration:none}
     .number:hover b{text-decoration:underline;text-underline-offset:3px}
@@ -87,6 +88,7 @@ enum HTMLStyle {
     .key{display:inline-block;width:10px;height:10px;border-radius:3px;background:var(--c);margin-right:7px}
     .legend{display:flex;gap:4px 14px;flex-wrap:wrap;margin:8px 0 0;font-size:13px;color:var(--soft)}
     .gallery{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(min(270px,100%),1fr))}
+    .gallery:has(.picture+.picture){grid-template-columns:repeat(auto-fill,minmax(min(370px,100%),1fr))}
     .shot{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;
     border-top:4px solid var(--good)}.shot.worse{border-top-color:var(--bad)}
     .pictures{display:flex;gap:2px;cursor:zoom-in;text-decoration:none}.picture{flex:1;min-width:0}
