@@ -28,7 +28,7 @@ report: packages
 	Benchmarks/Report/suite.sh
 
 release: packages
-	CPU=$(CPU) Benchmarks/release.sh
+	CPU=$(CPU) Benchmarks/Release/release.sh
 
 compare: packages
 	swift build -c release --product bench-kernels

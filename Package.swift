@@ -123,6 +123,9 @@ let package = Package(
       "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
     benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
     .executableTarget(
+      name: "swinbench", dependencies: ["CommandLine", "Harness"], path: "Benchmarks/Release",
+      exclude: ["README.md", "release.sh"], swiftSettings: optimized),
+    .executableTarget(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
       exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),
     .executableTarget(
