@@ -36,7 +36,9 @@ public enum ReportCommands {
   private static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let watch = Stopwatch()
     var builder = options.builder()
-    builder.picture = { GalleryPicture.png(of: $1, in: $0) }
+    let gallery = Gallery()
+    builder.pictures = { gallery.pictures($0, $1, $2) }
+    builder.offersBaselines = options.changesBaseline
     let catalogue = try RunCatalogue(paths: options.runs)
     let comparison = try builder.comparison(catalogue)
     let names = try write(comparison, options)
@@ -76,6 +78,8 @@ public enum ReportCommands {
                 "\(section.id)-\(row.slug)" + (row.runs.count > 1 ? "-\(number + 1)" : "")
               try AtomicFile.write(
                 run.eventFile.bytes, to: "\(path)/\(folder)/events.out.tfevents.0.swinbench")
+              try AtomicFile.write(
+                text: run.stepMetrics, to: "\(path)/\(folder)/metrics.jsonl")
             }
           }
         }
@@ -125,7 +129,8 @@ public enum ReportCommands {
     builder.galleryCount = 0
     let comparison = try builder.comparison(catalogue)
     let check = try ReferenceCheck(
-      comparison, folder: options.references, synonyms: NetworkTable.synonyms)
+      comparison, folder: options.references, synonyms: NetworkTable.synonyms,
+      declared: options.configuration)
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
     }

@@ -95,6 +95,9 @@ public struct RunResult: Sendable, Equatable {
   /// The setting `made` of a run whose predictions are not this suite's.
   public static let madeElsewhere = "elsewhere"
 
+  /// The value of a setting that only whoever made the predictions knows.
+  public static let asPredicted = "as predicted"
+
   /// A result without numbers.
   public init(
     task: String, backbone: [String: String], data: [String: String], settings: [String: String]

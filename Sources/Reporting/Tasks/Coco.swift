@@ -24,6 +24,7 @@ extension TaskDescription {
       })
     task.curveUnit = "step"
     task.trainsNetwork = true
+    task.costPhases = ["training"]
     task.classMetric = "AP"
     task.references = ["coco.json"]
     task.recordFiles = CocoRecords.files
