@@ -149,7 +149,7 @@ public struct DetectionDataset: Sendable {
   /// The annotations that go with a folder of images; nil where there are none.
   public static func annotationPath(beside images: String) -> String? {
     let folder = images as NSString
-    let path = annotationPath(folder.deletingLastPathComponent, folder.lastPathComponent)
+    let path = DetectionLayout.cocoFile(folder.deletingLastPathComponent, folder.lastPathComponent)
     return FileManager.default.fileExists(atPath: path) ? path : nil
   }
 
