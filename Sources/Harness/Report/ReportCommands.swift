@@ -28,7 +28,7 @@ public enum ReportCommands {
 
   // MARK: Build
 
-  private static func build(_ options: BuildReportOptions) throws -> ExitCode {
+  static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let watch = Stopwatch()
     var builder = options.builder()
     builder.picture = { GalleryPicture.png(of: $1, in: $0) }
