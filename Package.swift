@@ -112,6 +112,7 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("png16"), .linkedLibrary("turbojpeg"), .linkedLibrary("jpeg"),
         .linkedLibrary("json-c"), .linkedLibrary("z"), .linkedLibrary("crypto"),
+        .linkedLibrary("dl"),
       ]),
     // MARK: Programs
     benchmark("bench-linear", folder: "Linear"),
@@ -135,8 +136,9 @@ let package = Package(
     // MARK: Tests
     .target(
       name: "TestSupport",
-      dependencies: ["CocoFormat", "FileSupport", "Geometry", "TensorCore", "VisionData"],
-      path: "Tests/TestSupport",
+      dependencies: [
+        "CocoFormat", "FileSupport", "Geometry", "SampleData", "TensorCore", "VisionData",
+      ], path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]
     + libraries

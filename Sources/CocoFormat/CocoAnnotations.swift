@@ -71,7 +71,7 @@ public struct CocoAnnotations: Sendable {
       path: path, images: images, categories: categories, parts: parts, findings: findings)
   }
 
-  private init(
+  init(
     path: String, images: [CocoImage], categories: [CocoCategory], parts: [CocoObjectPart],
     findings: CocoFindings
   ) {

@@ -50,6 +50,18 @@ public struct DataCheckReport: Sendable, Equatable, Codable {
   /// The report of nothing.
   public init() {}
 
+  /// This and what another check of the same folder found.
+  public func joined(_ other: DataCheckReport) -> DataCheckReport {
+    var both = self
+    both.imageCount += other.imageCount
+    both.openedCount += other.openedCount
+    both.classCount = max(classCount, other.classCount)
+    both.findings = (findings + other.findings).sorted {
+      ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule)
+    }
+    return both
+  }
+
   /// The worst severity found, or nil.
   public var worst: FindingSeverity? { findings.map(\.severity).max() }
 

@@ -70,7 +70,7 @@ public final class BatchLoader {
       let place = batch * batchSize + position
       let index = order[place]
       let occurrence = occurrences.isEmpty ? 0 : occurrences[place]
-      let image = try ImageFile.decode(path: folder.path(index))
+      let image = try folder.image(index)
       for (view, transform) in transforms.enumerated() {
         var stream = RandomStream(
           seed: seed, purpose: .augmentation, epoch: epoch,

@@ -4,3 +4,4 @@
 #include "hash.h"
 #include "images.h"
 #include "json.h"
+#include "xml.h"

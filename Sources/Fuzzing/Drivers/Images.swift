@@ -88,12 +88,13 @@ struct SegmentationDriver: FuzzDriver {
       random.once(in: 4) ? ImageDriver.file([labels], [image], &random) : image, to: picture)
     if random.once(in: 2) {
       let depth = random.once(in: 2) ? DataCheck.Depth.full : .quick
-      _ = SegmentationCheck(root: root, depth: depth).run(threadCount: 1).text
+      _ = try SegmentationCheck(SegmentationLayout.expect(root), depth: depth).run(threadCount: 1)
+        .text
     }
     let kind = random.pick([nil] + LabelEncoding.Kind.allCases.map(Optional.some))
-    let data = try SegmentationData(root: root, labels: kind)
-    for index in 0..<data.validation.count {
-      _ = try data.validation.load(index, data.classes.encoding)
+    let data = try SegmentationData(SegmentationLayout.expect(root), labels: kind)
+    for index in 0..<data.testing.count {
+      _ = try data.testing.load(index, data.classes.encoding)
     }
   }
 }

@@ -20,13 +20,13 @@ struct DetectionBenchmark: ComparisonProgram {
   init(_ options: DetectionOptions, _ context: RunContext) throws {
     self.options = options
     self.context = context
-    let source = try context.source(\.instancesPath)
+    let (layout, name) = try options.files.layout(context)
+    let source = (root: layout.root, name: name)
+    let scoresOnly = options.common.evaluatesOnly
     var training =
-      try options.common.evaluatesOnly
-      ? nil : DetectionDataset(root: source.root, split: "train2017", use: .training)
-    var testing = try DetectionDataset(
-      root: source.root, split: options.testSplit.rawValue,
-      use: options.testSplit == .training ? .training : .testing)
+      try scoresOnly ? nil : DetectionDataset(layout.part(.training), use: .training)
+    let use: DetectionDataset.Use = options.testSplit == .training ? .training : .testing
+    var testing = try DetectionDataset(layout.part(use, scoresOnly: scoresOnly), use: use)
     try context.gate(source) { _, lines in
       DetectionCheck(
         root: source.root, sets: [training, testing].compactMap { $0 }, depth: .quick

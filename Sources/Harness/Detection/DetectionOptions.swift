@@ -6,6 +6,7 @@ import VisionData
 /// The settings of `bench-coco`'s main job, each declared once.
 public struct DetectionOptions: ComparisonOptions {
   var common = FineTuningOptions()
+  var files = DetectionFileOptions()
   var name = DetectionRecipe.Name.maskRCNN1x
   var recipe = DetectionRecipe(.maskRCNN1x)
   var imageScale = 1.0
@@ -37,14 +38,17 @@ public struct DetectionOptions: ComparisonOptions {
       examples: [
         "swift run bench-coco",
         "swift run bench-coco --data coco --backbone moby_swin_t.pth --recipe mask-rcnn-1x",
+        "swift run bench-coco --train-annotations a.json --val-annotations b.json --images pictures",
         "swift run bench-coco --data coco --detector mask_rcnn_swin_tiny.pth --eval-only",
       ]
     )
     .options(
       FineTuningOptions.table(
         network: "detector", library: "mmdetection",
-        layout: "COCO-style folder: annotations, train2017, val2017."), at: \.common
+        layout: "Folder as COCO, Roboflow, CVAT, Label Studio or PASCAL VOC lay it out."),
+      at: \.common
     )
+    .options(DetectionFileOptions.table, at: \.files)
     .option("recipe", \.name, value: "name", .protocolSettings, "What is trained, and how long.")
     .option(
       "epochs", \.recipe.length, in: .within(1, 1e6), value: "n", .protocolSettings,
@@ -81,7 +85,11 @@ public struct DetectionOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try common.validate(
-      network: "detector", training: ["epochs", "batch-size", "learning-rate", "augment"])
+      network: "detector",
+      training: ["epochs", "batch-size", "learning-rate", "augment", "train-annotations"])
+    try files.validate(
+      data: common.data.folder, needsTraining: !common.evaluatesOnly,
+      needsValidation: testSplit == .validation)
   }
 
   private static let oneOrEven = NumberRange(text: "that is 1 or even, up to 1000000") {

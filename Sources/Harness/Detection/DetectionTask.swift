@@ -43,7 +43,7 @@ struct DetectionTask: FineTuningTask {
     var identity = ["name": dataName, "test split": options.testSplit.rawValue]
     for (name, set) in [("train", training), ("test", testing)] {
       guard let set else { continue }
-      identity[name] = try SHA256.digest(file: set.annotations.path)
+      identity[name] = try set.annotationHash(digests)
       identity["\(name) images"] = String(set.images.count)
       identity["\(name) contents"] = set.imageHash(digests)
     }
@@ -82,9 +82,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   var images: RunImages {
-    let images = testing.images.map { testing.annotations.images[$0] }
-    return RunImages(
-      root: testing.folder, indices: images.map(\.id), paths: images.map(\.fileName))
+    RunImages(
+      root: testing.folder, indices: testing.images.map { testing.annotations.images[$0].id },
+      paths: testing.images.map { testing.relativePath($0) })
   }
 
   // MARK: Networks

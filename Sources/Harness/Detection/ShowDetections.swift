@@ -66,8 +66,9 @@ enum ShowDetections {
     var recipe = DetectionRecipe(options.recipe, preset: options.preset)
     recipe.scaleImages(by: options.imageScale)
     let root = try options.data ?? RunContext.sample(\.instancesPath)
-    let dataset = try DetectionDataset(root: root, split: options.split.rawValue, use: .testing)
-      .first(options.count)
+    let part = try DetectionLayout.expect(root).part(
+      options.split == .training ? .training : .testing, scoresOnly: true)
+    let dataset = try DetectionDataset(part, use: .testing).first(options.count)
     let loaded = try Detector.load(path: options.detector)
     let names = dataset.classNames
     try loaded.expectClasses(

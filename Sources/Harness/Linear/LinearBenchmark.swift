@@ -192,24 +192,19 @@ struct LinearBenchmark: ComparisonProgram {
 public enum LinearCommand {
   /// Runs the command that the first argument names; options alone run the benchmark.
   public static func run(_ arguments: [String]) -> Never {
-    guard let word = arguments.first, !word.hasPrefix("-") else { benchmark(arguments) }
     Command.run(
       "bench-linear", summary: "Classify images on the frozen features of a backbone.",
       commands: [
-        Subcommand("run", "Train and score a linear probe and kNN; the default.") { benchmark($0) },
-        Subcommand("evaluate", "Score classes or logits that were predicted elsewhere.") {
-          arguments in
-          Command.run(ClassificationEvaluationOptions.self, arguments: arguments) {
-            try EvaluateClassification($0.options).run()
-          }
-        },
-      ],
+        Subcommand(
+          "run", "Train and score a linear probe and kNN; the default.", LinearOptions.self
+        ) { try LinearBenchmark.execute($0) },
+        Subcommand(
+          "evaluate", "Score classes or logits that were predicted elsewhere.",
+          ClassificationEvaluationOptions.self
+        ) { try EvaluateClassification($0.options).run() },
+      ], standard: "run",
       examples: [
         "swift run bench-linear evaluate --predictions moby.csv --ground-truth imagenet/val"
       ], arguments: arguments)
-  }
-
-  private static func benchmark(_ arguments: [String]) -> Never {
-    Command.run(LinearOptions.self, arguments: arguments) { try LinearBenchmark.execute($0) }
   }
 }

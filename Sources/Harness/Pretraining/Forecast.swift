@@ -127,7 +127,7 @@ struct Forecast: Sendable {
     var count = 0
     for index in order.prefix(9) {
       let watch = Stopwatch()
-      guard let image = try? ImageFile.decode(path: data.train.path(index)) else { continue }
+      guard let image = try? data.train.image(index) else { continue }
       for (number, view) in views.enumerated() {
         var stream = RandomStream(seed: 0, purpose: .augmentation, sample: index * 16 + number)
         _ = Tensor(shape: [3, view.size, view.size]) {

@@ -6,24 +6,29 @@ import Reporting
 
 /// The commands of `bench-report`.
 public enum ReportCommands {
-  /// Runs the command that the first argument names; without one the report is built.
+  /// Runs the command that the first argument names; options alone build the report.
   public static func run(_ arguments: [String]) -> Never {
-    let rest = Array(arguments.dropFirst())
-    switch arguments.first {
-    case "explain":
-      Command.run(ExplainOptions.self, arguments: rest) { try explain($0.options) }
-    case "diff": Command.run(DiffOptions.self, arguments: rest) { try difference($0.options) }
-    case "check": Command.run(CheckReportOptions.self, arguments: rest) { try check($0.options) }
-    case "simulate":
-      Command.run(SimulateOptions.self, arguments: rest) { try SimulateCommand.run($0.options) }
-    case let word? where !word.hasPrefix("-"):
-      Command.fail(
-        .unknownCommand(word, known: ["explain", "diff", "check", "simulate"]),
-        name: "bench-report",
-        usage: BuildReportOptions.table.usage)
-    default:
-      Command.run(BuildReportOptions.self, arguments: arguments) { try build($0.options) }
-    }
+    Command.run(
+      "bench-report", summary: "Compare the runs that are there.",
+      commands: [
+        Subcommand(
+          "build", "Write one comparison of all runs; the default.", BuildReportOptions.self
+        ) { try build($0.options) },
+        Subcommand("explain", "Say where a number of the report comes from.", ExplainOptions.self) {
+          try explain($0.options)
+        },
+        Subcommand("diff", "Compare two runs: settings, then numbers.", DiffOptions.self) {
+          try difference($0.options)
+        },
+        Subcommand("check", "Hold the runs against numbers kept before.", CheckReportOptions.self) {
+          try check($0.options)
+        },
+        Subcommand(
+          "simulate", "Hold the tests against differences whose truth is known.",
+          SimulateOptions.self
+        ) { try SimulateCommand.run($0.options) },
+      ], standard: "build",
+      examples: ["swift run bench-report explain linear/moby/top1"], arguments: arguments)
   }
 
   // MARK: Build

@@ -1,5 +1,6 @@
 import CommandLine
 import Evaluation
+import FileSupport
 import Reporting
 
 extension McNemar: OptionChoice {}
@@ -13,7 +14,7 @@ public enum ReportFormat: String, OptionChoice, Sendable {
 struct BuildReportOptions: CommandOptions {
   var runs = ["reports/runs"]
   var baseline: String?
-  var references = "reports/reference"
+  var references = SuppliedFiles.path("reports/reference")
   var resamples = 1000
   var seed = 0
   var margins: [String] = []
@@ -167,7 +168,7 @@ struct DiffOptions: CommandOptions {
 /// The settings of `bench-report check`.
 struct CheckReportOptions: CommandOptions {
   var runs = ["reports/runs"]
-  var references = "reports/reference"
+  var references = SuppliedFiles.path("reports/reference")
   var configuration: String?
   var json = false
 

@@ -19,9 +19,13 @@ struct SegmentationBenchmark: ComparisonProgram {
     self.options = options
     self.context = context
     let source = try context.source(\.segmentationPath)
+    let layout = try SegmentationLayout.expect(source.root, labelSuffix: options.labelSuffix)
+    let scoresOnly = options.common.evaluatesOnly
+    let splits = (scoresOnly ? [] : [.training]) + [options.testSplit]
     try context.gate(source) { cache, lines in
       try SegmentationCheck(
-        root: source.root, classes: options.classes, labels: options.labels, depth: .quick
+        layout, splits: SegmentationFolder.Split.allCases.filter(splits.contains),
+        classes: options.classes, labels: options.labels, depth: .quick
       ).run(
         cachedIn: cache, isFresh: options.run.restarts, threadCount: ThreadPool.shared.threadCount
       ) {
@@ -29,13 +33,16 @@ struct SegmentationBenchmark: ComparisonProgram {
       }
     }
     let data = try SegmentationData(
-      root: source.root, classes: options.classes, labels: options.labels)
-    var notes = [data.training, data.validation].compactMap { folder in
-      folder.hidden.first.map {
-        "\(folder.hidden.count) hidden files of \(folder.imageFolder) and its maps were left out: \($0)"
-          + (folder.hidden.count > 1 ? "…" : "")
-      }
-    }
+      layout, tested: options.testSplit, scoresOnly: scoresOnly, classes: options.classes,
+      labels: options.labels)
+    var notes =
+      [data.training, data.testing].compactMap { folder in
+        guard let folder else { return nil }
+        return folder.hidden.first.map {
+          "\(folder.hidden.count) hidden files of \(folder.imageFolder) and its maps were left out: \($0)"
+            + (folder.hidden.count > 1 ? "…" : "")
+        }
+      } as [String]
     func usable(
       _ folder: SegmentationFolder, _ split: String, limit: Int?
     ) throws -> SegmentationFolder {
@@ -46,10 +53,10 @@ struct SegmentationBenchmark: ComparisonProgram {
       if let note = found.note { notes.append(note) }
       return try folder.keeping(found.indices)
     }
-    let training = try usable(data.training, "training", limit: options.common.trainLimit)
-    let testing = try usable(
-      options.testSplit == .training ? data.training : data.validation, "test",
-      limit: options.data.limit)
+    let training = try data.training.map {
+      try usable($0, "training", limit: options.common.trainLimit)
+    }
+    let testing = try usable(data.testing, "test", limit: options.data.limit)
     fineTuning = FineTuning(
       task: SegmentationTask(
         options, data: data, training: training, testing: testing, dataName: source.name,

@@ -12,6 +12,7 @@ public struct SegmentationOptions: ComparisonOptions {
   var recipe = SegmentationRecipe(.upernet160k)
   var classes = ""
   var labels: LabelEncoding.Kind?
+  var labelSuffix: String?
   var mode = SegmentationMode.whole
   var testSplit = SegmentationFolder.Split.validation
   var perClass = false
@@ -41,13 +42,16 @@ public struct SegmentationOptions: ComparisonOptions {
     .options(
       FineTuningOptions.table(
         network: "segmentor", library: "mmsegmentation",
-        layout: "ADE20K-style folder: images and annotations."), at: \.common
+        layout: "Folder as ADE20K, Cityscapes or PASCAL VOC lay it out."), at: \.common
     )
     .option(
       "classes", \.classes, value: "name", .input,
-      "ade20k, cityscapes or a file; without it classes.json of the data, else ade20k."
+      "ade20k, cityscapes, voc or a file; without it classes.json of the data, or its layout's."
     )
     .option("labels", \.labels, value: "kind", .input, "How maps store classes.")
+    .option(
+      "label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help
+    )
     .option("recipe", \.name, value: "name", .protocolSettings, "What is trained, and how long.")
     .option(
       "iterations", \.recipe.length, in: .within(1, 1e8), value: "n", .protocolSettings,
@@ -82,6 +86,7 @@ public struct SegmentationOptions: ComparisonOptions {
   public func validate() throws(UsageError) {
     try common.validate(
       network: "segmentor", training: ["iterations", "batch-size", "learning-rate", "augment"])
+    try LabelSuffix.validate(labelSuffix)
   }
 
   var run: RunOptions { common.run }
@@ -94,5 +99,18 @@ public struct SegmentationOptions: ComparisonOptions {
     var testing: SegmentationTesting = mode == .multiScale ? .multiScale : .singleScale
     testing.limit = recipe.testLimit
     return testing
+  }
+}
+
+/// What follows a picture's name in its label map's.
+enum LabelSuffix {
+  static let help =
+    "What follows a picture's name in its map's, as _mask. Without it what is usual in the layout."
+
+  /// - Throws: `UsageError` for what is no part of a file's name.
+  static func validate(_ suffix: String?) throws(UsageError) {
+    guard let suffix, suffix.contains("/") || suffix.lowercased().hasSuffix(".png") else { return }
+    throw .conflict(
+      "--label-suffix takes the end of the maps' names without folder and .png, got '\(suffix)'.")
   }
 }

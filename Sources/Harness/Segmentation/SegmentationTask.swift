@@ -41,28 +41,31 @@ struct SegmentationTask: FineTuningTask {
   let dataIdentity: [String: String]
   private let options: SegmentationOptions
   private let table: SegmentationClasses
-  private let training, testing: SegmentationFolder
+  private let training: SegmentationFolder?
+  private let testing: SegmentationFolder
   // Images of the whole splits.
   private let trainingTotal, testingTotal: Int
 
   /// Hashes the data set.
   init(
-    _ options: SegmentationOptions, data: SegmentationData, training: SegmentationFolder,
+    _ options: SegmentationOptions, data: SegmentationData, training: SegmentationFolder?,
     testing: SegmentationFolder, dataName: String, digests: FileDigests
   ) {
     self.options = options
     self.training = training
     self.testing = testing
     table = data.classes
-    let whole = options.testSplit == .training ? data.training : data.validation
-    (trainingTotal, testingTotal) = (data.training.count, whole.count)
-    dataIdentity = [
-      "name": dataName, "train": data.training.manifestHash(digests),
-      "test": whole.manifestHash(digests),
-      "test split": options.testSplit.rawValue, "train images": String(training.count),
-      "test images": String(testing.count), "classes": String(table.count),
-      "labels": table.encoding.kind.rawValue,
+    (trainingTotal, testingTotal) = (data.training?.count ?? 0, data.testing.count)
+    var identity = [
+      "name": dataName, "test": data.testing.manifestHash(digests),
+      "test split": options.testSplit.rawValue, "test images": String(testing.count),
+      "classes": String(table.count), "labels": table.encoding.kind.rawValue,
     ]
+    if let whole = data.training, let training {
+      identity["train"] = whole.manifestHash(digests)
+      identity["train images"] = String(training.count)
+    }
+    dataIdentity = identity
   }
 
   private var recipe: SegmentationRecipe { options.recipe }
@@ -76,7 +79,9 @@ struct SegmentationTask: FineTuningTask {
     var found =
       isTrained ? recipe.deviations(of: network.configuration) : recipe.testDeviations
     if options.mode == .slide { found.add("test in windows instead of whole images") }
-    if isTrained { found.part(training.count, of: trainingTotal, "training") }
+    if isTrained, let training {
+      found.part(training.count, of: trainingTotal, "training")
+    }
     found.part(testing.count, of: testingTotal, "test")
     return found
   }
@@ -102,9 +107,11 @@ struct SegmentationTask: FineTuningTask {
   // MARK: Training
 
   func training(_ network: Segmentor, seed: Int, label: String) -> (any Trainee)? {
-    SegmentorTraining(
-      recipe: recipe, segmentor: network, folder: training, encoding: table.encoding,
-      seed: UInt64(seed), label: "\(label): training")
+    training.map {
+      SegmentorTraining(
+        recipe: recipe, segmentor: network, folder: $0, encoding: table.encoding,
+        seed: UInt64(seed), label: "\(label): training")
+    }
   }
 
   // MARK: Scores

@@ -16,6 +16,7 @@ public struct DataCheck: Sendable {
   static let quickSampleSize = 256
 
   private let root: String
+  private let layout: Result<ClassificationLayout, DatasetError>
   private let depth: Depth
 
   var rootPath: String { root }
@@ -24,6 +25,7 @@ public struct DataCheck: Sendable {
   /// A check of the folder that holds `train` and `val`.
   public init(root: String, depth: Depth) {
     self.root = root
+    layout = Result { () throws(DatasetError) in try ClassificationLayout.expect(root) }
     self.depth = depth
   }
 
@@ -41,7 +43,7 @@ public struct DataCheck: Sendable {
     var report = DataCheckReport()
     let train: ImageFolder
     do {
-      train = try ImageFolder(root: root + "/train")
+      train = try ImageFolder(layout.get().training)
     } catch {
       report.findings = [layout(error)]
       return report
@@ -56,10 +58,8 @@ public struct DataCheck: Sendable {
     }
     var splits = [("train", train)]
     do {
-      let path =
-        ["val", "validation"].map { root + "/" + $0 }
-        .first { FileManager.default.fileExists(atPath: $0) } ?? root + "/val"
-      splits.append(("val", try ImageFolder(root: path, classNames: train.classNames)))
+      splits.append(
+        ("val", try ImageFolder(layout.get().validation, classNames: train.classNames)))
     } catch {
       report.findings.append(layout(error))
     }
@@ -156,8 +156,8 @@ public struct DataCheck: Sendable {
           }
           let (name, split) = splits[part]
           let outcome = Self.examine(
-            path: split.path(index), relative: name + "/" + split.relativePath(index),
-            isFull: isFull)
+            name + "/" + split.relativePath(index), isFull: isFull
+          ) { () throws(FileError) in try split.contents(index) }
           results.outcomes.withLock { $0[sample[at]] = outcome }
           progress(results.done.add(1, ordering: .relaxed).newValue, sample.count)
         }
@@ -173,7 +173,14 @@ public struct DataCheck: Sendable {
     if isFull { compareContents(splits, outcomes, into: &report) }
   }
 
-  static func examine(path: String, relative: String, isFull: Bool) -> Outcome {
+  /// Looks at a file.
+  ///
+  /// - Parameters:
+  ///   - relative: Its name in findings.
+  ///   - contents: Reads it.
+  static func examine(
+    _ relative: String, isFull: Bool, contents: () throws(FileError) -> [UInt8]
+  ) -> Outcome {
     var outcome = Outcome()
     func find(_ rule: String, _ severity: FindingSeverity, _ problem: String, _ remedy: String) {
       outcome.findings.append(
@@ -182,7 +189,7 @@ public struct DataCheck: Sendable {
     }
     let bytes: [UInt8]
     do {
-      bytes = try FileBytes.read(path)
+      bytes = try contents()
     } catch {
       find("image/unreadable", .error, error.problem, error.remedy)
       return outcome
@@ -196,7 +203,7 @@ public struct DataCheck: Sendable {
       let header = try ImageFile.inspect(bytes: bytes, name: relative)
       try header.expectPicture(relative)
       outcome.header = header
-      let ending = (path as NSString).pathExtension.lowercased()
+      let ending = (relative as NSString).pathExtension.lowercased()
       let fits = header.format == .png ? ending == "png" : ["jpg", "jpeg"].contains(ending)
       if !fits {
         find(

@@ -24,9 +24,14 @@ extension DataCheck {
 
   private func fingerprint(_ headClassCount: Int?) -> String {
     var hash = SHA256()
-    hash.update("check 2 \(depthName) \(headClassCount ?? -1)\n")
-    for split in ["train", "val", "validation"] {
-      guard let folder = try? ImageFolder(root: rootPath + "/" + split) else {
+    hash.update("check 3 \(depthName) \(headClassCount ?? -1)\n")
+    let layout = try? ClassificationLayout.expect(rootPath)
+    let train = layout.flatMap { try? ImageFolder($0.training) }
+    let validation = layout.flatMap {
+      try? ImageFolder($0.validation, classNames: train?.classNames)
+    }
+    for (split, folder) in [("train", train), ("val", validation)] {
+      guard let folder else {
         hash.update("\(split) none\n")
         continue
       }
@@ -35,12 +40,8 @@ extension DataCheck {
       }
       for name in folder.classNames { hash.update("class \(split)/\(name)\n") }
       for index in 0..<folder.count {
-        var info = stat()
-        let known = stat(folder.path(index), &info) == 0
         hash.update(
-          "\(folder.relativePath(index)) \(known ? Int(info.st_size) : -1) "
-            + "\(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec) "
-            + "\(info.st_ctim.tv_sec).\(info.st_ctim.tv_nsec)\n")
+          "\(folder.relativePath(index)) \(folder.labels[index]) \(folder.stamp(index))\n")
       }
     }
     return hash.finish()

@@ -2,7 +2,7 @@ import CocoFormat
 import FileSupport
 import Foundation
 
-/// Looks through a COCO-style data set for what would spoil a run.
+/// Looks through a detection data set for what would spoil a run.
 public struct DetectionCheck: Sendable {
   private let root: String
   private let sets: [DetectionDataset]
@@ -20,17 +20,15 @@ public struct DetectionCheck: Sendable {
     self.depth = depth
   }
 
-  /// A check of the splits that a folder has.
+  /// A check of the splits that a layout has.
   ///
   /// - Throws: `FileError` or `DatasetError` when one cannot be read.
-  public init(root: String, depth: DataCheck.Depth) throws {
-    let present = DetectionDataset.splits.filter { DetectionDataset.hasSplit($0, in: root) }
-    self.init(
-      root: root,
-      sets: try present.map {
-        try DetectionDataset(
-          root: root, split: $0, use: $0 == DetectionDataset.splits[0] ? .training : .testing)
-      }, depth: depth)
+  public init(_ layout: DetectionLayout, depth: DataCheck.Depth) throws {
+    var sets = try layout.training.map { [try DetectionDataset($0, use: .training)] } ?? []
+    for part in [layout.validation, layout.whole].compactMap({ $0 }) {
+      sets.append(try DetectionDataset(part, use: .testing))
+    }
+    self.init(root: layout.root, sets: sets, depth: depth)
   }
 
   /// Runs the check.
@@ -143,7 +141,9 @@ public struct DetectionCheck: Sendable {
   private static func examine(
     _ set: DetectionDataset, _ image: Int, relative: String, isFull: Bool
   ) -> [DataFinding] {
-    let outcome = DataCheck.examine(path: set.path(image), relative: relative, isFull: isFull)
+    let outcome = DataCheck.examine(relative, isFull: isFull) { () throws(FileError) in
+      try FileBytes.read(set.path(image))
+    }
     let expected = set.annotations.images[image]
     guard let header = outcome.header, !header.turns(to: expected.width, expected.height) else {
       return outcome.findings

@@ -1,24 +1,30 @@
 import FileSupport
 import Foundation
 
-/// Looks through an ADE20K-style data set for what would spoil a run.
+/// Looks through a segmentation data set for what would spoil a run.
 public struct SegmentationCheck: Sendable {
-  private let root: String
+  private let layout: SegmentationLayout
+  private let splits: [SegmentationFolder.Split]
   private let classes: String
   private let labels: LabelEncoding.Kind?
   private let depth: DataCheck.Depth
 
-  /// A check of the folder that holds `images` and `annotations`.
+  private var root: String { layout.root }
+
+  /// A check of a data set.
   ///
   /// - Parameters:
+  ///   - splits: Those that are looked at.
   ///   - classes: The class table, as for `SegmentationClasses.find`.
   ///   - labels: How maps store classes; nil for what the table says.
   ///   - depth: Every map is read and the header of every image; the full check also decodes the
   ///     images and compares their bytes.
   public init(
-    root: String, classes: String = "", labels: LabelEncoding.Kind? = nil, depth: DataCheck.Depth
+    _ layout: SegmentationLayout, splits: [SegmentationFolder.Split] = [.training, .validation],
+    classes: String = "", labels: LabelEncoding.Kind? = nil, depth: DataCheck.Depth
   ) {
-    self.root = root
+    self.layout = layout
+    self.splits = splits
     self.classes = classes
     self.labels = labels
     self.depth = depth
@@ -37,16 +43,15 @@ public struct SegmentationCheck: Sendable {
     var report = DataCheckReport()
     var table: SegmentationClasses?
     do {
-      let found = try SegmentationClasses.find(classes, root: root)
-      table = try labels.map { kind throws(DatasetError) in try found.stored(as: kind) } ?? found
+      table = try SegmentationClasses.of(layout, classes, labels: labels)
       report.classCount = table?.count ?? 0
     } catch {
       report.findings.append(finding(error, rule: "layout/classes"))
     }
     var pairs: [SegmentationPair] = []
-    for split in SegmentationFolder.Split.allCases {
+    for split in splits {
       do {
-        let listing = try SegmentationListing(root: root, split: split)
+        let listing = try SegmentationListing(layout, split: split)
         report.imageCount += listing.folder.count + listing.unlabelled.count
         report.findings += findings(of: listing)
         pairs += (0..<listing.folder.count).map {
@@ -89,11 +94,16 @@ public struct SegmentationCheck: Sendable {
 
   private func fingerprint() -> String {
     var hash = SHA256()
-    hash.update("segmentation 3 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
-    for top in ["images", "annotations"] {
-      let listing = try? FileTree.files(below: root + "/" + top)
-      for file in (listing?.files ?? []) + (listing?.hidden ?? []) {
-        hash.update("\(top)/\(file) \(Self.stamp("\(root)/\(top)/\(file)"))\n")
+    hash.update("segmentation 4 \(depth.rawValue) \(classes) \(labels?.rawValue ?? "")\n")
+    hash.update("\(layout.source) \(layout.imageSuffix) \(layout.labelSuffix)\n")
+    for split in splits {
+      guard let part = try? layout.part(split) else { continue }
+      hash.update("\(split.rawValue) \(part.list.map(Self.stamp) ?? "")\n")
+      for top in Set([part.images, part.labels]).sorted() {
+        let listing = try? FileTree.files(below: root + "/" + top)
+        for file in (listing?.files ?? []) + (listing?.hidden ?? []) {
+          hash.update("\(top)/\(file) \(Self.stamp("\(root)/\(top)/\(file)"))\n")
+        }
       }
     }
     for table in [classes, root + "/classes.json"] { hash.update("\(Self.stamp(table))\n") }
@@ -119,7 +129,7 @@ public struct SegmentationCheck: Sendable {
       DataFinding(
         path: listing.folder.imageFolder + "/" + file, rule: "layout/unlabelled", severity: .error,
         problem: "has no label map in \(listing.folder.labelFolder)",
-        remedy: "add a PNG of the same name there or remove the image")
+        remedy: listing.remedy(for: file) + " or remove the image")
     }
     findings += listing.unused.map { file in
       DataFinding(

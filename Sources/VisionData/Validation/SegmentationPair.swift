@@ -22,8 +22,9 @@ struct SegmentationPair: Sendable {
   ///   - encoding: What the map's values mean; nil where that is not known.
   ///   - isFull: Also decodes the image and hashes it.
   func examine(_ encoding: LabelEncoding?, isFull: Bool) -> Outcome {
-    let picture = DataCheck.examine(
-      path: folder.imagePath(index), relative: folder.relativeImagePath(index), isFull: isFull)
+    let picture = DataCheck.examine(folder.relativeImagePath(index), isFull: isFull) {
+      () throws(FileError) in try FileBytes.read(folder.imagePath(index))
+    }
     var outcome = Outcome(findings: picture.findings, hash: picture.hash)
     let name = folder.relativeLabelPath(index)
     func find(_ rule: String, _ severity: FindingSeverity, _ problem: String, _ remedy: String) {

@@ -20,12 +20,8 @@ private struct Stop: Error {}
 
 /// A drawn data set of a few scenes.
 private func makeData(_ folder: TemporaryDirectory) throws -> String {
-  var settings = SampleSettings()
-  (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
-  settings.sceneSize = 96
-  settings.instanceScenes = .init(training: 6, validation: 3)
-  settings.segmentationScenes = .init(training: 0, validation: 0)
-  return try SampleSet(settings).generate(at: folder.file("sample")) { _, _ in }.instancesPath
+  try SampleSet(.small(instances: (6, 3))).generate(at: folder.file("sample")) { _, _ in }
+    .instancesPath
 }
 
 private func smallRecipe() -> DetectionRecipe {
@@ -47,7 +43,8 @@ struct DetectorTrainingTests {
   @Test("An image that fills up a group is augmented anew each time, also in a run that goes on")
   func repeatedImages() throws {
     let folder = try TemporaryDirectory()
-    let dataset = try DetectionDataset(root: makeData(folder), split: "train2017", use: .training)
+    let dataset = try DetectionDataset(
+      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
     let image = try #require(dataset.images.first)
     let other = try #require(dataset.images.last)
     func load(_ batches: [[Int]], after: [[Int]] = []) throws -> [[Float]] {
@@ -135,7 +132,8 @@ struct DetectorTrainingTests {
   @Test("Detections are kept image by image and not computed twice")
   func inference() throws {
     let folder = try TemporaryDirectory()
-    let dataset = try DetectionDataset(root: makeData(folder), split: "val2017", use: .testing)
+    let dataset = try DetectionDataset(
+      DetectionLayout.expect(makeData(folder)).part(.testing), use: .testing)
     var configuration = smallRecipe().detector
     configuration.scoreThreshold = 0.01
     let detector = Detector(configuration, initializer: Initializer(seed: 4))

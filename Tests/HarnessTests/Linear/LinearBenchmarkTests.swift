@@ -22,13 +22,7 @@ struct LinearBenchmarkTests {
   /// A small data set and the options of a run of a second.
   private func prepare() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    settings.trainingImagesPerClass = 8
-    settings.validationImagesPerClass = 4
-    settings.imageSize = 48
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (8, 4))).generate(at: folder.file("data"))
     return folder
   }
 

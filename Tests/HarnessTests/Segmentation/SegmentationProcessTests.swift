@@ -27,7 +27,7 @@ struct SegmentationGateTests {
     let kept = try TemporaryDirectory()
     func pass() throws {
       try DatasetGate(root: directory.path, policy: .fail).pass(
-        SegmentationCheck(root: directory.path, depth: .quick)
+        try SegmentationCheck(SegmentationLayout.expect(directory.path), depth: .quick)
           .run(cachedIn: kept.path, threadCount: 2))
     }
     try pass()

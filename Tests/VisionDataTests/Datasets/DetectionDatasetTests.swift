@@ -34,7 +34,7 @@ struct DetectionDatasetTests {
   }
 
   private func dataset(_ use: DetectionDataset.Use = .training) throws -> DetectionDataset {
-    try DetectionDataset(root: folder.path, split: "val2017", use: use)
+    try DetectionDataset(DetectionLayout.expect(folder.path).part(.testing), use: use)
   }
 
   private static let gray = RGBImage(width: 48, height: 40, red: 90)
@@ -70,7 +70,9 @@ struct DetectionDatasetTests {
     try write([annotation(1, Self.polygon)], file: "sub/b.png")
     let error = #expect(throws: DatasetError.self) { try dataset().expectFiles() }
     #expect(error?.path.hasSuffix("sub/b.png") == true && error?.exitCode == .missingFile)
-    let found = try DetectionCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+    let found = try DetectionCheck(DetectionLayout.expect(folder.path), depth: .quick).run(
+      threadCount: 1
+    ).findings
     #expect(found.map(\.rule) == ["image/unreadable"])
   }
 
@@ -88,7 +90,8 @@ struct DetectionDatasetTests {
         to: folder.file("annotations/instances_val2017.json"))
       try AtomicFile.write(bytes, to: folder.file("val2017/a.png"))
       #expect(try dataset(.testing).pixels(0) == expected)
-      let found = try DetectionCheck(root: folder.path, depth: .quick).run(threadCount: 1)
+      let found = try DetectionCheck(DetectionLayout.expect(folder.path), depth: .quick).run(
+        threadCount: 1)
       #expect(found.findings.map(\.rule) == rules)
     }
   }
@@ -99,7 +102,9 @@ struct DetectionDatasetTests {
     try write([annotation(1, Self.polygon)], split: "train2017", categories: both, image: Self.gray)
     let dog = annotation(1, Self.polygon).replacing(#""category_id":1"#, with: #""category_id":2"#)
     try write([dog], categories: both, image: RGBImage(width: 48, height: 40, red: 1))
-    let found = try DetectionCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+    let found = try DetectionCheck(DetectionLayout.expect(folder.path), depth: .quick).run(
+      threadCount: 1
+    ).findings
     #expect(found.map(\.rule) == ["category/unlearned"] && found[0].severity == .warning)
     #expect(found[0].problem.contains("'dog'") && found[0].path.contains("train2017"))
   }

@@ -128,35 +128,36 @@ struct SegmentationDataTests {
     let folder = try TemporaryDirectory()
     try makeSegmentationSet(
       in: folder, ["training/b", "training/B", "training/town/a", "validation/c"])
-    let data = try SegmentationData(root: folder.path)
+    let data = try SegmentationData(SegmentationLayout.expect(folder.path))
     #expect((0..<data.training.count).map(data.training.name) == ["B", "b", "town/a"])
     #expect(data.training.relativeLabelPath(2) == "annotations/training/town/a.png")
     let (image, labels) = try data.training.load(1, data.classes.encoding)
     #expect(image.width == 14)
     #expect(labels.labels.prefix(5) == [255, 255, 255, 255, 0])
     #expect(data.training.manifestHash() == data.training.manifestHash())
-    #expect(data.training.manifestHash() != data.validation.manifestHash())
+    #expect(data.training.manifestHash() != data.testing.manifestHash())
     try FileManager.default.removeItem(atPath: folder.file("annotations/training/b.png"))
     #expect(
-      message { _ = try SegmentationData(root: folder.path) }
+      message { _ = try SegmentationData(SegmentationLayout.expect(folder.path)) }
         .hasSuffix(
           "b.png: has no label map in annotations/training; add b.png there or remove the image."))
   }
 
-  private func rules(_ folder: TemporaryDirectory, labels: LabelEncoding.Kind? = nil) -> Set<String>
-  {
+  private func rules(
+    _ folder: TemporaryDirectory, labels: LabelEncoding.Kind? = nil
+  ) throws -> Set<String> {
     Set(
-      SegmentationCheck(root: folder.path, labels: labels, depth: .full)
+      try SegmentationCheck(SegmentationLayout.expect(folder.path), labels: labels, depth: .full)
         .run(threadCount: 2).findings.map(\.rule))
   }
 
   @Test("A sound data set has no findings; its layout is recognised")
   func sound() throws {
     let folder = try TemporaryDirectory()
-    #expect(!SegmentationFolder.isLayout(folder.path))
+    #expect(try SegmentationLayout.find(folder.path) == nil)
     try makeSegmentationSet(in: folder, Self.names)
-    #expect(SegmentationFolder.isLayout(folder.path))
-    #expect(rules(folder).isEmpty)
+    #expect(try SegmentationLayout.find(folder.path)?.source == .ade20k)
+    #expect(try rules(folder).isEmpty)
   }
 
   @Test("Each fault of a map is found by its rule")
@@ -185,7 +186,8 @@ struct SegmentationDataTests {
         "label/size", "label/range", "label/all-ignored", "label/format", "label/truncated",
         "layout/unlabelled", "layout/unused-map", "label/absent-class", "label/unlearned-class",
       ])
-    let report = SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1)
+    let report = try SegmentationCheck(SegmentationLayout.expect(folder.path), depth: .quick).run(
+      threadCount: 1)
     #expect(report.worst == .error)
     #expect(report.text.contains("is 10x14, its image 14x10"))
   }
@@ -198,20 +200,20 @@ struct SegmentationDataTests {
       let value = (x / 4 + y / 3) % 4
       return value == 3 ? 255 : UInt8(value)
     }
-    #expect(rules(folder).contains("label/shifted"))
-    #expect(rules(folder, labels: .direct).isEmpty)
+    #expect(try rules(folder).contains("label/shifted"))
+    #expect(try rules(folder, labels: .direct).isEmpty)
     // Ids from 1 taken for indices: the last is out of range.
     let other = try TemporaryDirectory()
     try makeSegmentationSet(in: other, Self.names)
-    #expect(rules(other, labels: .direct).contains("label/range"))
+    #expect(try rules(other, labels: .direct).contains("label/range"))
   }
 
   @Test("Values from 0 where classes are stored from 1 are found without any 255")
   func shiftWithoutIgnored() throws {
     let folder = try TemporaryDirectory()
     try makeSegmentationSet(in: folder, Self.names) { x, _ in UInt8(x / 5) }
-    #expect(rules(folder).contains("label/shifted"))
-    #expect(rules(folder, labels: .direct).isEmpty)
+    #expect(try rules(folder).contains("label/shifted"))
+    #expect(try rules(folder, labels: .direct).isEmpty)
   }
 
   @Test("A class without a pixel beside a sea of 255 is called, and masks of 0 and 255 stop a run")
@@ -221,7 +223,9 @@ struct SegmentationDataTests {
     func finding(_ label: (Int, Int) -> UInt8) throws -> DataFinding? {
       let folder = try TemporaryDirectory()
       try makeSegmentationSet(in: folder, Self.names, classes: classes, label: label)
-      return SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+      return try SegmentationCheck(SegmentationLayout.expect(folder.path), depth: .quick).run(
+        threadCount: 1
+      ).findings
         .first { $0.rule == "label/ignored-class" }
     }
     let two = try #require(try finding { x, _ in [0, 1, 255][x / 5] })
@@ -236,7 +240,9 @@ struct SegmentationDataTests {
     let folder = try TemporaryDirectory()
     try makeSegmentationSet(in: folder, ["validation/c"])
     try makeSegmentationSet(in: folder, ["training/a"]) { x, _ in UInt8(x / 5) }
-    let found = SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+    let found = try SegmentationCheck(SegmentationLayout.expect(folder.path), depth: .quick).run(
+      threadCount: 1
+    ).findings
       .first { $0.rule == "label/unlearned-class" }
     #expect(found?.problem.contains("'sand'") == true && found?.path == "training")
   }
@@ -246,7 +252,9 @@ struct SegmentationDataTests {
     let folder = try TemporaryDirectory()
     try makeSegmentationSet(
       in: folder, Self.names + ["training/.more/x", "training/.y"])
-    let found = SegmentationCheck(root: folder.path, depth: .quick).run(threadCount: 1).findings
+    let found = try SegmentationCheck(SegmentationLayout.expect(folder.path), depth: .quick).run(
+      threadCount: 1
+    ).findings
       .filter { $0.rule == "layout/hidden-images" }
     #expect(found.count == 1 && found[0].severity == .error)
     #expect(found[0].problem.contains("and 3 more"), "\(found[0].problem)")
@@ -273,7 +281,7 @@ struct SegmentationDataTests {
           LabelMap(width: width, height: height, labels: .init(repeating: 1, count: width * height))
         ),
         to: folder.file("annotations/training/a.png"))
-      let data = try SegmentationData(root: folder.path)
+      let data = try SegmentationData(SegmentationLayout.expect(folder.path))
       return (try data.training.load(0, data.classes.encoding).image, rules(folder))
     }
     let (turned, sound) = try load(width: stored.height, height: stored.width)
@@ -292,10 +300,10 @@ struct SegmentationDataTests {
         try FileBytes.read(folder.file("\(top)/training/a.png")),
         to: folder.file("\(top)/validation/seen.png"))
     }
-    #expect(rules(folder) == ["content/overlap"])
+    #expect(try rules(folder) == ["content/overlap"])
     try FileManager.default.removeItem(atPath: folder.file("annotations/validation"))
     try FileManager.default.removeItem(atPath: folder.file("classes.json"))
-    #expect(rules(folder) == ["layout/missing", "layout/classes"])
+    #expect(try rules(folder) == ["layout/missing", "layout/classes"])
   }
 
   @Test("A kept report is used until a file is touched")
@@ -303,7 +311,7 @@ struct SegmentationDataTests {
     let folder = try TemporaryDirectory()
     try makeSegmentationSet(in: folder, Self.names)
     let kept = try TemporaryDirectory()
-    let check = SegmentationCheck(root: folder.path, depth: .full)
+    let check = try SegmentationCheck(SegmentationLayout.expect(folder.path), depth: .full)
     #expect(try check.run(cachedIn: kept.path, threadCount: 2).findings.isEmpty)
     #expect(try FileManager.default.contentsOfDirectory(atPath: kept.path).count == 1)
     try AtomicFile.write(text: "", to: folder.file("annotations/training/a.png"))
@@ -312,11 +320,12 @@ struct SegmentationDataTests {
   }
 
   private func expectClean(_ root: String) throws {
-    let report = SegmentationCheck(root: root, depth: .quick).run(threadCount: 2)
+    let report = try SegmentationCheck(SegmentationLayout.expect(root), depth: .quick).run(
+      threadCount: 2)
     #expect(report.findings.isEmpty, "\(report.text)")
     #expect(report.imageCount > 20)
-    let data = try SegmentationData(root: root)
-    let (image, labels) = try data.validation.load(0, data.classes.encoding)
+    let data = try SegmentationData(SegmentationLayout.expect(root))
+    let (image, labels) = try data.testing.load(0, data.classes.encoding)
     #expect(image.width == labels.width)
   }
 

@@ -1,11 +1,11 @@
 import FileSupport
 import Foundation
 
-/// One split of an ImageNet-style data set: a folder a class, images inside.
+/// One split of an ImageNet-style data set: a folder a class, images inside; or the same in tar
+/// archives.
 ///
 /// Classes and files are in byte order of their names, as the usual loaders sort them, so a class
-/// has the same index everywhere. Names are kept in one block of bytes: 1.28 million images take
-/// about 50 MB.
+/// has the same index everywhere.
 public struct ImageFolder: Sendable {
   /// The split's folder.
   public let root: String
@@ -20,8 +20,10 @@ public struct ImageFolder: Sendable {
   /// Images that are left out: hidden ones, or in hidden folders, whose names begin with a dot, and
   /// those beside the class folders, which belong to no class.
   public let hiddenImages: [String], strayImages: [String]
-  private let names: [UInt8]
-  private let ends: [Int]
+  /// Paths of images: inside of their class's folder, or of the split where classes have none.
+  private let paths: PathTable
+  // Which image of the archives each one is.
+  private let archives: (images: ImageArchives, order: [Int])?
 
   /// Extensions that count as images, in lower case.
   public static let extensions: Set<String> = [
@@ -31,25 +33,75 @@ public struct ImageFolder: Sendable {
   /// How many images there are.
   public var count: Int { labels.count }
 
-  /// The path of an image relative to the split's folder: `class/file`.
+  /// The path of an image relative to the split's folder, or in its archive: `class/file`.
   public func relativePath(_ index: Int) -> String {
-    let start = index == 0 ? 0 : ends[index - 1]
-    let file = String(decoding: names[start..<ends[index]], as: UTF8.self)
-    let label = Int(labels[index])
-    return flat ? file : folders[label] + "/" + file
+    let path = paths[index]
+    return folders.isEmpty ? path : folders[Int(labels[index])] + "/" + path
   }
 
-  /// The path of an image.
-  public func path(_ index: Int) -> String { root + "/" + relativePath(index) }
+  /// Where an image is, for people: its path, or that of its archive with its name inside.
+  public func path(_ index: Int) -> String {
+    archives.map { $0.images.path($0.order[index]) + ":" + relativePath(index) }
+      ?? root + "/" + relativePath(index)
+  }
 
-  private let flat: Bool
-  // The classes as this split's folders are spelled, which may differ in how accents are composed.
+  /// The bytes of an image's file.
+  ///
+  /// - Throws: `FileError` when it cannot be read, or its archive was changed.
+  public func contents(_ index: Int) throws(FileError) -> [UInt8] {
+    if let archives { return try archives.images.contents(archives.order[index]) }
+    return try FileBytes.read(root + "/" + relativePath(index))
+  }
+
+  /// An image.
+  ///
+  /// - Throws: `ImageError` when it cannot be read or decoded.
+  public func image(_ index: Int) throws(ImageError) -> RGBImage {
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try contents(index)
+    } catch {
+      throw ImageError(name: path(index), problem: error.problem, exitCode: error.exitCode)
+    }
+    return try ImageFile.decode(bytes: bytes, name: path(index))
+  }
+
+  /// What changes with every write to an image's file.
+  func stamp(_ index: Int) -> String {
+    if let archives {
+      let image = archives.order[index]
+      return archives.images.stamps[Int(archives.images.archives[image])].text
+        + " \(archives.images.starts[image])"
+    }
+    return FileStamp(path: root + "/" + relativePath(index))?.text ?? "none"
+  }
+
+  // The classes as this split's folders are spelled, which may differ in how accents are composed;
+  // empty where paths say everything.
   private let folders: [String]
+
+  /// A split whose paths say everything.
+  init(
+    root: String, classNames: [String], labels: [Int32], paths: PathTable, emptyClasses: [String],
+    ignoredFileCount: Int, hiddenImages: [String], strayImages: [String],
+    archives: (images: ImageArchives, order: [Int])?
+  ) {
+    self.root = root
+    self.classNames = classNames
+    self.labels = labels
+    self.paths = paths
+    self.emptyClasses = emptyClasses
+    self.ignoredFileCount = ignoredFileCount
+    self.hiddenImages = hiddenImages
+    self.strayImages = strayImages
+    self.archives = archives
+    folders = []
+  }
 
   /// Lists a split.
   ///
-  /// A `val` folder that holds its images side by side is accepted when it or its parent has a
-  /// `val_map.txt` with one `file class` pair a line.
+  /// A `val` folder that holds its images side by side, or in folders that are no classes, is
+  /// accepted when it or its parent has a file with their classes, as `val_map.txt`.
   ///
   /// - Parameters:
   ///   - root: The split's folder.
@@ -62,10 +114,13 @@ public struct ImageFolder: Sendable {
       throw FileTree.deadLink(root + "/" + entry.name)
     }
     let folders = entries.filter { $0.isFolder && !$0.isHidden }.map(\.name)
-    if folders.isEmpty {
+    let areClasses = known.map { !Set($0).isDisjoint(with: folders) } ?? true
+    let map = areClasses ? nil : try ValidationMap.find(root: root)
+    if folders.isEmpty || map != nil {
+      let listing = try FileTree.files(below: root)
       self = try ImageFolder(
-        flat: root, entries: entries.filter { !$0.isHidden }.map(\.name),
-        hiddenImages: Self.images(hidden: try FileTree.files(below: root).hidden), known: known)
+        flat: root, files: listing.files, hiddenImages: Self.images(hidden: listing.hidden),
+        known: known)
       return
     }
     if let known {
@@ -95,8 +150,7 @@ public struct ImageFolder: Sendable {
         ? (inside.map { $0.files + $0.hidden } ?? []).map { entry.name + "/" + $0 } : [entry.name]
     }
     var labels: [Int32] = []
-    var names: [UInt8] = []
-    var ends: [Int] = []
+    var paths = PathTable()
     var empty: [String] = []
     var ignored = 0
     for (label, name) in classes.enumerated() {
@@ -115,8 +169,7 @@ public struct ImageFolder: Sendable {
           ignored += 1
           continue
         }
-        names.append(contentsOf: file.utf8)
-        ends.append(names.count)
+        paths.append(file.utf8)
         labels.append(Int32(label))
       }
       if labels.count == before { empty.append(name) }
@@ -129,20 +182,19 @@ public struct ImageFolder: Sendable {
     self.root = root
     self.classNames = classes
     self.labels = labels
-    self.names = names
-    self.ends = ends
+    self.paths = paths
+    archives = nil
     emptyClasses = empty
     ignoredFileCount = ignored
     hiddenImages = Self.images(hidden: hidden)
     strayImages = entries.filter { !$0.isFolder && !$0.isHidden }.map(\.name).filter(Self.isImage)
-    flat = false
     self.folders = classes.map { present[$0] ?? $0 }
   }
 
   private init(
-    flat root: String, entries: [String], hiddenImages: [String], known: [String]?
+    flat root: String, files: [String], hiddenImages: [String], known: [String]?
   ) throws(DatasetError) {
-    let images = entries.filter(Self.isImage)
+    let images = files.filter(Self.isImage)
     guard !images.isEmpty else {
       throw DatasetError(
         path: root, problem: "has no class folders and no images",
@@ -156,26 +208,18 @@ public struct ImageFolder: Sendable {
           + "'file class' pair a line beside them")
     }
     var labels: [Int32] = []
-    var names: [UInt8] = []
-    var ends: [Int] = []
+    var paths = PathTable()
     let lookup = map.lookup(classes: known)
     for file in images {
       labels.append(try lookup(file, root))
-      names.append(contentsOf: file.utf8)
-      ends.append(names.count)
+      paths.append(file.utf8)
     }
-    self.root = root
-    classNames = known
-    self.labels = labels
-    self.names = names
-    self.ends = ends
     let used = Set(labels)
-    emptyClasses = known.enumerated().filter { !used.contains(Int32($0.offset)) }.map(\.element)
-    ignoredFileCount = entries.count - images.count
-    self.hiddenImages = hiddenImages
-    strayImages = []
-    flat = true
-    folders = []
+    self.init(
+      root: root, classNames: known, labels: labels, paths: paths,
+      emptyClasses: known.enumerated().filter { !used.contains(Int32($0.offset)) }.map(\.element),
+      ignoredFileCount: files.count - images.count, hiddenImages: hiddenImages, strayImages: [],
+      archives: nil)
   }
 
   private static func list(_ path: String) throws(DatasetError) -> [FileTree.Entry] {
@@ -203,6 +247,16 @@ public struct ImageFolder: Sendable {
   public func manifestHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
     let paths = (0..<count).map { relativePath($0) }
     var hash = SHA256()
+    if let (images, order) = archives {
+      // Archives are read whole, once; where an image lies in one tells its contents.
+      let contents = digests.digests(of: images.files, in: images.root)
+      for (index, image) in order.enumerated() {
+        let digest = contents[Int(images.archives[image])] ?? "unreadable"
+        hash.update(
+          "\(paths[index])\t\(labels[index])\t\(digest)\t\(images.starts[image])\n")
+      }
+      return hash.finish()
+    }
     for (index, digest) in digests.digests(of: paths, in: root).enumerated() {
       hash.update("\(paths[index])\t\(labels[index])\t\(digest ?? "unreadable")\n")
     }
@@ -217,14 +271,12 @@ public struct ClassificationData: Sendable {
   /// Where it is scored.
   public let validation: ImageFolder
 
-  /// Lists `train` and `val` (or `validation`) under a folder.
+  /// Lists both splits.
   ///
   /// - Throws: `DatasetError` naming the folder and the remedy.
-  public init(root: String) throws(DatasetError) {
-    train = try ImageFolder(root: root + "/train")
-    let names = ["val", "validation"].map { root + "/" + $0 }
-    let path = names.first { FileManager.default.fileExists(atPath: $0) } ?? names[0]
-    validation = try ImageFolder(root: path, classNames: train.classNames)
+  public init(_ layout: ClassificationLayout) throws(DatasetError) {
+    train = try ImageFolder(layout.training)
+    validation = try ImageFolder(layout.validation, classNames: train.classNames)
     if let empty = train.emptyClasses.first {
       throw DatasetError(
         path: train.root + "/" + empty,
@@ -233,5 +285,12 @@ public struct ClassificationData: Sendable {
             ? " (and \(train.emptyClasses.count - 1) more class folders)" : ""),
         remedy: "unpack the class again or remove its folder from both splits")
     }
+  }
+
+  /// Lists both splits under a folder.
+  ///
+  /// - Throws: As above.
+  public init(root: String) throws(DatasetError) {
+    try self.init(ClassificationLayout.expect(root))
   }
 }

@@ -1,29 +1,41 @@
 import FileSupport
 import Foundation
 
-/// A `val_map.txt`: the class of every image of a split that has no class folders.
+/// The class of every image of a split that has no class folders, from a file beside them.
 ///
-/// A line is a file and its class, parted by the last tab, comma or space, so that file names may
-/// hold spaces. Classes are names; where every one is a whole number below the number of classes
+/// A line of a `val_map.txt` is a file and its class, parted by the last tab, comma or space, so that
+/// file names may hold spaces. Tiny-ImageNet's `val_annotations.txt` has a box behind them, Kaggle's
+/// `LOC_val_solution.csv` names files without their ending and boxes behind the class. Classes are names; where every one is a whole number below the number of classes
 /// and no class is called so, they are indices, as in the Swin authors' own file.
 struct ValidationMap {
   private let path: String
   private let classes: [String: String]
+  private let form: Form
+
+  /// The files that are known, the likeliest first.
+  private enum Form: String, CaseIterable {
+    case map = "val_map.txt"
+    case tinyImageNet = "val_annotations.txt"
+    case kaggle = "LOC_val_solution.csv"
+  }
 
   /// Reads the map in a folder or the one above; nil where there is none.
   ///
   /// - Throws: `DatasetError` for a line that is no pair, and for a file with two classes.
   static func find(root: String) throws(DatasetError) -> ValidationMap? {
     let parent = (root as NSString).deletingLastPathComponent
-    for path in [root + "/val_map.txt", parent + "/val_map.txt"]
-    where FileManager.default.fileExists(atPath: path) {
-      return try ValidationMap(path: path)
+    for form in Form.allCases {
+      for folder in [root, parent.isEmpty ? "." : parent]
+      where FileManager.default.fileExists(atPath: "\(folder)/\(form.rawValue)") {
+        return try ValidationMap(path: "\(folder)/\(form.rawValue)", form)
+      }
     }
     return nil
   }
 
-  private init(path: String) throws(DatasetError) {
+  private init(path: String, _ form: Form) throws(DatasetError) {
     self.path = path
+    self.form = form
     let bytes: [UInt8]
     do throws(FileError) {
       bytes = try FileBytes.readText(path)
@@ -36,8 +48,8 @@ struct ValidationMap {
       .enumerated()
     {
       let line = line.trimmingCharacters(in: .whitespaces)
-      if line.isEmpty { continue }
-      guard let split = Self.split(line) else {
+      if line.isEmpty || form == .kaggle && number == 0 { continue }
+      guard let split = Self.split(line, form) else {
         throw DatasetError(
           path: path, problem: "line \(number + 1) is not 'file class'",
           remedy: "write one file name and one class name a line")
@@ -52,7 +64,12 @@ struct ValidationMap {
     self.classes = classes
   }
 
-  private static func split(_ line: String) -> (file: String, label: String)? {
+  private static func split(_ line: String, _ form: Form) -> (file: String, label: String)? {
+    if form != .map {
+      let fields = line.split { $0 == "\t" || $0 == "," || $0 == " " }
+      guard fields.count > 1 else { return nil }
+      return ((String(fields[0]) as NSString).lastPathComponent, String(fields[1]))
+    }
     for separators in ["\t", ",", " "] {
       guard let at = line.lastIndex(where: { separators.contains($0) }) else { continue }
       let file = line[..<at].trimmingCharacters(in: .whitespaces)
@@ -74,9 +91,12 @@ struct ValidationMap {
       Int(label).map { known.indices.contains($0) && index[label] == nil } ?? false
     }
     return { (file, root) throws(DatasetError) -> Int32 in
-      guard let label = classes[file] else {
+      let name = (file as NSString).lastPathComponent as NSString
+      guard
+        let label = classes[form == .kaggle ? name.deletingPathExtension : name as String]
+      else {
         throw DatasetError(
-          path: root + "/" + file, problem: "has no line in val_map.txt",
+          path: root + "/" + file, problem: "has no line in \(form.rawValue)",
           remedy: "add its class there or remove the file")
       }
       guard let found = areIndices ? Int32(label) : index[label] else {

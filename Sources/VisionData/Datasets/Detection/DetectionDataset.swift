@@ -3,9 +3,7 @@ import FileSupport
 import Foundation
 import Geometry
 
-/// The images of one split of a COCO-style folder, as a detector is trained and tested on them.
-///
-///     root/annotations/instances_train2017.json   root/train2017/…
+/// The annotated images of one split, as a detector is trained and tested on them.
 ///
 /// Training leaves out images without any annotation and those whose shorter side is below 32
 /// pixels; testing takes all. Crowds, objects that say `ignore`, without area or outside of the image
@@ -24,37 +22,47 @@ public struct DetectionDataset: Sendable {
   /// The file's contents.
   public let annotations: CocoAnnotations
   /// Where the images are.
-  public let folder: String
+  public var folder: String { locations.folder }
   /// Indices of the taken images in the file's order.
   public private(set) var images: [Int]
   /// How many there were before a part of them was chosen.
   public private(set) var wholeCount = 0
   /// Whether an object without a mask gets its box as one.
   public var fillsMasks = false
-  /// Names of files on disk that differ from those in the annotations in how accents are composed.
-  private var respelled: [Int: String] = [:]
+  private let locations: ImageLocations
+  /// The files that the annotations were read from, below their folder.
+  private let sources: (folder: String, files: [String])
   /// The place of each category among the ascending ids: the class of a detector.
   private let labels: [Int]
 
   /// Reads the annotations of a split.
   ///
-  /// - Parameters:
-  ///   - root: The data set's folder.
-  ///   - split: `train2017` or `val2017`.
-  /// - Throws: `FileError` or `DatasetError` when the file is missing or no COCO file.
-  public init(root: String, split: String, use: Use) throws {
-    try self.init(
-      annotations: CocoAnnotations(path: Self.annotationPath(root, split)),
-      folder: "\(root)/\(split)", use: use)
-    respelled = respelledFiles()
+  /// - Throws: `FileError` or `DatasetError` when a file is missing or no annotations.
+  public init(_ part: DetectionLayout.Part, use: Use) throws {
+    if let markup = part.markup {
+      let (annotations, files) = try VOCAnnotations(part, markup: markup).read()
+      try self.init(annotations, folders: part.images, use: use, sources: (markup, files))
+    } else {
+      let path = part.annotations as NSString
+      try self.init(
+        CocoAnnotations(path: part.annotations), folders: part.images, use: use,
+        sources: (path.deletingLastPathComponent, [path.lastPathComponent]))
+    }
   }
 
   /// Takes images from annotations.
   ///
   /// - Throws: `DatasetError` when no image is left.
   public init(annotations: CocoAnnotations, folder: String, use: Use) throws(DatasetError) {
+    try self.init(annotations, folders: [folder], use: use, sources: ("", []))
+  }
+
+  private init(
+    _ annotations: CocoAnnotations, folders: [String], use: Use,
+    sources: (folder: String, files: [String])
+  ) throws(DatasetError) {
     self.annotations = annotations
-    self.folder = folder
+    self.sources = sources
     var labels = [Int](repeating: 0, count: annotations.categories.count)
     for (label, category) in annotations.categoriesByLabel.enumerated() { labels[category] = label }
     self.labels = labels
@@ -70,6 +78,8 @@ public struct DetectionDataset: Sendable {
         path: annotations.path, problem: "names no image that can be used",
         remedy: "name a file with images and objects")
     }
+    locations = try ImageLocations(
+      of: annotations.images, used: images, in: folders, from: annotations.path)
   }
 
   /// Classes, which are the categories by ascending id.
@@ -104,31 +114,37 @@ public struct DetectionDataset: Sendable {
     return part
   }
 
-  /// A hash of the taken images' names and contents.
-  public func imageHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
-    let names = images.map { annotations.images[$0].fileName }
+  /// A hash of the files that the annotations were read from.
+  ///
+  /// - Throws: `FileError` for one that cannot be read any more.
+  public func annotationHash(
+    _ digests: FileDigests = FileDigests(folder: nil)
+  ) throws(FileError) -> String {
+    guard sources.files.count > 1 || sources.files.isEmpty else {
+      return try SHA256.digest(file: annotations.path)
+    }
     var hash = SHA256()
-    for (name, digest) in zip(names, digests.digests(of: names, in: folder)) {
-      hash.update("\(name)\t\(digest ?? "unreadable")\n")
+    hash.update("classes\t\(classNames.joined(separator: "\t"))\n")
+    for (file, digest) in zip(
+      sources.files, digests.digests(of: sources.files, in: sources.folder))
+    {
+      hash.update("\(file)\t\(digest ?? "unreadable")\n")
     }
     return hash.finish()
   }
 
-  /// Whether a folder looks like such a data set.
-  public static func isLayout(_ root: String) -> Bool {
-    splits.contains { hasSplit($0, in: root) }
+  /// A hash of the taken images' names and contents.
+  public func imageHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
+    let paths = images.map { locations.relativePath($0) }
+    var hash = SHA256()
+    for (image, digest) in zip(images, digests.digests(of: paths, in: folder)) {
+      hash.update("\(annotations.images[image].fileName)\t\(digest ?? "unreadable")\n")
+    }
+    return hash.finish()
   }
 
-  static func hasSplit(_ split: String, in root: String) -> Bool {
-    FileManager.default.fileExists(atPath: annotationPath(root, split))
-  }
-
-  /// The names of the splits.
-  public static let splits = ["train2017", "val2017"]
-
-  private static func annotationPath(_ root: String, _ split: String) -> String {
-    "\(root)/annotations/instances_\(split).json"
-  }
+  /// The path of an image below the folder.
+  public func relativePath(_ image: Int) -> String { locations.relativePath(image) }
 
   /// The annotations that go with a folder of images; nil where there are none.
   public static func annotationPath(beside images: String) -> String? {
@@ -138,9 +154,7 @@ public struct DetectionDataset: Sendable {
   }
 
   /// The path of an image's file.
-  public func path(_ image: Int) -> String {
-    folder + "/" + (respelled[image] ?? annotations.images[image].fileName)
-  }
+  public func path(_ image: Int) -> String { folder + "/" + locations.relativePath(image) }
 
   /// The taken images whose files are not there.
   public var missing: [Int] { images.filter { access(path($0), F_OK) != 0 } }
@@ -163,14 +177,6 @@ public struct DetectionDataset: Sendable {
       problem: "does not exist"
         + (missing.count > 1 ? ", as \(missing.count - 1) more of \(images.count) images" : ""),
       remedy: "unpack the images that \(annotations.path) names there", exitCode: .missingFile)
-  }
-
-  /// For names that are not there, those of files that are the same text.
-  private func respelledFiles() -> [Int: String] {
-    let missing = missing.filter { annotations.images[$0].fileName.utf8.contains { $0 >= 0x80 } }
-    guard !missing.isEmpty, let files = try? FileTree.files(below: folder).files else { return [:] }
-    let names = Dictionary(files.map { ($0, $0) }, uniquingKeysWith: { first, _ in first })
-    return missing.reduce(into: [:]) { $0[$1] = names[annotations.images[$1].fileName] }
   }
 
   /// An image with its objects.

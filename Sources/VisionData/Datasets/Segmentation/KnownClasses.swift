@@ -16,6 +16,16 @@ extension SegmentationClasses {
   /// Source: Cordts et al., The Cityscapes Dataset, 2016, and its label table.
   public static let cityscapes = SegmentationClasses(cityscapesRows, labels: .cityscapes)
 
+  /// The 21 classes of PASCAL VOC, of which 0 is background.
+  ///
+  /// Source: Everingham et al., The PASCAL VOC Challenge, and its colour map.
+  public static let voc = SegmentationClasses(
+    names: [
+      "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+      "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+      "train", "tvmonitor",
+    ], colors: (0...20).map { distinctColor($0) }, labels: .direct)
+
   private init(_ rows: [(String, UInt32)], labels: LabelEncoding.Kind) {
     self.init(
       names: rows.map(\.0),

@@ -151,7 +151,7 @@ extension SegmentationClasses {
   /// The table of a data set: its `classes.json`, or ADE20K's where the folder is one.
   ///
   /// - Parameters:
-  ///   - choice: `ade20k`, `cityscapes` or the path of a table; empty looks in the folders.
+  ///   - choice: `ade20k`, `cityscapes`, `voc` or the path of a table; empty looks in the folders.
   ///   - roots: Folders that may be the data set's, the likeliest first.
   /// - Throws: `DatasetError` when there is none, or it cannot be read.
   public static func find(
@@ -160,6 +160,7 @@ extension SegmentationClasses {
     switch choice {
     case "ade20k": return .ade20k
     case "cityscapes": return .cityscapes
+    case "voc": return .voc
     case "": break
     default: return try SegmentationClasses(path: choice)
     }
@@ -173,8 +174,24 @@ extension SegmentationClasses {
     }
     throw DatasetError(
       path: (roots.first ?? ".") + "/classes.json", problem: "does not exist",
-      remedy: "put a class table there, or name one with --classes (ade20k, cityscapes or a file)",
+      remedy:
+        "put a class table there, or name one with --classes (ade20k, cityscapes, voc or a file)",
       exitCode: .missingFile)
+  }
+
+  /// The table of a layout: the named one, that of its folder, or its own.
+  ///
+  /// - Parameter kind: How maps store classes; nil for what the table says.
+  /// - Throws: `DatasetError` when there is no table, or it cannot be read.
+  public static func of(
+    _ layout: SegmentationLayout, _ choice: String = "", labels kind: LabelEncoding.Kind? = nil
+  ) throws(DatasetError) -> SegmentationClasses {
+    let hasOwn = FileManager.default.fileExists(atPath: layout.root + "/classes.json")
+    let table =
+      if choice.isEmpty, !hasOwn, let own = layout.classes { own } else {
+        try find(choice, roots: [layout.root])
+      }
+    return if let kind { try table.stored(as: kind) } else { table }
   }
 
   /// As above with one folder.

@@ -2,11 +2,9 @@ import FileSupport
 import Foundation
 import Geometry
 
-/// One split of an ADE20K-style data set: pictures, and a label map of the same name for each.
+/// One split of a segmentation data set: pictures, and a label map for each.
 ///
-///     images/<split>/<name>.jpg        annotations/<split>/<name>.png
-///
-/// Files are in byte order of their names. Folders inside a split are walked, too.
+/// A picture's map has its name, but for the suffixes of the layout. Files are in byte order of their names. Folders inside a split are walked, too.
 public struct SegmentationFolder: Sendable, Equatable {
   /// The two splits and the folder names they may have.
   public enum Split: String, Sendable, CaseIterable {
@@ -40,17 +38,24 @@ public struct SegmentationFolder: Sendable, Equatable {
   /// Lists a split.
   ///
   /// - Throws: `DatasetError` when a folder is missing or empty, or an image has no label map.
-  public init(root: String, split: Split) throws(DatasetError) {
-    let listing = try SegmentationListing(root: root, split: split)
+  public init(_ layout: SegmentationLayout, split: Split) throws(DatasetError) {
+    let listing = try SegmentationListing(layout, split: split)
     if let first = listing.unlabelled.first {
       let count = listing.unlabelled.count
       throw DatasetError(
-        path: "\(root)/\(listing.folder.imageFolder)/\(first)",
+        path: "\(layout.root)/\(listing.folder.imageFolder)/\(first)",
         problem: "has no label map in \(listing.folder.labelFolder)"
           + (count > 1 ? " (and \(count - 1) more)" : ""),
-        remedy: "add \((first as NSString).deletingPathExtension).png there or remove the image")
+        remedy: listing.remedy(for: first) + " or remove the image")
     }
     self = listing.folder
+  }
+
+  /// Lists a split of a folder with any layout.
+  ///
+  /// - Throws: As above.
+  public init(root: String, split: Split) throws(DatasetError) {
+    try self.init(SegmentationLayout.expect(root), split: split)
   }
 
   fileprivate init(
@@ -78,15 +83,6 @@ public struct SegmentationFolder: Sendable, Equatable {
       root: root, imageFolder: imageFolder, labelFolder: labelFolder,
       imageFiles: indices.map { imageFiles[$0] }, labelFiles: indices.map { labelFiles[$0] },
       hidden: hidden)
-  }
-
-  /// Whether a folder looks like such a data set.
-  public static func isLayout(_ root: String) -> Bool {
-    Split.allCases.contains { split in
-      ["images", "annotations"].allSatisfy { top in
-        split.folders.contains { FileTree.isFolder("\(root)/\(top)/\($0)") }
-      }
-    }
   }
 
   /// Reads an image, turned as its EXIF data say, and the class indices of its pixels (255 ignored).
@@ -125,20 +121,44 @@ struct SegmentationListing {
   let folder: SegmentationFolder
   /// Images without a map and maps without an image; paths inside the split's folders.
   let unlabelled, unused: [String]
-  /// Files that are no images by their extension.
+  /// Files that are no images by their extension, or belong to other data.
   let ignoredFileCount: Int
+  private let layout: SegmentationLayout
+  /// A map without an image that begins like an image's name, and what follows in its own.
+  private let near: (map: String, suffix: String)?
 
   /// - Throws: `DatasetError` when a folder is missing or has no image.
-  init(root: String, split: SegmentationFolder.Split) throws(DatasetError) {
-    let images = try Self.folder("images", root: root, split: split)
-    let labels = try Self.folder("annotations", root: root, split: split)
+  init(_ layout: SegmentationLayout, split: SegmentationFolder.Split) throws(DatasetError) {
+    let part = try layout.part(split)
+    let (root, images, labels) = (layout.root, part.images, part.labels)
     let (imageFiles, hiddenImages) = try Self.files(root, images)
     let (labelFiles, hiddenLabels) = try Self.files(root, labels)
-    func stem(_ file: String) -> String { (file as NSString).deletingPathExtension }
-    func sorted(_ files: [String]) -> [String] {
-      files.filter(ImageFolder.isImage).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    func stem(_ file: String) -> String {
+      let name = (file as NSString).deletingPathExtension
+      let isMap = !layout.labelSuffix.isEmpty && name.hasSuffix(layout.labelSuffix)
+      return String(name.dropLast((isMap ? layout.labelSuffix : layout.imageSuffix).count))
     }
-    let (pictures, maps) = (sorted(imageFiles), sorted(labelFiles))
+    func sorted(_ files: [String], ending suffix: String, not other: String = "") -> [String] {
+      files.filter { file in
+        guard ImageFolder.isImage(file) else { return false }
+        let name = (file as NSString).deletingPathExtension
+        return name.hasSuffix(suffix) && (other.isEmpty || !name.hasSuffix(other))
+      }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+    var pictures = sorted(
+      imageFiles, ending: layout.imageSuffix, not: images == labels ? layout.labelSuffix : "")
+    var maps = sorted(labelFiles, ending: layout.labelSuffix)
+    if let list = part.list {
+      let names = Set(try VOCFolder.names(list))
+      (pictures, maps) = (
+        pictures.filter { names.contains(stem($0)) }, maps.filter { names.contains(stem($0)) }
+      )
+      if let name = names.subtracting(pictures.map(stem)).min() {
+        throw DatasetError(
+          path: "\(root)/\(images)/\(name).jpg", problem: "does not exist, but \(list) names it",
+          remedy: "unpack it there or take its line out", exitCode: .missingFile)
+      }
+    }
     guard !pictures.isEmpty else {
       throw DatasetError(
         path: root + "/" + images, problem: "holds no image",
@@ -167,7 +187,24 @@ struct SegmentationListing {
       labelFiles: paired.compactMap { mapOf[stem($0)] }, hidden: hiddenImages + hiddenLabels)
     unlabelled = pictures.filter { mapOf[stem($0)] == nil }
     unused = maps.filter { pictureOf[stem($0)] == nil }
-    ignoredFileCount = imageFiles.count - pictures.count + labelFiles.count - maps.count
+    ignoredFileCount =
+      part.list == nil && images != labels
+      ? imageFiles.count - pictures.count + labelFiles.count - maps.count : 0
+    self.layout = layout
+    near = unlabelled.first.map(stem).flatMap { name in
+      labelFiles.first { ImageFolder.isImage($0) && $0.hasPrefix(name) }.map {
+        ($0, String(($0 as NSString).deletingPathExtension.dropFirst(name.count)))
+      }
+    }
+  }
+
+  /// What helps an image without a map.
+  func remedy(for image: String) -> String {
+    if let near, !near.suffix.isEmpty, near.suffix != layout.labelSuffix {
+      return "give --label-suffix \(near.suffix) if \(near.map) is one,"
+    }
+    let name = (image as NSString).deletingPathExtension.dropLast(layout.imageSuffix.count)
+    return "add \(name)\(layout.labelSuffix).png there"
   }
 
   /// Visible files, and hidden images.
@@ -183,42 +220,36 @@ struct SegmentationListing {
       listing.files, ImageFolder.images(hidden: listing.hidden).map { folder + "/" + $0 }
     )
   }
-
-  private static func folder(
-    _ top: String, root: String, split: SegmentationFolder.Split
-  ) throws(DatasetError) -> String {
-    let choices = split.folders.map { "\(top)/\($0)" }
-    if let found = choices.first(where: { FileTree.isFolder(root + "/" + $0) }) {
-      return found
-    }
-    throw DatasetError(
-      path: root + "/" + choices[0], problem: "does not exist",
-      remedy: "give the folder that holds images/{training,validation} and "
-        + "annotations/{training,validation}", exitCode: .missingFile)
-  }
 }
 
-/// A whole ADE20K-style data set: both splits and the class table.
+/// A whole segmentation data set: its splits and the class table.
 public struct SegmentationData: Sendable {
-  /// Where the network learns.
-  public let training: SegmentationFolder
+  /// Where the network learns; nil where nothing is trained.
+  public let training: SegmentationFolder?
   /// Where it is scored.
-  public let validation: SegmentationFolder
+  public let testing: SegmentationFolder
   /// The classes, and how the maps store them.
   public let classes: SegmentationClasses
 
-  /// Lists both splits.
+  /// Lists the splits that are needed.
   ///
   /// - Parameters:
+  ///   - tested: The split that is scored.
+  ///   - scoresOnly: Whether nothing is trained.
   ///   - classes: As for `SegmentationClasses.find`.
   ///   - labels: How maps store classes; nil for what the table says.
   /// - Throws: `DatasetError` naming the folder or file and the remedy.
   public init(
-    root: String, classes choice: String = "", labels kind: LabelEncoding.Kind? = nil
+    _ layout: SegmentationLayout, tested: SegmentationFolder.Split = .validation,
+    scoresOnly: Bool = false, classes choice: String = "", labels kind: LabelEncoding.Kind? = nil
   ) throws(DatasetError) {
-    training = try SegmentationFolder(root: root, split: .training)
-    validation = try SegmentationFolder(root: root, split: .validation)
-    let table = try SegmentationClasses.find(choice, root: root)
-    classes = try kind.map { kind throws(DatasetError) in try table.stored(as: kind) } ?? table
+    training = scoresOnly ? nil : try SegmentationFolder(layout, split: .training)
+    testing =
+      if tested == .training, let training {
+        training
+      } else {
+        try SegmentationFolder(layout, split: tested)
+      }
+    classes = try SegmentationClasses.of(layout, choice, labels: kind)
   }
 }

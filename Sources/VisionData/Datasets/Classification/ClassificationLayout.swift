@@ -1,0 +1,85 @@
+import FileSupport
+import Foundation
+
+/// Where the splits of a classification data set lie.
+///
+///     folders        train/<class>/…            val/<class>/…, or val/… and val_map.txt
+///     Tiny-ImageNet  train/<class>/images/…     val/images/… and val/val_annotations.txt
+///     tar archives   ILSVRC2012_img_train.tar   ILSVRC2012_img_val.tar and val_map.txt
+///     WebDataset     train/*.tar or *train*.tar val/*.tar or *val*.tar
+public struct ClassificationLayout: Sendable, Equatable {
+  /// Who names files so.
+  public enum Source: String, Sendable, CaseIterable {
+    case folders = "folders"
+    case archives = "tar archives"
+  }
+
+  /// One split: a folder of classes, or archives in a folder.
+  public enum Part: Sendable, Equatable {
+    case folder(String)
+    case archives([String], in: String)
+  }
+
+  /// The data set's folder.
+  public let root: String
+  /// Whose layout it is.
+  public let source: Source
+  /// Its splits.
+  public let training, validation: Part
+
+  private static let splits = [["train"], ["val", "validation"]]
+
+  /// The layout of a folder; nil where it has no training images.
+  ///
+  /// - Throws: `DatasetError` for a folder that cannot be read.
+  public static func find(_ root: String) throws(DatasetError) -> ClassificationLayout? {
+    guard FileTree.isFolder(root), let training = try part(root, splits[0]) else { return nil }
+    return ClassificationLayout(
+      root: root, source: isFolder(training) ? .folders : .archives, training: training,
+      validation: try part(root, splits[1]) ?? .folder("\(root)/\(splits[1][0])"))
+  }
+
+  /// The layout of a folder, or folders that are named as not being there.
+  ///
+  /// - Throws: As `find`.
+  public static func expect(_ root: String) throws(DatasetError) -> ClassificationLayout {
+    try find(root)
+      ?? ClassificationLayout(
+        root: root, source: .folders, training: .folder(root + "/train"),
+        validation: .folder(root + "/val"))
+  }
+
+  private static func isFolder(_ part: Part) -> Bool {
+    if case .folder = part { true } else { false }
+  }
+
+  private static func part(_ root: String, _ names: [String]) throws(DatasetError) -> Part? {
+    for name in names where FileTree.isFolder("\(root)/\(name)") {
+      let folder = "\(root)/\(name)"
+      let entries = try FileTree.entries(folder).filter { !$0.isHidden }
+      let archives = entries.map(\.name).filter { $0.hasSuffix(".tar") }
+      let hasFolders = entries.contains { $0.isFolder }
+      return archives.isEmpty || hasFolders ? .folder(folder) : .archives(archives, in: folder)
+    }
+    let archives = try FileTree.entries(root).filter {
+      !$0.isFolder && !$0.isHidden && $0.name.hasSuffix(".tar")
+    }.map(\.name)
+    let whole = names.flatMap { ["ILSVRC2012_img_\($0).tar", $0 + ".tar"] }
+    if let file = whole.first(where: archives.contains) { return .archives([file], in: root) }
+    let shards = archives.filter { file in names.contains { file.contains($0) } }
+    return shards.isEmpty ? nil : .archives(shards, in: root)
+  }
+}
+
+extension ImageFolder {
+  /// Lists a split.
+  ///
+  /// - Throws: As the other initialisers.
+  public init(_ part: ClassificationLayout.Part, classNames: [String]? = nil) throws(DatasetError) {
+    switch part {
+    case .folder(let root): try self.init(root: root, classNames: classNames)
+    case .archives(let files, let root):
+      try self.init(root: root, archives: files, classNames: classNames)
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import FileSupport
+import Foundation
+
+/// The images in some tar archives: where each lies, and what tells its class.
+///
+/// One pass over the headers finds them; nothing is unpacked. Three ways of packing are known:
+/// folders of classes, as in the file system; an archive a class, inside of another one or beside
+/// each other (ImageNet's training images); samples of an image and its class (WebDataset's shards,
+/// `000017.jpg` and `000017.cls`).
+struct ImageArchives: Sendable {
+  /// The archives' paths, relative to `root`, and what they were when they were read.
+  let root: String
+  let files: [String]
+  let stamps: [FileStamp]
+  /// Which archive each image is in, and where.
+  private(set) var archives: [Int32] = []
+  private(set) var starts: [Int] = []
+  private(set) var sizes: [Int32] = []
+  /// The images' paths: `class/file` where there are classes of folders or archives.
+  private(set) var paths = PathTable()
+  /// The class numbers of samples; empty where paths tell the classes.
+  private(set) var numbers: [Int32] = []
+  /// Other files.
+  private(set) var ignoredCount = 0
+  /// Hidden images.
+  private(set) var hidden: [String] = []
+
+  /// The most classes that a number may stand for.
+  private static let classLimit = 1 << 20
+
+  /// Reads the headers of archives.
+  ///
+  /// - Throws: `DatasetError` for an archive that is damaged, and for images that are links.
+  init(root: String, files: [String]) throws(DatasetError) {
+    self.root = root
+    self.files = files
+    let open = try files.map { file throws(DatasetError) in
+      try TarArchive(path: root + "/" + file)
+    }
+    stamps = open.map(\.stamp)
+    for (place, archive) in open.enumerated() {
+      var reader = Reader(archive: archive, place: Int32(place))
+      try archive.forEachMember { (member) throws(DatasetError) in
+        guard member.name.lowercased().hasSuffix(".tar"), !member.isLink else {
+          return try take(member, folder: nil, &reader)
+        }
+        let inner = Self.stem(member.name)
+        try archive.forEachMember(in: member.range) { (image) throws(DatasetError) in
+          try take(image, folder: inner, &reader)
+        }
+      }
+      try finishSample(&reader)
+    }
+    guard numbers.isEmpty || numbers.count == paths.count else {
+      throw DatasetError(
+        path: root, problem: "has archives with .cls files and archives without",
+        remedy: "keep those of one data set there")
+    }
+  }
+
+  static func stem(_ path: String) -> String {
+    ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+  }
+
+  // MARK: One archive
+
+  /// What is known of the sample at hand, and of the archive.
+  private struct Reader {
+    let archive: TarArchive
+    let place: Int32
+    var key = ""
+    var images: [TarArchive.Member] = []
+    var number: Int32?
+    var hasNumbers = false
+  }
+
+  private mutating func take(
+    _ member: TarArchive.Member, folder: String?, _ reader: inout Reader
+  ) throws(DatasetError) {
+    let file = (member.name as NSString).lastPathComponent
+    if member.name.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.first == 0x2E }) {
+      hidden += ImageFolder.images(hidden: [member.name])
+      return
+    }
+    let isImage = ImageFolder.isImage(file)
+    let isClass = file.hasSuffix(".cls") || file.hasSuffix(".cls.txt")
+    guard isImage || isClass else {
+      ignoredCount += 1
+      return
+    }
+    guard !member.isLink else {
+      throw DatasetError(
+        path: reader.archive.path, problem: "holds '\(member.name)' as a link to another file",
+        remedy: "pack it anew with --hard-dereference --dereference")
+    }
+    guard member.range.count <= Int(Int32.max) else {
+      throw DatasetError(
+        path: reader.archive.path,
+        problem: "holds '\(member.name)' of \(member.range.count) bytes, which is no image",
+        remedy: "pack it anew")
+    }
+    // A sample is what follows each other under one name, as in WebDataset's own reader.
+    let dot = file.firstIndex(of: ".") ?? file.endIndex
+    let key =
+      (folder ?? "") + "/" + (member.name as NSString).deletingLastPathComponent + "/"
+      + file[..<dot]
+    if key != reader.key {
+      try finishSample(&reader)
+      reader.key = key
+    }
+    if isClass {
+      reader.number = try number(member, reader.archive)
+      reader.hasNumbers = true
+    } else {
+      reader.images.append(member)
+      add(member, folder: folder, reader.place)
+    }
+  }
+
+  private mutating func add(_ member: TarArchive.Member, folder: String?, _ place: Int32) {
+    archives.append(place)
+    starts.append(member.range.lowerBound)
+    sizes.append(Int32(member.range.count))
+    let name = folder.map { $0 + "/" + (member.name as NSString).lastPathComponent } ?? member.name
+    paths.append(name.utf8)
+  }
+
+  private mutating func finishSample(_ reader: inout Reader) throws(DatasetError) {
+    defer {
+      reader.images = []
+      reader.number = nil
+    }
+    guard let first = reader.images.first else { return }
+    if let number = reader.number {
+      guard numbers.count + reader.images.count == paths.count else {
+        throw Self.unlabelled(reader.archive, first.name)
+      }
+      numbers += reader.images.map { _ in number }
+    } else if reader.hasNumbers {
+      throw Self.unlabelled(reader.archive, first.name)
+    }
+  }
+
+  private static func unlabelled(_ archive: TarArchive, _ image: String) -> DatasetError {
+    DatasetError(
+      path: archive.path, problem: "holds '\(image)', or an image before it, without a .cls file",
+      remedy: "pack each image with its class right behind it")
+  }
+
+  private func number(
+    _ member: TarArchive.Member, _ archive: TarArchive
+  ) throws(DatasetError) -> Int32 {
+    let bytes = try archive.bytes(
+      member.range.lowerBound..<min(member.range.upperBound, member.range.lowerBound + 32))
+    let text = String(decoding: bytes, as: UTF8.self)
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+    guard let number = Int32(text), (0..<Self.classLimit).contains(Int(number)) else {
+      throw DatasetError(
+        path: archive.path, problem: "has '\(text)' in \(member.name), which is no class number",
+        remedy: "write whole numbers from 0")
+    }
+    return number
+  }
+
+  // MARK: Reading
+
+  /// The bytes of an image.
+  ///
+  /// - Throws: `FileError` when the archive was changed since.
+  func contents(_ index: Int) throws(FileError) -> [UInt8] {
+    let archive = Int(archives[index])
+    return try FileBytes.read(
+      root + "/" + files[archive], starts[index]..<starts[index] + Int(sizes[index]),
+      unchangedSince: stamps[archive])
+  }
+
+  /// The archive that an image is in.
+  func path(_ index: Int) -> String { root + "/" + files[Int(archives[index])] }
+}

@@ -1,0 +1,194 @@
+import FileSupport
+import Foundation
+import TestSupport
+import Testing
+import VisionData
+
+@Suite("Layouts of classification data")
+struct ClassificationLayoutTests {
+  private let folder: TemporaryDirectory
+
+  init() throws { folder = try TemporaryDirectory() }
+
+  private func message(_ body: () throws -> Void) -> String {
+    do {
+      try body()
+      return ""
+    } catch { return "\(error)" }
+  }
+
+  private func paths(_ split: ImageFolder) -> [String] {
+    (0..<split.count).map { "\(split.labels[$0]) \(split.relativePath($0))" }
+  }
+
+  @Test("Tiny-ImageNet's validation images have their classes in val_annotations.txt")
+  func tinyImageNet() throws {
+    try makeImageFolder(
+      in: folder,
+      [
+        "train/n01/images/n01_0.JPEG", "train/n02/images/n02_0.JPEG", "val/images/val_0.JPEG",
+        "val/images/val_1.JPEG",
+      ])
+    try AtomicFile.write(
+      text: "n01_0.JPEG\t0\t1\t2\t3\n", to: folder.file("train/n01/n01_boxes.txt"))
+    try AtomicFile.write(
+      text: "val_0.JPEG\tn02\t0\t32\t44\t62\nval_1.JPEG\tn01\t52\t55\t57\t59\n",
+      to: folder.file("val/val_annotations.txt"))
+    let data = try ClassificationData(root: folder.path)
+    #expect(
+      paths(data.train)
+        == ["0 images/n01_0.JPEG", "1 images/n02_0.JPEG"].map {
+          $0.replacing("images", with: $0.hasPrefix("0") ? "n01/images" : "n02/images")
+        })
+    #expect(paths(data.validation) == ["1 images/val_0.JPEG", "0 images/val_1.JPEG"])
+    #expect(try data.validation.image(0).width == 12)
+    #expect(DataCheck(root: folder.path, depth: .full).run(threadCount: 1).worst != .error)
+  }
+
+  @Test("Kaggle's solution file names images without their ending")
+  func kaggle() throws {
+    try makeImageFolder(in: folder, ["train/n01/a.png", "train/n02/b.png", "val/v_1.png"])
+    try AtomicFile.write(
+      text: "ImageId,PredictionString\nv_1,n02 85 1 499 272 n02 1 2 3 4 \n",
+      to: folder.file("LOC_val_solution.csv"))
+    #expect(paths(try ClassificationData(root: folder.path).validation) == ["1 v_1.png"])
+  }
+
+  @Test("A val_map.txt may hold indices, and images may lie in folders that are no classes")
+  func map() throws {
+    try makeImageFolder(
+      in: folder,
+      ["train/n01/a/b/1.png", "train/n02/2.png", "val/part 1/3.png", "val/part 2/4.png"])
+    try AtomicFile.write(text: "3.png\t1\n4.png\t0\n", to: folder.file("val_map.txt"))
+    let data = try ClassificationData(root: folder.path)
+    #expect(paths(data.train) == ["0 n01/a/b/1.png", "1 n02/2.png"])
+    #expect(paths(data.validation) == ["1 part 1/3.png", "0 part 2/4.png"])
+  }
+
+  // MARK: Archives
+
+  private func file(_ shade: UInt8) throws -> [UInt8] {
+    try ImageFile.png(RGBImage(width: 8, height: 6, red: shade))
+  }
+
+  private func archive(_ path: String, _ members: [(String, [UInt8])]) throws {
+    var writer = TarWriter()
+    for (name, content) in members { writer.add(name, content) }
+    try AtomicFile.write(writer.whole, to: folder.file(path))
+  }
+
+  private func tar(_ members: [(String, [UInt8])]) -> [UInt8] {
+    var writer = TarWriter()
+    for (name, content) in members { writer.add(name, content) }
+    return writer.whole
+  }
+
+  @Test("ImageNet is read from its own archives, in the order of the unpacked folders")
+  func imageNet() throws {
+    try archive(
+      "ILSVRC2012_img_train.tar",
+      [
+        ("n02.tar", tar([("n02_1.JPEG", try file(3)), ("n02_0.JPEG", try file(2))])),
+        ("n01.tar", tar([("n01_0.JPEG", try file(1))])),
+      ])
+    try archive(
+      "ILSVRC2012_img_val.tar", [("val_2.JPEG", try file(5)), ("val_1.JPEG", try file(4))])
+    #expect(
+      message { _ = try ClassificationData(root: folder.path) }.contains(
+        "holds images side by side, without classes; put a val_map.txt"))
+    try AtomicFile.write(text: "val_1.JPEG 1\nval_2.JPEG 0\n", to: folder.file("val_map.txt"))
+    let data = try ClassificationData(root: folder.path)
+    #expect(data.train.classNames == ["n01", "n02"])
+    #expect(paths(data.train) == ["0 n01/n01_0.JPEG", "1 n02/n02_0.JPEG", "1 n02/n02_1.JPEG"])
+    #expect(try (0..<3).map { try data.train.image($0).pixels[0] } == [1, 2, 3])
+    #expect(paths(data.validation) == ["0 val_2.JPEG", "1 val_1.JPEG"])
+    #expect(try data.validation.image(0).pixels[0] == 5)
+    #expect(data.train.path(1) == folder.file("ILSVRC2012_img_train.tar:n02/n02_0.JPEG"))
+    let report = DataCheck(root: folder.path, depth: .full).run(threadCount: 1)
+    #expect(report.openedCount == 5 && report.findings.allSatisfy { $0.severity == .note })
+  }
+
+  @Test("Archives with folders, and one archive a class, are the same data")
+  func packings() throws {
+    let images = [("n01/a.png", try file(1)), ("n02/b.png", try file(2))]
+    try archive("x/train.tar", images.map { ("./data/train/" + $0.0, $0.1) })
+    try archive("x/val.tar", images)
+    for split in ["train", "val"] {
+      try archive("y/\(split)/n01.tar", [("a.png", try file(1))])
+      try archive("y/\(split)/n02.tar", [("b.png", try file(2))])
+    }
+    for root in ["x", "y"] {
+      let data = try ClassificationData(root: folder.file(root))
+      for split in [data.train, data.validation] {
+        #expect(paths(split) == ["0 n01/a.png", "1 n02/b.png"])
+        #expect(try split.image(1).pixels[0] == 2)
+      }
+    }
+    guard case .classification(let layout)? = try DataLayout.find(folder.file("x")).first else {
+      Issue.record("no layout")
+      return
+    }
+    #expect(layout.source == .archives)
+  }
+
+  @Test("WebDataset's shards pair each image with its class")
+  func shards() throws {
+    let text = { Array("\($0)".utf8) }
+    try archive(
+      "in-train-0000.tar",
+      [
+        ("a/01.cls", text("1\n")), ("a/01.png", try file(1)), ("a/01.json", text("{}")),
+        ("a/02.png", try file(2)), ("a/02.cls", text(0)),
+      ])
+    try archive("in-train-0001.tar", [("01.png", try file(3)), ("01.cls", text(10))])
+    try archive("in-val-0000.tar", [("01.png", try file(4)), ("01.cls", text(10))])
+    let split = try ImageFolder(try #require(ClassificationLayout.find(folder.path)).training)
+    #expect(split.classNames.count == 11 && split.classNames[10] == "10")
+    #expect(
+      paths(split) == [
+        "0 in-train-0000.tar/a/02.png", "1 in-train-0000.tar/a/01.png",
+        "10 in-train-0001.tar/01.png",
+      ])
+    #expect(try (0..<3).map { try split.image($0).pixels[0] } == [2, 1, 3])
+    // Classes without a training image are an error, as an empty folder is.
+    #expect(message { _ = try ClassificationData(root: folder.path) }.contains("holds no image"))
+    for (members, words) in [
+      ([("1.png", try file(1)), ("1.cls", text("cat"))], "has 'cat' in 1.cls"),
+      ([("1.png", try file(1)), ("1.cls", text(-1))], "has '-1' in 1.cls"),
+      (
+        [("1.png", try file(1)), ("2.png", try file(1)), ("2.cls", text(0))], "without a .cls file"
+      ),
+      (
+        [("1.png", try file(1)), ("1.cls", text(0)), ("2.png", try file(1))], "without a .cls file"
+      ),
+      ([("readme.txt", text(1))], "holds no image"),
+    ] {
+      try archive("in-train-0000.tar", members)
+      try? FileManager.default.removeItem(atPath: folder.file("in-train-0001.tar"))
+      #expect(
+        message { _ = try ClassificationData(root: folder.path) }.contains(words), "\(words)")
+    }
+  }
+
+  @Test("An archive that changes while it is used is refused; links in it are, too")
+  func changes() throws {
+    try archive("train.tar", [("n01/a.png", try file(1)), ("n02/b.png", try file(2))])
+    try archive("val.tar", [("n01/c.png", try file(3)), ("n02/d.png", try file(4))])
+    let data = try ClassificationData(root: folder.path)
+    try archive("train.tar", [("n01/a.png", try file(7)), ("n02/b.png", try file(8))])
+    #expect(message { _ = try data.train.image(0) }.contains("was changed since"))
+    #expect(try data.validation.image(0).pixels[0] == 3)
+    #expect(
+      data.train.manifestHash() != (try ClassificationData(root: folder.path)).train.manifestHash())
+    var writer = TarWriter()
+    writer.add("n01/a.png", try file(1))
+    writer.add("n02/b.png", kind: "2")
+    try AtomicFile.write(writer.whole, to: folder.file("train.tar"))
+    #expect(message { _ = try ClassificationData(root: folder.path) }.contains("as a link"))
+    try archive("val.tar", [("n01/c.png", try file(3)), ("n03/d.png", try file(4))])
+    try archive("train.tar", [("n01/a.png", try file(7)), ("n02/b.png", try file(8))])
+    #expect(
+      message { _ = try ClassificationData(root: folder.path) }
+        .contains("a class that the training split does not have, 'n03'"))
+  }
+}
