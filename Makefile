@@ -29,7 +29,7 @@ report: packages
 	swift run --skip-build bench-suite
 
 release: packages
-	CPU=$(CPU) Benchmarks/release.sh
+	CPU=$(CPU) Benchmarks/Release/release.sh
 
 compare: packages
 	swift build -c release --product bench-kernels
