@@ -25,7 +25,7 @@ struct DetectionTask: FineTuningTask {
     var resampled: any ResampledMetric { ResampledDetection([boxes, masks]) }
   }
 
-  let recipe: DetectionRecipe
+  private(set) var recipe: DetectionRecipe
   let dataIdentity: [String: String]
   private let training: DetectionDataset?
   private let testing: DetectionDataset
@@ -49,6 +49,13 @@ struct DetectionTask: FineTuningTask {
     }
     identity["classes"] = String((training ?? testing).classCount)
     dataIdentity = identity
+  }
+
+  /// The same task with two images an update.
+  var inPairs: DetectionTask {
+    var task = self
+    task.recipe.batchSize = 2
+    return task
   }
 
   func trainingSettings(_ network: Detector) -> [String: String] {

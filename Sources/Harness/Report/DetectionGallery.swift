@@ -64,6 +64,11 @@ final class DetectionGallery {
           views[id]?.append(.missing("\(run.name) stores no detections, so none are drawn"))
           continue
         }
+        guard all.allSatisfy({ $0.mask.width == size.width && $0.mask.height == size.height })
+        else {
+          views[id]?.append(.missing("\(run.name) stores masks of another size than the image"))
+          continue
+        }
         let (items, words) = Self.shown(all, names)
         views[id]?.append(Gallery.view("\(run.name): \(words)") { _ in try drawn(items) }(id))
       }
@@ -84,12 +89,12 @@ final class DetectionGallery {
     return truth.annotationIndices(ofImage: image).map { at in
       let object = truth.annotations[Int(at)]
       let label = labels[object.category] ?? 0
-      return Self.item(
-        CornerBox(
+      return DetectionOverlay.Item(
+        box: CornerBox(
           Float(object.box.x), Float(object.box.y), Float(object.box.x + object.box.width),
           Float(object.box.y + object.box.height)),
-        (try? truth.mask(of: Int(at))) ?? nil,
-        names[label] + (object.isCrowd ? " (crowd)" : ""), label)
+        mask: ((try? truth.mask(of: Int(at))) ?? nil).map { LabelMap($0) },
+        caption: names[label] + (object.isCrowd ? " (crowd)" : ""), label: label)
     }
   }
 
@@ -97,8 +102,10 @@ final class DetectionGallery {
   private static func shown(
     _ all: [Detection], _ names: [String]
   ) -> (items: [DetectionOverlay.Item], words: String) {
-    let sorted = all.enumerated().sorted { ($1.element.score, $0.offset) < ($0.element.score, $1.offset) }
-      .map(\.element)
+    let sorted = all.enumerated().sorted {
+      ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
+    }
+    .map(\.element)
     let sure = sorted.prefix { Double($0.score) >= leastScore }
     let score = String(format: "%.1f", leastScore)
     let chosen = sure.isEmpty ? sorted.prefix(fewest) : sure.prefix(most)
@@ -110,21 +117,6 @@ final class DetectionGallery {
         : sure.count > most
           ? "the best \(most) of \(sure.count) from score \(score) on"
           : "\(sure.count) from score \(score) on"
-    return (
-      chosen.reversed().map { detection in
-        item(
-          detection.box, detection.mask,
-          names[detection.label] + String(format: " %.2f", detection.score), detection.label)
-      }, words
-    )
-  }
-
-  private static func item(
-    _ box: CornerBox, _ mask: RunLengthMask?, _ caption: String, _ label: Int
-  ) -> DetectionOverlay.Item {
-    DetectionOverlay.Item(
-      box: box,
-      mask: mask.map { LabelMap(width: $0.width, height: $0.height, labels: $0.pixels) },
-      caption: caption, label: label)
+    return (chosen.reversed().map { DetectionOverlay.Item($0, names: names) }, words)
   }
 }

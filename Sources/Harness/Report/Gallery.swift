@@ -37,7 +37,9 @@ final class Gallery {
     return images.map { index in
       // A run may bring a picture of its own, whatever the task.
       let own = [base, row].compactMap { run -> GalleryView? in
-        guard let bytes = try? FileBytes.read("\(run.path)/gallery/\(index).png") else { return nil }
+        guard let bytes = try? FileBytes.read("\(run.path)/gallery/\(index).png") else {
+          return nil
+        }
         return .picture(.init(caption: run.name, bytes: bytes, mediaType: "image/png"))
       }
       return Self.gathered(own.isEmpty ? views[index] ?? [] : own)

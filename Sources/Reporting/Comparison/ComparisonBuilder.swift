@@ -61,7 +61,8 @@ public struct ComparisonBuilder {
             + "images; such numbers do not go into one column")
       }
       let published = try publishedFigures(task)
-      let ids = RowNames.sections(task: task.name, data: sets.map { $0[0].dataIdentity(named: true) })
+      let ids = RowNames.sections(
+        task: task.name, data: sets.map { $0[0].dataIdentity(named: true) })
       for (id, set) in zip(ids, sets) {
         sections.append(
           try section(id: id, task: task, runs: set, published: published, tester: tester))

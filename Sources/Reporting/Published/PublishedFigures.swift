@@ -52,9 +52,10 @@ public struct CheckScope: Sendable, Equatable {
   public let dataHash: String?
   /// The room around each figure, as a fraction.
   public let tolerance: Double
-  /// What a run of each configuration (where figures have none, of each protocol) has stored of its
-  /// settings; a figure of another one is of nothing that this suite runs. Empty: every run is held
-  /// against every figure.
+  /// What a run of each configuration has stored of its settings.
+  ///
+  /// Where figures have no configuration, of each protocol. A figure of another one is of nothing that
+  /// this suite runs; without any, every run is held against every figure.
   public let configurations: [String: [String: String]]
   /// What it has stored of how it was scored, where it has.
   public let evaluation: [String: String]

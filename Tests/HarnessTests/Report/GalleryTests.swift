@@ -30,7 +30,8 @@ struct GalleryTests {
   ) throws -> StoredRun {
     let path = folder.file("runs/\(name)")
     var result = RunResult(
-      task: task.name, backbone: ["name": name, "architecture": "Swin-T"], data: data, settings: [:])
+      task: task.name, backbone: ["name": name, "architecture": "Swin-T"], data: data, settings: [:]
+    )
     result.classes = classes.map { ($0, MetricValue(0.5, count: 1)) }
     try AtomicFile.write(text: result.json.text(), to: path + "/result.json")
     try images.write(to: path)
@@ -68,7 +69,9 @@ struct GalleryTests {
     let shown = Gallery().pictures(row, base, ids)
     let count = truth.annotationIndices(ofImage: 0).count
     #expect(
-      shown[0].pictures.map(\.caption) == ["annotated: \(count)", "MoBY: \(count) from score 0.3 on"])
+      shown[0].pictures.map(\.caption) == [
+        "annotated: \(count)", "MoBY: \(count) from score 0.3 on",
+      ])
     #expect(shown[0].missing == ["Supervised stores no detections, so none are drawn"])
     let few = min(3, truth.annotationIndices(ofImage: 1).count)
     #expect(
@@ -94,6 +97,15 @@ struct GalleryTests {
       shown[0].pictures[0].bytes
         == (try ImageFile.jpeg(drawn, quality: 85, subsamplesColor: false)))
     #expect(shown[0].pictures[1].bytes != shown[1].pictures[1].bytes)
+    // Masks that are not of the image are not brought to its size.
+    let empty = try RunLengthMask(height: 0, width: 0, counts: [])
+    let odd = Detection(box: CornerBox(0, 0, 1, 1), label: 0, score: 1, mask: empty)
+    try AtomicFile.write(
+      text: RecordLines.line(Detection.row([odd], imageID: ids[0])),
+      to: row.path + "/detections.jsonl")
+    let refused = Gallery().pictures(row, base, [ids[0]])[0]
+    #expect(refused.pictures.count == 1)
+    #expect(refused.missing.contains("MoBY stores masks of another size than the image"))
   }
 
   @Test("Predicted label maps are drawn beside the annotated ones with a legend")

@@ -392,7 +392,8 @@ struct ComparisonTests {
     #expect(page.contains("no picture of &lt;150&gt;") && page.contains("seen by &quot;both&quot;"))
     // Every image is the target of its own link, and leads back.
     let anchor = try #require(comparison.sections.first?.details.first?.anchor)
-    #expect(page.contains("id=\"images-\(anchor)-0\"") && page.contains("href=\"#images-\(anchor)-0\""))
+    #expect(
+      page.contains("id=\"images-\(anchor)-0\"") && page.contains("href=\"#images-\(anchor)-0\""))
     #expect(page.contains("href=\"#images-\(anchor)\" aria-label=\"Close\""))
   }
 }

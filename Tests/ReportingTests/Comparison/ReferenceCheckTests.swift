@@ -7,7 +7,8 @@ import Testing
 struct ReferenceCheckTests {
   /// Figures of two schedules and of a detector that nothing here trains.
   private func references(_ folder: TemporaryDirectory) throws -> String {
-    let figures = [("Mask R-CNN 1x", 0.437), ("Mask R-CNN 3x", 0.46), ("RepPoints V2 3x", 0.5)].map {
+    let figures = [("Mask R-CNN 1x", 0.437), ("Mask R-CNN 3x", 0.46), ("RepPoints V2 3x", 0.5)].map
+    {
       """
       {"method": "MoBY", "architecture": "Swin-T", "epochs": 300, "metric": "bbox/AP",
       "configuration": "\($0)", "value": \($1), "source": "s", "protocol": "p", "verified": true}
@@ -49,7 +50,8 @@ struct ReferenceCheckTests {
     #expect(right.unlike.contains { $0.contains("RepPoints V2 3x: nothing here is trained so") })
     #expect(right.table.notes.contains(right.unlike[0]))
     #expect(try check(trained.merging(["epochs": "12"]) { $1 }, boxAP: 0.437).passes)
-    for (name, value) in [("epochs", "13"), ("test size", "96"), ("detector", "Mask R-CNN (mini)")] {
+    for (name, value) in [("epochs", "13"), ("test size", "96"), ("detector", "Mask R-CNN (mini)")]
+    {
       let other = try check(trained.merging([name: value]) { $1 })
       #expect(other.findings.isEmpty && !other.passes, "\(name)")
     }

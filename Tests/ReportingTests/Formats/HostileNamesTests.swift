@@ -10,8 +10,10 @@ import Testing
 struct HostileNamesTests {
   static let names = [
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)",
-    "</style></script><svg onload=alert(1)>", "&lt;b&gt;", "=HYPERLINK(\"x\";\"y\")", "+1+cmd|' /C calc'!A0",
-    "@SUM(A1)", "-2+3", "\\input{/etc/passwd}", "$\\write18{id}$", "a}b{c%d#e&f_g^h~i", "../../../up",
+    "</style></script><svg onload=alert(1)>", "&lt;b&gt;", "=HYPERLINK(\"x\";\"y\")",
+    "+1+cmd|' /C calc'!A0",
+    "@SUM(A1)", "-2+3", "\\input{/etc/passwd}", "$\\write18{id}$", "a}b{c%d#e&f_g^h~i",
+    "../../../up",
     "/etc/passwd", "line\r\nend", "tab\there", "| a | b |", "\u{202E}evil\u{0}",
   ]
 
@@ -61,10 +63,14 @@ struct HostileNamesTests {
     // Every tag is one that the page has of itself, with attributes of its own.
     let tags = Set(page.matches(of: /<([a-zA-Z!]+)/).map { String($0.1) })
     let own: Set = [
-      "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "header", "div", "h", "p", "span",
-      "button", "nav", "a", "main", "form", "label", "select", "option", "input", "output", "section",
-      "b", "small", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td", "i", "figure",
-      "figcaption", "svg", "path", "text", "line", "circle", "rect", "g", "img", "details", "summary",
+      "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "header", "div", "h", "p",
+      "span",
+      "button", "nav", "a", "main", "form", "label", "select", "option", "input", "output",
+      "section",
+      "b", "small", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td", "i",
+      "figure",
+      "figcaption", "svg", "path", "text", "line", "circle", "rect", "g", "img", "details",
+      "summary",
       "dl", "dt", "dd", "em", "code", "dialog", "script",
     ]
     #expect(tags.subtracting(own).isEmpty, "\(tags.subtracting(own))")
@@ -130,7 +136,8 @@ struct HostileNamesTests {
     }
   }
 
-  @Test("Names of tables and rows are no paths, so that what is named by them stays in its folder",
+  @Test(
+    "Names of tables and rows are no paths, so that what is named by them stays in its folder",
     arguments: names)
   func folders(name: String) throws {
     for section in try comparison(name).sections {
@@ -142,7 +149,8 @@ struct HostileNamesTests {
     }
   }
 
-  @Test("A result that names files outside of its folder is left out before they are read",
+  @Test(
+    "A result that names files outside of its folder is left out before they are read",
     arguments: ["../outside", "/dev/zero", "a/../../outside"])
   func files(name: String) throws {
     let runs = try SyntheticRuns()
@@ -158,7 +166,8 @@ struct HostileNamesTests {
   @Test("An image's path that leaves the data's folder is none")
   func images() {
     let images = RunImages(
-      root: "data", indices: [0, 1, 2, 3], paths: ["a/b.png", "../c.png", "/etc/d.png", "e/../../f"])
+      root: "data", indices: [0, 1, 2, 3],
+      paths: ["a/b.png", "../c.png", "/etc/d.png", "e/../../f"])
     #expect((0..<5).map { images.path(of: $0) } == ["a/b.png", nil, nil, nil, nil])
   }
 }

@@ -181,11 +181,11 @@ struct ReportFormatTests {
     #expect(Set(ids).count == ids.count, "an id twice")
     let targets = page.matches(of: /href="#([^"]*)"/).map { String($0.1) }
     #expect(Set(targets).subtracting(ids).isEmpty, "a link that leads nowhere")
-    for part in ["<caption>", "<svg", "what errors cost", "cat → dog", "prefers-color-scheme",
+    for part in [
+      "<caption>", "<svg", "what errors cost", "cat → dog", "prefers-color-scheme",
       "top-1: measured and published", "top-1 of every training", "against training time",
       "unknown: Supervised", "@media print",
-    ]
-    {
+    ] {
       #expect(page.contains(part), "no \(part)")
     }
   }

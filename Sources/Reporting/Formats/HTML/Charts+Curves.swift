@@ -39,7 +39,7 @@ extension Charts {
         line(left, y, right, y, "rule")
         + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
     }
-    for tick in epochs.ticks 
+    for tick in epochs.ticks
     where tick >= 1 && tick <= Double(longest) && tick == tick.rounded() {
       out += text(x(Int(tick) - 1), bottom + 15, epochs.label(tick), "tick", anchor: "middle")
     }

@@ -29,7 +29,8 @@ extension Charts {
     for (number, row) in rows.enumerated() {
       let y = top + rowHeight * (Double(number) + 0.5)
       let style = row.color.map { "s\($0)" } ?? "published"
-      out += "<g class=\"row \(style)\"><title>\(html(row.name)): "
+      out +=
+        "<g class=\"row \(style)\"><title>\(html(row.name)): "
         + html(row.values.map { unit.text($0) }.joined(separator: ", ")) + "</title>"
       out += text(left - 8, y + 4, shortened(row.name, 27), "label", anchor: "end")
       if let interval = row.interval, interval.low.isFinite, interval.high.isFinite {
@@ -64,7 +65,9 @@ extension Charts {
     // Whole powers of ten around all sizes.
     let low = (known.map(\.x).min().map { log10($0) } ?? 0).rounded(.down)
     let high = max(low + 1, (known.map(\.x).max().map { log10($0) } ?? 1).rounded(.up))
-    func x(_ value: Double) -> Double { left + (log10(value) - low) / (high - low) * (right - left) }
+    func x(_ value: Double) -> Double {
+      left + (log10(value) - low) / (high - low) * (right - left)
+    }
     var out = ""
     for tick in axis.ticks {
       let y = axis.position(tick, from: bottom, to: top)
@@ -80,7 +83,8 @@ extension Charts {
     }
     for point in known {
       let y = axis.position(point.y * unit.scale, from: bottom, to: top)
-      out += "<g class=\"row s\(point.color)\"><title>\(html(point.name)): "
+      out +=
+        "<g class=\"row s\(point.color)\"><title>\(html(point.name)): "
         + "\(html(unit.text(point.y))), \(html(fixed(point.x, 1))) \(html(xLabel))</title>"
         + dot(x(point.x), y, "point") + "</g>"
     }

@@ -34,12 +34,15 @@ extension Charts {
     }
   }
 
-  /// How often answers are right against how sure they were; on the diagonal they are as often as they
-  /// say. Dots are as large as their bins have answers.
+  /// How often answers are right against how sure they were.
+  ///
+  /// On the diagonal they are right as often as they say. Dots are as large as their bins have answers.
   static func reliability(_ plot: RunPlots.Reliability, color: Int) -> String {
     let most = Double(max(1, plot.bins.map(\.count).max() ?? 1))
     return square(label: plot.title, xLabel: "confidence", yLabel: "right") { x, y in
-      let known = plot.bins.filter { $0.confidence.isFinite && $0.accuracy.isFinite && $0.count > 0 }
+      let known = plot.bins.filter {
+        $0.confidence.isFinite && $0.accuracy.isFinite && $0.count > 0
+      }
       let points = known.map { place(x($0.confidence)) + " " + place(y($0.accuracy)) }
       var out = line(x(0), y(0), x(1), y(1), "zero")
       if points.count > 1 {

@@ -10,7 +10,8 @@ struct HTMLGallery {
     let missing = detail.images.flatMap(\.pictures.missing)
     var lines: [String] = []
     for line in missing where !lines.contains(line) { lines.append(line) }
-    return "<section class=\"images\" id=\"\(gallery)\"><h3>\(text(detail.name)): images whose outcome "
+    return
+      "<section class=\"images\" id=\"\(gallery)\"><h3>\(text(detail.name)): images whose outcome "
       + "changed most against \(text(detail.baseline))</h3>"
       + "<div class=\"gallery\">\(detail.images.map(figure).joined())</div>"
       + (lines.isEmpty

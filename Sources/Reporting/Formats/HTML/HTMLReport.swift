@@ -110,7 +110,8 @@ struct HTMLReport {
       }
     }
     let remarks = view.comparison.remarks.map { "<li>\(html($0))</li>" }.joined()
-    return (cards.isEmpty ? "" : "<section class=\"cards\" aria-label=\"Verdicts\">\(cards)</section>")
+    return
+      (cards.isEmpty ? "" : "<section class=\"cards\" aria-label=\"Verdicts\">\(cards)</section>")
       + (remarks.isEmpty ? "" : "<ul class=\"notes\">\(remarks)</ul>")
   }
 

@@ -29,7 +29,8 @@ struct HTMLSection {
   /// A drawing with its heading and what a reader must know of it.
   static func figure(_ title: String, _ note: String, _ body: String) -> String {
     "<figure class=\"card\"><figcaption><b>\(Reporting.html(title))</b>"
-      + (note.isEmpty ? "" : "<small>\(Reporting.html(note))</small>") + "</figcaption>\(body)</figure>"
+      + (note.isEmpty ? "" : "<small>\(Reporting.html(note))</small>")
+      + "</figcaption>\(body)</figure>"
   }
 
   // MARK: Notes
@@ -95,7 +96,8 @@ struct HTMLSection {
           figure.method, shown.count == 1 ? nil : figure.architecture,
           figure.configuration,
           figure.configuration == nil ? figure.epochs.map { "\($0) epochs" } : nil,
-        ].compactMap { $0 }.joined(separator: ", "), color: nil, values: [figure.value], interval: nil)
+        ].compactMap { $0 }.joined(separator: ", "), color: nil, values: [figure.value],
+        interval: nil)
     }
     guard !measured.isEmpty, !published.isEmpty else { return "" }
     let rows = (measured + published).sorted { $0.values[0] > $1.values[0] }

@@ -12,7 +12,8 @@ struct HTMLSources {
       let cells = section.metrics.compactMap { metric in
         row.cells[metric.key].map { source(of: $0, metric, row) }
       }
-      return "<section class=\"source\" id=\"source-\(text(row.anchor))\"><h3>\(text(row.name))</h3>"
+      return
+        "<section class=\"source\" id=\"source-\(text(row.anchor))\"><h3>\(text(row.name))</h3>"
         + "<div class=\"run\">\(list(usual.runFacts(section, row)))</div>\(cells.joined())</section>"
     }
     return "<details class=\"sources\"><summary>Where these numbers come from</summary>"

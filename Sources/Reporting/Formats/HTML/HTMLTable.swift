@@ -6,10 +6,12 @@ struct HTMLTable {
   let views: HTMLViews
 
   var html: String {
-    let head = ["method", "network"].map { Self.heading($0) }
+    let head =
+      ["method", "network"].map { Self.heading($0) }
       + section.metrics.map { Self.heading($0.title, isNumeric: true) }
     return Self.table(
-      caption: "Measured on \(section.dataSummary); % with 95 % intervals over images or deviations "
+      caption:
+        "Measured on \(section.dataSummary); % with 95 % intervals over images or deviations "
         + "over trainings, and the difference to the baseline in points",
       head: head, body: section.rows.map(row))
   }
