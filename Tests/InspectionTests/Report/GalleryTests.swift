@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Inspection
 
 @Suite("Galleries", .timeLimit(.minutes(5)))
 struct GalleryTests {
@@ -127,7 +127,7 @@ struct GalleryTests {
       width: labels.width, height: labels.height,
       labels: [UInt8](repeating: 3, count: labels.labels.count))
     try AtomicFile.write(
-      try ImageFile.png(flat), to: SegmentorInference.mapPath(set.name(0), in: row.path))
+      try ImageFile.png(flat), to: PredictionFiles.labelMap(set.name(0), in: row.path))
     let shown = Gallery().pictures(row, base, [0, 1])
     #expect(
       shown[0].pictures.map(\.caption) == ["annotated", "MoBY", "classes, parts of all pixels"])

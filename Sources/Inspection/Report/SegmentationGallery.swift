@@ -58,7 +58,7 @@ struct SegmentationGallery {
       }(index)
     ]
     for run in runs {
-      let file = SegmentorInference.mapPath(place.name, in: run.path)
+      let file = PredictionFiles.labelMap(place.name, in: run.path)
       guard FileManager.default.fileExists(atPath: file) else {
         views.append(.missing("\(run.name) stores no label maps, so none are drawn"))
         continue

@@ -36,7 +36,7 @@ final class DetectionGallery {
     guard let truth else { return each(ids, [.missing(fault ?? "no annotations")]) }
     let names = truth.categoriesByLabel.map { truth.categories[$0].name }
     let found = runs.map { run -> (run: StoredRun, rows: [Int: JSONValue]) in
-      let path = run.path + "/" + DetectionInference.fileName
+      let path = run.path + "/" + PredictionFiles.detections
       return (run, (try? Detection.rows(path, ofImages: Set(ids))) ?? [:])
     }
     var views: [Int: [GalleryView]] = [:]
