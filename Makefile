@@ -25,10 +25,11 @@ lint:
 	swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
 
 report: packages
-	Benchmarks/Report/suite.sh
+	swift build --product bench-suite
+	swift run --skip-build bench-suite
 
 release: packages
-	CPU=$(CPU) Benchmarks/release.sh
+	CPU=$(CPU) Benchmarks/Release/release.sh
 
 compare: packages
 	swift build -c release --product bench-kernels

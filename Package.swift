@@ -121,7 +121,11 @@ let package = Package(
     benchmark("bench-data", folder: "Data"),
     benchmark(
       "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
-    benchmark("bench-report", folder: "Report", scripts: ["suite.sh"]),
+    benchmark("bench-report", folder: "Report"),
+    benchmark("bench-suite", folder: "Suite"),
+    .executableTarget(
+      name: "swinbench", dependencies: ["CommandLine", "Harness"], path: "Benchmarks/Release",
+      exclude: ["README.md", "release.sh"], swiftSettings: optimized),
     .executableTarget(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
       exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),

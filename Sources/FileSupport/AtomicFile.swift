@@ -27,7 +27,7 @@ public enum AtomicFile {
   public static func write(
     to path: String, _ body: (inout Writer) throws(FileError) -> Void
   ) throws(FileError) {
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = RelativePath.folder(of: path)
     if !folder.isEmpty { try makeFolder(folder) }
     sweep(folder.isEmpty ? "." : folder)
     let aside = path + mark + "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
@@ -96,7 +96,7 @@ public enum AtomicFile {
       return
     }
     guard errno == ENOENT else { throw .system(path, doing: "write", code: errno) }
-    let parent = (path as NSString).deletingLastPathComponent
+    let parent = RelativePath.folder(of: path)
     guard !parent.isEmpty, parent != path else { throw .system(path, doing: "write", code: ENOENT) }
     try makeFolder(parent)
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else {

@@ -1,6 +1,8 @@
 import Foundation
 
-/// What tells a file from what it was: size, times and number on disk. Every write changes one.
+/// What tells a file from what it was.
+///
+/// Size, times and number on disk: every write changes one of them.
 public struct FileStamp: Sendable, Equatable {
   /// Bytes.
   public let size: Int

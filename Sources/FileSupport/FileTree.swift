@@ -134,7 +134,7 @@ public enum FileTree {
     else { return nil }
     let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(
       in: .whitespacesAndNewlines)
-    let parent = (path as NSString).deletingLastPathComponent
+    let parent = RelativePath.folder(of: path)
     let target = text.hasPrefix("/") || parent.isEmpty ? text : parent + "/" + text
     return !text.isEmpty && isFolder(target) ? text : nil
   }

@@ -1,8 +1,18 @@
-/// Names of files that were written elsewhere: in annotations, lists and archives.
+/// Names of files that were written elsewhere, in annotations, lists and archives; and parts of paths.
 public enum RelativePath {
   /// Whether a name is that of something below the folder it is relative to.
   public static func staysInside(_ name: String) -> Bool {
     !name.isEmpty && !name.hasPrefix("/") && !name.utf8.contains(0)
       && !name.utf8.split(separator: UInt8(ascii: "/")).contains { $0.elementsEqual("..".utf8) }
+  }
+
+  /// The folder of a path; empty for a name alone.
+  ///
+  /// Foundation's `deletingLastPathComponent` traps where a name has one letter.
+  public static func folder(of path: String) -> String {
+    let slash = UInt8(ascii: "/")
+    let name = Array(path.utf8).reversed().drop { $0 == slash }.drop { $0 != slash }
+    let folder = name.drop { $0 == slash }.reversed()
+    return folder.isEmpty && path.hasPrefix("/") ? "/" : String(decoding: folder, as: UTF8.self)
   }
 }

@@ -50,7 +50,7 @@ struct SampleWriter {
   private mutating func add(_ bytes: [UInt8], _ path: String) throws(SampleSetError) {
     let full = root + "/" + path
     do {
-      let folder = (full as NSString).deletingLastPathComponent
+      let folder = RelativePath.folder(of: full)
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true)
       try Data(bytes).write(to: URL(fileURLWithPath: full))

@@ -132,7 +132,7 @@ struct RunFolderDriver: FuzzDriver {
     let truth = try CocoAnnotations(path: folder + "/coco/annotations.json")
     let detections = try CocoDetections(
       path: folder + "/coco/results.json", groundTruth: truth)
-    for type in OverlapType.allCases {
+    for type in [OverlapType.bbox, .segm] {
       try CocoEvaluator.match(detections, to: truth, overlapType: type)
         .write(to: "\(path)/\(type.rawValue).matches")
     }

@@ -1,8 +1,10 @@
+import CocoFormat
 import CommandLine
 import CounterRandom
 import FileSupport
 import Foundation
 import Geometry
+import Loading
 import Models
 import Protocols
 import Runs

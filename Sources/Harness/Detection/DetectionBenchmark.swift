@@ -104,6 +104,10 @@ struct DetectionBenchmark: ComparisonProgram {
     ) { $0.architecture = fineTuning.task.recipe.detector.backbone }
   }
 
+  func secondsPerCandidate() throws -> Double {
+    try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
+  }
+
   func outcome(of candidate: Candidate) throws -> Outcome {
     try fineTuning.outcome(of: candidate)
   }

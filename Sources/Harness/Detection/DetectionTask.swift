@@ -25,7 +25,7 @@ struct DetectionTask: FineTuningTask {
     var resampled: any ResampledMetric { ResampledDetection([boxes, masks]) }
   }
 
-  let recipe: DetectionRecipe
+  private(set) var recipe: DetectionRecipe
   let dataIdentity: [String: String]
   private let training: DetectionDataset?
   private let testing: DetectionDataset
@@ -49,6 +49,13 @@ struct DetectionTask: FineTuningTask {
     }
     identity["classes"] = String((training ?? testing).classCount)
     dataIdentity = identity
+  }
+
+  /// The same task with two images an update.
+  var inPairs: DetectionTask {
+    var task = self
+    task.recipe.batchSize = 2
+    return task
   }
 
   func trainingSettings(_ network: Detector) -> [String: String] {
@@ -78,7 +85,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   func testSettings(_ network: Detector) -> [String: String] {
-    ["test size": recipe.settings["test size"] ?? "", "detector": network.configuration.name]
+    var settings = ["detector": network.configuration.name]
+    for name in ["test size", "proposals"] { settings[name] = recipe.settings[name] }
+    return settings
   }
 
   var images: RunImages {
@@ -115,7 +124,8 @@ struct DetectionTask: FineTuningTask {
   // MARK: Training
 
   func training(_ network: Detector, seed: Int, label: String) -> (any Trainee)? {
-    training.map {
+    network.dropsEmptyProposals = recipe.dropsEmptyProposals
+    return training.map {
       DetectorTraining(
         recipe: recipe, detector: network, dataset: $0, seed: UInt64(seed),
         label: "\(label): training")
@@ -126,6 +136,7 @@ struct DetectionTask: FineTuningTask {
 
   /// Detects, writes COCO's two result files, and matches them to the ground truth.
   func score(_ network: Detector, in run: RunDirectory, label: String) throws -> Records {
+    network.dropsEmptyProposals = recipe.dropsEmptyProposals
     let found = try DetectionInference(
       detector: network, dataset: testing, testSize: recipe.testSize, label: "\(label): detecting"
     ).results(testing.images, in: run)

@@ -1,4 +1,5 @@
 import CommandLine
+import Layers
 import Loading
 import Models
 import Protocols
@@ -87,6 +88,40 @@ struct LinearBenchmark: ComparisonProgram {
       }, metrics: metrics.compactMap { $0 }, primary: task.primaryMetric, resamples: 1000,
       seed: UInt64(options.seeds[0]), margins: options.margins
     ).table()
+  }
+
+  /// Images that tell how long one takes.
+  private static let paceImages = 8
+
+  func secondsPerCandidate() throws -> Double {
+    let settings = options.settings
+    let path = options.backbone.files.first { $0 != "random" }
+    let claim = NetworkClaim(
+      architecture: options.architecture?.architecture, headCount: options.heads)
+    let backbone =
+      try path.map {
+        try BackboneLoader.load(
+          path: $0, inputSize: settings.inputSize, branch: options.backbone.branch, claim: claim,
+          allowsPartial: options.backbone.allowsPartial
+        ).backbone
+      }
+      ?? (claim.architecture ?? .swin(options.preset == .full ? .tiny : .mini)).makeBackbone(
+        inputSize: settings.inputSize, initializer: Initializer(seed: 0))
+    func pass() throws -> Double {
+      let loader = BatchLoader(
+        folder: data.images.train, order: Array(data.trainOrder.prefix(Self.paceImages)),
+        transforms: [settings.testTransform], batchSize: Self.paceImages, seed: 0, epoch: 0,
+        policy: .skip)
+      let watch = Stopwatch()
+      while let batch = try loader.next() {
+        _ = withoutGradients { backbone.features(batch.images) }
+      }
+      return watch.seconds / Double(min(Self.paceImages, data.trainOrder.count))
+    }
+    _ = try pass()
+    let passes = settings.isCached ? 0 : settings.epochs * options.seeds.count
+    let images = data.trainOrder.count * (1 + passes) + data.validationOrder.count
+    return try pass() * Double(images)
   }
 
   // MARK: One backbone

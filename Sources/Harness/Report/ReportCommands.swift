@@ -33,7 +33,7 @@ public enum ReportCommands {
 
   // MARK: Build
 
-  private static func build(_ options: BuildReportOptions) throws -> ExitCode {
+  static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let watch = Stopwatch()
     var builder = options.builder()
     let gallery = Gallery()

@@ -37,6 +37,7 @@ package struct CommandTrial: Sendable {
       try PretrainingPlan($0, imageCount: 100).settings
     },
     CommandTrial(BuildReportOptions.self, "bench-report"),
+    CommandTrial(SuiteOptions.self, "bench-suite"),
     CommandTrial(ExplainOptions.self, "bench-report explain"),
     CommandTrial(DiffOptions.self, "bench-report diff"),
     CommandTrial(CheckReportOptions.self, "bench-report check"),

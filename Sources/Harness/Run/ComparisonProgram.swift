@@ -22,6 +22,8 @@ protocol ComparisonProgram {
   func candidates() throws -> [Candidate]
   /// Measures a candidate, or finds what an earlier run measured.
   func outcome(of candidate: Candidate) throws -> Outcome
+  /// About how many seconds a candidate takes, measured on a few of its steps.
+  func secondsPerCandidate() throws -> Double
   /// Writes and prints the tables.
   func report(_ outcomes: [Outcome]) throws
 }
@@ -37,10 +39,24 @@ extension ComparisonProgram {
       Console.output(parsed.text(options.recipeSettings))
       return .success
     }
-    let context = try RunContext(options.run, data: options.data, preset: options.preset)
-    let program = try Self(options, context)
-    try program.report(try program.candidates().map { try program.outcome(of: $0) })
+    try Self(parsed).run()
     return .success
+  }
+
+  /// Sets the process up and reads the data.
+  ///
+  /// - Throws: As `execute`.
+  init(_ parsed: ParsedOptions<Options>) throws {
+    let options = parsed.options
+    try self.init(
+      options, try RunContext(options.run, data: options.data, preset: options.preset))
+  }
+
+  /// Measures all candidates and compares them.
+  ///
+  /// - Throws: As `execute`.
+  func run() throws {
+    try report(try candidates().map { try outcome(of: $0) })
   }
 }
 

@@ -70,6 +70,10 @@ struct SegmentationBenchmark: ComparisonProgram {
     ) { $0.architecture = options.recipe.backbone }
   }
 
+  func secondsPerCandidate() throws -> Double {
+    try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
+  }
+
   func outcome(of candidate: Candidate) throws -> Outcome {
     try fineTuning.outcome(of: candidate)
   }

@@ -39,7 +39,7 @@ struct SegmentationTask: FineTuningTask {
   }
 
   let dataIdentity: [String: String]
-  private let options: SegmentationOptions
+  private var options: SegmentationOptions
   private let table: SegmentationClasses
   private let training: SegmentationFolder?
   private let testing: SegmentationFolder
@@ -69,6 +69,13 @@ struct SegmentationTask: FineTuningTask {
   }
 
   private var recipe: SegmentationRecipe { options.recipe }
+
+  /// The same task with two crops an update.
+  var inPairs: SegmentationTask {
+    var task = self
+    task.options.recipe.batchSize = 2
+    return task
+  }
   private var testView: String { "\(options.mode.rawValue), \(options.testing.summary)" }
 
   func trainingSettings(_ network: Segmentor) -> [String: String] {

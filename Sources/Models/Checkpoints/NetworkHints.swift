@@ -15,7 +15,7 @@ struct NetworkHints {
   /// Collects what a file holds beside its tensors, and what stands in the `config.json` beside it.
   init(_ file: CheckpointFile) {
     for (path, value) in file.metadata { add(path.split(separator: "/").map(String.init), value) }
-    let folder = (file.path as NSString).deletingLastPathComponent
+    let folder = RelativePath.folder(of: file.path)
     let name = ((file.path as NSString).lastPathComponent).lowercased()
     // Hubs keep a model's weights and settings under these names.
     if name.hasPrefix("model") || name.hasPrefix("pytorch_model") {

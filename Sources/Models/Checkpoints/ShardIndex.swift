@@ -25,7 +25,7 @@ struct ShardIndex {
       CheckpointError(
         path: path, problem: problem, remedy: "copy all parts into the folder of the index")
     }
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = RelativePath.folder(of: path)
     var content = CheckpointFile.Content()
     var hashes = ""
     for name in Set(files.values).sorted() {

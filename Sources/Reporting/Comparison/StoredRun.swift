@@ -201,7 +201,7 @@ public struct RunCatalogue: Sendable {
         path: path, problem: "does not exist", remedy: "run a benchmark first or check the path",
         exitCode: .missingFile)
     }
-    guard isFolder.boolValue else { return [(path as NSString).deletingLastPathComponent] }
+    guard isFolder.boolValue else { return [RelativePath.folder(of: path)] }
     func isRun(_ folder: String) -> Bool {
       ["result.json", "protocol.json"].contains { manager.fileExists(atPath: folder + "/" + $0) }
     }

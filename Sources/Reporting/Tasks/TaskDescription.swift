@@ -91,6 +91,8 @@ public struct TaskDescription: Sendable {
   public var references: [String] = []
   /// Files with the outcomes of single images that a run leaves; its numbers come from them.
   public var recordFiles: [String] = []
+  /// Further such files that only runs of predictions made elsewhere can have.
+  public var otherRecordFiles: [String] = []
   /// Reads those files in the folder of a run.
   public var records: @Sendable (_ folder: String) -> any RunRecords = { _ in NoRecords() }
 

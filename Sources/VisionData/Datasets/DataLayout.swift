@@ -28,6 +28,38 @@ public enum DataLayout: Sendable, Equatable {
     return found
   }
 
+  /// The data sets of a folder: what it holds itself, or else what the folders in it hold.
+  ///
+  /// - Parameter problem: Called with what is wrong with a folder that is passed over.
+  /// - Returns: Folders with what they hold, in byte order of the names.
+  /// - Throws: `DatasetError` for a folder that cannot be read.
+  public static func all(
+    in root: String, labelSuffix: String? = nil, problem: (DatasetError) -> Void
+  ) throws(DatasetError) -> [(folder: String, layouts: [DataLayout])] {
+    let own = try find(root, labelSuffix: labelSuffix).filter { $0.root == root }
+    guard own.isEmpty else { return [(root, own)] }
+    var found: [(folder: String, layouts: [DataLayout])] = []
+    for entry in try FileTree.entries(root) where entry.isFolder && !entry.isHidden {
+      let folder = root + "/" + entry.name
+      do throws(DatasetError) {
+        let layouts = try find(folder, labelSuffix: labelSuffix)
+        if !layouts.isEmpty { found.append((folder, layouts)) }
+      } catch {
+        problem(error)
+      }
+    }
+    return found
+  }
+
+  /// The data set's folder.
+  var root: String {
+    switch self {
+    case .classification(let layout): layout.root
+    case .detection(let layout): layout.root
+    case .segmentation(let layout): layout.root
+    }
+  }
+
   /// What it is, for people.
   public var summary: String {
     switch self {

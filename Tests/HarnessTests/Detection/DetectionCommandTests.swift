@@ -122,6 +122,35 @@ struct DetectionCommandTests {
     "--epochs", "1", "--seeds", "0", "--resamples", "20", "--quiet", "--output", "runs",
   ]
 
+  @Test(
+    "Annotations of any names are trained on and scored; options that make no sense are refused")
+  func namedFiles() throws {
+    for (split, name) in [("train2017", "my train.json"), ("val2017", "b/val.json")] {
+      try AtomicFile.write(
+        try FileBytes.read(folder.file("sample/coco/annotations/instances_\(split).json")),
+        to: folder.file("named/" + name))
+    }
+    let files = [
+      "--train-annotations", "named/my train.json", "--val-annotations", "named/b/val.json",
+    ]
+    let images = ["--images", "sample/coco/train2017,sample/coco/val2017"]
+    _ = try run(Array(quick.dropFirst(2)) + files + images + ["--limit", "2"])
+    let data = try json(try runFolder() + "/result.json")["data"]
+    #expect(data?["name"]?.stringValue == "val" && data?["train"]?.stringValue != nil)
+    for (options, words) in [
+      (["--images", "a"], "--images goes with"),
+      (["--data", "sample/coco"] + files, "not both"),
+      (Array(files.prefix(2)), "needs --val-annotations"),
+      (Array(files.suffix(2)), "needs --train-annotations"),
+      (files + ["--images", "a,b,c"], "one folder, or two"),
+    ] {
+      let outcome = try run(Array(quick.dropFirst(2)) + options, status: 64)
+      #expect(outcome.errors.contains(words), "\(outcome.errors)")
+    }
+    let missing = try run(Array(quick.dropFirst(2)) + files + ["--images", "nowhere"], status: 66)
+    #expect(missing.errors.contains("nowhere/"), "\(missing.errors)")
+  }
+
   @Test("Categories that differ are refused, whatever --no-check says")
   func categories() throws {
     try rewrite("val2017") { members in

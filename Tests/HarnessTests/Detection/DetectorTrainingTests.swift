@@ -66,7 +66,7 @@ struct DetectorTrainingTests {
   func resume() throws {
     let folder = try TemporaryDirectory()
     let dataset = try DetectionDataset(
-      root: makeData(folder), split: "train2017", use: .training)
+      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
     let recipe = smallRecipe()
     func train(_ name: String, stopAt: Int? = nil) throws -> (Detector, [Float], resumedAt: Int) {
       let detector = Detector(recipe.detector, initializer: Initializer(seed: 2))
@@ -111,7 +111,7 @@ struct DetectorTrainingTests {
   func otherState() throws {
     let folder = try TemporaryDirectory()
     let dataset = try DetectionDataset(
-      root: makeData(folder), split: "train2017", use: .training)
+      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
     var recipe = smallRecipe()
     recipe.epochs = 1
     let detector = Detector(recipe.detector, initializer: Initializer(seed: 2))

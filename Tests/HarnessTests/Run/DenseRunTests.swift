@@ -22,6 +22,8 @@ struct DenseRunTests {
     let network: String
     /// What a run's folder must hold in the end, the network first.
     let files: [String]
+    /// What scoring alone has no use for.
+    let trainingData: [String]
     var testDescription: String { program }
   }
 
@@ -31,14 +33,16 @@ struct DenseRunTests {
       arguments: [
         "--data", "sample/coco", "--preset", "mini", "--image-scale", "0.5",
       ], length: ("--epochs", "3", "1000"), network: "--detector",
-      files: ["detector.pth", "events.jsonl", "detections.jsonl", "bbox.matches", "result.json"]),
+      files: ["detector.pth", "events.jsonl", "detections.jsonl", "bbox.matches", "result.json"],
+      trainingData: ["coco/train2017", "coco/annotations/instances_train2017.json"]),
     Job(
       program: "bench-ade20k",
       arguments: [
         "--data", "sample/ade20k", "--preset", "mini", "--crop-size", "48",
       ], training: ["--batch-size", "2"], length: ("--iterations", "30", "100000"),
       network: "--segmentor",
-      files: ["segmentor.pth", "events.jsonl", "records.jsonl", "result.json"]),
+      files: ["segmentor.pth", "events.jsonl", "records.jsonl", "result.json"],
+      trainingData: ["ade20k/images/training", "ade20k/annotations/training"]),
   ]
 
   private let shared = [
@@ -118,6 +122,9 @@ struct DenseRunTests {
     let network = try #require(files.first { $0.key.hasSuffix("/" + job.files[0]) }).value
     let start = try ChildProgram.files(under: folder.file("first"))[name]
     #expect(network != start)
+    for path in job.trainingData {
+      try FileManager.default.removeItem(atPath: folder.file("sample/" + path))
+    }
     let scored = try ChildProgram.run(
       job.program, options + ["scored", "--eval-only"], in: folder.path)
     #expect(scored.status == 0, "\(scored.errors)")

@@ -133,7 +133,7 @@ struct ClassificationLayoutTests {
 
   @Test("WebDataset's shards pair each image with its class")
   func shards() throws {
-    let text = { Array("\($0)".utf8) }
+    func text(_ value: Any) -> [UInt8] { Array("\(value)".utf8) }
     try archive(
       "in-train-0000.tar",
       [
@@ -142,7 +142,8 @@ struct ClassificationLayoutTests {
       ])
     try archive("in-train-0001.tar", [("01.png", try file(3)), ("01.cls", text(10))])
     try archive("in-val-0000.tar", [("01.png", try file(4)), ("01.cls", text(10))])
-    let split = try ImageFolder(try #require(ClassificationLayout.find(folder.path)).training)
+    let split = try ImageFolder(
+      try #require(try ClassificationLayout.find(folder.path)).training)
     #expect(split.classNames.count == 11 && split.classNames[10] == "10")
     #expect(
       paths(split) == [
@@ -175,11 +176,11 @@ struct ClassificationLayoutTests {
     try archive("train.tar", [("n01/a.png", try file(1)), ("n02/b.png", try file(2))])
     try archive("val.tar", [("n01/c.png", try file(3)), ("n02/d.png", try file(4))])
     let data = try ClassificationData(root: folder.path)
+    let hash = data.train.manifestHash()
     try archive("train.tar", [("n01/a.png", try file(7)), ("n02/b.png", try file(8))])
     #expect(message { _ = try data.train.image(0) }.contains("was changed since"))
     #expect(try data.validation.image(0).pixels[0] == 3)
-    #expect(
-      data.train.manifestHash() != (try ClassificationData(root: folder.path)).train.manifestHash())
+    #expect(try ClassificationData(root: folder.path).train.manifestHash() != hash)
     var writer = TarWriter()
     writer.add("n01/a.png", try file(1))
     writer.add("n02/b.png", kind: "2")

@@ -1,6 +1,7 @@
 import CocoFormat
 import FileSupport
 import Foundation
+import Geometry
 import TestSupport
 import Testing
 import VisionData
@@ -146,8 +147,10 @@ struct DetectionLayoutTests {
     try image("\(root)/JPEGImages/\(name).png")
   }
 
-  private func object(_ name: String, _ box: [Any], _ more: String = "") -> String {
-    let sides = zip(["xmin", "ymin", "xmax", "ymax"], box).map { "<\($0)>\($1)</\($0)>" }
+  private func object(_ name: String, _ box: String, _ more: String = "") -> String {
+    let sides = zip(["xmin", "ymin", "xmax", "ymax"], box.split(separator: " ")).map {
+      "<\($0)>\($1)</\($0)>"
+    }
     return "<object><name>\(name)</name>\(more)<bndbox>\(sides.joined())</bndbox></object>"
   }
 
@@ -161,9 +164,9 @@ struct DetectionLayoutTests {
     let head = "<part><name>head</name><bndbox><xmin>2</xmin></bndbox></part>"
     try voc(
       "2008_1",
-      object("dog", [1, 1, 20, 30]) + object("person", [5, 6, 24, 25], "<difficult>1</difficult>")
-        + object("person", [2, 2.5, 9, 12.5], head))
-    try voc("2008_2", object("cat", [10, 11, 12, 13]), size: "<width>0</width><height>0</height>")
+      object("dog", "1 1 20 30") + object("person", "5 6 24 25", "<difficult>1</difficult>")
+        + object("person", "2 2.5 9 12.5", head))
+    try voc("2008_2", object("cat", "10 11 12 13"), size: "<width>0</width><height>0</height>")
     try list("train", "2008_1\n")
     try list("val", "2008_2  1\r\n")
     let layout = try DetectionLayout.expect(folder.path)
@@ -179,13 +182,13 @@ struct DetectionLayoutTests {
     // A size of 0 is that of the picture.
     #expect(val.annotations.images[0].width == 48)
     let hash = try val.annotationHash()
-    try voc("2008_2", object("cat", [10, 11, 12, 14]))
+    try voc("2008_2", object("cat", "10 11 12 14"))
     #expect(try DetectionDataset(layout.part(.testing), use: .testing).annotationHash() != hash)
   }
 
   @Test("Faults of VOC's files are said in one sentence each")
   func vocFaults() throws {
-    try voc("1", object("dog", [1, 1, 20, 30]))
+    try voc("1", object("dog", "1 1 20 30"))
     try list("val", "1\n")
     func fault() throws -> String {
       let layout = try DetectionLayout.expect(folder.path)
@@ -193,18 +196,18 @@ struct DetectionLayoutTests {
     }
     #expect(try fault() == "")
     for (objects, words) in [
-      (object("dog", ["a", 1, 20, 30]), "has 'a' as xmin of object 1, a dog"),
-      (object("dog", [1, 1, 1e30, 30]), "as xmax of object 1"),
-      (object("dog", [1, 1, "nan", 30]), "has 'nan' as xmax"),
-      (object("", [1, 1, 2, 3]), "has no name of object 1"),
+      (object("dog", "a 1 20 30"), "has 'a' as xmin of object 1, a dog"),
+      (object("dog", "1 1 1e30 30"), "as xmax of object 1"),
+      (object("dog", "1 1 nan 30"), "has 'nan' as xmax"),
+      (object("", "1 1 2 3"), "has no name of object 1"),
       ("<object><name>dog</name></object>", "has '' as xmin"),
     ] {
       try voc("1", objects)
       #expect(try fault().contains(words), "\(words)")
     }
-    try voc("1", object("dog", [1, 1, 2, 3]), size: "<width>-4</width>")
+    try voc("1", object("dog", "1 1 2 3"), size: "<width>-4</width>")
     #expect(try fault().contains("has '-4' as the image's width"))
-    try voc("1", object("dog", [1, 1, 2, 3]), file: "../../../etc/1.png")
+    try voc("1", object("dog", "1 1 2 3"), file: "../../../etc/1.png")
     #expect(try fault() == "")
     try list("val", "1\n2\n")
     #expect(try fault().contains("2.xml: does not exist, but"))

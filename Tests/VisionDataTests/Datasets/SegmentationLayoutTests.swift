@@ -14,7 +14,8 @@ struct SegmentationLayoutTests {
   private func image(_ paths: String...) throws {
     for path in paths {
       try AtomicFile.write(
-        try ImageFile.png(RGBImage(width: 6, height: 4, red: 9)), to: folder.file(path))
+        try ImageFile.png(RGBImage(width: 6, height: 4, red: UInt8(path.utf8.count))),
+        to: folder.file(path))
     }
   }
 

@@ -102,7 +102,7 @@ struct ImageArchives: Sendable {
     // A sample is what follows each other under one name, as in WebDataset's own reader.
     let dot = file.firstIndex(of: ".") ?? file.endIndex
     let key =
-      (folder ?? "") + "/" + (member.name as NSString).deletingLastPathComponent + "/"
+      (folder ?? "") + "/" + RelativePath.folder(of: member.name) + "/"
       + file[..<dot]
     if key != reader.key {
       try finishSample(&reader)

@@ -23,7 +23,7 @@ struct ValidationMap {
   ///
   /// - Throws: `DatasetError` for a line that is no pair, and for a file with two classes.
   static func find(root: String) throws(DatasetError) -> ValidationMap? {
-    let parent = (root as NSString).deletingLastPathComponent
+    let parent = RelativePath.folder(of: root)
     for form in Form.allCases {
       for folder in [root, parent.isEmpty ? "." : parent]
       where FileManager.default.fileExists(atPath: "\(folder)/\(form.rawValue)") {

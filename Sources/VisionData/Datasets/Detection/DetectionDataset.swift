@@ -30,8 +30,8 @@ public struct DetectionDataset: Sendable {
   /// Whether an object without a mask gets its box as one.
   public var fillsMasks = false
   private let locations: ImageLocations
-  /// The files that the annotations were read from, below their folder.
-  private let sources: (folder: String, files: [String])
+  /// The files of other formats that the annotations were read from, below their folder.
+  private let markup: (folder: String, files: [String])?
   /// The place of each category among the ascending ids: the class of a detector.
   private let labels: [Int]
 
@@ -41,12 +41,10 @@ public struct DetectionDataset: Sendable {
   public init(_ part: DetectionLayout.Part, use: Use) throws {
     if let markup = part.markup {
       let (annotations, files) = try VOCAnnotations(part, markup: markup).read()
-      try self.init(annotations, folders: part.images, use: use, sources: (markup, files))
+      try self.init(annotations, folders: part.images, use: use, markup: (markup, files))
     } else {
-      let path = part.annotations as NSString
       try self.init(
-        CocoAnnotations(path: part.annotations), folders: part.images, use: use,
-        sources: (path.deletingLastPathComponent, [path.lastPathComponent]))
+        CocoAnnotations(path: part.annotations), folders: part.images, use: use, markup: nil)
     }
   }
 
@@ -54,15 +52,15 @@ public struct DetectionDataset: Sendable {
   ///
   /// - Throws: `DatasetError` when no image is left.
   public init(annotations: CocoAnnotations, folder: String, use: Use) throws(DatasetError) {
-    try self.init(annotations, folders: [folder], use: use, sources: ("", []))
+    try self.init(annotations, folders: [folder], use: use, markup: nil)
   }
 
   private init(
     _ annotations: CocoAnnotations, folders: [String], use: Use,
-    sources: (folder: String, files: [String])
+    markup: (folder: String, files: [String])?
   ) throws(DatasetError) {
     self.annotations = annotations
-    self.sources = sources
+    self.markup = markup
     var labels = [Int](repeating: 0, count: annotations.categories.count)
     for (label, category) in annotations.categoriesByLabel.enumerated() { labels[category] = label }
     self.labels = labels
@@ -120,14 +118,10 @@ public struct DetectionDataset: Sendable {
   public func annotationHash(
     _ digests: FileDigests = FileDigests(folder: nil)
   ) throws(FileError) -> String {
-    guard sources.files.count > 1 || sources.files.isEmpty else {
-      return try SHA256.digest(file: annotations.path)
-    }
+    guard let markup else { return try SHA256.digest(file: annotations.path) }
     var hash = SHA256()
     hash.update("classes\t\(classNames.joined(separator: "\t"))\n")
-    for (file, digest) in zip(
-      sources.files, digests.digests(of: sources.files, in: sources.folder))
-    {
+    for (file, digest) in zip(markup.files, digests.digests(of: markup.files, in: markup.folder)) {
       hash.update("\(file)\t\(digest ?? "unreadable")\n")
     }
     return hash.finish()

@@ -91,7 +91,7 @@ public struct DetectionLayout: Sendable, Equatable {
     func part(_ file: String?, _ folder: String?) -> Part? {
       file.map { Part($0, images: folder.map { [$0] } ?? Self.around($0)) }
     }
-    let folder = ((validation ?? training ?? "") as NSString).deletingLastPathComponent
+    let folder = RelativePath.folder(of: validation ?? training ?? "")
     self.init(folder.isEmpty ? "." : folder, .named)
     self.training = part(training, images.first)
     self.validation = part(validation, images.last)
@@ -99,7 +99,7 @@ public struct DetectionLayout: Sendable, Equatable {
 
   /// Folders near a file that may hold its images.
   private static func around(_ file: String) -> [String] {
-    let path = (file as NSString).deletingLastPathComponent
+    let path = RelativePath.folder(of: file)
     let folder = path.isEmpty ? "." : path
     return [folder, folder + "/images", folder + "/..", folder + "/../images"]
   }
@@ -248,7 +248,7 @@ public struct DetectionLayout: Sendable, Equatable {
     guard let base = try VOCFolder.find(root), FileTree.isFolder(base + "/Annotations") else {
       return nil
     }
-    var layout = DetectionLayout(root, .voc)
+    var layout = DetectionLayout(base, .voc)
     let markup = base + "/Annotations"
     func part(_ names: [String]) -> Part? {
       VOCFolder.list(names, of: "Main", in: base).map {

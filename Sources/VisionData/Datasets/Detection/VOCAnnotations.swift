@@ -78,7 +78,7 @@ struct VOCAnnotations {
   /// The file of an image: as the XML names it, else the one of the same name as the XML.
   private func image(_ file: File, id: Int) -> CocoImage {
     let named = file.fileName.map { ($0 as NSString).lastPathComponent }
-    let folder = (file.name as NSString).deletingLastPathComponent
+    let folder = RelativePath.folder(of: file.name)
     let choices =
       (named.map { [folder.isEmpty ? $0 : folder + "/" + $0] } ?? [])
       + ["jpg", "jpeg", "png", "JPEG", "JPG"].map { file.name + "." + $0 }

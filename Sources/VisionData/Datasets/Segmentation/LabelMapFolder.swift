@@ -50,10 +50,10 @@ public struct LabelMapFolder: Sendable {
 
   /// The validation split that these maps are the labels of; nil where they are no part of one.
   public var dataset: SegmentationFolder? {
-    let top = (root as NSString).deletingLastPathComponent as NSString
+    let top = RelativePath.folder(of: root)
     guard
       let folder = try? SegmentationFolder(
-        root: top.deletingLastPathComponent, split: .validation),
+        root: RelativePath.folder(of: top), split: .validation),
       (0..<folder.count).map({ folder.name($0) }) == names
     else { return nil }
     return folder

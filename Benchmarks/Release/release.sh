@@ -1,27 +1,26 @@
 #!/usr/bin/env bash
 # Makes one folder with all programs, Swift's own libraries linked in, for machines without Swift:
 #
-#     CPU=x86-64-v3 Benchmarks/release.sh [folder]
+#     CPU=x86-64-v3 Benchmarks/Release/release.sh [folder]
 #
 # Says how large it is and which packages of Debian the programs still need there.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 folder="${1:-release}"
-programs=(bench-linear bench-pretrain bench-coco bench-ade20k bench-data bench-report)
-for optional in bench-suite; do
-  if grep -q "\"$optional\"" Package.swift; then programs+=("$optional"); fi
-done
+cpu="${CPU:-x86-64-v3}"
 scratch=.build-release
-for program in "${programs[@]}"; do
-  SWINBENCH_CPU="${CPU:-x86-64-v3}" swift build --configuration release --static-swift-stdlib \
-    --scratch-path "$scratch" --product "$program"
-done
+SWINBENCH_CPU="$cpu" swift build --configuration release --static-swift-stdlib \
+  --scratch-path "$scratch" --product swinbench
 
 new="$folder.new"
 rm -rf "$new"
 mkdir -p "$new/completions" "$new/reports"
+strip --output-file="$new/swinbench" "$scratch/release/swinbench"
+chmod +x "$new/swinbench"
+read -r -a programs < <(
+  grep -o '"bench-[a-z0-9]*"' Benchmarks/Release/Programs.swift | tr -d '"' | sort -u | tr '\n' ' ')
 for program in "${programs[@]}"; do
-  strip --output-file="$new/$program" "$scratch/release/$program"
+  ln -s swinbench "$new/$program"
   for shell in bash zsh fish; do
     "$new/$program" --completions "$shell" >"$new/completions/$program.$shell"
   done
@@ -30,7 +29,7 @@ cp -r reports/reference "$new/reports/"
 
 # Packages of the libraries that are loaded at the start; OpenBLAS is loaded by the first network.
 needed() {
-  ldd "$new/bench-coco" | awk '$3 ~ /^\// { print $3 }' | while read -r library; do
+  ldd "$new/swinbench" | awk '$3 ~ /^\// { print $3 }' | while read -r library; do
     # The path of a library may go through a link of its folder (/lib is /usr/lib).
     dpkg --search "$library" 2>/dev/null || dpkg --search "/usr$library" 2>/dev/null ||
       dpkg --search "${library#/usr}" 2>/dev/null
@@ -38,7 +37,7 @@ needed() {
 }
 packages="$(needed | tr '\n' ' ')libopenblas0-pthread"
 cat >"$new/README" <<TEXT
-SwinBench $("$new/bench-coco" --version | cut -d' ' -f2), for processors of ${CPU:-x86-64-v3}.
+SwinBench $("$new/bench-coco" --version | cut -d' ' -f2), for processors of $cpu.
 
 Needs no Swift, but these packages of Debian:
 

@@ -1,0 +1,50 @@
+import CommandLine
+import Layers
+import Models
+import Reporting
+import Training
+
+/// How long a training takes, measured on a few of its own steps.
+struct TrainingPace {
+  /// Seconds that an image takes in training.
+  let secondsPerImage: Double
+
+  /// Makes an update to warm up, and takes the time of the next, if there is one.
+  ///
+  /// - Throws: What loading and training throw.
+  init(_ trainee: some Trainee) throws {
+    var source = try trainee.batches(epoch: 0, from: 0)
+    var seconds = 0.0
+    for step in 0..<2 {
+      var position = TrainingPosition()
+      (position.batch, position.step) = (step, step)
+      let watch = Stopwatch()
+      guard let batch = try source.next() else { break }
+      if let loss = try trainee.gradients(batch, at: position) {
+        _ = try trainee.update(loss: loss, at: position)
+      }
+      seconds = watch.seconds
+    }
+    secondsPerImage = seconds / Double(max(1, trainee.imagesPerBatch))
+  }
+}
+
+extension FineTuning {
+  /// Part of the time of a training step that a look at an image takes.
+  private static var testShare: Double { 1 / 3 }
+
+  /// About how many seconds a candidate takes.
+  ///
+  /// - Parameter small: The same task in batches of two images, so that measuring takes seconds.
+  /// - Throws: What loading and training throw.
+  func secondsPerCandidate(measuring small: Task) throws -> Double {
+    let network = Task.Network(small.configuration, initializer: Initializer(seed: 0))
+    guard let probe = small.training(network, seed: 0, label: ""),
+      let whole = task.training(network, seed: 0, label: "")
+    else { return 0 }
+    let pace = try TrainingPace(probe).secondsPerImage
+    let trained = whole.epochCount * whole.batchesPerEpoch * whole.imagesPerBatch
+    let tested = Double(task.images.indices.count) * Self.testShare
+    return pace * (Double(trained) + tested) * Double(options.seeds.count)
+  }
+}

@@ -1,0 +1,85 @@
+import CommandLine
+import FileSupport
+import Foundation
+import VisionData
+
+/// One task on one data set.
+struct SuiteJob {
+  let task: SuiteTask
+  /// The folder of its data; nil is the sample set.
+  let data: String?
+  /// What the program is told.
+  let arguments: [String]
+
+  /// How many backbones are compared.
+  let candidateCount: Int
+
+  /// Its name in forecasts.
+  var title: String {
+    "\(task.program) on \(data.map { ($0 as NSString).lastPathComponent } ?? "the sample set")"
+  }
+
+  /// The program with its data open, and what it will take.
+  struct Prepared {
+    let job: SuiteJob
+    /// About how many seconds; 0 where an earlier call of the suite did it all.
+    let seconds: Double
+    let run: () throws -> Void
+  }
+
+  /// Opens the data and measures a few steps.
+  ///
+  /// - Parameter isDone: Whether an earlier call did it: then nothing is measured.
+  /// - Throws: What the program throws.
+  func prepared(isDone: Bool) throws -> Prepared {
+    switch task {
+    case .linear: try prepared(LinearBenchmark.self, isDone)
+    case .coco: try prepared(DetectionBenchmark.self, isDone)
+    case .ade20k: try prepared(SegmentationBenchmark.self, isDone)
+    }
+  }
+
+  private func prepared<Program: ComparisonProgram>(
+    _ type: Program.Type, _ isDone: Bool
+  ) throws -> Prepared {
+    let program = try Program(Program.Options.table.parse(arguments))
+    let seconds = isDone ? 0 : try program.secondsPerCandidate() * Double(candidateCount)
+    return Prepared(job: self, seconds: seconds, run: program.run)
+  }
+
+  /// The tasks that a folder holds data for.
+  ///
+  /// - Throws: `DatasetError` where there is nothing, or the folder cannot be read.
+  static func all(_ options: SuiteOptions) throws -> [SuiteJob] {
+    func job(_ task: SuiteTask, _ data: String?) -> SuiteJob {
+      SuiteJob(
+        task: task, data: data, arguments: options.arguments(for: task, data: data),
+        candidateCount: options.backbones.isEmpty
+          ? ShortPretraining.usual.count : options.backbones.count)
+    }
+    guard let root = options.data else { return options.tasks.map { job($0, nil) } }
+    let sets = try DataLayout.all(in: root) { Console.error("left out: \($0.sentence)") }
+    var jobs: [SuiteJob] = []
+    for (folder, layouts) in sets {
+      for layout in layouts {
+        let task: SuiteTask =
+          switch layout {
+          case .classification: .linear
+          case .detection: .coco
+          case .segmentation: .ade20k
+          }
+        guard options.tasks.contains(task) else { continue }
+        if !options.engine.quiet { Console.error("\(folder): \(layout.summary)") }
+        jobs.append(job(task, folder))
+      }
+    }
+    guard !jobs.isEmpty else {
+      throw DatasetError(
+        path: root,
+        problem: "holds no data for \(options.tasks.map(\.rawValue).joined(separator: ", "))",
+        remedy: "give a data set, or a folder of data sets, in a layout of docs/data.md",
+        exitCode: .missingFile)
+    }
+    return jobs
+  }
+}

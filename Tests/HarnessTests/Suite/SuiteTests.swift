@@ -1,0 +1,81 @@
+import FileSupport
+import Foundation
+import SampleData
+import TestSupport
+import Testing
+
+@testable import Harness
+
+/// The suite's plan, and the suite as a child process.
+@Suite("bench-suite", .serialized, .timeLimit(.minutes(10)))
+struct SuiteTests {
+  private func job(_ task: SuiteTask, hours: Double) -> SuiteJob.Prepared {
+    SuiteJob.Prepared(
+      job: SuiteJob(task: task, data: "/data/x", arguments: [], candidateCount: 1),
+      seconds: hours * 3600, run: {})
+  }
+
+  @Test("A budget leaves out what does not fit, and the forecast says so")
+  func budget() {
+    let jobs = [job(.linear, hours: 0), job(.ade20k, hours: 2), job(.coco, hours: 30)]
+    let plan = SuitePlan(jobs, budget: 3 * 3600)
+    #expect(plan.jobs.map(\.job.task) == [.linear, .ade20k])
+    #expect(
+      plan.text == """
+        forecast: about 2.0 h
+          bench-linear on x: done before
+          bench-ade20k on x: about 2.0 h
+          bench-coco on x: about 30.0 h, left out by --budget
+        """)
+    #expect(SuitePlan(jobs, budget: nil).leftOut.isEmpty)
+  }
+
+  @Test("Times of a budget are read, and others refused")
+  func times() {
+    #expect(TimeBudget("90m")?.seconds == 5400 && TimeBudget("1.5d")?.seconds == 129_600)
+    for text in ["", "2", "h", "-1h", "0h", "1e9d", "2w", "nanh"] {
+      #expect(TimeBudget(text) == nil, "\(text)")
+    }
+  }
+
+  @Test("The suite finds data sets of all kinds, goes on where it stopped, and reports")
+  func whole() throws {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (3, 2)
+    settings.sceneSize = 96
+    settings.instanceScenes = .init(training: 4, validation: 2)
+    settings.segmentationScenes = .init(training: 4, validation: 2)
+    try SampleSet(settings).generate(at: folder.file("data"))
+    let options = [
+      "--data", "data", "--backbone", "random", "--preset", "smoke", "--output", "out", "--threads",
+      "1", "--no-open", "--coco=--image-scale 0.5",
+    ]
+    func run(_ more: [String] = [], status: Int32 = 0) throws -> ChildProgram.Outcome {
+      let outcome = try ChildProgram.run("bench-suite", options + more, in: folder.path)
+      #expect(outcome.status == status, "\(outcome.errors)")
+      return outcome
+    }
+    let forecast = try run(["--dry-run"])
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    for task in SuiteTask.allCases {
+      #expect(forecast.errors.contains("  \(task.program) on "), "\(forecast.errors)")
+    }
+    let first = try run()
+    #expect(!first.errors.contains("done before"))
+    let page = try FileBytes.read(folder.file("out/report.html"))
+    let again = try run()
+    #expect(again.errors.components(separatedBy: "done before").count == 4, "\(again.errors)")
+    #expect(try FileBytes.read(folder.file("out/report.html")) == page)
+    // What the configuration says is the same suite.
+    let configured = try ChildProgram.run(
+      "bench-suite", ["--config", "out/config.json", "--print-config"], in: folder.path)
+    #expect(
+      configured.output
+        == String(decoding: try FileBytes.read(folder.file("out/config.json")), as: UTF8.self))
+    let refused = try run(["--budget", "soon"], status: 64)
+    #expect(refused.errors.contains("give a time as 90m"))
+    let empty = try ChildProgram.run("bench-suite", ["--data", "out"], in: folder.path)
+    #expect(empty.status == 66 && empty.errors.contains("holds no data for"), "\(empty.errors)")
+  }
+}
