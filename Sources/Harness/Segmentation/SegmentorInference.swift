@@ -79,8 +79,8 @@ struct SegmentorInference {
       known[index] = record
       // Before its record: what has one is not done again.
       try AtomicFile.write(
-        try ImageFile.png(predicted), to: PredictionFiles.labelMap(folder.name(index), in: run.path)
-      )
+        try ImageFile.png(predicted),
+        to: RunImages.predictedMap(of: folder.name(index), in: run.path))
       try run.append([record.json(name: folder.name(index))], to: name)
       progress.advance()
     }
