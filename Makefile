@@ -2,12 +2,16 @@
 # test:  builds and passes the tests.
 # report: all tasks on sample data, then the report of them; stopped, it goes on where it was.
 # lint:   what swift-format finds in the tree; .swift-format holds the rules.
+# release: one folder with all programs for machines without Swift; CPU says for which processors.
 # compare: measures the engine beside PyTorch (makes a Python environment of its own).
 
 PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev \
   libxml2-dev
 
-.PHONY: bench test lint report compare packages clean
+# What the programs of a release are compiled for: x86-64-v3 is AVX2, native is this machine.
+CPU ?= x86-64-v3
+
+.PHONY: bench test lint report release compare packages clean
 
 bench: packages
 	swift build --product bench-linear
@@ -23,6 +27,9 @@ lint:
 report: packages
 	swift build --product bench-suite
 	swift run --skip-build bench-suite
+
+release: packages
+	CPU=$(CPU) Benchmarks/Release/release.sh
 
 compare: packages
 	swift build -c release --product bench-kernels

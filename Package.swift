@@ -124,6 +124,9 @@ let package = Package(
     benchmark("bench-report", folder: "Report"),
     benchmark("bench-suite", folder: "Suite"),
     .executableTarget(
+      name: "swinbench", dependencies: ["CommandLine", "Harness"], path: "Benchmarks/Release",
+      exclude: ["README.md", "release.sh"], swiftSettings: optimized),
+    .executableTarget(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
       exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),
     .executableTarget(
@@ -137,8 +140,9 @@ let package = Package(
     // MARK: Tests
     .target(
       name: "TestSupport",
-      dependencies: ["CocoFormat", "FileSupport", "Geometry", "TensorCore", "VisionData"],
-      path: "Tests/TestSupport",
+      dependencies: [
+        "CocoFormat", "FileSupport", "Geometry", "SampleData", "TensorCore", "VisionData",
+      ], path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]
     + libraries

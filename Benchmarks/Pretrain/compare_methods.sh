@@ -25,7 +25,7 @@ if [ ! -x "$bin/bench-pretrain" ]; then
   swift build --product bench-linear
 fi
 named() { # every method that the program names in its help
-  "$bin/bench-pretrain" --help | tr -s '\n ' ' ' |
+  "$bin/bench-pretrain" --help-all | tr -s '\n ' ' ' |
     sed -E 's/.*How the backbone is trained\. One of ([^.]*)\..*/\1/; s/,//g'
 }
 methods="${METHODS:-$(named)}"

@@ -1,4 +1,3 @@
-import CFormats
 import FileSupport
 import Geometry
 
@@ -19,6 +18,8 @@ public struct CocoAnnotations: Sendable {
   public let annotations: [CocoAnnotation]
   /// The masks of the objects, by the same index.
   public let segmentations: CocoSegmentations
+  /// The keypoints of the objects, by the same index.
+  public let keypoints: CocoKeypoints
   /// What is wrong with the file.
   public let findings: CocoFindings
   private let imagesByID: [Int: Int]
@@ -83,16 +84,20 @@ public struct CocoAnnotations: Sendable {
     categoriesByID = CocoTables.index(
       categories.map(\.id), .duplicateCategory, "category", path, &findings)
     var joiner = CocoObjectJoiner(
-      path: path, images: images, imagesByID: imagesByID, categoriesByID: categoriesByID,
-      findings: findings)
+      path: path, images: images, categories: categories, imagesByID: imagesByID,
+      categoriesByID: categoriesByID, findings: findings)
     let (objects, masks) = joiner.join(parts, role: .annotation)
     annotations = objects.map { entry in
       CocoAnnotation(
         id: entry.raw.id, image: entry.image, category: entry.category, box: entry.raw.box,
-        area: entry.raw.area, isCrowd: entry.raw.isCrowd, isIgnored: entry.raw.isIgnored)
+        area: entry.raw.area, isCrowd: entry.raw.isCrowd, isIgnored: entry.raw.isIgnored,
+        labelledKeypoints: entry.raw.labelledKeypoints)
     }
     segmentations = masks
+    keypoints = joiner.keypoints
     joiner.findDuplicates(annotations.map(\.id))
+    // LVIS knows no crowds.
+    if Self.isFederated(images) { joiner.findings.forget(.missingCrowd) }
     self.findings = joiner.findings
     members = CocoImageMembers(annotations.map(\.image), imageCount: images.count)
   }
@@ -109,6 +114,13 @@ public struct CocoAnnotations: Sendable {
   /// Indices of the categories by ascending id: the place of one here is its label, 0...79 in COCO.
   public var categoriesByLabel: [Int] {
     categories.indices.sorted { categories[$0].id < categories[$1].id }
+  }
+
+  /// Whether the file says of every image which categories are sure not to be in it, as LVIS's do.
+  public var isFederated: Bool { Self.isFederated(images) }
+
+  private static func isFederated(_ images: [CocoImage]) -> Bool {
+    !images.isEmpty && images.allSatisfy { $0.negativeCategoryIDs != nil }
   }
 
   /// How many objects have no mask.
@@ -151,129 +163,4 @@ struct CocoImageMembers: Sendable {
   }
 
   subscript(image: Int) -> ArraySlice<Int32> { order[starts[image]..<starts[image + 1]] }
-}
-
-/// Reads the lists of images and categories.
-enum CocoTables {
-  typealias Read<Item> = (items: [Item], findings: CocoFindings, end: Int)
-
-  static func images(_ document: JSONDocument, at: Int) throws(DatasetError) -> Read<CocoImage> {
-    try read(document, at: at, "images") { value, number in
-      let rule = CocoRule.malformedImage
-      let file = cf_json_member(value, "file_name")
-      let name = text(file) ?? ""
-      let (width, height) = (cf_json_member(value, "width"), cf_json_member(value, "height"))
-      guard let id = wholeNumber(cf_json_member(value, "id")) else {
-        return .failure(rule, noID("image \(number)", value))
-      }
-      for (side, value) in [("width", width), ("height", height)]
-      where value != nil && wholeNumber(value) == nil {
-        return .failure(rule, "image \(id) has \(describedNumber(value)) as its \(side)")
-      }
-      if !isMissing(file), text(file) == nil {
-        return .failure(rule, "image \(id) has \(described(file)) as its file_name, not a text")
-      }
-      if width == nil || height == nil {
-        let image = CocoImage(id: id, fileName: name, width: 0, height: 0)
-        return .flawed(image, .missingSize, "image \(id) has no width and height")
-      }
-      guard let width = wholeNumber(width), let height = wholeNumber(height), width > 0, height > 0,
-        max(width, height) <= CocoImage.longestSide,
-        (try? RunLengthMask.pixelCount(height: height, width: width)) != nil
-      else {
-        return .failure(
-          rule,
-          "image \(id) has a size that no image can have, "
-            + [width, height].map { wholeNumber($0).map(String.init) ?? "none" }
-            .joined(separator: "x"))
-      }
-      return .item(CocoImage(id: id, fileName: name, width: width, height: height))
-    }
-  }
-
-  /// What is wrong with the id of a record.
-  private static func noID(_ what: String, _ value: UnsafeRawPointer?) -> String {
-    "\(what) of the list has \(describedNumber(cf_json_member(value, "id"))) as its id"
-  }
-
-  static func categories(
-    _ document: JSONDocument, at: Int
-  ) throws(DatasetError) -> Read<CocoCategory> {
-    try read(document, at: at, "categories") { value, number in
-      guard let id = wholeNumber(cf_json_member(value, "id")) else {
-        return .failure(.malformedCategory, noID("category \(number)", value))
-      }
-      return .item(
-        CocoCategory(
-          id: id, name: name(cf_json_member(value, "name")) ?? "category \(id)",
-          supercategory: text(cf_json_member(value, "supercategory")) ?? ""))
-    }
-  }
-
-  private enum Outcome<Item> {
-    case item(Item)
-    case flawed(Item, CocoRule, String)
-    case failure(CocoRule, String)
-  }
-
-  private static func read<Item: Sendable>(
-    _ document: JSONDocument, at: Int, _ what: String,
-    _ make: (UnsafeRawPointer?, Int) -> Outcome<Item>
-  ) throws(DatasetError) -> Read<Item> {
-    let (parts, end) = try JSONArrayReader.read(document, at: at) {
-      (parser, batch) throws(DatasetError) -> ([Item], CocoFindings) in
-      var items: [Item] = []
-      var findings = CocoFindings()
-      for (place, (start, end)) in zip(batch.starts, batch.ends).enumerated() {
-        let value = try document.parse(parser, start..<end)
-        defer { cf_json_release(value) }
-        // Ids that are texts throughout are another format's, not a few records' fault.
-        if let id = text(cf_json_member(value, "id")) {
-          throw DatasetError(
-            path: document.path, problem: "has texts as ids of its \(what), such as '\(id)'",
-            remedy: "number them: ids in COCO's format are whole numbers")
-        }
-        switch make(value, batch.firstIndex + place + 1) {
-        case .item(let item): items.append(item)
-        case .flawed(let item, let rule, let problem):
-          items.append(item)
-          findings.add(rule, in: document.path, problem)
-        case .failure(let rule, let problem): findings.add(rule, in: document.path, problem)
-        }
-      }
-      return (items, findings)
-    }
-    var findings = CocoFindings()
-    for part in parts { findings.merge(part.1) }
-    return (parts.flatMap(\.0), findings, end)
-  }
-
-  /// A category's name; some call it by a number.
-  private static func name(_ value: UnsafeRawPointer?) -> String? {
-    text(value) ?? (isMissing(value) ? nil : wholeNumber(value).map { "\($0)" })
-  }
-
-  static func text(_ value: UnsafeRawPointer?) -> String? {
-    var count = 0
-    guard let bytes = cf_json_text(value, &count) else { return nil }
-    return String(
-      decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
-  }
-
-  /// Where each id is; the first of equal ones counts.
-  static func index(
-    _ ids: [Int], _ rule: CocoRule, _ what: String, _ path: String,
-    _ findings: inout CocoFindings
-  ) -> [Int: Int] {
-    var places: [Int: Int] = [:]
-    places.reserveCapacity(ids.count)
-    for (place, id) in ids.enumerated() {
-      if places[id] == nil {
-        places[id] = place
-      } else {
-        findings.add(rule, in: path, "\(what) \(id) is there more than once")
-      }
-    }
-    return places
-  }
 }

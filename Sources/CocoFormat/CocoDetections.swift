@@ -5,7 +5,8 @@ import Geometry
 ///
 /// As in the reference loader the first record decides what the file is: where it has a box, the
 /// file is one of boxes and the area of every detection is that of its box, also when masks are
-/// evaluated; where it has only a mask, areas and boxes come from the masks.
+/// evaluated; where it has only a mask, areas and boxes come from the masks, and where it has only
+/// keypoints, from the box around these.
 ///
 /// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/coco.py`, `loadRes`.
 /// Differs from the source: an empty list is a file without detections, no error.
@@ -16,6 +17,8 @@ public struct CocoDetections: Sendable {
   public let detections: [CocoDetection]
   /// The masks of the detections, by the same index.
   public let segmentations: CocoSegmentations
+  /// The keypoints of the detections, by the same index.
+  public let keypoints: CocoKeypoints
   /// Whether the file is one of boxes, by its first record.
   public let areBoxes: Bool
   /// Whether any detection has a mask.
@@ -73,8 +76,8 @@ public struct CocoDetections: Sendable {
       categoriesByID[groundTruth.categories[index].id] = index
     }
     var joiner = CocoObjectJoiner(
-      path: path, images: groundTruth.images, imagesByID: imagesByID,
-      categoriesByID: categoriesByID, findings: CocoFindings())
+      path: path, images: groundTruth.images, categories: groundTruth.categories,
+      imagesByID: imagesByID, categoriesByID: categoriesByID, findings: CocoFindings())
     let (entries, masks) = joiner.join(parts, role: .detection)
     findings = joiner.findings
     if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })
@@ -97,6 +100,7 @@ public struct CocoDetections: Sendable {
         area: takesBoxArea ? entry.raw.box.area : entry.raw.area, score: entry.raw.score)
     }
     segmentations = masks
+    keypoints = joiner.keypoints
     haveMasks = masks.slots.contains { $0.kind != .none }
     members = CocoImageMembers(detections.map(\.image), imageCount: groundTruth.images.count)
   }
@@ -113,18 +117,21 @@ public struct CocoResult: Sendable, Equatable {
   public var box: CocoBox?
   /// The mask, for a file of masks.
   public var segmentation: CocoSegmentation
+  /// The keypoints: x, y and a flag each.
+  public var keypoints: [Double]
   /// How sure the detector is.
   public var score: Double
 
   /// Describes a detection.
   public init(
     imageID: Int, categoryID: Int, box: CocoBox? = nil, segmentation: CocoSegmentation = .none,
-    score: Double
+    keypoints: [Double] = [], score: Double
   ) {
     self.imageID = imageID
     self.categoryID = categoryID
     self.box = box
     self.segmentation = segmentation
+    self.keypoints = keypoints
     self.score = score
   }
 }
@@ -137,7 +144,7 @@ extension CocoObjectPart {
     raw.imageID = result.imageID
     raw.categoryID = result.categoryID
     raw.score = result.score
-    let numbers = result.box.map { [$0.x, $0.y, $0.width, $0.height] } ?? []
+    let numbers = (result.box.map { [$0.x, $0.y, $0.width, $0.height] } ?? []) + result.keypoints
     guard result.score.isFinite, numbers.allSatisfy(\.isFinite) else {
       return findings.add(
         .notFinite, in: path, "detection \(index + 1) (image \(result.imageID)) is not finite")
@@ -156,11 +163,16 @@ extension CocoObjectPart {
       }
     }
     if result.box == nil, result.segmentation == .none {
-      return findings.add(
-        .malformed, in: path,
-        "detection \(index + 1) (image \(result.imageID)) has neither a box nor a mask")
+      guard !result.keypoints.isEmpty else {
+        return findings.add(
+          .malformed, in: path,
+          "detection \(index + 1) (image \(result.imageID)) has neither a box nor a mask")
+      }
+      raw.box = CocoKeypoints.bounds(result.keypoints)
+      raw.area = raw.box.area
     }
     segmentations.append(result.segmentation)
+    keypoints.append(result.keypoints, of: objects.count)
     objects.append(raw)
   }
 }

@@ -5,8 +5,10 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case malformedImage = "image/malformed"
   case duplicateImage = "image/duplicate-id"
   case missingSize = "image/missing-size"
+  case malformedFederation = "image/malformed-categories"
   case malformedCategory = "category/malformed"
   case duplicateCategory = "category/duplicate-id"
+  case unknownFrequency = "category/unknown-frequency"
   case malformed = "record/malformed"
   case duplicateID = "record/duplicate-id"
   case zeroID = "record/zero-id"
@@ -17,6 +19,9 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case emptyBox = "record/empty-box"
   case missingArea = "record/missing-area"
   case missingCrowd = "record/missing-iscrowd"
+  case malformedKeypoints = "keypoints/malformed"
+  case otherKeypoints = "keypoints/other-count"
+  case missingKeypointCount = "keypoints/missing-num-keypoints"
   case malformedMask = "mask/malformed"
   case badRuns = "mask/bad-runs"
   case otherSize = "mask/other-size"
@@ -29,7 +34,8 @@ public enum CocoRule: String, Sendable, CaseIterable {
   public var severity: FindingSeverity {
     switch self {
     case .repeatedVertex: .note
-    case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon:
+    case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon,
+      .missingKeypointCount:
       .warning
     default: .error
     }
@@ -42,6 +48,11 @@ public enum CocoRule: String, Sendable, CaseIterable {
       "it is left out; correct the record"
     case .duplicateImage, .duplicateCategory: "the first one counts; remove the other"
     case .missingSize: "its boxes count, polygons in it cannot be drawn; write the size"
+    case .malformedFederation: "it is taken for an image without; write lists of category ids"
+    case .unknownFrequency: "it belongs to no group; write r, c or f"
+    case .malformedKeypoints, .otherKeypoints:
+      "the object is kept without keypoints; correct them"
+    case .missingKeypointCount: "points with a flag above 0 are counted; write it"
     case .duplicateID: "both count; give each an id of its own"
     case .zeroID: "the reference evaluator takes its match for a miss; number from 1"
     case .unknownImage, .unknownCategory: "it is left out; add what it names or remove it"
@@ -84,6 +95,12 @@ public struct CocoFindings: Sendable, Equatable {
       DataFinding(
         path: path, rule: rule.rawValue, severity: rule.severity, problem: problem(),
         remedy: rule.remedy))
+  }
+
+  /// Forgets the faults of a kind that turned out to be none.
+  mutating func forget(_ rule: CocoRule) {
+    countsByRule[rule] = nil
+    described.removeAll { $0.rule == rule.rawValue }
   }
 
   mutating func merge(_ other: CocoFindings) {

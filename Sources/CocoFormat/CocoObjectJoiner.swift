@@ -11,7 +11,23 @@ struct CocoObjectJoiner {
   let images: [CocoImage]
   let imagesByID: [Int: Int]
   let categoriesByID: [Int: Int]
+  /// Names of the keypoints of each category.
+  let keypointCounts: [Int]
   var findings: CocoFindings
+  /// The keypoints of the objects that `join` gave.
+  private(set) var keypoints = CocoKeypoints()
+
+  init(
+    path: String, images: [CocoImage], categories: [CocoCategory], imagesByID: [Int: Int],
+    categoriesByID: [Int: Int], findings: CocoFindings
+  ) {
+    self.path = path
+    self.images = images
+    self.imagesByID = imagesByID
+    self.categoriesByID = categoriesByID
+    keypointCounts = categories.map(\.keypointNames.count)
+    self.findings = findings
+  }
 
   /// The objects that have an image and a category, and their masks.
   mutating func join(
@@ -26,7 +42,7 @@ struct CocoObjectJoiner {
     var position = 0
     for part in parts {
       findings.merge(part.findings)
-      for raw in part.objects {
+      for (index, raw) in part.objects.enumerated() {
         defer { position += 1 }
         let name =
           role == .annotation ? "annotation" : "detection"
@@ -44,6 +60,7 @@ struct CocoObjectJoiner {
               + "the list of categories lacks")
           continue
         }
+        keep(part.keypoints[index], of: raw, category, as: entries.count, name)
         entries.append(Entry(raw: raw, image: image, category: category))
         kept.append(position)
       }
@@ -57,6 +74,21 @@ struct CocoObjectJoiner {
     }
     complete(&entries, all, role)
     return (entries, all)
+  }
+
+  /// Takes over the keypoints of an object if there are as many as its category has names for.
+  private mutating func keep(
+    _ points: ArraySlice<Double>, of raw: CocoRawObject, _ category: Int, as index: Int,
+    _ name: String
+  ) {
+    guard !points.isEmpty else { return }
+    let expected = keypointCounts[category]
+    guard expected == 0 || points.count == 3 * expected else {
+      return findings.add(
+        .otherKeypoints, in: path,
+        "\(name) \(raw.id) has \(points.count / 3) keypoints, its category \(expected)")
+    }
+    keypoints.append(points, of: index)
   }
 
   /// Fills in what can be computed only where the image's size is known.

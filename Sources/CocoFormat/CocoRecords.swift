@@ -8,16 +8,25 @@ public struct CocoImage: Sendable, Equatable {
   public let fileName: String
   /// Size in pixels.
   public let width, height: Int
+  /// Ids of categories that are sure not to be in the image; nil but in a file of LVIS.
+  public let negativeCategoryIDs: [Int]?
+  /// Ids of categories of which not every object is annotated.
+  public let notExhaustiveCategoryIDs: [Int]
 
   /// No image has a longer side; a file that says so would have masks of gigabytes drawn.
   public static let longestSide = 1_000_000
 
   /// Describes an image.
-  public init(id: Int, fileName: String, width: Int, height: Int) {
+  public init(
+    id: Int, fileName: String, width: Int, height: Int, negativeCategoryIDs: [Int]? = nil,
+    notExhaustiveCategoryIDs: [Int] = []
+  ) {
     self.id = id
     self.fileName = fileName
     self.width = width
     self.height = height
+    self.negativeCategoryIDs = negativeCategoryIDs
+    self.notExhaustiveCategoryIDs = notExhaustiveCategoryIDs
   }
 }
 
@@ -27,12 +36,31 @@ public struct CocoCategory: Sendable, Equatable {
   public let id: Int
   /// Its name and the name of the group it belongs to.
   public let name, supercategory: String
+  /// Names of the keypoints that its objects have; empty where they have none.
+  public let keypointNames: [String]
+  /// How often it is in LVIS's training images; nil in other files.
+  public let frequency: Frequency?
+
+  /// LVIS's groups of categories.
+  public enum Frequency: String, Sendable, CaseIterable {
+    /// In up to 10 training images.
+    case rare = "r"
+    /// In 11 to 100.
+    case common = "c"
+    /// In more.
+    case frequent = "f"
+  }
 
   /// Describes a category.
-  public init(id: Int, name: String, supercategory: String = "") {
+  public init(
+    id: Int, name: String, supercategory: String = "", keypointNames: [String] = [],
+    frequency: Frequency? = nil
+  ) {
     self.id = id
     self.name = name
     self.supercategory = supercategory
+    self.keypointNames = keypointNames
+    self.frequency = frequency
   }
 }
 
@@ -74,8 +102,11 @@ public struct CocoAnnotation: Sendable, Equatable {
   public let area: Double
   /// Whether it marks a group that is not told apart.
   public let isCrowd: Bool
-  /// Whether its record says that it is no training target, by `ignore`; scores do not look at it.
+  /// Whether its record says that it is no training target, by `ignore`; COCO's scores do not look at
+  /// it, those of LVIS do.
   public let isIgnored: Bool
+  /// How many of its keypoints are labelled, by its record.
+  public let labelledKeypoints: Int
 }
 
 /// The shape of an object.

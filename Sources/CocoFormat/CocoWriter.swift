@@ -27,6 +27,7 @@ public enum CocoWriter {
           text.add(box)
         }
         text.addMember(result.segmentation)
+        text.addKeypoints(result.keypoints)
         text.add(",\"score\":\(result.score)}")
         try text.flush(to: &file, above: flushBytes)
       }
@@ -47,7 +48,8 @@ public enum CocoWriter {
           id: annotation.id, imageID: set.images[annotation.image].id,
           categoryID: set.categories[annotation.category].id, box: annotation.box,
           area: annotation.area, isCrowd: annotation.isCrowd, isIgnored: annotation.isIgnored,
-          segmentation: set.segmentations[index], isFirst: index == 0)
+          segmentation: set.segmentations[index], keypoints: set.keypoints[index],
+          labelledKeypoints: annotation.labelledKeypoints, isFirst: index == 0)
         try text.flush(to: &file, above: flushBytes)
       }
       text.add("]}\n")
@@ -75,21 +77,33 @@ package struct CocoText {
       if index > 0 { add(",\n") }
       add(
         "{\"id\":\(image.id),\"file_name\":\(jsonLiteral(image.fileName)),"
-          + "\"width\":\(image.width),\"height\":\(image.height)}")
+          + "\"width\":\(image.width),\"height\":\(image.height)")
+      if let ids = image.negativeCategoryIDs { add(",\"neg_category_ids\":\(ids)") }
+      if image.negativeCategoryIDs != nil || !image.notExhaustiveCategoryIDs.isEmpty {
+        add(",\"not_exhaustive_category_ids\":\(image.notExhaustiveCategoryIDs)")
+      }
+      add("}")
     }
     add("],\n\"categories\":[")
     for (index, category) in categories.enumerated() {
       if index > 0 { add(",\n") }
       add(
         "{\"id\":\(category.id),\"name\":\(jsonLiteral(category.name)),"
-          + "\"supercategory\":\(jsonLiteral(category.supercategory))}")
+          + "\"supercategory\":\(jsonLiteral(category.supercategory))")
+      if let frequency = category.frequency { add(",\"frequency\":\"\(frequency.rawValue)\"") }
+      if !category.keypointNames.isEmpty {
+        add(",\"keypoints\":[" + category.keypointNames.map(jsonLiteral).joined(separator: ","))
+        add("]")
+      }
+      add("}")
     }
     add("],\n\"annotations\":[")
   }
 
   package mutating func addAnnotation(
     id: Int, imageID: Int, categoryID: Int, box: CocoBox, area: Double, isCrowd: Bool,
-    isIgnored: Bool = false, segmentation: CocoSegmentation, isFirst: Bool
+    isIgnored: Bool = false, segmentation: CocoSegmentation,
+    keypoints: some Collection<Double> = [], labelledKeypoints: Int = 0, isFirst: Bool
   ) {
     if !isFirst { add(",\n") }
     add("{\"id\":\(id),\"image_id\":\(imageID),\"category_id\":\(categoryID),\"bbox\":")
@@ -97,7 +111,14 @@ package struct CocoText {
     add(",\"area\":\(area),\"iscrowd\":\(isCrowd ? 1 : 0)")
     if isIgnored { add(",\"ignore\":1") }
     addMember(segmentation)
+    if !keypoints.isEmpty { add(",\"num_keypoints\":\(labelledKeypoints)") }
+    addKeypoints(keypoints)
     add("}")
+  }
+
+  package mutating func addKeypoints(_ numbers: some Collection<Double>) {
+    guard !numbers.isEmpty else { return }
+    add(",\"keypoints\":[" + numbers.map { "\($0)" }.joined(separator: ",") + "]")
   }
 
   package mutating func addMember(_ segmentation: CocoSegmentation) {

@@ -21,7 +21,7 @@ extension OptionTable {
   }
 
   private func isOption(_ name: String) -> Bool {
-    ["help", "version"].contains(name)
+    Question(rawValue: name) != nil
       || rows.contains {
         !$0.isPositional
           && ($0.name == name || ($0.placeholder == nil && "no-" + $0.name == name))

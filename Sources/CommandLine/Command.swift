@@ -14,6 +14,17 @@ public enum Command {
     return ([program] + words.dropFirst().map(quoted)).joined(separator: " ")
   }
 
+  /// What stands before a program's name where it is run from a checkout, else nothing: a release
+  /// has no `swift`.
+  static let runner = runner(of: Swift.CommandLine.arguments.first ?? "")
+
+  static func runner(of path: String) -> String {
+    path.hasPrefix(".build") || path.contains("/.build") ? "swift run " : ""
+  }
+
+  /// A command of the help as it is typed here.
+  static func typed(_ example: String) -> String { example.replacing("swift run ", with: runner) }
+
   private static func quoted(_ word: String) -> String {
     let isPlain =
       !word.isEmpty
@@ -38,7 +49,11 @@ public enum Command {
   ) -> Never {
     Interruption.install()
     let table = Options.table
-    answerQuestions(arguments) { table.help(width: Console.helpWidth) }
+    let program = String(table.name.prefix { $0 != " " })
+    answerQuestions(
+      arguments, program: table.name, usage: table.usage,
+      help: { table.help($0, width: Console.helpWidth) },
+      completion: { Completion(program: program, shapes: table.shapes) })
     do {
       let parsed = try table.parse(arguments)
       exit(try body(parsed).rawValue)
@@ -53,23 +68,45 @@ public enum Command {
     }
   }
 
-  /// Prints help or version and ends the process when the arguments ask for it.
-  package static func answerQuestions(_ arguments: [String], help: () -> String) {
+  /// Prints help, version or completions and ends the process when the arguments ask for them.
+  static func answerQuestions(
+    _ arguments: [String], program: String, usage: String, help: (HelpLevel) -> String,
+    completion: () -> Completion
+  ) {
     let questions = arguments.prefix { $0 != "--" }
-    if questions.contains("--help") || questions.contains("-h") {
-      Console.output(help())
+    func isAsked(_ question: Question) -> Bool { questions.contains("--" + question.rawValue) }
+    if isAsked(.everything) || isAsked(.help) || questions.contains("-h") {
+      Console.output(help(isAsked(.everything) ? .all : .first))
       exit(0)
     }
-    if questions.contains("--version") {
+    if isAsked(.version) {
       Console.output("swinbench \(version)")
       exit(0)
     }
+    let option = "--" + Question.completions.rawValue
+    guard let place = questions.firstIndex(where: { $0 == option || $0.hasPrefix(option + "=") })
+    else { return }
+    let word =
+      questions[place] == option
+      ? questions.dropFirst(place + 1).first
+      : String(questions[place].dropFirst(option.count + 1))
+    guard let word else {
+      fail(
+        .missingValue(option, expected: Completion.Shell.expectation), name: program, usage: usage)
+    }
+    guard let shell = Completion.Shell(argument: word) else {
+      fail(
+        .wrongValue(option: option, value: word, expected: Completion.Shell.expectation),
+        name: program, usage: usage)
+    }
+    Console.output(completion().script(shell))
+    exit(0)
   }
 
   /// Says in three lines what is wrong with the command line, and ends the process.
   package static func fail(_ error: UsageError, name: String, usage: String) -> Never {
     Console.error(
-      "Error: \(error.sentence)\nUsage: \(name) \(usage)\nSee 'swift run \(name) --help'.")
+      "Error: \(error.sentence)\nUsage: \(name) \(usage)\nSee '\(runner)\(name) --help'.")
     exit(error.exitCode.rawValue)
   }
 }

@@ -99,7 +99,7 @@ extension OptionTable where Options: CommandOptions {
   }
 
   private func nearest(_ name: String) -> String? {
-    let known = rows.filter { !$0.isPositional }.map(\.name) + ["help", "version"]
+    let known = rows.filter { !$0.isPositional }.map(\.name) + Question.allCases.map(\.rawValue)
     return nearestName(to: name, among: known).map { "--" + $0 }
   }
 

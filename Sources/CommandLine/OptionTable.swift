@@ -73,7 +73,10 @@ public struct OptionTable<Options> {
       return OptionShape(
         name: row.name, takesValue: row.placeholder != nil, isPositional: row.isPositional,
         isRequired: row.isRequired,
-        choices: choices.isEmpty ? [] : choices.components(separatedBy: ", "))
+        // A list says so at the end: "or several with commas".
+        choices: choices.isEmpty
+          ? [] : choices.components(separatedBy: ", ").filter { !$0.hasPrefix("or ") },
+        placeholder: row.placeholder ?? "", help: row.help)
     }
   }
 
@@ -195,7 +198,7 @@ public struct OptionTable<Options> {
   }
 }
 
-/// How an option is given: what tests and the fuzz know of it.
+/// How an option is given: what completions, tests and the fuzz know of it.
 package struct OptionShape: Sendable {
   package let name: String
   /// Whether a value follows, and whether that stands without the name.
@@ -204,6 +207,8 @@ package struct OptionShape: Sendable {
   package let isRequired: Bool
   /// The values of an enumeration.
   package let choices: [String]
+  /// What stands for the value in the help, and the help itself.
+  package let placeholder, help: String
 }
 
 /// The settings of a run and where each came from.

@@ -49,6 +49,10 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// How test images are seen.
   public var testSize = ResizeLimit(long: 1333, short: 800)
 
+  /// Whether proposals without width or height are left out, as mmdetection 3 does; 2.11, of which the
+  /// published detectors are, keeps them.
+  public var dropsEmptyProposals = false
+
   /// The published recipe of a name.
   public init(_ name: Name) {
     self.name = name
@@ -157,6 +161,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   package var testDeviations: Deviations {
     var found = Deviations()
     found.compare("test size", testSizeText, DetectionRecipe(name).testSizeText)
+    if dropsEmptyProposals { found.add("proposals without area left out") }
     return found
   }
 
@@ -164,7 +169,8 @@ public struct DetectionRecipe: Sendable, Hashable {
 
   /// Every setting by name, for the run's record.
   public var settings: [String: String] {
-    [
+    let proposals = dropsEmptyProposals ? ["proposals": "with an area"] : [:]
+    return [
       "recipe": name.rawValue, "preset": preset.rawValue, "detector": detector.name,
       "network": detector.backbone.name,
       "epochs": String(epochs), "milestones": milestones.map(String.init).joined(separator: ","),
@@ -173,6 +179,6 @@ public struct DetectionRecipe: Sendable, Hashable {
       "batch-size": String(batchSize), "warmup-updates": String(warmupSteps),
       "augmentation": augmentation.summary,
       "test size": testSizeText,
-    ]
+    ].merging(proposals) { $1 }
   }
 }

@@ -86,6 +86,16 @@ public struct LinearProtocol: Sendable, Equatable {
     ]
   }
 
+  /// What differs from DINO's published nearest neighbours, which see test images of a resize by
+  /// bicubic weights to 256 and a crop of 224; here they see what the classifier sees.
+  package var neighbourDeviations: Deviations {
+    var found = Deviations()
+    found.compare(
+      "view of the neighbours", testTransform.summary,
+      EvaluationTransform(resizeSize: 256, cropSize: 224, filter: .bicubic).summary)
+    return found
+  }
+
   /// What differs from MoBY's published protocol.
   package var deviations: Deviations {
     let published = LinearProtocol()

@@ -72,7 +72,8 @@ struct PredictedRunOptions: Sendable {
     if session.finished == nil {
       try fill(session.directory, &result)
       let manager = FileManager.default
-      let files = task.recordFiles.filter { manager.fileExists(atPath: session.path + "/" + $0) }
+      let files = (task.recordFiles + task.otherRecordFiles)
+        .filter { manager.fileExists(atPath: session.path + "/" + $0) }
       try session.finish(&result, files: files, images: images)
     }
     Console.error("kept as \(session.path)")

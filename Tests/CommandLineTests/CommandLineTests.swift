@@ -23,33 +23,67 @@ struct CommandLineTests {
       Usage: bench-smithy --weights <file> <folder> [options]
 
       Input:
-        <folder>             Where the iron is. [required]
-        --weights <file>     Checkpoint of the smith. [required]
+        <folder>               Where the iron is. [required]
+        --weights <file>       Checkpoint of the smith. [required]
 
       Protocol:
-        --preset <size>      How much is run. One of smoke, mini, full. [full]
-        --epochs <n>         Passes over the iron. [100]
-        --learning-rate <x>  Rate for a batch of 512; a longer explanation that has to
-                             go on in a second line. [1]
-        --heat <x>           Of the fire. [0.5]
-        --bellows <n>        How many.
-        --[no-]cached        Compute features once.
+        --preset <size>        How much is run. One of smoke, mini, full. [full]
+        --epochs <n>           Passes over the iron. [100]
+        --learning-rate <x>    Rate for a batch of 512; a longer explanation that has
+                               to go on in a second line. [1]
+        --heat <x>             Of the fire. [0.5]
+        --bellows <n>          How many.
+        --[no-]cached          Compute features once.
 
       Run:
-        --seeds <list>       One forging a seed. [0]
-        --limit <n>          Use at most n pieces.
-        --[no-]check         Look at the iron first. [on]
-        --config <file>      JSON object of settings by name.
-        --help               Show this text.
-        --version            Show the version.
+        --seeds <list>         One forging a seed. [0]
+        --limit <n>            Use at most n pieces.
+        --[no-]check           Look at the iron first. [on]
+        --config <file>        JSON object of settings by name.
+        --help                 Show what one needs first.
+        --help-all             Show every option.
+        --completions <shell>  Print completions of options and commands: bash, zsh,
+                               fish.
+        --version              Show the version.
 
       Output:
-        --output <folder>    Where reports go. [reports]
+        --output <folder>      Where reports go. [reports]
 
       Examples:
         swift run bench-smithy --weights a.pth forge --preset smoke
       """
     #expect(SmithyOptions.table.help() == expected)
+  }
+
+  @Test("The short help has the first commands and options, and says where the others are")
+  func shortHelp() {
+    #expect(
+      SmithyOptions.table.help(.first) == """
+        Measure how well a backbone forges.
+
+        Usage: bench-smithy --weights <file> <folder> [options]
+
+        Start with:
+          swift run bench-smithy --weights a.pth forge --preset smoke
+
+        First options:
+          <folder>               Where the iron is. [required]
+          --weights <file>       Checkpoint of the smith. [required]
+          --preset <size>        How much is run. One of smoke, mini, full. [full]
+          --output <folder>      Where reports go. [reports]
+          --help-all             All 13 options.
+        """)
+    let few = OptionTable<SmithyOptions>(name: "smithy", summary: "", usage: "", examples: [])
+      .flag("quench", \.isCached, .run, "Cool it.")
+    #expect(few.help(.first) == few.help(.all) && few.help().contains("--[no-]quench"))
+  }
+
+  @Test("Commands are shown as one types them where the program lies")
+  func runner() {
+    #expect(Command.runner(of: "/home/me/SwinBench/.build/debug/bench-coco") == "swift run ")
+    #expect(Command.runner(of: ".build-quick/debug/bench-coco") == "swift run ")
+    #expect(Command.runner(of: "/opt/swinbench/bench-coco") == "")
+    #expect(Command.typed("swift run bench-coco").hasSuffix("bench-coco"))
   }
 
   @Test("No line of the help is wider than asked, whatever the width", arguments: [50, 64, 100])

@@ -163,14 +163,14 @@ struct CommandProcessTests {
       Command.run(
         "bench-forge", summary: "Forge.",
         commands: [
-          Subcommand("make", "Makes.") { _ in exit(3) },
-          Subcommand("check", "Checks.") { arguments in
-            Console.output(arguments.joined(separator: "|"))
-            exit(1)
+          Subcommand("make", "Makes.", SmithyOptions.self) { _ in exit(3) },
+          Subcommand("check", "Checks.", SmithyOptions.self) { parsed in
+            Console.output("\(parsed.options.folder) of \(parsed.options.weights)")
+            return .gateFailed
           },
-        ], examples: [], arguments: ["check", "--deep", "x"])
+        ], examples: [], arguments: ["check", "--weights", "a", "x"])
     }
-    #expect(Self.text(result.standardOutputContent).contains("--deep|x\n"))
+    #expect(Self.text(result.standardOutputContent).contains("x of a\n"))
   }
 
   @Test("No word lists the commands, a wrong one is answered in three lines")
@@ -181,8 +181,8 @@ struct CommandProcessTests {
       Command.run(
         "bench-forge", summary: "Forge.",
         commands: [
-          Subcommand("make", "Makes iron.") { _ in exit(3) },
-          Subcommand("check", "Checks iron.") { _ in exit(3) },
+          Subcommand("make", "Makes iron.", SmithyOptions.self) { _ in exit(3) },
+          Subcommand("check", "Checks iron.", SmithyOptions.self) { _ in exit(3) },
         ], examples: ["swift run bench-forge make"], arguments: [])
     }
     #expect(
@@ -207,7 +207,8 @@ struct CommandProcessTests {
     ) {
       Command.run(
         "bench-forge", summary: "Forge.",
-        commands: [Subcommand("make", "Makes iron.") { _ in exit(3) }], examples: [],
+        commands: [Subcommand("make", "Makes iron.", SmithyOptions.self) { _ in exit(3) }],
+        examples: [],
         arguments: ["amke"])
     }
     #expect(
@@ -217,5 +218,59 @@ struct CommandProcessTests {
         See 'swift run bench-forge --help'.
 
         """)
+  }
+
+  /// A program of two commands, of which one needs no name.
+  private static func forge(_ arguments: [String]) -> Never {
+    Command.run(
+      "bench-forge", summary: "Forge.",
+      commands: [
+        Subcommand("make", "Makes iron; the default.", SmithyOptions.self) { parsed in
+          Console.output("made \(parsed.options.folder)")
+          return .success
+        },
+        Subcommand("check", "Checks iron.", SmithyOptions.self) { _ in .gateFailed },
+      ], standard: "make", examples: ["swift run bench-forge check --weights a.pth"],
+      arguments: arguments)
+  }
+
+  @Test("Options alone are the standard command's, and its help names the others")
+  func standardCommand() async throws {
+    let made = try await #require(
+      processExitsWith: .success, observing: [\.standardOutputContent]
+    ) { CommandProcessTests.forge(["--weights", "a", "iron"]) }
+    #expect(Self.text(made.standardOutputContent).contains("made iron\n"))
+    let help = try await #require(
+      processExitsWith: .success, observing: [\.standardOutputContent]
+    ) { CommandProcessTests.forge(["--help"]) }
+    #expect(
+      Self.text(help.standardOutputContent).contains(
+        """
+        Start with:
+          swift run bench-smithy --weights a.pth forge --preset smoke
+          swift run bench-forge check --weights a.pth
+
+        First options:
+        """))
+    #expect(Self.text(help.standardOutputContent).contains("\n  check  Checks iron.\n"))
+    #expect(!Self.text(help.standardOutputContent).contains("--bellows"))
+    let all = try await #require(
+      processExitsWith: .success, observing: [\.standardOutputContent]
+    ) { CommandProcessTests.forge(["--help-all"]) }
+    #expect(Self.text(all.standardOutputContent).contains("--bellows"))
+  }
+
+  @Test("Completions are printed for the shells that there are")
+  func completions() async throws {
+    let script = try await #require(
+      processExitsWith: .success, observing: [\.standardOutputContent]
+    ) { CommandProcessTests.forge(["--completions=fish"]) }
+    #expect(Self.text(script.standardOutputContent).contains("complete -c bench-forge"))
+    let wrong = try await #require(
+      processExitsWith: .exitCode(64), observing: [\.standardErrorContent]
+    ) { CommandProcessTests.forge(["--completions", "tcsh"]) }
+    #expect(
+      Self.text(wrong.standardErrorContent).hasPrefix(
+        "Error: option '--completions' got 'tcsh', but must be one of bash, zsh, fish.\n"))
   }
 }

@@ -8,12 +8,7 @@ struct LibraryExampleTests {
   @Test("It scores a fresh network, and says what is wrong with a folder")
   func runs() throws {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (3, 2)
-    settings.imageSize = 64
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (3, 2), side: 64)).generate(at: folder.file("data"))
     let scored = try ChildProgram.run(
       "library-example", ["random", "data/classification"], in: folder.path)
     #expect(scored.status == 0, "\(scored.errors)")

@@ -1,12 +1,13 @@
 """Augmentations of the supervised recipes and of BYOL for fixed parameters.
 
 Made with: timm 1.0.31, pillow 13.0.0, torch 2.15.0, torchvision 0.29.2, numpy 2.4.6, scipy 1.17.1,
-safetensors 0.8.0. Run from this folder after images.py; writes augmentations.json (SHA-256 of 8-bit
-pixels, and orders of images) and augmentations.safetensors to ../Fixtures/VisionData.
+safetensors 0.8.0, opencv-python-headless 4.12.0.88. Run from this folder after images.py; writes
+augmentations.json (SHA-256 of 8-bit pixels, orders of images, erased rectangles) and
+augmentations.safetensors to ../Fixtures/VisionData.
 
-RandAugment, mixup and CutMix come from timm with the random choices fixed. BYOL's operations are
-written here in double precision from their definitions; hue and saturation are the standard
-library's `colorsys`, the blur is scipy's.
+RandAugment, mixup, CutMix and random erasing come from timm with the random choices fixed. BYOL's
+operations are written here in double precision from their definitions; hue and saturation are the
+standard library's `colorsys`, the blur is scipy's.
 """
 import colorsys
 import hashlib
@@ -22,8 +23,10 @@ from scipy.ndimage import correlate1d
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.distributed_sampler import RepeatAugSampler
 from timm.data.mixup import Mixup
+from timm.data.random_erasing import RandomErasing
 
 from fill import fill
+from segmentation_data import Stream
 
 torch.set_num_threads(1)
 FOLDER = "../Fixtures/VisionData/"
@@ -99,6 +102,26 @@ def mixing():
             images, targets = mixup(batch, labels)
         results[f"mix/{name}/images"] = images.numpy()
         results[f"mix/{name}/targets"] = targets.numpy()
+    return results
+
+
+def erasures():
+    """Rectangles (left, top, width, height) that timm erases with the package's draws, or none."""
+    results = []
+    for width, height, probability in ((224, 224, 0.25), (40, 13, 1.0), (9, 30, 1.0)):
+        erase = RandomErasing(probability, mode="const", device="cpu")
+        for index in range(30):
+            stream = Stream(4, 3, epoch=1, sample=index)
+            with mock.patch.multiple(
+                    random, random=stream.unit, uniform=stream.uniform,
+                    randint=lambda low, high: low + stream.below(high - low + 1)):
+                image = erase(torch.ones(3, height, width))
+            rows, columns = (image[0] == 0).nonzero(as_tuple=True)
+            box = [] if len(rows) == 0 else [
+                int(columns.min()), int(rows.min()), int(columns.max() - columns.min()) + 1,
+                int(rows.max() - rows.min()) + 1]
+            results.append([width, height, probability, index, *box])
+    assert any(len(r) == 4 for r in results) and sum(len(r) == 8 for r in results) > 60
     return results
 
 
@@ -180,6 +203,7 @@ def main():
     results = {
         "pixels": pixel_operations({"scene": scene, "dim": dim()}),
         "orders": repeated_orders(),
+        "erasures": erasures(),
     }
     with open(FOLDER + "augmentations.json", "w") as file:
         json.dump(results, file, indent=0)

@@ -29,13 +29,19 @@ def accuracy():
             "predictions": order.tolist(), "losses": losses.tolist()}
 
 
-def nearest():
+def neighbours():
+    """Unit rows and labels of a bank and of queries."""
     centres = fill("knn.centres", (CLASSES, WIDTH))
     train_labels, test_labels = labels("labels.train", ROWS), labels("labels.test", QUERIES)
     train = F.normalize(torch.from_numpy(
         centres[train_labels] * np.float32(0.5) + fill("knn.train", (ROWS, WIDTH))), dim=1)
     test = F.normalize(torch.from_numpy(
         centres[test_labels] * np.float32(0.5) + fill("knn.test", (QUERIES, WIDTH))), dim=1)
+    return train, train_labels, test, test_labels
+
+
+def nearest():
+    train, train_labels, test, test_labels = neighbours()
     similarities = test @ train.t()
     out = {}
     retrieved = torch.from_numpy(train_labels)
@@ -54,6 +60,11 @@ def nearest():
     return out
 
 
-with open("../Fixtures/Evaluation/classification.json", "w") as file:
-    json.dump({"accuracy": accuracy(), "nearest": nearest()}, file, sort_keys=True)
-    file.write("\n")
+def main():
+    with open("../Fixtures/Evaluation/classification.json", "w") as file:
+        json.dump({"accuracy": accuracy(), "nearest": nearest()}, file, sort_keys=True)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main()

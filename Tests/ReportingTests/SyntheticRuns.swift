@@ -91,11 +91,13 @@ struct SyntheticRuns {
 
   /// Writes a detection run without records, as one that another program made.
   @discardableResult
-  func detection(_ name: String, boxAP: Double) throws -> String {
+  func detection(
+    _ name: String, boxAP: Double, settings: [String: String] = ["schedule": "1x"]
+  ) throws -> String {
     let folder = path + "/coco-" + name.lowercased()
     var result = RunResult(
       task: "coco", backbone: ["name": name, "architecture": "Swin-T"],
-      data: ["name": "coco", "validation images": "50"], settings: ["schedule": "1x"])
+      data: ["name": "coco", "validation images": "50"], settings: settings)
     result.metrics["bbox/AP"] = MetricValue(boxAP, count: 50)
     result.errorCosts = ["Cls": 0.031, "Loc": 0.062, "Miss": 0.081]
     result.curves["loss"] = (0..<1000).map { update -> Double in

@@ -41,12 +41,8 @@ struct RunSessionTests {
 
   private func prepare() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (4, 2)
-    (settings.imageSize, settings.sceneSize) = (48, 96)
-    settings.instanceScenes = .init(training: 8, validation: 4)
-    settings.segmentationScenes = .init(training: 6, validation: 3)
-    try SampleSet(settings).generate(at: folder.file("sample"))
+    try SampleSet(.small(images: (4, 2), instances: (8, 4), labels: (6, 3))).generate(
+      at: folder.file("sample"))
     return folder
   }
 

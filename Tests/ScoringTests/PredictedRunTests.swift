@@ -15,13 +15,8 @@ struct PredictedRunTests {
 
   init() throws {
     folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (1, 6)
-    settings.imageSize = 32
-    settings.instanceScenes = .init(training: 0, validation: 4)
-    settings.segmentationScenes = .init(training: 0, validation: 4)
-    settings.sceneSize = 96
-    try SampleSet(settings).generate(at: folder.file("sample"))
+    try SampleSet(.small(images: (1, 6), side: 32, instances: (0, 4), labels: (0, 4))).generate(
+      at: folder.file("sample"))
     let root = folder.file("sample/classification/val")
     classes = try FileManager.default.contentsOfDirectory(atPath: root).sorted()
     images = try classes.enumerated().flatMap { label, name in

@@ -21,9 +21,17 @@ public final class ProgressReporter: Sendable {
     let now: @Sendable () -> Double
     let write: @Sendable (String) -> Void
 
+    /// Whether a line can be written over: not in files, and not where the terminal calls itself
+    /// dumb, as editors' do.
+    static func rewritesLines(isTerminal: Bool, term: String?) -> Bool {
+      isTerminal && term != "dumb"
+    }
+
     static var standardError: Output {
       Output(
-        isTerminal: isatty(STDERR_FILENO) == 1, columnCount: Console.columnCount(STDERR_FILENO),
+        isTerminal: rewritesLines(
+          isTerminal: isatty(STDERR_FILENO) == 1, term: ProcessInfo.processInfo.environment["TERM"]),
+        columnCount: Console.columnCount(STDERR_FILENO),
         now: { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 },
         write: { Console.write($0, to: STDERR_FILENO) })
     }

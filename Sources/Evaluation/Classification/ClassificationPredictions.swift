@@ -42,11 +42,12 @@ public struct ClassificationPredictions: Sendable {
   ///
   /// - Throws: `FileError` that names the line and what is wrong with it.
   public init(path: String) throws(FileError) {
-    let bytes = try FileBytes.readText(path, readsPipes: true)
-    let first = bytes.first { ![UInt8(ascii: " "), 9, 10, 13].contains($0) }
-    self =
-      first == UInt8(ascii: "{")
-      ? try Self(lines: bytes, path: path) : try Self(columns: bytes, path: path)
+    switch try NamedRecords(path: path, remedy: Self.remedy) {
+    case .columns(let header, let table):
+      self = try Self(columns: header, table, path: path)
+    case .objects(let objects):
+      self = try Self(objects: objects, path: path)
+    }
     guard !rows.isEmpty else {
       throw FileError(
         path: path, problem: "holds no prediction", remedy: "give a line for each image",
@@ -71,17 +72,18 @@ public struct ClassificationPredictions: Sendable {
     self.areProbabilities = areProbabilities
   }
 
+  private static let remedy = "give image and prediction, top1…, or a number for each class"
+
   private static func fault(_ path: String, _ line: Int, _ problem: String) -> FileError {
-    FileError(
-      path: path, problem: "line \(line) \(problem)",
-      remedy: "give image and prediction, top1…, or a number for each class", exitCode: .badData)
+    NamedRecords.fault(path, line, problem, remedy)
   }
 
   // MARK: Columns
 
-  private init(columns bytes: [UInt8], path: String) throws(FileError) {
-    let table = try DelimitedText.rows(bytes, path: path)
-    guard let header = table.first?.fields, header.count > 1,
+  private init(
+    columns header: [String], _ table: [DelimitedText.Row], path: String
+  ) throws(FileError) {
+    guard header.count > 1,
       let image = header.firstIndex(where: { $0.lowercased() == "image" })
     else {
       throw Self.fault(path, 1, "is no header with a column 'image'")
@@ -93,10 +95,7 @@ public struct ClassificationPredictions: Sendable {
       lowered == ["prediction"] || lowered == lowered.indices.map { "top\($0 + 1)" }
     var rows: [Row] = []
     var areProbabilities = !isRanked
-    for (line, fields) in table.dropFirst() {
-      guard fields.count == header.count else {
-        throw Self.fault(path, line, "has \(fields.count) fields, the header \(header.count)")
-      }
+    for (line, fields) in table {
       let values = others.map { fields[$0] }
       guard !isRanked else {
         rows.append(Row(image: fields[image], answer: .ranked(values), line: line))
@@ -126,15 +125,15 @@ public struct ClassificationPredictions: Sendable {
 
   // MARK: Lines
 
-  private init(lines bytes: [UInt8], path: String) throws(FileError) {
+  private init(
+    objects: [(line: Int, value: JSONValue)], path: String
+  ) throws(FileError) {
     var rows: [Row] = []
     var kinds: Set<String> = []
-    var line = 0
-    for text in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-      line += 1
-      guard text.contains(where: { $0 != 9 && $0 != 13 && $0 != 32 }) else { continue }
-      guard let value = JSONValue(parsing: Array(text)), let image = value["image"]?.stringValue
-      else { throw Self.fault(path, line, "is no JSON object with 'image'") }
+    for (line, value) in objects {
+      guard let image = value["image"]?.stringValue else {
+        throw Self.fault(path, line, "is no JSON object with 'image'")
+      }
       func classes(_ values: [JSONValue]) -> [String]? {
         let named = values.compactMap { $0.stringValue ?? $0.intValue.map(String.init) }
         return named.count == values.count && !named.isEmpty ? named : nil

@@ -1,9 +1,30 @@
+import CocoFormat
+
 /// What overlap is measured between.
 public enum OverlapType: String, Sendable, CaseIterable, Codable {
   /// Boxes.
   case bbox
   /// Masks.
   case segm
+  /// Masks and their boundaries, the smaller overlap of both.
+  case boundary
+  /// Keypoints, by how far each is from its object's in proportion to the object's size (OKS).
+  case keypoints
+
+  /// Whether it compares pixels.
+  public var needsMasks: Bool { self == .segm || self == .boundary }
+}
+
+/// Where the size of a detection comes from, which decides whether it counts among the small ones.
+///
+/// Only detections that match nothing are looked at, and only numbers by size depend on it.
+public enum DetectionSize: UInt8, Sendable, CaseIterable {
+  /// What the reference loader takes: the box in a file whose first record has one, else the mask.
+  case asLoaded
+  /// The mask, also in files of boxes and masks.
+  case mask
+  /// The box, also of masks: what mmdetection 2.11 scores masks by, whose result files hold both.
+  case box
 }
 
 /// Sizes of objects that are scored together, both ends included.
@@ -24,7 +45,10 @@ public struct AreaRange: Sendable, Equatable {
   @inlinable func excludes(_ area: Double) -> Bool { area < low || area > high }
 }
 
-/// The parameters of COCO's evaluation.
+/// The rules of an evaluation: what overlaps, sizes and numbers of detections are looked at, and what
+/// counts.
+///
+/// One matcher follows them all; protocols differ by values.
 ///
 /// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/cocoeval.py`, `Params`.
 public struct CocoProtocol: Sendable, Equatable {
@@ -40,14 +64,54 @@ public struct CocoProtocol: Sendable, Equatable {
   public var usesCategories = true
   /// Whether a match to an object with the id 0 counts as a miss, as it does in the source.
   public var missesZeroID = true
-  /// Whether a detection's size is that of its mask also in files of boxes and masks, where the
-  /// source takes the box.
-  ///
-  /// Only mask AP by size depends on it.
-  public var takesMaskArea = false
+  /// Where the size of a detection comes from.
+  public var detectionSize = DetectionSize.asLoaded
+  /// Whether objects that their record marks by `ignore` are neither to be found nor wrong.
+  public var ignoresMarked = false
+  /// Whether only what is annotated is judged, as in LVIS: detections of classes that are neither
+  /// annotated in their image nor sure to be absent do not count, nor do unmatched ones of classes
+  /// that are annotated in part; and there are no crowds.
+  public var isFederated = false
+  /// How many detections of an image count, of all classes together; nil is no limit.
+  public var imageLimit: Int?
+  /// Detections with lower scores do not count.
+  public var lowestScore = -Double.infinity
+  /// Whether crowds are left out, so that a detection on one is wrong.
+  public var leavesCrowdsOut = false
+  /// How exactly each keypoint is placed by people, as a fraction of the square root of the object's
+  /// area.
+  public var keypointSigmas = CocoProtocol.personSigmas
+  /// How wide the boundary of a mask is, as a fraction of the image's diagonal.
+  public var boundaryRatio = 0.02
 
   /// COCO's own parameters, to the last bit.
   public static let standard = CocoProtocol()
+
+  /// The sigmas of COCO's seventeen keypoints of people, from the nose to the ankles.
+  public static let personSigmas = [
+    0.26, 0.25, 0.25, 0.35, 0.35, 0.79, 0.79, 0.72, 0.72, 0.62, 0.62, 1.07, 1.07, 0.87, 0.87, 0.89,
+    0.89,
+  ].map { $0 / 10 }
+
+  /// The parameters that COCO's evaluators have for a type of overlap: keypoints know no small
+  /// objects and 20 detections, boundaries leave out what is marked.
+  public static func coco(_ type: OverlapType) -> CocoProtocol {
+    var settings = CocoProtocol(maxDetections: type == .keypoints ? [20] : [1, 10, 100])
+    if type == .keypoints { settings.areaRanges.remove(at: 1) }
+    settings.ignoresMarked = type == .boundary
+    return settings
+  }
+
+  /// The parameters of LVIS.
+  ///
+  /// Source: lvis-dataset/lvis-api, `lvis/eval.py` and `lvis/results.py`.
+  public static func lvis(limit: Int = 300) -> CocoProtocol {
+    var settings = CocoProtocol(maxDetections: [limit])
+    settings.imageLimit = limit
+    settings.isFederated = true
+    settings.ignoresMarked = true
+    return settings
+  }
 
   /// COCO's own parameters; other limits of detections keep everything else.
   ///
@@ -75,6 +139,15 @@ public struct CocoProtocol: Sendable, Equatable {
     overlapThresholds.indices.filter { place in
       value.map { abs(overlapThresholds[place] - $0) < 1e-9 } ?? true
     }
+  }
+
+  /// Whether an object is a crowd: any number of detections can match it.
+  func isCrowd(_ object: CocoAnnotation) -> Bool { object.isCrowd && !isFederated }
+
+  /// Whether an object need not be found, whatever its size.
+  func isIgnored(_ object: CocoAnnotation, by type: OverlapType) -> Bool {
+    isCrowd(object) || ignoresMarked && object.isIgnored
+      || type == .keypoints && object.labelledKeypoints == 0
   }
 
   private static func evenly(_ low: Double, _ high: Double, count: Int) -> [Double] {

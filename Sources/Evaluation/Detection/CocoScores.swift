@@ -8,6 +8,11 @@ public struct CocoScores: Sendable {
   public let categoryIDs: [Int]
   /// Precision, `[areaRange, category, threshold, recall]`; NaN for a category without objects.
   public let precision: [Double]
+  /// The score of the detection that reaches each recall, in the order of `precision`; 0 where none
+  /// does.
+  public let scores: [Double]
+  /// The group of each category, or empty.
+  let categoryGroups: [String]
   /// Recall at the last limit of detections, `[areaRange, category, threshold]`; NaN likewise.
   public let recall: [Double]
   /// Recall in the first area range, `[limit, category, threshold]`; NaN likewise.
@@ -33,35 +38,43 @@ public struct CocoScores: Sendable {
     overlapType = records.overlapType
     settings = records.settings
     categoryIDs = records.categoryIDs
+    categoryGroups = records.categoryGroups
     let (ranges, thresholds, recalls) = (
       settings.areaRanges.count, settings.overlapThresholds.count, settings.recallThresholds.count
     )
     let rows = threadMap(ranges * categoryIDs.count) {
-      index -> (precision: [Double], recall: [Double]) in
+      index -> Row in
       let (range, category) = (index / records.categoryIDs.count, index % records.categoryIDs.count)
       return Self.withPointer(weights) { weights in
         var scratch = PrecisionRecall.Scratch()
         let objectCount = curves.objectCount(
           category: category, areaRange: range, weights: weights)
         guard objectCount > 0 else {
-          return (
-            [Double](repeating: .nan, count: thresholds * recalls),
-            [Double](repeating: .nan, count: thresholds)
-          )
+          return Row(
+            precision: [Double](repeating: .nan, count: thresholds * recalls),
+            scores: [Double](repeating: .nan, count: thresholds * recalls),
+            recall: [Double](repeating: .nan, count: thresholds))
         }
         curves.prepare(category: category, areaRange: range, weights: weights, &scratch)
-        var row = (precision: [Double](), recall: [Double]())
+        var row = Row()
+        let scores = curves.categories[category].scores
         for threshold in 0..<thresholds {
           curves.curve(
             category: category, areaRange: range, threshold: threshold, objectCount: objectCount,
             weights: weights, &scratch)
           row.precision += scratch.precisions
+          for (place, recall) in zip(scratch.places, records.settings.recallThresholds) {
+            // Recall 0 is reached by the first detection, right or wrong.
+            let reached = recall <= 0 ? 0 : Int(place)
+            row.scores.append(scores.indices.contains(reached) ? scores[reached] : 0)
+          }
           row.recall.append(scratch.recall)
         }
         return row
       }
     }
     precision = rows.flatMap(\.precision)
+    scores = rows.flatMap(\.scores)
     recall = rows.flatMap(\.recall)
     recallByLimit = settings.maxDetections.flatMap { limit in
       records.categoryIDs.indices.flatMap { category in
@@ -72,6 +85,11 @@ public struct CocoScores: Sendable {
           })
       }
     }
+  }
+
+  /// One category and area range.
+  private struct Row {
+    var precision: [Double] = [], scores: [Double] = [], recall: [Double] = []
   }
 
   private static func withPointer<Result>(
@@ -110,15 +128,17 @@ public struct CocoScores: Sendable {
   /// - Parameters:
   ///   - threshold: An overlap threshold by its value; nil takes the mean over all.
   ///   - category: One category by its place; nil takes the mean over all.
+  ///   - group: One group of categories by its name; nil takes all.
   public func averagePrecision(
-    areaRange: Int = 0, threshold: Double? = nil, category: Int? = nil
+    areaRange: Int = 0, threshold: Double? = nil, category: Int? = nil, group: String? = nil
   ) -> Double {
     let (thresholds, recalls) = (
       settings.overlapThresholds.count, settings.recallThresholds.count
     )
     var (sum, count) = (0.0, 0)
     let steps = settings.thresholds(at: threshold)
-    for label in category.map({ $0..<$0 + 1 }) ?? categoryIDs.indices {
+    for label in category.map({ $0..<$0 + 1 }) ?? categoryIDs.indices
+    where group == nil || categoryGroups[label] == group {
       for step in steps {
         let first = ((areaRange * categoryIDs.count + label) * thresholds + step) * recalls
         guard !precision[first].isNaN else { continue }
@@ -129,24 +149,29 @@ public struct CocoScores: Sendable {
     return count == 0 ? -1 : sum / Double(count)
   }
 
-  /// The mean of recall over categories with objects and thresholds; −1 where there are none.
-  public func averageRecall(areaRange: Int = 0, category: Int? = nil) -> Double {
-    mean(recall, row: areaRange, category)
+  /// The mean of recall over categories with objects and thresholds, or of one of these; −1 where
+  /// there are none.
+  public func averageRecall(
+    areaRange: Int = 0, threshold: Double? = nil, category: Int? = nil
+  ) -> Double {
+    mean(recall, row: areaRange, category, settings.thresholds(at: threshold))
   }
 
   /// The mean of recall for one limit of detections, by its place among the limits.
   public func averageRecall(limit: Int, category: Int? = nil) -> Double {
-    mean(recallByLimit, row: limit, category)
+    mean(recallByLimit, row: limit, category, Array(settings.overlapThresholds.indices))
   }
 
   /// The mean over the categories and thresholds of one row of `[row, category, threshold]`.
-  private func mean(_ values: [Double], row: Int, _ category: Int?) -> Double {
+  private func mean(
+    _ values: [Double], row: Int, _ category: Int?, _ steps: [Int]
+  ) -> Double {
     let thresholds = settings.overlapThresholds.count
     var (sum, count) = (0.0, 0)
     for label in category.map({ $0..<$0 + 1 }) ?? categoryIDs.indices {
       let first = (row * categoryIDs.count + label) * thresholds
-      for value in values[first..<first + thresholds] where !value.isNaN {
-        sum += value
+      for step in steps where !values[first + step].isNaN {
+        sum += values[first + step]
         count += 1
       }
     }

@@ -1,3 +1,4 @@
+import CocoFormat
 import Foundation
 
 /// One of the numbers of COCO's summary.
@@ -21,7 +22,8 @@ extension CocoScores {
   /// Headlines that are among COCO's twelve.
   private static let cocoCount = 3
 
-  /// COCO's twelve numbers in their usual order, then the other headlines, of all categories or one.
+  /// The protocol's numbers in their usual order, then the other headlines, of all categories or one:
+  /// COCO's twelve, its ten of keypoints, or LVIS's thirteen.
   ///
   /// All precision is that of the last limit of detections.
   /// Differs from the source: there the first number is that of 100 detections, and −1 when 100 is
@@ -42,7 +44,16 @@ extension CocoScores {
           "AP" + shortName(range), nil, range: range, limit: last,
           averagePrecision(areaRange: range, category: category)))
     }
-    for (place, limit) in settings.maxDetections.enumerated() {
+    if category == nil { metrics += groupMetrics(limit: last) }
+    if overlapType == .keypoints {
+      for (name, threshold) in [("AR", nil), ("AR50", 0.5), ("AR75", 0.75)] as [(String, Double?)] {
+        metrics.append(
+          metric(
+            name, threshold, range: 0, limit: last, isRecall: true,
+            averageRecall(threshold: threshold, category: category)))
+      }
+    }
+    for (place, limit) in settings.maxDetections.enumerated() where overlapType != .keypoints {
       metrics.append(
         metric(
           "AR\(limit)", nil, range: 0, limit: limit, isRecall: true,
@@ -60,14 +71,26 @@ extension CocoScores {
   /// The summary as the reference evaluator prints it, a line a number.
   public var summary: String { metrics().map(\.line).joined(separator: "\n") }
 
-  /// s, m or l.
+  /// AP of rare, common and frequent categories, where the protocol has such groups.
+  private func groupMetrics(limit: Int) -> [CocoMetric] {
+    guard !categoryGroups.isEmpty else { return [] }
+    return CocoCategory.Frequency.allCases.map { group in
+      metric(
+        "AP" + group.rawValue, nil, range: 0, limit: limit, group: group.rawValue,
+        averagePrecision(group: group.rawValue))
+    }
+  }
+
+  /// s, m or l; the name of a range that COCO has not.
   private func shortName(_ range: Int) -> String {
-    String(settings.areaRanges[range].name.prefix(1))
+    let range = settings.areaRanges[range]
+    return CocoProtocol.standard.areaRanges.contains { $0.name == range.name }
+      ? String(range.name.prefix(1)) : "(\(range.name))"
   }
 
   private func metric(
     _ name: String, _ threshold: Double?, range: Int, limit: Int, isRecall: Bool = false,
-    _ value: Double
+    group: String = "all", _ value: Double
   ) -> CocoMetric {
     let thresholds = settings.overlapThresholds
     let overlap =
@@ -79,7 +102,10 @@ extension CocoScores {
       + overlap.padding(toLength: 9, withPad: " ", startingAt: 0)
       + " | area=" + String(repeating: " ", count: max(0, 6 - area.count)) + area
       + " | maxDets=" + String(repeating: " ", count: max(0, 3 - "\(limit)".count)) + "\(limit)"
-      + " ] = " + String(format: "%.3f", value)
+      + (categoryGroups.isEmpty
+        ? " ] = "
+        : " catIds=" + String(repeating: " ", count: max(0, 3 - group.count)) + group + "] = ")
+      + String(format: "%.3f", value)
     return CocoMetric(name: name, value: value, line: line)
   }
 }

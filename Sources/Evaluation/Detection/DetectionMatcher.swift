@@ -1,41 +1,44 @@
 import CocoFormat
-import Geometry
-
-// The inner loops of matching live here together with what they call: without optimisation across
-// files nothing would be inlined.
 
 /// Matches the detections of one image after another to its objects.
 ///
 /// Greedy as in the source: in the order of scores every detection takes the free object that it
-/// overlaps most, at each threshold on its own. Overlaps below the lowest threshold are never
-/// looked at, so where area and bounds already show that two masks stay below it, their pixels
-/// are not compared; all results are the same to the bit.
+/// overlaps most, at each threshold on its own. What an overlap is and what counts are values: the
+/// rules of LVIS, of boundaries and of keypoints take the same way.
 ///
-/// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/cocoeval.py`, `computeIoU`, `evaluateImg`.
+/// Source: cocodataset/cocoapi, `PythonAPI/pycocotools/cocoeval.py`, `evaluateImg`, and
+/// lvis-dataset/lvis-api, `lvis/eval.py`.
 struct DetectionMatcher {
   private let groundTruth: CocoAnnotations
   private let detections: CocoDetections
   private let overlapType: OverlapType
   private let settings: CocoProtocol
-  /// The label of every category, by its index in the ground truth.
+  /// The label of every category, by its index in the ground truth; −1 for those that do not count.
   private let labels: [Int32]
   private let lowestThreshold: Double
   /// Categories whose objects are left out: of masks, those without any.
   private let leftOut: Set<Int>
-  private let intervals = MaskIntervals()
   // The objects and detections of the image at hand, by label.
   private var objectsByLabel: [[Int]]
   private var detectionsByLabel: [[Int]]
-  // One cell: overlaps [detections, objects], and which thresholds an object is taken at.
-  private var overlaps: [Double] = []
+  /// Whether to keep which object each detection has at the first threshold.
+  private let keepsPairs: Bool
+  // One cell: overlaps, and which thresholds an object is taken at.
+  private var overlaps: DetectionOverlaps
   private var taken: [UInt16] = []
   private var order: [Int] = []
+  // The column that the detection at hand has at the first threshold.
+  private var firstMatch: Int?
   private(set) var output = MatchedImages()
 
   init(
     groundTruth: CocoAnnotations, detections: CocoDetections, overlapType: OverlapType,
-    settings: CocoProtocol, labels: [Int32], labelCount: Int, leftOut: Set<Int>
+    settings: CocoProtocol, labels: [Int32], labelCount: Int, leftOut: Set<Int>,
+    keepsPairs: Bool = false
   ) {
+    self.keepsPairs = keepsPairs
+    overlaps = DetectionOverlaps(
+      groundTruth: groundTruth, detections: detections, type: overlapType, settings: settings)
     self.leftOut = leftOut
     self.groundTruth = groundTruth
     self.detections = detections
@@ -55,12 +58,16 @@ struct DetectionMatcher {
   mutating func add(image: Int, place: Int) {
     for index in groundTruth.annotationIndices(ofImage: image) {
       let category = groundTruth.annotations[Int(index)].category
-      if leftOut.contains(category) { continue }
+      if labels[category] < 0 || leftOut.contains(category) { continue }
+      if settings.leavesCrowdsOut, groundTruth.annotations[Int(index)].isCrowd { continue }
       objectsByLabel[Int(labels[category])].append(Int(index))
     }
-    for index in detections.indices(ofImage: image) {
-      detectionsByLabel[Int(labels[detections.detections[Int(index)].category])].append(Int(index))
+    for index in counting(detections.indices(ofImage: image)) {
+      let detection = detections.detections[Int(index)]
+      if labels[detection.category] < 0 || detection.score < settings.lowestScore { continue }
+      detectionsByLabel[Int(labels[detection.category])].append(Int(index))
     }
+    if settings.isFederated { dropUnknown(image) }
     if settings.usesCategories {
       for label in objectsByLabel.indices
       where !objectsByLabel[label].isEmpty || !detectionsByLabel[label].isEmpty {
@@ -81,6 +88,28 @@ struct DetectionMatcher {
     }
   }
 
+  /// The best detections of an image where their number is limited, equal ones in the file's order.
+  private func counting(_ all: ArraySlice<Int32>) -> ArraySlice<Int32> {
+    guard let limit = settings.imageLimit, all.count > limit else { return all }
+    return all.sorted { a, b in
+      let (first, second) = (
+        detections.detections[Int(a)].score, detections.detections[Int(b)].score
+      )
+      return first > second || (first == second && a < b)
+    }.prefix(limit)
+  }
+
+  /// Forgets detections of classes of which it is not known whether the image shows them.
+  private mutating func dropUnknown(_ image: Int) {
+    let absent = Set(groundTruth.images[image].negativeCategoryIDs ?? [])
+    for label in detectionsByLabel.indices where objectsByLabel[label].isEmpty {
+      detectionsByLabel[label].removeAll {
+        !absent.contains(
+          groundTruth.categories[detections.detections[$0].category].id)
+      }
+    }
+  }
+
   private mutating func addCell(
     _ objects: [Int], _ all: [Int], category: Int, image: Int, place: Int
   ) {
@@ -89,21 +118,29 @@ struct DetectionMatcher {
       MatchedImages.Cell(
         category: Int32(category), image: Int32(place), detectionCount: Int32(found.count)))
     for index in found { output.scores.append(detections.detections[index].score) }
-    var areas = found.map { detections.detections[$0].area }
     if !objects.isEmpty, !found.isEmpty {
-      if overlapType == .bbox {
-        computeBoxOverlaps(objects, found)
-      } else {
-        computeMaskOverlaps(objects, found, image: image, areas: &areas)
-      }
-    } else if overlapType == .segm, settings.takesMaskArea {
-      takeMaskAreas(found, image: image, into: &areas)
+      overlaps.compute(objects, found, image: image, atLeast: lowestThreshold)
+    }
+    let areas = overlaps.areas(found, image: image)
+    let isPartial = settings.isFederated && isPartial(found, image: image)
+    if keepsPairs {
+      output.found += found.map { Int32($0) }
+      output.partners += repeatElement(-1, count: found.count)
     }
     let ranges = settings.areaRanges.count
     let firstFlag = output.matched.count
     output.matched.append(contentsOf: repeatElement(0, count: found.count * ranges))
     output.ignored.append(contentsOf: repeatElement(0, count: found.count * ranges))
-    for range in 0..<ranges { match(objects, areas, range: range, firstFlag: firstFlag) }
+    for range in 0..<ranges {
+      match(objects, areas, range: range, firstFlag: firstFlag, ignoresUnmatched: isPartial)
+    }
+  }
+
+  /// Whether the class of detections is annotated in part in their image.
+  private func isPartial(_ found: [Int], image: Int) -> Bool {
+    guard let first = found.first else { return false }
+    let category = groundTruth.categories[detections.detections[first].category]
+    return groundTruth.images[image].notExhaustiveCategoryIDs.contains(category.id)
   }
 
   /// The best detections by descending score, equal ones in the file's order.
@@ -114,68 +151,16 @@ struct DetectionMatcher {
     return ordered.prefix(settings.maxDetections.last ?? 0).map { all[$0.place] }
   }
 
-  // MARK: Overlaps
-
-  private mutating func resizeOverlaps(_ count: Int) {
-    overlaps.removeAll(keepingCapacity: true)
-    overlaps.append(contentsOf: repeatElement(0, count: count))
-  }
-
-  private mutating func computeBoxOverlaps(_ objects: [Int], _ found: [Int]) {
-    resizeOverlaps(objects.count * found.count)
-    for (column, object) in objects.enumerated() {
-      let annotation = groundTruth.annotations[object]
-      for (row, index) in found.enumerated() {
-        overlaps[row * objects.count + column] = boxOverlap(
-          detections.detections[index].box, annotation.box, isCrowd: annotation.isCrowd)
-      }
-    }
-  }
-
-  private mutating func computeMaskOverlaps(
-    _ objects: [Int], _ found: [Int], image: Int, areas: inout [Double]
-  ) {
-    resizeOverlaps(objects.count * found.count)
-    intervals.removeAll()
-    let (height, width) = (groundTruth.images[image].height, groundTruth.images[image].width)
-    let drawn = objects.map {
-      groundTruth.segmentations.draw($0, into: intervals, height: height, width: width)
-    }
-    for (row, index) in found.enumerated() {
-      let own = draw(detection: index, height: height, width: width)
-      if settings.takesMaskArea { areas[row] = Double(own.slot.area) }
-      for (column, other) in drawn.enumerated() {
-        // Masks of other sizes have the overlap −1 in the source; like 0 it matches nothing.
-        guard own.height == other.height, own.width == other.width else { continue }
-        overlaps[row * objects.count + column] = intervals.overlap(
-          own.slot, other.slot,
-          isCrowd: groundTruth.annotations[objects[column]].isCrowd, atLeast: lowestThreshold)
-      }
-    }
-  }
-
-  private func draw(detection: Int, height: Int, width: Int) -> CocoSegmentations.Drawn {
-    detections.drawMask(detection, into: intervals, height: height, width: width)
-  }
-
-  private mutating func takeMaskAreas(_ found: [Int], image: Int, into areas: inout [Double]) {
-    let (height, width) = (groundTruth.images[image].height, groundTruth.images[image].width)
-    for (row, index) in found.enumerated() {
-      intervals.removeAll()
-      areas[row] = Double(draw(detection: index, height: height, width: width).slot.area)
-    }
-  }
-
   // MARK: Matching
 
   private mutating func match(
-    _ objects: [Int], _ areas: [Double], range: Int, firstFlag: Int
+    _ objects: [Int], _ areas: [Double], range: Int, firstFlag: Int, ignoresUnmatched: Bool
   ) {
     let limits = settings.areaRanges[range]
     let ranges = settings.areaRanges.count
     func isIgnored(_ object: Int) -> Bool {
       let annotation = groundTruth.annotations[object]
-      return annotation.isCrowd || limits.excludes(annotation.area)
+      return settings.isIgnored(annotation, by: overlapType) || limits.excludes(annotation.area)
     }
     // Columns of the overlaps: objects to be found first, then those that are ignored.
     order.removeAll(keepingCapacity: true)
@@ -189,8 +174,11 @@ struct DetectionMatcher {
       let at = firstFlag + row * ranges + range
       if !objects.isEmpty {
         matchOne(objects, row: row, soughtCount: soughtCount, at: at)
+        if keepsPairs, range == 0, let object = firstMatch {
+          output.partners[output.partners.count - areas.count + row] = Int32(objects[object])
+        }
       }
-      if limits.excludes(areas[row]) {
+      if ignoresUnmatched || limits.excludes(areas[row]) {
         let all = UInt16(truncatingIfNeeded: (1 << settings.overlapThresholds.count) - 1)
         output.ignored[at] |= ~output.matched[at] & all
       }
@@ -200,7 +188,8 @@ struct DetectionMatcher {
   private mutating func matchOne(_ objects: [Int], row: Int, soughtCount: Int, at: Int) {
     let first = row * objects.count
     var largest = 0.0
-    for column in objects.indices { largest = max(largest, overlaps[first + column]) }
+    for column in objects.indices { largest = max(largest, overlaps.values[first + column]) }
+    firstMatch = nil
     for (step, threshold) in settings.overlapThresholds.enumerated() {
       var best = min(threshold, 1 - 1e-10)
       guard largest >= best else { continue }
@@ -208,9 +197,11 @@ struct DetectionMatcher {
       var match = -1
       for place in order.indices {
         let column = order[place]
-        if taken[column] & bit != 0, !groundTruth.annotations[objects[column]].isCrowd { continue }
+        if taken[column] & bit != 0, !settings.isCrowd(groundTruth.annotations[objects[column]]) {
+          continue
+        }
         if match >= 0, match < soughtCount, place >= soughtCount { break }
-        let overlap = overlaps[first + column]
+        let overlap = overlaps.values[first + column]
         if overlap < best { continue }
         best = overlap
         match = place
@@ -218,51 +209,11 @@ struct DetectionMatcher {
       guard match >= 0 else { continue }
       let column = order[match]
       taken[column] |= bit
+      if step == 0 { firstMatch = column }
       if match >= soughtCount { output.ignored[at] |= bit }
       if !settings.missesZeroID || groundTruth.annotations[objects[column]].id != 0 {
         output.matched[at] |= bit
       }
     }
-  }
-}
-
-/// Intersection over union of two boxes; over the first box alone where the second is a crowd.
-func boxOverlap(_ box: CocoBox, _ object: CocoBox, isCrowd: Bool) -> Double {
-  let width = min(box.width + box.x, object.width + object.x) - max(box.x, object.x)
-  guard width > 0 else { return 0 }
-  let height = min(box.height + box.y, object.height + object.y) - max(box.y, object.y)
-  guard height > 0 else { return 0 }
-  let common = width * height
-  return common / (isCrowd ? box.area : box.area + object.area - common)
-}
-
-extension MaskIntervals {
-  /// Intersection over union of two masks, or 0 where it is sure to be below a threshold.
-  func overlap(_ mask: Slot, _ object: Slot, isCrowd: Bool, atLeast threshold: Double) -> Double {
-    let width = min(mask.maxX, object.maxX) - max(mask.minX, object.minX)
-    let height = min(mask.maxY, object.maxY) - max(mask.minY, object.minY)
-    guard width > 0, height > 0 else { return 0 }
-    // Both pixels in common and the quotient can be no larger than this.
-    let most = min(width * height, min(mask.area, object.area))
-    let sum = mask.area + object.area
-    guard Double(most) / Double(isCrowd ? mask.area : sum - most) >= threshold else { return 0 }
-    let common = intersectionArea(mask, object)
-    guard common > 0 else { return 0 }
-    return Double(common) / Double(isCrowd ? mask.area : sum - common)
-  }
-}
-
-extension CocoDetections {
-  /// Draws the mask of a detection; one without gives its box, as the reference loader does.
-  ///
-  /// A mask that could not be read is no reason to score the box in its place: it covers nothing.
-  func drawMask(
-    _ index: Int, into intervals: MaskIntervals, height: Int, width: Int
-  ) -> CocoSegmentations.Drawn {
-    if segmentations.hasMask(index) || segmentations.isDamaged(index) {
-      return segmentations.draw(index, into: intervals, height: height, width: width)
-    }
-    return CocoSegmentations.drawn(
-      detections[index].box, into: intervals, height: height, width: width)
   }
 }

@@ -14,6 +14,8 @@ public struct MatchRecords: Sendable, Equatable {
   public let imageIDs: [Int]
   /// Ids of all categories, ascending; one number where categories are not told apart.
   public let categoryIDs: [Int]
+  /// The group of each category, `r`, `c` or `f` in LVIS; empty where there are no groups.
+  public let categoryGroups: [String]
 
   /// The first cell of each category, and behind the last one the number of cells.
   let categoryStarts: [Int]
@@ -51,12 +53,12 @@ extension MatchRecords {
   /// - Returns: The records; nil when the others were matched by other rules or categories.
   func followed(by other: MatchRecords) -> MatchRecords? {
     guard other.overlapType == overlapType, other.settings == settings,
-      other.categoryIDs == categoryIDs
+      other.categoryIDs == categoryIDs, other.categoryGroups == categoryGroups
     else { return nil }
     return MatchRecords(
       [matchedImages(shift: 0), other.matchedImages(shift: imageIDs.count)],
       overlapType: overlapType, settings: settings, imageIDs: imageIDs + other.imageIDs,
-      categoryIDs: categoryIDs)
+      categoryIDs: categoryIDs, categoryGroups: categoryGroups)
   }
 
   /// The cells by category, their images moved by so many places.
@@ -88,13 +90,16 @@ struct MatchedImages: Sendable {
   var scores: [Double] = []
   var matched: [UInt16] = []
   var ignored: [UInt16] = []
+  /// Where pairs are kept: every detection by its index, and the object that it has, or −1.
+  var found: [Int32] = []
+  var partners: [Int32] = []
 }
 
 extension MatchRecords {
   /// Orders the cells of all images by category.
   init(
     _ parts: [MatchedImages], overlapType: OverlapType, settings: CocoProtocol, imageIDs: [Int],
-    categoryIDs: [Int]
+    categoryIDs: [Int], categoryGroups: [String] = []
   ) {
     let ranges = settings.areaRanges.count
     let cellCount = parts.reduce(0) { $0 + $1.cells.count }
@@ -140,6 +145,7 @@ extension MatchRecords {
     self.settings = settings
     self.imageIDs = imageIDs
     self.categoryIDs = categoryIDs
+    self.categoryGroups = categoryGroups
     categoryStarts = starts
     cellImages = images
     cellEnds = ends

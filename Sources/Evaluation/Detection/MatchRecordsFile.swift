@@ -2,16 +2,30 @@ import FileSupport
 import Foundation
 
 // The file: eight letters, a version, the counts, then the arrays as little-endian numbers, and the
-// CRC-32 of everything before it.
+// CRC-32 of everything before it. Records by other rules than COCO's own have these behind the limits,
+// and another version.
 
 extension MatchRecords {
-  private static let magic = "SBMATCH1"
+  private static let (magic, ruledMagic) = ("SBMATCH1", "SBMATCH2")
+
+  /// Whether the first version says everything.
+  private var hasCocoRules: Bool {
+    var usual = CocoProtocol(maxDetections: settings.maxDetections)
+    usual.overlapThresholds = settings.overlapThresholds
+    usual.recallThresholds = settings.recallThresholds
+    usual.areaRanges = settings.areaRanges
+    usual.usesCategories = settings.usesCategories
+    usual.missesZeroID = settings.missesZeroID
+    if settings.detectionSize == .mask { usual.detectionSize = .mask }
+    return settings == usual && categoryGroups.isEmpty
+  }
 
   /// Writes the records to a file.
   ///
   /// - Throws: `FileError` when it cannot be written.
   public func write(to path: String) throws(FileError) {
-    var bytes = Array(Self.magic.utf8)
+    let isUsual = hasCocoRules
+    var bytes = Array((isUsual ? Self.magic : Self.ruledMagic).utf8)
     func put<Number: FixedWidthInteger>(_ number: Number) {
       withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
     }
@@ -34,7 +48,17 @@ extension MatchRecords {
     for limit in settings.maxDetections { put(UInt64(limit)) }
     put(UInt8(settings.usesCategories ? 1 : 0))
     put(UInt8(settings.missesZeroID ? 1 : 0))
-    put(UInt8(settings.takesMaskArea ? 1 : 0))
+    put(settings.detectionSize.rawValue)
+    if !isUsual {
+      let flags = [settings.ignoresMarked, settings.isFederated, settings.leavesCrowdsOut]
+      for flag in flags { put(UInt8(flag ? 1 : 0)) }
+      put(UInt64(settings.imageLimit ?? 0))
+      put([settings.lowestScore, settings.boundaryRatio])
+      put(UInt32(settings.keypointSigmas.count))
+      put(settings.keypointSigmas)
+      put(UInt32(categoryGroups.count))
+      for group in categoryGroups { put(group) }
+    }
     for ids in [imageIDs, categoryIDs, categoryStarts, cellEnds] {
       put(UInt64(ids.count))
       for id in ids { put(Int64(id)) }
@@ -68,14 +92,18 @@ extension MatchRecords {
 
   private static func parsed(_ bytes: UnsafeRawBufferPointer) -> MatchRecords? {
     let end = bytes.count - 4
-    guard end >= magic.utf8.count, bytes.prefix(magic.utf8.count).elementsEqual(magic.utf8),
+    guard end >= magic.utf8.count else { return nil }
+    let version = String(decoding: bytes.prefix(magic.utf8.count), as: UTF8.self)
+    guard version == magic || version == ruledMagic,
       bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self).littleEndian
         == crc32(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
     else { return nil }
     var reader = RecordReader(bytes: UnsafeRawBufferPointer(rebasing: bytes[..<end]))
     reader.at = magic.utf8.count
     guard let type = reader.text().flatMap(OverlapType.init(rawValue:)),
-      let settings = reader.settings(), let imageIDs = reader.integers(),
+      var settings = reader.settings(),
+      let groups = version == magic ? [] : reader.rules(&settings),
+      let imageIDs = reader.integers(),
       let categoryIDs = reader.integers(), let categoryStarts = reader.integers(),
       let cellEnds = reader.integers(), let cellImages = reader.numbers(Int32.self),
       let objectCounts = reader.numbers(Int32.self), let scores = reader.doubles(),
@@ -84,7 +112,8 @@ extension MatchRecords {
     else { return nil }
     let records = MatchRecords(
       overlapType: type, settings: settings, imageIDs: imageIDs, categoryIDs: categoryIDs,
-      categoryStarts: categoryStarts, cellImages: cellImages, cellEnds: cellEnds,
+      categoryGroups: groups, categoryStarts: categoryStarts, cellImages: cellImages,
+      cellEnds: cellEnds,
       objectCounts: objectCounts, scores: scores, matched: matched, ignored: ignored)
     return records.isConsistent ? records : nil
   }
@@ -96,7 +125,8 @@ extension MatchRecords {
         && zip(list, list.dropFirst()).allSatisfy { $0 <= $1 }
     }
     let ranges = settings.areaRanges.count
-    return categoryStarts.count == categoryIDs.count + 1 && categoryStarts.first == 0
+    return (categoryGroups.isEmpty || categoryGroups.count == categoryIDs.count)
+      && categoryStarts.count == categoryIDs.count + 1 && categoryStarts.first == 0
       && ascends(categoryStarts, to: cellImages.count) && cellEnds.count == cellImages.count
       && ascends(cellEnds, to: scores.count)
       && cellImages.allSatisfy { $0 >= 0 && Int($0) < imageIDs.count }
@@ -166,7 +196,7 @@ private struct RecordReader {
     }
     guard limits.count == limitCount, limits.allSatisfy({ $0 > 0 }),
       let usesCategories = number(UInt8.self), let missesZeroID = number(UInt8.self),
-      let takesMaskArea = number(UInt8.self)
+      let size = number(UInt8.self).flatMap(DetectionSize.init(rawValue:))
     else { return nil }
     var settings = CocoProtocol(maxDetections: limits)
     settings.overlapThresholds = thresholds
@@ -174,7 +204,27 @@ private struct RecordReader {
     settings.areaRanges = ranges
     settings.usesCategories = usesCategories == 1
     settings.missesZeroID = missesZeroID == 1
-    settings.takesMaskArea = takesMaskArea == 1
+    settings.detectionSize = size
     return settings
+  }
+
+  /// Rules that are not COCO's own, and the groups of categories.
+  mutating func rules(_ settings: inout CocoProtocol) -> [String]? {
+    guard let ignoresMarked = number(UInt8.self), let isFederated = number(UInt8.self),
+      let leavesCrowdsOut = number(UInt8.self),
+      let limit = number(UInt64.self).flatMap(Int.init(exactly:)),
+      let lowest = number(UInt64.self), let ratio = number(UInt64.self),
+      let sigmas = shortDoubles(), let groupCount = number(UInt32.self),
+      Int(groupCount) <= (bytes.count - at) / 4
+    else { return nil }
+    settings.ignoresMarked = ignoresMarked == 1
+    settings.isFederated = isFederated == 1
+    settings.leavesCrowdsOut = leavesCrowdsOut == 1
+    settings.imageLimit = limit == 0 ? nil : limit
+    settings.lowestScore = Double(bitPattern: lowest)
+    settings.boundaryRatio = Double(bitPattern: ratio)
+    settings.keypointSigmas = sigmas
+    let groups = (0..<groupCount).compactMap { _ in text() }
+    return groups.count == groupCount ? groups : nil
   }
 }

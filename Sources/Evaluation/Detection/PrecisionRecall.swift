@@ -24,8 +24,9 @@ public struct PrecisionRecall: Sendable {
 
   /// One category.
   struct Category: Sendable {
-    /// The image of every detection by descending score.
+    /// The image of every detection by descending score, and the scores.
     var images: [Int32] = []
+    var scores: [Double] = []
     /// Bit a is set when the detection, unmatched, is a false positive in area range a.
     var countsWhenUnmatched: [UInt8] = []
     /// Events of all area ranges and thresholds one after the other, and where each list ends.
@@ -79,6 +80,7 @@ public struct PrecisionRecall: Sendable {
     let thresholdCount = records.settings.overlapThresholds.count
     let all = UInt16(truncatingIfNeeded: (1 << thresholdCount) - 1)
     result.images = detections.map(\.image)
+    result.scores = detections.map(\.score)
     result.countsWhenUnmatched = detections.map { detection in
       var bits: UInt8 = 0
       for range in 0..<rangeCount {
@@ -115,8 +117,10 @@ public struct PrecisionRecall: Sendable {
   /// Scratch memory of one thread.
   struct Scratch {
     fileprivate(set) var falsePositives: [Int32] = []
-    fileprivate var points: [(recall: Double, precision: Double)] = []
+    fileprivate var points: [(recall: Double, precision: Double, place: Int32)] = []
     fileprivate(set) var precisions: [Double] = []
+    /// The place of the detection that reaches each recall threshold; −1 where none does.
+    fileprivate(set) var places: [Int32] = []
     /// The last recall reached.
     fileprivate(set) var recall = 0.0
     /// Of slopes: what a false positive up to each detection costs, and the points of a curve.
@@ -194,7 +198,8 @@ public struct PrecisionRecall: Sendable {
         truePositives += weight
         let falsePositives = Int(scratch.falsePositives[Int(event.place)]) + correction
         scratch.addPoint(
-          truePositives: truePositives, falsePositives: falsePositives, objectCount: objectCount)
+          truePositives: truePositives, falsePositives: falsePositives, objectCount: objectCount,
+          place: event.place)
       }
     }
     scratch.interpolate(at: settings.recallThresholds)
@@ -220,13 +225,16 @@ extension PrecisionRecall.Scratch {
     return precisions.reduce(0, +) / Double(recalls.count)
   }
 
-  fileprivate mutating func addPoint(truePositives: Int, falsePositives: Int, objectCount: Int) {
+  fileprivate mutating func addPoint(
+    truePositives: Int, falsePositives: Int, objectCount: Int, place: Int32 = 0
+  ) {
     points.append(
       (
         recall: Double(truePositives) / Double(objectCount),
         // The last term is the distance from 1 to the next double, as in the source.
         precision: Double(truePositives)
-          / (Double(falsePositives) + Double(truePositives) + 0x1p-52)
+          / (Double(falsePositives) + Double(truePositives) + 0x1p-52),
+        place: place
       ))
   }
 
@@ -235,11 +243,13 @@ extension PrecisionRecall.Scratch {
   fileprivate mutating func interpolate(at recalls: [Double]) {
     if precisions.count != recalls.count {
       precisions = [Double](repeating: 0, count: recalls.count)
+      places = [Int32](repeating: -1, count: recalls.count)
     }
     recall = points.last?.recall ?? 0
     var next = recalls.count - 1
     while next >= 0, points.isEmpty || recalls[next] > recall {
       precisions[next] = 0
+      places[next] = -1
       next -= 1
     }
     var best = 0.0
@@ -248,6 +258,7 @@ extension PrecisionRecall.Scratch {
       let before = at > 0 ? points[at - 1].recall : -1
       while next >= 0, recalls[next] > before {
         precisions[next] = best
+        places[next] = points[at].place
         next -= 1
       }
       if next < 0 { break }

@@ -4,23 +4,33 @@
 /// matched before are not looked at again.
 public struct ResampledDetection: ResampledMetric {
   public let images: [Int]
-  /// `bbox/AP` and the other headlines, and the same for `segm`, of the types there are.
+  /// `bbox/AP` and the other headlines, and the same for `segm`, of the types there are; then, where
+  /// wanted, the AP of each category by its id: `bbox/AP/18`.
   public let metricNames: [String]
   private let records: [MatchRecords]
   private let curves: [PrecisionRecall]
   private let headlines: [PrecisionRecall.Headline]
+  private let numbers: [String]?
+  private let perCategory: Bool
 
   /// Prepares records.
   ///
   /// - Parameters:
   ///   - records: One a type of overlap.
   ///   - numbers: The headlines that are wanted, nil for all; each takes its time.
+  ///   - perCategory: Whether the AP of each category is wanted, too.
   /// - Precondition: there is a record, and all are of the same images.
-  public init(_ records: [MatchRecords], numbers: [String]? = nil) {
+  public init(_ records: [MatchRecords], numbers: [String]? = nil, perCategory: Bool = false) {
     precondition(
       records.allSatisfy { $0.imageIDs == records[0].imageIDs }, "records of different images")
     images = records[0].imageIDs
-    let headlines = CocoScores.headlines.filter { numbers?.contains($0.name) ?? true }
+    self.numbers = numbers
+    self.perCategory = perCategory
+    var headlines: [PrecisionRecall.Headline] = CocoScores.headlines
+      .filter { numbers?.contains($0.name) ?? true }.map { ($0.name, $0.threshold, nil) }
+    if perCategory {
+      headlines += records[0].categoryIDs.enumerated().map { ("AP/\($1)", nil, $0) }
+    }
     self.headlines = headlines
     metricNames = records.flatMap { record in
       headlines.map { record.overlapType.rawValue + "/" + $0.name }
@@ -54,13 +64,13 @@ public struct ResampledDetection: ResampledMetric {
     }
     let joined = zip(records, other.records).compactMap { $0.followed(by: $1) }
     return joined.count == records.count
-      ? ResampledDetection(joined, numbers: headlines.map(\.name)) : nil
+      ? ResampledDetection(joined, numbers: numbers, perCategory: perCategory) : nil
   }
 }
 
 extension PrecisionRecall {
-  /// A number that is resampled; nil means all thresholds.
-  fileprivate typealias Headline = (name: String, threshold: Double?)
+  /// A number that is resampled; nil means all thresholds, and all categories.
+  fileprivate typealias Headline = (name: String, threshold: Double?, category: Int?)
 
   /// Means of precision over categories, thresholds and recalls; NaN without objects.
   fileprivate func numbers(
@@ -83,14 +93,15 @@ extension PrecisionRecall {
           category: category, areaRange: 0, threshold: step, objectCount: objects,
           weights: weights, &scratch)
         let sum = scratch.precisions.reduce(0, +)
-        for place in wanted.indices where wanted[place].contains(step) {
+        for place in wanted.indices
+        where (headlines[place].category ?? category) == category && wanted[place].contains(step) {
           sums[place] += sum
           counts[place] += scratch.precisions.count
           curveCounts[place] += 1
         }
       }
       guard withSlopes else { continue }
-      for place in wanted.indices {
+      for place in wanted.indices where (headlines[place].category ?? category) == category {
         addSlopes(
           category: category, areaRange: 0, thresholds: wanted[place], objectCount: objects,
           weights: weights, &scratch, to: &slopes[place])

@@ -31,10 +31,20 @@ public enum RecordLines {
   ///
   /// - Throws: `FileError` when it cannot be read, or a line other than the last is damaged.
   public static func read(_ path: String) throws(FileError) -> Contents {
+    try read(path) { _ in true }
+  }
+
+  /// Reads the rows whose text is wanted; what others mean is not looked at.
+  ///
+  /// - Throws: `FileError` when it cannot be read, or a line other than the last is damaged.
+  public static func read(
+    _ path: String, where isWanted: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) throws(FileError) -> Contents {
     guard FileManager.default.fileExists(atPath: path) else { return Contents() }
     let bytes = try FileBytes.read(path)
     var contents = Contents()
     contents.length = try forEachRow(of: bytes, path: path) { text in
+      guard isWanted(text) else { return true }
       guard let row = JSONValue(parsing: Array(text)) else { return false }
       contents.rows.append(row)
       return true

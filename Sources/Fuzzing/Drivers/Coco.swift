@@ -14,12 +14,15 @@ struct CocoDriver: FuzzDriver {
 
   private static let annotationText = """
     {"info":{"year":2017},"licenses":[],"images":[
-    {"id":1,"file_name":"a.jpg","width":40,"height":30},
+    {"id":1,"file_name":"a.jpg","width":40,"height":30,"neg_category_ids":[18],
+    "not_exhaustive_category_ids":[1]},
     {"id":2,"file_name":"b/c.jpg","width":64,"height":64},
     {"id":7,"file_name":"d.png","width":3,"height":200}],
-    "categories":[{"id":1,"name":"cat","supercategory":"animal"},{"id":18,"name":"dog"},
+    "categories":[{"id":1,"name":"cat","supercategory":"animal",
+    "keypoints":["nose","tail"]},{"id":18,"name":"dog","frequency":"r"},
     {"id":90,"name":"brush","supercategory":"x"}],"annotations":[
     {"id":1,"image_id":1,"category_id":1,"bbox":[2,3,20,10],"area":200,"iscrowd":0,
+    "num_keypoints":1,"keypoints":[3,4,2,0,0,0],
     "segmentation":[[2,3,22,3,22,13,2,13]]},
     {"id":2,"image_id":1,"category_id":18,"bbox":[0.5,0.5,39,29],"area":500.5,"iscrowd":0,
     "segmentation":[[0,0,39,0,39,29],[1,1,5,1,5,5,1,5]]},
@@ -32,7 +35,7 @@ struct CocoDriver: FuzzDriver {
     "segmentation":[]}]}
     """
   private static let resultText = """
-    [{"image_id":1,"category_id":1,"bbox":[2,3,20,10],"score":0.9},
+    [{"image_id":1,"category_id":1,"bbox":[2,3,20,10],"score":0.9,"keypoints":[3,5,1,9,9,1]},
     {"image_id":1,"category_id":18,"bbox":[1,1,38,28],"score":0.8,
     "segmentation":{"counts":[10,20,30,1140],"size":[30,40]}},
     {"image_id":2,"category_id":1,"bbox":[0,0,30,30],"score":0.7,
@@ -78,12 +81,21 @@ struct CocoDriver: FuzzDriver {
     var settings = CocoProtocol(maxDetections: random.once(in: 4) ? [1] : [1, 10, 100])
     settings.usesCategories = !random.once(in: 4)
     settings.missesZeroID = random.once(in: 2)
-    settings.takesMaskArea = random.once(in: 2)
-    for type in OverlapType.allCases {
+    settings.detectionSize = DetectionSize.allCases[random.below(DetectionSize.allCases.count)]
+    settings.keypointSigmas = [0.05, 0.1]
+    settings.ignoresMarked = random.once(in: 2)
+    settings.imageLimit = random.once(in: 3) ? 3 : nil
+    settings.isFederated = settings.usesCategories && random.once(in: 2)
+    for type in OverlapType.allCases where type != .keypoints || settings.usesCategories {
       let records = CocoEvaluator.match(
         detections, to: truth, overlapType: type, settings: settings)
       _ = CocoScores(records).metrics()
-      _ = DetectionErrors(detections, groundTruth: truth, overlapType: type)
+      _ = records.bestPoint()
+      _ = records.calibration().expectedError
+      if type != .keypoints {
+        _ = DetectionErrors(detections, groundTruth: truth, overlapType: type)
+        _ = DetectionConfusion(detections, groundTruth: truth, overlapType: type)
+      }
       _ = records.imagePrecisions()
       let path = folder + "/input.matches"
       try records.write(to: path)

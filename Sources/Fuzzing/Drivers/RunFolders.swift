@@ -71,6 +71,19 @@ struct RunFolderDriver: FuzzDriver {
     try AtomicFile.write(
       text: #"{"schema":1,"key":"k","engine":{"version":"1","blas core":"x"},"scoring":{}}"#,
       to: path + "/manifest.json")
+    var plots = RunPlots()
+    plots.lines = [
+      .init(
+        title: "curve", xLabel: "recall", yLabel: "precision",
+        lines: [.init(name: "IoU 0.50", x: [0, 1], y: [1, 0.5])])
+    ]
+    plots.reliabilities = [
+      .init(title: "calibration", bins: [.init(confidence: 0.5, accuracy: 0.25, count: 8)])
+    ]
+    plots.heats = [
+      .init(title: "confusion", rows: ["a"], columns: ["a", "b"], values: [[0.75, 0.25]])
+    ]
+    try plots.write(to: path)
     try AtomicFile.write(text: result.json.text(), to: path + "/result.json")
   }
 
@@ -119,7 +132,7 @@ struct RunFolderDriver: FuzzDriver {
     let truth = try CocoAnnotations(path: folder + "/coco/annotations.json")
     let detections = try CocoDetections(
       path: folder + "/coco/results.json", groundTruth: truth)
-    for type in OverlapType.allCases {
+    for type in [OverlapType.bbox, .segm] {
       try CocoEvaluator.match(detections, to: truth, overlapType: type)
         .write(to: "\(path)/\(type.rawValue).matches")
     }
@@ -150,12 +163,13 @@ struct RunFolderDriver: FuzzDriver {
     builder.resampleCount = 10
     builder.references = folder + "/references"
     builder.cache = random.once(in: 2) ? nil : folder + "/cache"
+    builder.offersBaselines = random.once(in: 4)
     if builder.cache != nil { try changeCache(&random) }
     let runs = folder + "/runs"
     let comparison = try builder.comparison(try RunCatalogue(paths: [runs]))
     _ = (comparison.markdown, comparison.csv, comparison.latex)
     _ = (comparison.html, comparison.json.text())
-    for run in comparison.runs { _ = run.eventFile.bytes.count }
+    for run in comparison.runs { _ = (run.eventFile.bytes.count, run.stepMetrics.count) }
     for place in comparison.cells { _ = comparison.provenance(of: place.cell.id)?.text }
     _ = try ReferenceCheck(comparison, folder: folder + "/references").table.markdown
     _ = RunImages(folder: path)?.path(of: 3)

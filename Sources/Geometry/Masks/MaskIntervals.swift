@@ -17,10 +17,12 @@ public final class MaskIntervals {
   }
 
   // Pairs of first pixel and the pixel after the last.
-  private var bounds: UnsafeMutablePointer<UInt32>
+  private(set) var bounds: UnsafeMutablePointer<UInt32>
   private var capacity = 1024
   // Intervals in use.
-  private var count = 0
+  private(set) var count = 0
+  // Bitmaps of the mask at hand, one bit a pixel.
+  var bitmaps: [UInt64] = []
   private let rasterizer = PolygonRasterizer()
 
   /// An empty buffer.
@@ -172,8 +174,20 @@ public final class MaskIntervals {
     return finish(from: start, height: height)
   }
 
+  /// Adds an interval behind the others of the mask that started at `start`.
+  func append(_ first: UInt32, _ last: UInt32, from start: Int) {
+    if count > start, bounds[2 * count - 1] == first {
+      bounds[2 * count - 1] = last
+    } else {
+      reserve(1)
+      bounds[2 * count] = first
+      bounds[2 * count + 1] = last
+      count += 1
+    }
+  }
+
   /// Area and bounds of the intervals from `start` on.
-  private func finish(from start: Int, height: Int) -> Slot {
+  func finish(from start: Int, height: Int) -> Slot {
     guard count > start, height > 0 else { return .empty }
     let height = UInt32(height)
     var area = 0

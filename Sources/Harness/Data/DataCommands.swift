@@ -1,5 +1,4 @@
 import CommandLine
-import CounterRandom
 import FileSupport
 import Foundation
 import Loading
@@ -17,28 +16,24 @@ public enum DataCommands {
     Command.run(
       "bench-data", summary: "Make, check and show data sets.",
       commands: [
-        Subcommand("make", "Draw the sample data set.") { arguments in
-          Command.run(MakeDataOptions.self, arguments: arguments) { try make($0.options) }
+        Subcommand("make", "Draw the sample data set.", MakeDataOptions.self) {
+          try make($0.options)
         },
-        Subcommand("check", "Look for what would spoil a run.") { arguments in
-          Command.run(CheckDataOptions.self, arguments: arguments) { try check($0.options) }
+        Subcommand("check", "Look for what would spoil a run.", CheckDataOptions.self) {
+          try check($0.options)
         },
-        Subcommand("show", "Write a contact sheet of images as a network sees them.") { arguments in
-          Command.run(ShowDataOptions.self, arguments: arguments) { try show($0.options) }
-        },
-        Subcommand("check-annotations", "Count what a COCO file holds and list its faults.") {
-          arguments in
-          Command.run(CheckAnnotationsOptions.self, arguments: arguments) {
-            try CheckAnnotationsCommand(options: $0.options).run()
-          }
-        },
-        Subcommand("make-annotations", "Write random COCO annotations and detections of any size.")
-        {
-          arguments in
-          Command.run(MakeAnnotationsOptions.self, arguments: arguments) {
-            try MakeAnnotationsCommand(options: $0.options).run()
-          }
-        },
+        Subcommand(
+          "show", "Draw images with what is known of them, or as a network sees them.",
+          ShowDataOptions.self
+        ) { try ShowDataCommand(options: $0.options).run() },
+        Subcommand(
+          "check-annotations", "Count what a COCO file holds and list its faults.",
+          CheckAnnotationsOptions.self
+        ) { try CheckAnnotationsCommand(options: $0.options).run() },
+        Subcommand(
+          "make-annotations", "Write random COCO annotations and detections of any size.",
+          MakeAnnotationsOptions.self
+        ) { try MakeAnnotationsCommand(options: $0.options).run() },
       ],
       examples: [
         "swift run bench-data make", "swift run bench-data check --data imagenet --depth full",
@@ -51,6 +46,9 @@ public enum DataCommands {
     settings.seed = UInt64(options.seed)
     settings.trainingImagesPerClass = options.trainImages
     settings.validationImagesPerClass = options.validationImages
+    let scenes = SampleSettings.Split(
+      training: options.trainScenes, validation: options.validationScenes)
+    (settings.instanceScenes, settings.segmentationScenes) = (scenes, scenes)
     settings.imageSize = options.imageSize
     let set = SampleSet(settings)
     options.engine.apply()
@@ -124,46 +122,6 @@ public enum DataCommands {
     Console.output(options.json ? report.json : report.text)
     guard report.worst == .error else { return .success }
     return report.imageCount == 0 ? .badData : .gateFailed
-  }
-
-  private static func show(_ options: ShowDataOptions) throws -> ExitCode {
-    let root = try root(options.data)
-    let layout = try ClassificationLayout.expect(root)
-    var folder = try ImageFolder(layout.training)
-    if options.split == .validation {
-      folder = try ImageFolder(layout.validation, classNames: folder.classNames)
-    }
-    let order = folder.evenly(options.count)
-    var settings = LinearProtocol()
-    settings.inputSize = options.inputSize
-    let transforms: [(name: String, transform: any ImageTransform)] =
-      switch options.view {
-      case .test: [("test", settings.testTransform)]
-      case .train: [("train", settings.trainTransform)]
-      case .moby:
-        MoBY.Settings().views(inputSize: options.inputSize).enumerated().map {
-          ("view \($0 + 1)", $1.transform)
-        }
-      }
-    let perImage = 1 + transforms.count * options.copies
-    var sheet = ContactSheet(
-      columnCount: perImage * max(1, 8 / perImage), cellSize: min(224, max(48, options.inputSize)))
-    for index in order {
-      let image = try folder.image(index)
-      let name = folder.classNames[Int(folder.labels[index])]
-      sheet.add(image, caption: name)
-      for copy in 0..<options.copies {
-        for (view, entry) in transforms.enumerated() {
-          var stream = RandomStream(
-            seed: UInt64(options.seed), purpose: .augmentation, epoch: copy,
-            sample: index * 16 + view)
-          sheet.add(entry.transform(image, stream: &stream), caption: entry.name)
-        }
-      }
-    }
-    try AtomicFile.write(try ImageFile.png(sheet.image()), to: options.output)
-    Console.output("\(options.output): \(order.count) images of \(folder.root)")
-    return .success
   }
 
   private static func root(_ data: String?) throws -> String {

@@ -13,9 +13,11 @@ public enum ShownSplit: String, OptionChoice, Sendable {
 
 /// What `bench-data show` does to the images.
 public enum ShownView: String, OptionChoice, Sendable {
+  /// Nothing.
+  case stored
   /// As test images are seen.
   case test
-  /// As the linear probe's training images are seen.
+  /// As training images are seen: by the linear probe, a detector, a segmentor.
   case train
   /// MoBY's two views.
   case moby
@@ -26,6 +28,8 @@ struct MakeDataOptions: CommandOptions {
   var seed = 1
   var trainImages = 60
   var validationImages = 30
+  var trainScenes = 48
+  var validationScenes = 100
   var imageSize = 96
   var output = "datasets/sample"
   var engine = EngineOptions()
@@ -43,6 +47,14 @@ struct MakeDataOptions: CommandOptions {
     .option(
       "val-images", \.validationImages, in: .within(0, 1e6), value: "n", .protocolSettings,
       "Validation images a class."
+    )
+    .option(
+      "train-scenes", \.trainScenes, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Training scenes with objects, and with label maps."
+    )
+    .option(
+      "val-scenes", \.validationScenes, in: .within(0, 1e6), value: "n", .protocolSettings,
+      "Validation scenes of each kind."
     )
     .option(
       "image-size", \.imageSize, in: .within(1, 65_536), value: "px", .protocolSettings,
@@ -124,34 +136,95 @@ struct CheckDataOptions: CommandOptions {
 struct ShowDataOptions: CommandOptions {
   var data: String?
   var split = ShownSplit.training
-  var view = ShownView.moby
+  var files = DetectionFileOptions()
+  var classes = ""
+  var labels: LabelEncoding.Kind?
+  var labelSuffix: String?
+  var view: ShownView?
   var count = 20
   var copies = 1
   var seed = 0
-  var inputSize = 96
+  var inputSize: Int?
   var output = "contact-sheet.png"
+
+  func validate() throws(UsageError) {
+    try files.validate(data: data, needsTraining: false, needsValidation: false)
+    let isNamed = split == .training ? files.training != nil : files.validation != nil
+    guard !files.isGiven || isNamed else {
+      throw .conflict("--split \(split.rawValue) needs --\(split.rawValue)-annotations.")
+    }
+  }
+
+  /// What there is to show.
+  ///
+  /// - Parameter sample: The folder of the sample set's images, made when nothing else is named.
+  /// - Throws: `DatasetError` for a folder that holds nothing of a known layout.
+  func layouts(sample: @autoclosure () throws -> String) throws -> [DataLayout] {
+    if let layout = files.layout { return [.detection(layout)] }
+    let root = try data ?? sample()
+    let found = try DataLayout.find(root, labelSuffix: labelSuffix)
+    // The reader of classes says best what a folder lacks.
+    return try found.isEmpty ? [.classification(ClassificationLayout.expect(root))] : found
+  }
+
+  /// The view that is asked for.
+  ///
+  /// - Throws: `UsageError` for one that data of this kind do not have.
+  func view(of what: String, _ known: ShownView...) throws(UsageError) -> ShownView {
+    let view = view ?? .stored
+    guard known.contains(view) else {
+      let names = known.map(\.rawValue).joined(separator: " or ")
+      throw .conflict("--view \(view.rawValue) is of images with classes; of \(what), \(names).")
+    }
+    return view
+  }
+
+  /// The file of a sheet: as it is named, or with the kind of data before its extension.
+  func output(_ kind: String?) -> String {
+    guard let kind else { return output }
+    let path = output as NSString
+    let ending = path.pathExtension
+    return path.deletingPathExtension + "-" + kind + (ending.isEmpty ? "" : "." + ending)
+  }
 
   static var table: OptionTable<ShowDataOptions> {
     OptionTable(
       name: "bench-data show",
-      summary: "Write a contact sheet of images as a network sees them.",
+      summary:
+        "Draw images with their classes, boxes, masks or label maps, and as networks see them.",
       usage: "[--data <folder>] [options]",
       examples: [
-        "swift run bench-data show", "swift run bench-data show --view train --copies 3 --count 8",
+        "swift run bench-data show --data coco",
+        "swift run bench-data show --data ade --split val --count 6",
+        "swift run bench-data show --data imagenet --view train --copies 3 --count 8",
       ]
     )
-    .option("data", \.data, value: "folder", .input, "Folder with train and val. The sample set.")
+    .option(
+      "data", \.data, value: "folder", .input,
+      "Images with classes, boxes and masks, or label maps. The sample set."
+    )
     .option("split", \.split, value: "name", .input, "Which split.")
-    .option("view", \.view, value: "name", .protocolSettings, "What is done to the images.")
-    .option("count", \.count, in: .count, value: "n", .protocolSettings, "Images, evenly by class.")
+    .options(DetectionFileOptions.table, at: \.files)
+    .option(
+      "classes", \.classes, value: "table", .input,
+      "Class table of label maps: ade20k, cityscapes, voc or a JSON file. The data set's own."
+    )
+    .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
+    .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)
+    .option(
+      "view", \.view, value: "name", .protocolSettings,
+      "What is done to the images. Without it MoBY's views of images with classes, nothing to "
+        + "others."
+    )
+    .option("count", \.count, in: .count, value: "n", .protocolSettings, "Images, evenly chosen.")
     .option(
       "copies", \.copies, in: .within(1, 1000), value: "n", .protocolSettings,
       "Draws of each image."
     )
     .option("seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the draws.")
     .option(
-      "input-size", \.inputSize, in: .within(1, 4096), value: "px", .protocolSettings,
-      "Side of the views."
+      "input-size", \.inputSize, in: .within(16, 4096), value: "px", .protocolSettings,
+      "Side of the views. 96, and 320 with boxes or label maps."
     )
     .option("output", \.output, value: "file", .output, "The PNG file.")
   }

@@ -5,30 +5,25 @@ import Scoring
 public enum CocoCommands {
   /// Runs the command that the first argument names; options alone run the benchmark.
   public static func run(_ arguments: [String]) -> Never {
-    guard let word = arguments.first, !word.hasPrefix("-") else {
-      Command.run(DetectionOptions.self, arguments: renamed(arguments)) {
-        try DetectionBenchmark.execute($0)
-      }
-    }
     Command.run(
       "bench-coco", summary: "Detect and segment objects of COCO.",
       commands: [
-        Subcommand("evaluate", "Score a result file: COCO's numbers, errors, differences.") {
-          arguments in
-          Command.run(DetectionEvaluationOptions.self, arguments: arguments) {
-            try EvaluateDetections($0.options).run()
-          }
-        },
-        Subcommand("show", "Draw what a detector finds: masks, boxes and names.") { arguments in
-          Command.run(ShowDetectionsOptions.self, arguments: arguments) {
-            try ShowDetections.run($0.options)
-          }
-        },
-      ],
+        Subcommand(
+          "run", "Fine-tune detectors on backbones and score them; the default.",
+          DetectionOptions.self
+        ) { try DetectionBenchmark.execute($0) },
+        Subcommand(
+          "evaluate", "Score a result file: COCO's numbers, errors, differences.",
+          DetectionEvaluationOptions.self
+        ) { try EvaluateDetections($0.options).run() },
+        Subcommand(
+          "show", "Draw what a detector finds: masks, boxes and names.", ShowDetectionsOptions.self
+        ) { try ShowDetections.run($0.options) },
+      ], standard: "run",
       examples: [
         "swift run bench-coco evaluate --ground-truth instances_val2017.json "
           + "--detections results.json"
-      ], arguments: arguments)
+      ], arguments: renamed(arguments))
   }
 
   /// Takes `--recipe mini` of versions before 0.2 for the preset that it is now.

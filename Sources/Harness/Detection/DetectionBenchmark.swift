@@ -118,6 +118,6 @@ struct DetectionBenchmark: ComparisonProgram {
       dataName: fineTuning.task.dataIdentity["name"] ?? "",
       options: options.common)
     try context.deliver(
-      tables.all, of: outcomes.map(\.result), named: DetectionTask.description.name)
+      try tables.all(), of: outcomes.map(\.result), named: DetectionTask.description.name)
   }
 }

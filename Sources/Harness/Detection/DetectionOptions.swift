@@ -74,6 +74,10 @@ public struct DetectionOptions: ComparisonOptions {
       "masks-from-boxes", \.fillsMasks, .protocolSettings,
       "Where objects have no mask, train masks on their boxes; without it they train boxes only."
     )
+    .flag(
+      "drop-empty-proposals", \.recipe.dropsEmptyProposals, .protocolSettings,
+      "Leave proposals without area out, as mmdetection 3; 2.11 keeps them."
+    )
     .option(
       "test-split", \.testSplit, value: "name", .run,
       "train2017 looks at what was learnt by heart."

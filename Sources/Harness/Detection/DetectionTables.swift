@@ -12,8 +12,10 @@ struct DetectionTables {
   let options: FineTuningOptions
 
   /// The scores, and the paired differences when there is something to compare.
-  var all: [Table] {
-    [scores] + [FineTuningDifferences(outcomes: outcomes, options: options).table].compactMap { $0 }
+  ///
+  /// - Throws: What reading records throws.
+  func all() throws -> [Table] {
+    [scores] + [try CandidateDifferences(outcomes, options: options).table()].compactMap { $0 }
   }
 
   /// The headlines of boxes and of masks; the first of each says whose they are.

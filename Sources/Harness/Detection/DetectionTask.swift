@@ -85,7 +85,9 @@ struct DetectionTask: FineTuningTask {
   }
 
   func testSettings(_ network: Detector) -> [String: String] {
-    ["test size": recipe.settings["test size"] ?? "", "detector": network.configuration.name]
+    var settings = ["detector": network.configuration.name]
+    for name in ["test size", "proposals"] { settings[name] = recipe.settings[name] }
+    return settings
   }
 
   var images: RunImages {
@@ -122,7 +124,8 @@ struct DetectionTask: FineTuningTask {
   // MARK: Training
 
   func training(_ network: Detector, seed: Int, label: String) -> (any Trainee)? {
-    training.map {
+    network.dropsEmptyProposals = recipe.dropsEmptyProposals
+    return training.map {
       DetectorTraining(
         recipe: recipe, detector: network, dataset: $0, seed: UInt64(seed),
         label: "\(label): training")
@@ -133,6 +136,7 @@ struct DetectionTask: FineTuningTask {
 
   /// Detects, writes COCO's two result files, and matches them to the ground truth.
   func score(_ network: Detector, in run: RunDirectory, label: String) throws -> Records {
+    network.dropsEmptyProposals = recipe.dropsEmptyProposals
     let found = try DetectionInference(
       detector: network, dataset: testing, testSize: recipe.testSize, label: "\(label): detecting"
     ).results(testing.images, in: run)

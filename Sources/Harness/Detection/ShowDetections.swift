@@ -80,15 +80,7 @@ enum ShowDetections {
     for image in dataset.images {
       try Interruption.check()
       let found = try inference.detections(image).filter { Double($0.score) >= options.score }
-      let items = found.reversed().map { detection in
-        DetectionOverlay.Item(
-          box: detection.box,
-          mask: LabelMap(
-            width: detection.mask.width, height: detection.mask.height,
-            labels: detection.mask.pixels),
-          caption: names[detection.label] + String(format: " %.2f", detection.score),
-          label: detection.label)
-      }
+      let items = found.reversed().map { DetectionOverlay.Item($0, names: names) }
       pictures.append(
         (
           DetectionOverlay().image(try dataset.pixels(image), items: items),
@@ -102,5 +94,22 @@ enum ShowDetections {
     try AtomicFile.write(try ImageFile.png(sheet.image()), to: options.output)
     Console.output("\(dataset.images.count) images in \(options.output)")
     return .success
+  }
+}
+
+extension DetectionOverlay.Item {
+  /// A detection with its class and score.
+  init(_ detection: Detection, names: [String]) {
+    self.init(
+      box: detection.box, mask: LabelMap(detection.mask),
+      caption: names[detection.label] + String(format: " %.2f", detection.score),
+      label: detection.label)
+  }
+}
+
+extension LabelMap {
+  /// A mask as a map: 1 inside, 0 outside.
+  init(_ mask: RunLengthMask) {
+    self.init(width: mask.width, height: mask.height, labels: mask.pixels)
   }
 }

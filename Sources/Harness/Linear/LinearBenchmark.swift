@@ -50,15 +50,44 @@ struct LinearBenchmark: ComparisonProgram {
     }
   }
 
-  func report(_ results: [RunResult]) throws {
+  /// A finished candidate: what it found, and the folder with what it said of each image.
+  struct Outcome {
+    let result: RunResult
+    let folder: String
+  }
+
+  func report(_ outcomes: [Outcome]) throws {
+    let results = outcomes.map(\.result)
     let table = LinearTable.make(results)
-    try context.deliver([table], of: results, named: "linear", json: table.json)
+    let tables = [table] + [try differences(outcomes)].compactMap { $0 }
+    try context.deliver(tables, of: results, named: "linear", json: table.json)
     let published = LinearTable.published(beside: results) { name in
       NetworkTable.rows.first { $0.title == name }?.spellings ?? []
     }
     if !options.run.isJSON, let published {
       Console.output(published.markdown)
     }
+  }
+
+  /// How far each two backbones differ; of neighbours by the number that the table shows first.
+  private func differences(_ outcomes: [Outcome]) throws -> Table? {
+    let task = TaskDescription.linear
+    let records = outcomes.map { task.records($0.folder) }
+    let known = task.metrics.filter { metric in
+      outcomes.allSatisfy { $0.result.metrics[metric.key] != nil }
+    }
+    let metrics = [known.first { $0.key == "top1" }, known.first { $0.family == "knn" }]
+    return try CandidateDifferences(
+      candidates: zip(outcomes, records).map { outcome, records in
+        { metric in
+          try records.paired(metric.key).map {
+            MethodOutcomes(
+              name: outcome.result.backbone["name"] ?? "?", answers: $0, named: metric.key)
+          }
+        }
+      }, metrics: metrics.compactMap { $0 }, primary: task.primaryMetric, resamples: 1000,
+      seed: UInt64(options.seeds[0]), margins: options.margins
+    ).table()
   }
 
   /// Images that tell how long one takes.
@@ -97,7 +126,7 @@ struct LinearBenchmark: ComparisonProgram {
 
   // MARK: One backbone
 
-  func outcome(of candidate: Candidate) throws -> RunResult {
+  func outcome(of candidate: Candidate) throws -> Outcome {
     let backbone = try context.frozenBackbone(
       candidate,
       claim: NetworkClaim(
@@ -121,7 +150,9 @@ struct LinearBenchmark: ComparisonProgram {
       task: TaskDescription.linear.name, backbone: backbone.identity, data: data.identity,
       settings: settings)
     let session = try RunSession(result, name: "linear-\(candidate.slug)", options: options.run)
-    if let finished = session.finished { return finished }
+    if let finished = session.finished {
+      return Outcome(result: finished, folder: session.path)
+    }
     let (train, validation) = try session.timed("features") {
       try context.features(of: backbone, on: data, seen: linear.testTransform)
     }
@@ -153,7 +184,7 @@ struct LinearBenchmark: ComparisonProgram {
       data.validationOrder.count, of: data.images.validation.count, "validation")
     let record = LinearRecord(
       outcomes: outcomes, neighbours: neighbours, classNames: data.classNames,
-      deviations: deviations)
+      deviations: deviations, neighbourDeviations: linear.neighbourDeviations)
     record.summarize(into: &result)
     if train.count < linear.batchSize {
       result.notes.append(
@@ -173,7 +204,7 @@ struct LinearBenchmark: ComparisonProgram {
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
     try session.finish(&result, files: LinearRecord.files, images: data.shown)
-    return result
+    return Outcome(result: result, folder: session.path)
   }
 
   /// Refuses sizes whose first layer alone does not fit.
@@ -196,24 +227,19 @@ struct LinearBenchmark: ComparisonProgram {
 public enum LinearCommand {
   /// Runs the command that the first argument names; options alone run the benchmark.
   public static func run(_ arguments: [String]) -> Never {
-    guard let word = arguments.first, !word.hasPrefix("-") else { benchmark(arguments) }
     Command.run(
       "bench-linear", summary: "Classify images on the frozen features of a backbone.",
       commands: [
-        Subcommand("run", "Train and score a linear probe and kNN; the default.") { benchmark($0) },
-        Subcommand("evaluate", "Score classes or logits that were predicted elsewhere.") {
-          arguments in
-          Command.run(ClassificationEvaluationOptions.self, arguments: arguments) {
-            try EvaluateClassification($0.options).run()
-          }
-        },
-      ],
+        Subcommand(
+          "run", "Train and score a linear probe and kNN; the default.", LinearOptions.self
+        ) { try LinearBenchmark.execute($0) },
+        Subcommand(
+          "evaluate", "Score classes or logits that were predicted elsewhere.",
+          ClassificationEvaluationOptions.self
+        ) { try EvaluateClassification($0.options).run() },
+      ], standard: "run",
       examples: [
         "swift run bench-linear evaluate --predictions moby.csv --ground-truth imagenet/val"
       ], arguments: arguments)
-  }
-
-  private static func benchmark(_ arguments: [String]) -> Never {
-    Command.run(LinearOptions.self, arguments: arguments) { try LinearBenchmark.execute($0) }
   }
 }

@@ -18,6 +18,8 @@ public struct LinearOptions: ComparisonOptions {
   var preset = Preset.full
   var settings = LinearProtocol()
   var seeds = [0]
+  /// Differences that do not matter: `top1=0.5`, in points; others as published.
+  var margins: [String] = []
   private var given: Set<String> = []
 
   /// Every setting at its default.
@@ -112,6 +114,7 @@ public struct LinearOptions: ComparisonOptions {
       "Compute features once: no augmentation, no drop path."
     )
     .option("seeds", \.seeds, in: .atLeast(0), value: "list", .run, "One probe a seed.")
+    .option("margin", \.margins, value: "list", .run, MarginOption.help)
     .options(RunOptions.table, at: \.run)
   }
 
@@ -120,6 +123,7 @@ public struct LinearOptions: ComparisonOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try SeedList.validate(seeds)
+    _ = try MarginOption.margins(margins)
     try backbone.validate(given: given, about: ["heads", "mean", "std"])
     guard !settings.learningRates.isEmpty else {
       throw .conflict("--learning-rates must name at least one rate.")

@@ -14,6 +14,8 @@ struct LinearRecord {
   let classNames: [String]
   /// What differs from the published protocol.
   let deviations: Deviations
+  /// What differs from the published nearest neighbours.
+  let neighbourDeviations: Deviations
 
   /// The files that `write` leaves in a run.
   static let files = TaskDescription.linear.recordFiles + [RunEvent.file]
@@ -56,6 +58,7 @@ struct LinearRecord {
           + "\(outcome.heldOutCount) held-out images (seed \(outcome.seed)); the first was taken")
     }
     if let note = deviations.note(from: "MoBY's protocol") { result.notes.append(note) }
+    if let note = neighbourDeviations.note(from: "DINO's kNN") { result.notes.append(note) }
   }
 
   // MARK: Files

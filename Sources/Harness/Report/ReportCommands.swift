@@ -6,24 +6,29 @@ import Reporting
 
 /// The commands of `bench-report`.
 public enum ReportCommands {
-  /// Runs the command that the first argument names; without one the report is built.
+  /// Runs the command that the first argument names; options alone build the report.
   public static func run(_ arguments: [String]) -> Never {
-    let rest = Array(arguments.dropFirst())
-    switch arguments.first {
-    case "explain":
-      Command.run(ExplainOptions.self, arguments: rest) { try explain($0.options) }
-    case "diff": Command.run(DiffOptions.self, arguments: rest) { try difference($0.options) }
-    case "check": Command.run(CheckReportOptions.self, arguments: rest) { try check($0.options) }
-    case "simulate":
-      Command.run(SimulateOptions.self, arguments: rest) { try SimulateCommand.run($0.options) }
-    case let word? where !word.hasPrefix("-"):
-      Command.fail(
-        .unknownCommand(word, known: ["explain", "diff", "check", "simulate"]),
-        name: "bench-report",
-        usage: BuildReportOptions.table.usage)
-    default:
-      Command.run(BuildReportOptions.self, arguments: arguments) { try build($0.options) }
-    }
+    Command.run(
+      "bench-report", summary: "Compare the runs that are there.",
+      commands: [
+        Subcommand(
+          "build", "Write one comparison of all runs; the default.", BuildReportOptions.self
+        ) { try build($0.options) },
+        Subcommand("explain", "Say where a number of the report comes from.", ExplainOptions.self) {
+          try explain($0.options)
+        },
+        Subcommand("diff", "Compare two runs: settings, then numbers.", DiffOptions.self) {
+          try difference($0.options)
+        },
+        Subcommand("check", "Hold the runs against numbers kept before.", CheckReportOptions.self) {
+          try check($0.options)
+        },
+        Subcommand(
+          "simulate", "Hold the tests against differences whose truth is known.",
+          SimulateOptions.self
+        ) { try SimulateCommand.run($0.options) },
+      ], standard: "build",
+      examples: ["swift run bench-report explain linear/moby/top1"], arguments: arguments)
   }
 
   // MARK: Build
@@ -31,7 +36,9 @@ public enum ReportCommands {
   static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let watch = Stopwatch()
     var builder = options.builder()
-    builder.picture = { GalleryPicture.png(of: $1, in: $0) }
+    let gallery = Gallery()
+    builder.pictures = { gallery.pictures($0, $1, $2) }
+    builder.offersBaselines = options.changesBaseline
     let catalogue = try RunCatalogue(paths: options.runs)
     let comparison = try builder.comparison(catalogue)
     let names = try write(comparison, options)
@@ -71,6 +78,8 @@ public enum ReportCommands {
                 "\(section.id)-\(row.slug)" + (row.runs.count > 1 ? "-\(number + 1)" : "")
               try AtomicFile.write(
                 run.eventFile.bytes, to: "\(path)/\(folder)/events.out.tfevents.0.swinbench")
+              try AtomicFile.write(
+                text: run.stepMetrics, to: "\(path)/\(folder)/metrics.jsonl")
             }
           }
         }
@@ -120,7 +129,8 @@ public enum ReportCommands {
     builder.galleryCount = 0
     let comparison = try builder.comparison(catalogue)
     let check = try ReferenceCheck(
-      comparison, folder: options.references, synonyms: NetworkTable.synonyms)
+      comparison, folder: options.references, synonyms: NetworkTable.synonyms,
+      declared: options.configuration)
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
     }

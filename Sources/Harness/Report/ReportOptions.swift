@@ -1,5 +1,6 @@
 import CommandLine
 import Evaluation
+import FileSupport
 import Reporting
 
 extension McNemar: OptionChoice {}
@@ -13,12 +14,13 @@ public enum ReportFormat: String, OptionChoice, Sendable {
 struct BuildReportOptions: CommandOptions {
   var runs = ["reports/runs"]
   var baseline: String?
-  var references = "reports/reference"
+  var references = SuppliedFiles.path("reports/reference")
   var resamples = 1000
   var seed = 0
   var margins: [String] = []
   var mcNemar = McNemar.exact
   var gallery = 6
+  var changesBaseline = true
   var formats = ReportFormat.allCases
   var output = "reports/comparison"
   var cache = "reports/cache"
@@ -63,6 +65,10 @@ struct BuildReportOptions: CommandOptions {
     .option(
       "gallery", \.gallery, in: .within(0, 1000), value: "n", .output,
       "Images a row, so many gains and so many losses."
+    )
+    .flag(
+      "every-baseline", \.changesBaseline, .output,
+      "Test against every other row, too, so that the page can change its baseline."
     )
     .option("formats", \.formats, value: "list", .output, "What to write.")
     .option("output", \.output, value: "folder", .output, "Where the report goes.")
@@ -162,7 +168,8 @@ struct DiffOptions: CommandOptions {
 /// The settings of `bench-report check`.
 struct CheckReportOptions: CommandOptions {
   var runs = ["reports/runs"]
-  var references = "reports/reference"
+  var references = SuppliedFiles.path("reports/reference")
+  var configuration: String?
   var json = false
 
   static var table: OptionTable<CheckReportOptions> {
@@ -170,11 +177,18 @@ struct CheckReportOptions: CommandOptions {
       name: "bench-report check",
       summary: "Hold runs against known figures; the status is 1 when one lies outside.",
       usage: "[--runs <folders>] [--references <folder>]",
-      examples: ["swift run bench-report check --references reports/reference"]
+      examples: [
+        "swift run bench-report check --references reports/reference",
+        "swift run bench-report check --runs scored --configuration 'Mask R-CNN 3x'",
+      ]
     )
     .option("runs", \.runs, value: "folders", .input, "Runs, or folders that hold them.")
     .option(
       "references", \.references, value: "folder", .input, "Files of figures with their room."
+    )
+    .option(
+      "configuration", \.configuration, value: "name", .input,
+      "What runs are that were only scored, as the figures call it: 'Cascade Mask R-CNN 3x'."
     )
     .flag("json", \.json, .output, "Print the findings as JSON.")
   }

@@ -83,6 +83,6 @@ struct SegmentationBenchmark: ComparisonProgram {
       outcomes: outcomes, options: options, data: fineTuning.task.dataIdentity,
       classNames: fineTuning.task.classes.names)
     try context.deliver(
-      tables.all, of: outcomes.map(\.result), named: SegmentationTask.description.name)
+      try tables.all(), of: outcomes.map(\.result), named: SegmentationTask.description.name)
   }
 }

@@ -15,8 +15,10 @@ struct SegmentationComparison {
   let classNames: [String]
 
   /// The tables that were asked for.
-  var all: [Table] {
-    let differences = FineTuningDifferences(outcomes: outcomes, options: options.common).table
+  ///
+  /// - Throws: What reading records throws.
+  func all() throws -> [Table] {
+    let differences = try CandidateDifferences(outcomes, options: options.common).table()
     return [scores] + [differences, options.perClass ? perClass : nil].compactMap { $0 }
   }
 

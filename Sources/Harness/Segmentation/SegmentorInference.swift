@@ -1,5 +1,6 @@
 import CommandLine
 import Evaluation
+import FileSupport
 import Foundation
 import Geometry
 import Models
@@ -28,6 +29,9 @@ struct SegmentorInference {
   let mode: SegmentationMode
   /// Side of the windows of `slide`.
   let windowSize: Int
+
+  /// Where the predicted class indices of an image lie in a run, as `evaluate` reads them.
+  static func mapPath(_ name: String, in run: String) -> String { "\(run)/predictions/\(name).png" }
 
   /// The class of every pixel of an image; `ClassMap.undefined` where the network's outputs are no
   /// numbers.
@@ -75,6 +79,9 @@ struct SegmentorInference {
         index: index, pairs: LabelPairs(labels: labels.labels, predictions: predicted.labels),
         classCount: encoding.classCount)
       known[index] = record
+      // Before its record: what has one is not done again.
+      try AtomicFile.write(
+        try ImageFile.png(predicted), to: Self.mapPath(folder.name(index), in: run.path))
       try run.append([record.json(name: folder.name(index))], to: name)
       progress.advance()
     }

@@ -23,6 +23,23 @@ extension Detection {
     ])
   }
 
+  /// The lines of some images, by their ids.
+  ///
+  /// - Throws: `FileError` when the file cannot be read or is damaged.
+  public static func rows(
+    _ path: String, ofImages ids: Set<Int>
+  ) throws(FileError) -> [Int: JSONValue] {
+    // Members stand in the order of their names, so the id is last; a line has up to megabytes.
+    let endings = Set(ids.map { "\"image_id\":\($0)}" })
+    let rows = try RecordLines.read(path) { text in
+      let tail = String(decoding: text.suffix(32), as: UTF8.self)
+      return endings.contains { tail.hasSuffix($0) }
+    }.rows
+    return Dictionary(
+      rows.compactMap { row in row["image_id"]?.intValue.map { ($0, row) } },
+      uniquingKeysWith: { _, last in last })
+  }
+
   /// The detections of a line; nil when it is of another form or names a class that is not there.
   public static func detections(_ row: JSONValue, classCount: Int) -> [Detection]? {
     guard let items = row["detections"]?.arrayValue else { return nil }

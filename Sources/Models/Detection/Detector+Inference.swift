@@ -45,7 +45,7 @@ extension Detector {
       }
       let proposals = proposalHead.proposals(
         levels, anchors: proposalHead.anchors(levels), sizes: [size],
-        selection: configuration.testProposals)[0]
+        selection: configuration.testProposals.droppingEmpty(dropsEmptyProposals))[0]
       let features = RegionFeatures(maps: maps, strides: configuration.anchors.strides)
       let scale = (
         x: Float(size.width) / Float(original.width), y: Float(size.height) / Float(original.height)

@@ -30,7 +30,8 @@ extension Detector {
     var terms = [(name: "loss_rpn_cls", value: objectness), ("loss_rpn_bbox", regression)]
     let features = RegionFeatures(maps: maps, strides: configuration.anchors.strides)
     var proposals = proposalHead.proposals(
-      levels, anchors: anchors, sizes: batch.sizes, selection: configuration.trainingProposals)
+      levels, anchors: anchors, sizes: batch.sizes,
+      selection: configuration.trainingProposals.droppingEmpty(dropsEmptyProposals))
     for number in configuration.stages.indices {
       let samples = (0..<batch.count).map { image in
         var stream = draws.stream(image: image, sampler: number + 1)

@@ -14,6 +14,8 @@ public final class Detector: TaskNetwork {
   /// The numbers of this detector.
   public let configuration: DetectorConfiguration
   public var classCount: Int { configuration.classCount }
+  /// Whether proposals without width or height go away, in training and at test.
+  public var dropsEmptyProposals = false
   /// The backbone, in its dense form.
   public let backbone: any DenseBackbone
   let pyramid: FeaturePyramid

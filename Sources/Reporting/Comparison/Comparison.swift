@@ -24,21 +24,45 @@ public struct ComparisonCell: Sendable {
 public struct ComparisonRow: Sendable {
   /// The part of the cells' names that is the row's.
   public let slug: String
+  /// The name in tables: the backbone's, with what it differs in from another of that name.
+  public let name: String
+  /// The row's fragment in a page, which stays when other runs come and go.
+  public let anchor: String
   /// The runs, at least one.
   public let runs: [StoredRun]
   /// Whether the others are compared with this row.
   public let isBaseline: Bool
   /// How the protocol differs from that of the table, one setting an entry; empty where it does not.
   public let deviations: [String]
+  /// The network of the baseline, where there is none of the row's own network.
+  public let baselineNetwork: String?
   /// Cells by the metric's key.
   public internal(set) var cells: [String: ComparisonCell]
 
   /// The first run, which stands for the row where one is needed.
   public var run: StoredRun { runs[0] }
-  /// The backbone's name in tables.
-  public var name: String { run.name }
-  /// The name with the mark of a deviating protocol.
-  public var markedName: String { deviations.isEmpty ? name : name + " †" }
+  /// The network.
+  public var architecture: String { run.architecture }
+  /// The name with the marks of a deviating protocol and of a baseline with another network.
+  public var markedName: String { name + marks }
+  var marks: String {
+    (deviations.isEmpty ? "" : " †") + (baselineNetwork == nil ? "" : " ‡")
+  }
+
+  /// Seconds that one training took, on average; nil where a run did not note them or trained nothing.
+  var trainingSeconds: Double? {
+    let phases = run.result.description.costPhases
+    let times = runs.flatMap { run in
+      phases.map { name in run.phases[name].map { $0 / Double(run.trainingCount) } }
+    }
+    guard !times.isEmpty, run.isTrained, times.allSatisfy({ $0 != nil }) else { return nil }
+    return times.compactMap { $0 }.reduce(0, +) / Double(runs.count)
+  }
+
+  /// The fragment of one of its numbers.
+  func anchor(of metric: MetricDescription) -> String {
+    anchor + "-" + metric.key.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
+  }
 }
 
 /// A class's number in a row and in the baseline.
@@ -61,14 +85,15 @@ public struct ChangedImage: Sendable, Equatable {
   public let change: String
   /// How much better the row did: ranks that the true class gained, or IoU.
   public let gain: Double
-  /// The image as PNG, when the report was made where it lies.
-  public internal(set) var picture: [UInt8]?
+  /// The image with what is true and what was said of it, as far as the report was made where they
+  /// lie.
+  public internal(set) var pictures = GalleryPictures()
 }
 
 /// How a row differs from the baseline in classes and images.
 public struct RowDetail: Sendable {
-  /// The row's slug and name, and the baseline's name.
-  public let slug: String, name: String, baseline: String
+  /// The row's fragment and name, and the baseline's name.
+  public let anchor: String, name: String, baseline: String
   /// Classes by difference, the greatest gain first.
   public let classes: [ClassDifference]
   /// The images that gained and lost most.
@@ -149,6 +174,8 @@ public struct Comparison: Sendable {
   public let family: [String]
   /// Random swaps of a permutation test.
   public let drawCount: Int
+  /// The same against other baselines, for a reader who wants to change it.
+  public internal(set) var choices: [BaselineChoice] = []
   /// Tests that Holm's correction is over.
   public var testCount: Int { family.count }
   /// Tests outside of the family.

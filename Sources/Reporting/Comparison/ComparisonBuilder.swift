@@ -22,14 +22,18 @@ public struct ComparisonBuilder {
   public var references: String?
   /// Images of the gallery of each row: so many gains and so many losses.
   public var galleryCount = 6
-  /// Loads an image of a run as PNG; nil where it is not at hand.
-  public var picture: (StoredRun, Int) -> [UInt8]? = { _, _ in nil }
+  /// Draws images for the gallery of a run against another, in their order.
+  public var pictures: GalleryPictures.Source = { _, _, images in
+    images.map { _ in GalleryPictures() }
+  }
+  /// Whether the report is also made against every other row.
+  public var offersBaselines = false
 
   /// The run that others are compared with, by its folder: when two runs are compared.
   var baselinePath: String?
   /// Whether runs of another protocol are tested, too: when the reader asked for just that.
   var toleratesDeviations = false
-  private let records = RunOutcomes()
+  let records = RunOutcomes()
 
   /// The usual comparison, with the supervised baseline.
   public init() {}
@@ -57,16 +61,19 @@ public struct ComparisonBuilder {
             + "images; such numbers do not go into one column")
       }
       let published = try publishedFigures(task)
-      for (number, set) in sets.enumerated() {
-        let id = number == 0 ? task.name : "\(task.name)-\(number + 1)"
+      let ids = RowNames.sections(
+        task: task.name, data: sets.map { $0[0].dataIdentity(named: true) })
+      for (id, set) in zip(ids, sets) {
         sections.append(
           try section(id: id, task: task, runs: set, published: published, tester: tester))
       }
     }
     let family = Self.correct(&sections)
-    return Comparison(
+    var made = Comparison(
       sections: sections, leftOut: catalogue.leftOut, remarks: remarks, family: family,
       drawCount: tester.drawCount)
+    if offersBaselines { made.choices = try choices(beside: made, of: catalogue) }
+    return made
   }
 
   /// The test of every difference, with swaps enough for a family of as many as there are rows.
@@ -130,6 +137,17 @@ public struct ComparisonBuilder {
     let backbone: [String: String], settings: [String: String]
     /// Keeps two runs apart that are to be compared with each other.
     let path: String
+
+    func digest(_ run: StoredRun) -> String {
+      RowNames.digest(
+        backbone, settings, run.dataIdentity, ["task": run.result.task, "path": path])
+    }
+  }
+
+  private func key(_ run: StoredRun) -> RowKey {
+    RowKey(
+      backbone: run.methodIdentity, settings: run.protocolSettings,
+      path: baselinePath == nil ? "" : run.path)
   }
 
   private func section(
@@ -137,11 +155,7 @@ public struct ComparisonBuilder {
     tester: DifferenceTest
   ) throws(FileError) -> ComparisonSection {
     var notes: [String] = []
-    var groups = Self.grouped(runs) {
-      RowKey(
-        backbone: $0.methodIdentity, settings: $0.protocolSettings,
-        path: baselinePath == nil ? "" : $0.path)
-    }
+    var groups = Self.grouped(runs, by: key)
     for at in groups.indices {
       // The same run found under two folders is one seed, not two.
       var kept: [StoredRun] = []
@@ -169,16 +183,19 @@ public struct ComparisonBuilder {
         "made elsewhere, so that their training protocol is not known here: "
           + elsewhere.joined(separator: ", "))
     }
-    var slugs: Set<String> = []
+    let names = RowNames(
+      names: groups.map { $0[0].name }, networks: groups.map { $0[0].architecture },
+      keys: groups.map { key($0[0]).digest($0[0]) }, task: task.name)
     var rows = groups.indices.map { at in
       let run = groups[at][0]
+      let other = baselineIndices.first.map { groups[$0][0].architecture }
       return ComparisonRow(
-        slug: Self.slug(run.name, among: &slugs), runs: groups[at],
-        isBaseline: baselineIndices.contains(at),
+        slug: names.slugs[at], name: names.titles[at], anchor: names.anchors[at],
+        runs: groups[at], isBaseline: baselineIndices.contains(at),
         // What is not known of a protocol cannot be compared.
         deviations: run.isMadeElsewhere != isSharedElsewhere
           ? [] : ProtocolDifference.between(shared, run.protocolSettings).map(\.sentence),
-        cells: [:])
+        baselineNetwork: networks.contains(run.architecture) ? nil : other, cells: [:])
     }
     let metrics = Self.columns(task, rows)
     if baselineIndices.isEmpty {
@@ -213,7 +230,7 @@ public struct ComparisonBuilder {
         continue
       }
       details.append(
-        try rowDetails.detail(row, base: base, galleryCount: galleryCount, picture: picture))
+        try rowDetails.detail(row, base: base, galleryCount: galleryCount, pictures: pictures))
     }
     return ComparisonSection(
       id: id, task: task, data: runs[0].result.data, metrics: metrics, rows: rows,
@@ -232,18 +249,6 @@ public struct ComparisonBuilder {
     let counts = settings.map { one in settings.count { $0 == one } }
     let best = counts.indices.max { (counts[$0], -$0) < (counts[$1], -$1) }
     return best.map { settings[$0] } ?? [:]
-  }
-
-  private static func slug(_ name: String, among taken: inout Set<String>) -> String {
-    let words = name.lowercased().split { !$0.isLetter && !$0.isNumber }
-    let plain = words.isEmpty ? "run" : words.joined(separator: "-")
-    var slug = plain
-    var number = 2
-    while !taken.insert(slug).inserted {
-      slug = "\(plain)-\(number)"
-      number += 1
-    }
-    return slug
   }
 
   /// The task's numbers that a row has, one of each family.

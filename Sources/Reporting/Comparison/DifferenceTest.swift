@@ -79,6 +79,16 @@ public struct MethodOutcomes: Sendable {
   }
 }
 
+extension MethodOutcomes {
+  /// A classifier's answers, one list a seed; its seeds are no trainings of a whole network.
+  public init(name: String, answers: PairedOutcomes, named metric: String) {
+    self.init(
+      name: name,
+      trainings: answers.seeds.map { AnswersOfImages($0, of: answers.images, named: metric) },
+      isTrained: false)
+  }
+}
+
 /// How numbers of two methods are tested against each other: in reports and in the tables of programs.
 public struct DifferenceTest: Sendable {
   /// Random swaps of the permutation test.

@@ -34,71 +34,99 @@ extension Comparison {
     return provenance(place.section, place.row, place.metric, place.cell)
   }
 
-  func provenance(
+  private func provenance(
     _ section: ComparisonSection, _ row: ComparisonRow, _ metric: MetricDescription,
     _ cell: ComparisonCell
   ) -> Provenance {
-    var facts: [Provenance.Fact] = []
-    func add(_ name: String, _ text: String?) {
-      if let text, !text.isEmpty { facts.append(.init(name: name, text: text)) }
-    }
-    let run = row.run
-    add("what", "\(metric.title) of \(row.name), \(section.task.title.lowercased()), measured here")
-    add("n", "\(cell.count) images")
+    Provenance(
+      id: cell.id, number: measuredText(cell),
+      facts: cellFacts(section, row, metric, cell) + runFacts(section, row))
+  }
+
+  /// What is the number's own: how it was measured and compared.
+  func cellFacts(
+    _ section: ComparisonSection, _ row: ComparisonRow, _ metric: MetricDescription,
+    _ cell: ComparisonCell
+  ) -> [Provenance.Fact] {
+    var facts = Facts()
+    facts.add(
+      "what", "\(metric.title) of \(row.name), \(section.task.title.lowercased()), measured here")
+    facts.add("n", "\(cell.count) images")
     if let interval = cell.interval {
-      add(
+      facts.add(
         "interval",
         "[\(metric.unit.text(interval.low)), \(metric.unit.text(interval.high))]"
           + "\(metric.unit == .percent ? " %" : ""), 95 %, over images")
     }
-    if let seeds = cell.seeds {
-      add("seeds", seedSummary(seeds, metric.unit))
-    }
+    if let seeds = cell.seeds { facts.add("seeds", seedSummary(seeds, metric.unit)) }
     if let delta = cell.delta {
-      add("against", "\(delta.baseline): \(deltaSummary(delta))")
-      add("test", delta.explanation)
-      add(
+      facts.add("against", "\(delta.baseline): \(deltaSummary(delta))")
+      facts.add("test", delta.explanation)
+      facts.add(
         "p-value",
         delta.role == .primary
           ? "\(probability(delta.pValue)) alone, \(probability(delta.adjustedPValue)) after Holm's "
             + "correction over \(testCount) primary numbers"
           : "\(probability(delta.pValue)), exploratory: not corrected")
       if delta.role == .primary, delta.level != Delta.significance {
-        add("interval alone", "\(delta.intervalAloneText), 95 %")
+        facts.add("interval alone", "\(delta.intervalAloneText), 95 %")
       }
-      add("power", delta.powerText)
+      facts.add("power", delta.powerText)
     }
-    add("untested", cell.untested)
+    facts.add("untested", cell.untested)
     if let raw = cell.rawDifference {
-      add("difference", "\(metric.unit.difference(raw)) \(metric.unit.name), not judged")
+      facts.add(
+        "difference", "\(metric.unit.difference(raw)) \(metric.unit.name), not judged")
     }
-    add("network", row.run.architecture)
+    facts.add("deviates", row.deviations.joined(separator: "; "))
+    facts.add(
+      "baseline",
+      row.baselineNetwork.map {
+        "none of network \(row.architecture); compared with one of \($0)"
+      })
+    return facts.list
+  }
+
+  /// What all numbers of a row share: weights, data, protocol, commands.
+  func runFacts(_ section: ComparisonSection, _ row: ComparisonRow) -> [Provenance.Fact] {
+    var facts = Facts()
+    let run = row.run
+    facts.add("network", row.architecture)
     for (name, text) in [
-      ("weights", run.result.backbone["sha256"]), ("layout", run.result.backbone["layout"]),
+      ("method", run.method), ("weights", run.result.backbone["sha256"]),
+      ("layout", run.result.backbone["layout"]),
       ("network known by", run.result.backbone["known by"]),
-    ] { add(name, text) }
-    add("data", section.dataSummary)
+    ] { facts.add(name, text) }
+    facts.add("data", section.dataSummary)
     for key in run.result.data.keys.sorted()
     where !["name", "classes"].contains(key) && !key.hasSuffix("images") {
-      add("data, \(key)", run.result.data[key])
+      facts.add("data, \(key)", run.result.data[key])
     }
-    add(
+    facts.add(
       "protocol",
       run.result.settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         .joined(separator: "; "))
-    add("deviates", row.deviations.joined(separator: "; "))
     for member in row.runs {
-      add("command", member.command ?? "not noted by the run")
-      add("run", member.path)
+      facts.add("command", member.command ?? "not noted by the run")
+      facts.add("run", member.path)
       for (name, digest) in member.result.files.sorted(by: { $0.key < $1.key }) {
-        add("records", "\(name) \(digest)")
+        facts.add("records", "\(name) \(digest)")
       }
     }
-    add(
+    facts.add(
       "engine",
       run.engine.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
-    if !run.result.isSealed { add("remark", "the result carries no digest") }
-    return Provenance(id: cell.id, number: measuredText(cell), facts: facts)
+    if !run.result.isSealed { facts.add("remark", "the result carries no digest") }
+    return facts.list
+  }
+}
+
+/// Facts as they are gathered; what is empty is left out.
+private struct Facts {
+  private(set) var list: [Provenance.Fact] = []
+
+  mutating func add(_ name: String, _ text: String?) {
+    if let text, !text.isEmpty { list.append(.init(name: name, text: text)) }
   }
 }
 

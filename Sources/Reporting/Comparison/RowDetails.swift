@@ -26,7 +26,7 @@ struct RowDetails {
   /// How a row differs from its baseline.
   func detail(
     _ row: ComparisonRow, base: ComparisonRow, galleryCount: Int,
-    picture: (StoredRun, Int) -> [UInt8]?
+    pictures: GalleryPictures.Source
   ) throws(FileError) -> RowDetail {
     let known = Dictionary(
       base.run.result.classes.map { ($0.name, $0.measurement) },
@@ -42,9 +42,12 @@ struct RowDetails {
     let gains = images.filter { $0.gain > 0 }.prefix(galleryCount)
     let losses = images.filter { $0.gain < 0 }.suffix(galleryCount).reversed()
     images = Array(gains) + losses
-    for at in images.indices { images[at].picture = picture(row.run, images[at].index) }
+    if !images.isEmpty {
+      let drawn = pictures(row.run, base.run, images.map(\.index))
+      for (at, picture) in zip(images.indices, drawn) { images[at].pictures = picture }
+    }
     return RowDetail(
-      slug: row.slug, name: row.name, baseline: base.name,
+      anchor: row.anchor, name: row.name, baseline: base.name,
       classes: classes.sorted {
         ($1.value - $1.baseline, $0.name) < ($0.value - $0.baseline, $1.name)
       }, images: images)
@@ -74,7 +77,7 @@ struct RowDetails {
             index: own.images[at], path: byIndex?[own.images[at]], truth: name(own.labels[at]),
             baseline: name(other.predictions[at]), outcome: name(own.predictions[at]),
             change: "true class from place \(other.ranks[at] + 1) to \(own.ranks[at] + 1)",
-            gain: Double(other.ranks[at] - own.ranks[at]), picture: nil)
+            gain: Double(other.ranks[at] - own.ranks[at]))
         })
     }
     guard run.result.task == base.result.task, let own = try records.of(run).imageScores(),
@@ -87,8 +90,7 @@ struct RowDetails {
         return ChangedImage(
           index: own.images[at], path: byIndex?[own.images[at]],
           truth: "\(own.measure) of this image", baseline: percentage(old),
-          outcome: percentage(value), change: points(value - old) + " points", gain: value - old,
-          picture: nil)
+          outcome: percentage(value), change: points(value - old) + " points", gain: value - old)
       })
   }
 }

@@ -11,6 +11,10 @@ public struct StoredRun: Sendable {
   public let command: String?
   /// Seconds that it took; nil when the run did not note them.
   public let seconds: Double?
+  /// Seconds of each part of the work by its name; empty when they were not noted.
+  public let phases: [String: Double]
+  /// Threads that it ran on.
+  public let threads: Int?
   /// Version and kernels of the engine, by name.
   public let engine: [String: String]
 
@@ -22,6 +26,11 @@ public struct StoredRun: Sendable {
     path = folder
     result = try RunResult(path: folder + "/result.json")
     for (name, digest) in result.files.sorted(by: { $0.key < $1.key }) {
+      guard FileTree.staysInside(name) else {
+        throw FileError(
+          path: folder + "/result.json", problem: "names '\(name)', a file outside of its folder",
+          remedy: "run the benchmark again", exitCode: .badData)
+      }
       let file = folder + "/" + name
       guard try SHA256.digest(file: file) == digest else {
         throw FileError(
@@ -32,6 +41,12 @@ public struct StoredRun: Sendable {
     let timing = (try? FileBytes.read(folder + "/timing.json")).flatMap { JSONValue(parsing: $0) }
     command = timing?["command"]?.stringValue
     seconds = timing?["seconds"]?.doubleValue
+    threads = timing?["threads"]?.intValue
+    if case .object(let members)? = timing?["phases"] {
+      phases = members.compactMapValues(\.doubleValue)
+    } else {
+      phases = [:]
+    }
     let manifest = (try? FileBytes.read(folder + "/manifest.json"))
       .flatMap { JSONValue(parsing: $0) }
     if case .object(let members)? = manifest?["engine"] {
@@ -46,7 +61,8 @@ public struct StoredRun: Sendable {
     let folders = Set(result.files.keys.compactMap { $0.split(separator: "/").first })
       .filter { $0.hasPrefix("seed-") }
     let seeds = folders.compactMap { Int($0.dropFirst("seed-".count)) }.sorted()
-    return seeds.isEmpty ? [self] : seeds.map { StoredRun(self, seed: $0) }
+    return seeds.isEmpty
+      ? [self] : seeds.map { StoredRun(self, seed: $0) }
   }
 
   /// What one seed of a run found.
@@ -68,12 +84,17 @@ public struct StoredRun: Sendable {
       }, uniquingKeysWith: { first, _ in first })
     self.result = result
     (command, seconds, engine) = (run.command, run.seconds, run.engine)
+    // The run noted the time of all its seeds together, which are alike.
+    phases = run.phases
+    threads = run.threads
   }
 
   /// The backbone's name in tables; of a checkpoint of a group, the group's.
   public var name: String { group ?? result.backbone["name"] ?? "?" }
   /// The method whose checkpoints belong together; nil where a checkpoint stands by itself.
   public var group: String? { result.backbone["group"] }
+  /// How many trainings the run's numbers are of.
+  var trainingCount: Int { max(1, result.settings["seeds"]?.split(separator: ",").count ?? 1) }
   /// Whether a network was trained for the numbers, rather than one that was there scored.
   var isTrained: Bool { result.settings["seeds"] != nil || result.settings["seed"] != nil }
   /// What runs of one row have in common: the checkpoint, or the group that it is of.
@@ -112,6 +133,11 @@ public struct StoredRun: Sendable {
         "name", "train", "train images", "train contents", "test contents", "test split",
       ].contains($0.key)
     }
+  }
+
+  /// The same, with the data's name.
+  func dataIdentity(named: Bool) -> [String: String] {
+    dataIdentity.merging(named ? ["name": result.data["name"] ?? ""] : [:]) { $1 }
   }
 
   /// Whether the predictions are not this suite's, so that nothing is known of how they were made.

@@ -1,7 +1,8 @@
 import Evaluation
 
 extension Comparison {
-  /// Every number on a line of its own: measured ones with their tests, then published ones.
+  /// Every number on a line of its own: measured ones with their tests, those of single classes, then
+  /// published ones.
   ///
   /// Values are fractions with all their digits.
   public var csv: String {
@@ -13,6 +14,7 @@ extension Comparison {
         "difference_low", "difference_high", "confidence", "difference_low_95",
         "difference_high_95", "standard_error", "p_alone", "p", "role", "verdict", "margin",
         "p_equivalence", "detectable", "not_judged", "deviations", "weights_sha256", "source",
+        "class",
       ].map { Table.Column($0, isNumeric: false) })
     func number(_ value: Double?) -> String {
       value.map { $0.isFinite ? "\($0)" : "" } ?? ""
@@ -33,8 +35,29 @@ extension Comparison {
         delta?.verdict.rawValue ?? "", number(delta?.margin?.value),
         number(delta?.equivalencePValue), number(delta?.detectable), cell.untested ?? "",
         row.deviations.joined(separator: "; "),
-        row.run.result.backbone["sha256"] ?? "", row.run.command ?? "",
+        row.run.result.backbone["sha256"] ?? "", row.run.command ?? "", "",
       ])
+    }
+    for section in sections {
+      for row in section.rows {
+        let differences = section.details.first { $0.anchor == row.anchor }
+        for entry in row.run.result.classes {
+          let known = differences?.classes.first { $0.name == entry.name }
+          let measured = entry.measurement
+          table.add(
+            [
+              "", FigureOrigin.measured.rawValue, section.task.name, section.data["name"] ?? "",
+              row.name, row.architecture, "", section.task.classMetric, number(measured.value),
+              number(measured.interval?.low), number(measured.interval?.high),
+              String(measured.count), "", "", known == nil ? "" : differences?.baseline ?? "",
+              number(known.map { $0.value - $0.baseline }),
+            ] + [String](repeating: "", count: 14)
+              + [
+                row.deviations.joined(separator: "; "),
+                row.run.result.backbone["sha256"] ?? "", row.run.command ?? "", entry.name,
+              ])
+        }
+      }
     }
     for section in sections {
       for file in section.published where file.origin == .published {
@@ -44,7 +67,7 @@ extension Comparison {
               "", FigureOrigin.published.rawValue + (figure.isVerified ? "" : " (unverified)"),
               section.task.name, file.title, figure.method, figure.architecture,
               figure.configuration ?? "", figure.metric, number(figure.value),
-            ] + [String](repeating: "", count: 23) + [figure.source])
+            ] + [String](repeating: "", count: 23) + [figure.source, ""])
         }
       }
     }

@@ -86,29 +86,3 @@ public struct EventFile: Sendable, Equatable {
     ~bytes.reduce(~0) { crc, byte in table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] ^ crc >> 8 }
   }
 }
-
-extension StoredRun {
-  /// The learning curves of the run: its steps where it kept them, else its epochs.
-  public var eventFile: EventFile {
-    var file = EventFile()
-    let events = ((try? RecordLines.read(path + "/" + RunEvent.file).rows) ?? [])
-      .compactMap { RunEvent($0) }
-    guard !events.isEmpty else {
-      for (name, values) in result.curves.sorted(by: { $0.key < $1.key }) {
-        for (epoch, value) in values.enumerated() where value.isFinite {
-          file.add(tag: name, value: value, step: epoch + 1)
-        }
-      }
-      return file
-    }
-    let areSeeded = Set(events.compactMap(\.seed)).count > 1
-    for event in events {
-      guard let position = event.position else { continue }
-      let tail = areSeeded ? event.seed.map { "/seed\($0)" } ?? "" : ""
-      for (name, value) in event.values.sorted(by: { $0.key < $1.key }) {
-        file.add(tag: name + tail, value: value, step: position)
-      }
-    }
-    return file
-  }
-}

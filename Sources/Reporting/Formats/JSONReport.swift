@@ -3,7 +3,7 @@ import FileSupport
 
 extension Comparison {
   /// Raised when the form changes.
-  public static let schemaVersion = 2
+  public static let schemaVersion = 3
 
   /// The report as a document: what the other formats show, with all digits.
   public var json: JSONValue {
@@ -48,8 +48,27 @@ extension Comparison {
       "method": .string(row.name), "network": .string(row.architecture),
       "baseline": .bool(row.isBaseline),
       "deviations": .array(row.deviations.map { .string($0) }),
+      "anchor": .string(row.anchor),
+      "baseline_network": row.baselineNetwork.map { .string($0) } ?? .null,
+      "training_seconds": row.trainingSeconds.map { .number($0) } ?? .null,
+      "classes": .array(row.run.result.classes.map { json($0, row, section) }),
       "runs": .array(row.runs.map { .string($0.path) }),
       "numbers": .object(Dictionary(numbers, uniquingKeysWith: { first, _ in first })),
+    ])
+  }
+
+  /// A class's number, and by how much it differs from the baseline's.
+  private func json(
+    _ entry: (name: String, measurement: MetricValue), _ row: ComparisonRow,
+    _ section: ComparisonSection
+  ) -> JSONValue {
+    let difference = section.details.first { $0.anchor == row.anchor }?
+      .classes.first { $0.name == entry.name }.map { $0.value - $0.baseline }
+    return .object([
+      "name": .string(entry.name), "value": .number(entry.measurement.value),
+      "n": .integer(entry.measurement.count),
+      "interval": entry.measurement.interval.map(json) ?? .null,
+      "difference": difference.map { .number($0) } ?? .null,
     ])
   }
 

@@ -22,11 +22,10 @@ extension Comparison {
     ]
     for entry in section.rows {
       let cells = metrics.map { entry.cells[$0.key] }
-      let mark = entry.deviations.isEmpty ? "" : "$^\\dagger$"
       lines.append(
         "    "
           + row(
-            [escaped(entry.name) + mark, escaped(entry.architecture)]
+            [escaped(entry.markedName), escaped(entry.architecture)]
               + cells.map { $0.map { $0.metric.unit.text($0.value) } ?? "--" }))
       lines.append("    " + row(["", ""] + cells.map { $0.map(spread) ?? "" }))
       if cells.contains(where: { $0?.delta != nil || $0?.rawDifference != nil }) {
@@ -38,6 +37,11 @@ extension Comparison {
       lines.append(
         "  \\par\\footnotesize $^\\dagger$ another protocol: "
           + escaped(entry.deviations.joined(separator: "; ")))
+    }
+    for entry in section.rows where entry.baselineNetwork != nil {
+      lines.append(
+        "  \\par\\footnotesize $^\\ddagger$ \(escaped(entry.name)): compared with a baseline of "
+          + "another network, \(escaped(entry.baselineNetwork ?? ""))")
     }
     for entry in section.detectable(testCount: testCount) where entry.alone.isFinite {
       lines.append(
@@ -99,18 +103,24 @@ extension Comparison {
       + ", $p\(p.hasPrefix("<") ? p : "=" + p)$, \(delta.word)"
   }
 
+  /// Text that LaTeX sets as it stands: nothing in it is a command, and no line ends the paragraph.
   private func escaped(_ text: String) -> String {
     var out = ""
-    for character in text {
-      switch character {
-      case "&", "%", "$", "#", "_", "{", "}": out += "\\" + String(character)
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&", "%", "$", "#", "_", "{", "}": out += "\\" + String(scalar)
       case "~": out += "\\textasciitilde{}"
       case "^": out += "\\textasciicircum{}"
       case "\\": out += "\\textbackslash{}"
+      case "<": out += "\\textless{}"
+      case ">": out += "\\textgreater{}"
+      case "|": out += "\\textbar{}"
       case "±": out += "$\\pm$"
       case "†": out += "$^\\dagger$"
+      case "‡": out += "$^\\ddagger$"
       case "−": out += "$-$"
-      default: out.append(character)
+      case _ where scalar.properties.isWhitespace || scalar.value < 0x20: out += " "
+      default: out.unicodeScalars.append(scalar)
       }
     }
     return out

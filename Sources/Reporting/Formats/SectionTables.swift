@@ -16,7 +16,7 @@ struct SectionTables {
         [row.markedName + (row.isBaseline ? " (baseline)" : ""), row.architecture]
           + section.metrics.map { row.cells[$0.key].map(measuredText) ?? "-" })
     }
-    table.notes = notes
+    table.notes = notes + seedNotes
     return table
   }
 
@@ -59,7 +59,8 @@ struct SectionTables {
     section.published.filter { $0.origin == .published }.map(\.table)
   }
 
-  private var notes: [String] {
+  /// What a reader must know of the table.
+  var notes: [String] {
     var lines = section.notes
     for row in section.rows where !row.deviations.isEmpty {
       lines.append(
@@ -67,12 +68,23 @@ struct SectionTables {
           + row.deviations.joined(separator: "; "))
     }
     for row in section.rows {
-      for metric in section.metrics {
-        guard let seeds = row.cells[metric.key]?.seeds else { continue }
-        lines.append("\(row.name), \(metric.title): \(seedSummary(seeds, metric.unit))")
-      }
+      guard let network = row.baselineNetwork else { continue }
+      lines.append(
+        "‡ \(row.name): no baseline of network \(row.architecture); compared with one of \(network), so "
+          + "that a difference is of the networks, too")
     }
     return lines
+  }
+
+  /// The values of every seed.
+  private var seedNotes: [String] {
+    section.rows.flatMap { row in
+      section.metrics.compactMap { metric in
+        row.cells[metric.key]?.seeds.map {
+          "\(row.name), \(metric.title): \(seedSummary($0, metric.unit))"
+        }
+      }
+    }
   }
 
   /// What the table could have found, and what it says nothing of.

@@ -52,6 +52,13 @@ public struct CheckScope: Sendable, Equatable {
   public let dataHash: String?
   /// The room around each figure, as a fraction.
   public let tolerance: Double
+  /// What a run of each configuration has stored of its settings.
+  ///
+  /// Where figures have no configuration, of each protocol. A figure of another one is of nothing that
+  /// this suite runs; without any, every run is held against every figure.
+  public let configurations: [String: [String: String]]
+  /// What it has stored of how it was scored, where it has.
+  public let evaluation: [String: String]
 }
 
 /// Whether a number was measured here or published by others.
@@ -102,9 +109,23 @@ public struct PublishedFigures: Sendable, Equatable {
         throw fault(
           "has a 'check' without task, images or a tolerance that is a fraction", "correct it")
       }
+      func settings(_ json: JSONValue?) -> [String: String]? {
+        guard let json else { return [:] }
+        guard case .object(let members) = json else { return nil }
+        let texts = members.compactMapValues(\.stringValue)
+        return texts.count == members.count ? texts : nil
+      }
+      var configurations: [String: [String: String]]? = [:]
+      if case .object(let members)? = check["configurations"] {
+        let known = members.compactMapValues { settings($0) }
+        configurations = known.count == members.count ? known : nil
+      }
+      guard let configurations, let evaluation = settings(check["evaluation"]) else {
+        throw fault("has a 'check' whose settings are no texts", "correct it")
+      }
       scope = CheckScope(
         task: task, imageCount: count, dataHash: check["validation"]?.stringValue,
-        tolerance: tolerance)
+        tolerance: tolerance, configurations: configurations, evaluation: evaluation)
     } else {
       scope = nil
     }

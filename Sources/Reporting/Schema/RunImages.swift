@@ -43,8 +43,9 @@ public struct RunImages: Sendable, Equatable {
     self.init(root: root, indices: indices, paths: paths)
   }
 
-  /// The path of an image below the folder; nil for one that is not of this run.
+  /// The path of an image below the folder; nil for one that is not of this run, or whose path leads
+  /// out of the folder.
   public func path(of index: Int) -> String? {
-    indices.firstIndex(of: index).map { paths[$0] }
+    indices.firstIndex(of: index).map { paths[$0] }.flatMap { FileTree.staysInside($0) ? $0 : nil }
   }
 }

@@ -87,6 +87,8 @@ public struct RunResult: Sendable, Equatable {
   public var errorCosts: [String: Double]
   /// The most frequent mistakes, where the records do not tell them.
   public var confusions: [Confusion]
+  /// Curves, points to work at, calibration and confusions of a detector, by the type of overlap.
+  public var detection: [String: DetectionDetails]
   /// SHA-256 of the files beside the result that its numbers come from, by name.
   public var files: [String: String]
   /// Whether the file that this was read from carried the digest of its contents.
@@ -94,6 +96,9 @@ public struct RunResult: Sendable, Equatable {
 
   /// The setting `made` of a run whose predictions are not this suite's.
   public static let madeElsewhere = "elsewhere"
+
+  /// The value of a setting that only whoever made the predictions knows.
+  public static let asPredicted = "as predicted"
 
   /// A result without numbers.
   public init(
@@ -109,6 +114,7 @@ public struct RunResult: Sendable, Equatable {
     notes = []
     errorCosts = [:]
     confusions = []
+    detection = [:]
     files = [:]
   }
 
@@ -140,6 +146,7 @@ public struct RunResult: Sendable, Equatable {
     ]
     if !errorCosts.isEmpty { members["errors"] = .object(errorCosts.mapValues { .number($0) }) }
     if !files.isEmpty { members["files"] = strings(files) }
+    if !detection.isEmpty { members["detection"] = .object(detection.mapValues(\.json)) }
     if !confusions.isEmpty {
       members["confusions"] = .array(
         confusions.map {
@@ -210,6 +217,15 @@ public struct RunResult: Sendable, Equatable {
           let prediction = entry["prediction"]?.stringValue, let count = entry["count"]?.intValue
         else { return nil }
         return Confusion(label: label, prediction: prediction, count: count)
+      }
+    }
+    if json["detection"] != nil {
+      guard case .object(let members)? = json["detection"] else { throw unreadable("detection") }
+      for (name, details) in members {
+        guard let type = OverlapType(rawValue: name),
+          let known = DetectionDetails(details, overlapType: type)
+        else { throw unreadable("detection") }
+        detection[name] = known
       }
     }
     guard case .object(var sealed) = stored, let digest = sealed.removeValue(forKey: "digest")

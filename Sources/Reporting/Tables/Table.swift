@@ -72,10 +72,19 @@ public struct Table: Sendable, Equatable {
   }
 
   /// Comma-separated values with CRLF line ends (RFC 4180).
+  ///
+  /// A text that a spreadsheet would take for a formula, as a name that begins with `=`, is led by an
+  /// apostrophe; numbers stay as they are.
   public var csv: String {
+    func isFormula(_ text: String) -> Bool {
+      guard let first = text.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first)
+      else { return false }
+      return text != "-" && Double(text) == nil
+    }
     func field(_ text: String) -> String {
+      let text = isFormula(text) ? "'" + text : text
       // Bytes, because Swift takes CR LF for one character.
-      text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0D || $0 == 0x0A }
+      return text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0D || $0 == 0x0A }
         ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
     }
     let lines = [columns.map(\.title)] + rows

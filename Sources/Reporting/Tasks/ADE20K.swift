@@ -23,6 +23,7 @@ extension TaskDescription {
       })
     task.curveUnit = "step"
     task.trainsNetwork = true
+    task.costPhases = ["training"]
     task.classMetric = "IoU"
     task.references = ["ade20k.json"]
     task.recordFiles = [SegmentedRecords.file]

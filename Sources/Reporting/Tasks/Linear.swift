@@ -30,6 +30,7 @@ extension TaskDescription {
         + "resampled",
       "a seed is one of the probe, not of the pretraining",
     ]
+    task.costPhases = ["probe"]
     task.classMetric = "top-1"
     task.references = ["imagenet_linear.json", "imagenet_reruns.json"]
     task.recordFiles = [LinearRecords.answers, LinearRecords.neighbours]

@@ -47,7 +47,8 @@ public enum LinearTable {
     let names = Set(results.compactMap { $0.backbone["architecture"] })
     let wanted = names.sorted().flatMap(spellings)
     guard !wanted.isEmpty,
-      let known = try? PublishedFigures(path: "reports/reference/imagenet_linear.json")
+      let known = try? PublishedFigures(
+        path: SuppliedFiles.path("reports/reference/imagenet_linear.json"))
     else { return nil }
     let figures = known.figures(metric: "top1", architectures: wanted, verifiedOnly: true)
     guard !figures.isEmpty else { return nil }

@@ -6,6 +6,7 @@ extension TaskDescription {
     var task = TaskDescription(
       "pretraining", "Pretraining", [MetricDescription("knn_top1", "kNN while training", .none)])
     task.curves.append(CurveDescription("knn_top1", "knn top1", isFraction: true))
+    task.costPhases = ["training"]
     task.classMetric = "top-1"
     return task
   }()

@@ -83,7 +83,8 @@ public final class RunOutcomes {
 extension StoredRun {
   /// Files with the outcomes of single images that the run has.
   var recordFiles: [String] {
-    result.description.recordFiles.map { path + "/" + $0 }
+    (result.description.recordFiles + result.description.otherRecordFiles)
+      .map { path + "/" + $0 }
       .filter { FileManager.default.fileExists(atPath: $0) }
   }
 }

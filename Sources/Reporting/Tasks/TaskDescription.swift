@@ -83,12 +83,16 @@ public struct TaskDescription: Sendable {
   /// Whether a number comes from training a whole network, which another seed ends otherwise: then
   /// nothing is said of a difference before each side was trained more than once.
   public var trainsNetwork = false
+  /// The parts of a run's work that are training, as it names them in its timing.
+  public var costPhases: [String] = []
   /// What the tests of this task leave out, a sentence each.
   public var limits: [String] = []
   /// Files of `reports/reference` with published figures and expectations.
   public var references: [String] = []
   /// Files with the outcomes of single images that a run leaves; its numbers come from them.
   public var recordFiles: [String] = []
+  /// Further such files that only runs of predictions made elsewhere can have.
+  public var otherRecordFiles: [String] = []
   /// Reads those files in the folder of a run.
   public var records: @Sendable (_ folder: String) -> any RunRecords = { _ in NoRecords() }
 

@@ -125,34 +125,27 @@ struct ClassificationTruth {
 private enum LabelFile {
   typealias Row = (image: String, label: String, line: Int)
 
-  static func rows(_ path: String) throws -> [Row] {
-    let bytes = try FileBytes.readText(path, readsPipes: true)
-    func fault(_ line: Int, _ problem: String) -> DatasetError {
-      DatasetError(
-        path: path, problem: "line \(line) \(problem)",
-        remedy: "give CSV with the columns image and label, or JSON lines of both")
+  private static let remedy =
+    "give CSV with the columns image and label, or JSON lines of both"
+
+  static func rows(_ path: String) throws(FileError) -> [Row] {
+    func fault(_ line: Int, _ problem: String) -> FileError {
+      NamedRecords.fault(path, line, problem, remedy)
     }
     var rows: [Row] = []
-    if bytes.first(where: { $0 > 32 }) == UInt8(ascii: "{") {
-      let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-      for (number, text) in lines.enumerated() where text.contains(where: { $0 > 32 }) {
-        let value = JSONValue(parsing: Array(text))
-        guard let image = value?["image"]?.stringValue,
-          let label = value?["label"]?.stringValue ?? value?["label"]?.intValue.map(String.init)
-        else { throw fault(number + 1, "is no JSON object with 'image' and 'label'") }
-        rows.append((image, label, number + 1))
+    switch try NamedRecords(path: path, remedy: remedy) {
+    case .objects(let objects):
+      for (line, value) in objects {
+        guard let image = value["image"]?.stringValue,
+          let label = value["label"]?.stringValue ?? value["label"]?.intValue.map(String.init)
+        else { throw fault(line, "is no JSON object with 'image' and 'label'") }
+        rows.append((image, label, line))
       }
-    } else {
-      let table = try DelimitedText.rows(bytes, path: path)
-      let header = table.first?.fields.map { $0.lowercased() } ?? []
+    case .columns(let names, let table):
+      let header = names.map { $0.lowercased() }
       guard let image = header.firstIndex(of: "image"), let label = header.firstIndex(of: "label")
       else { throw fault(1, "is no header with 'image' and 'label'") }
-      for (line, fields) in table.dropFirst() {
-        guard fields.count == header.count else {
-          throw fault(line, "has \(fields.count) fields, the header \(header.count)")
-        }
-        rows.append((fields[image], fields[label], line))
-      }
+      rows = table.map { ($0.fields[image], $0.fields[label], $0.line) }
     }
     guard !rows.isEmpty else { throw fault(1, "is followed by no image") }
     return rows

@@ -59,6 +59,9 @@ package struct EvaluateClassification {
       if scored.calibration.count > 0 {
         result.metrics["calibration_error"] = MetricValue(
           scored.calibration.expectedError, count: scored.calibration.count)
+        var plots = RunPlots()
+        plots.reliabilities = [RunPlots.Reliability("calibration", scored.calibration)]
+        try plots.write(to: run.path)
       }
       try run.restart(TaskDescription.linear.recordFiles[0])
       try run.append(

@@ -11,16 +11,8 @@ import VisionData
 /// Scores a result file: `bench-coco evaluate`.
 package struct EvaluateDetections {
   private let options: DetectionEvaluationOptions
-  private let settings: CocoProtocol
 
-  package init(_ options: DetectionEvaluationOptions) {
-    self.options = options
-    var settings = CocoProtocol(maxDetections: options.limits)
-    settings.usesCategories = !options.classAgnostic
-    settings.missesZeroID = !options.corrected
-    settings.takesMaskArea = options.corrected
-    self.settings = settings
-  }
+  package init(_ options: DetectionEvaluationOptions) { self.options = options }
 
   /// Loads, matches, prints and writes.
   ///
@@ -30,6 +22,7 @@ package struct EvaluateDetections {
     let clock = Laps(isQuiet: options.engine.quiet)
     let groundTruth = try CocoAnnotations(path: options.groundTruth)
     report(groundTruth.findings)
+    let selection = try DetectionSelection(options, of: groundTruth)
     let detections = try load(options.detections, groundTruth)
     if options.versus != nil, groundTruth.images.isEmpty {
       throw DatasetError(
@@ -51,25 +44,38 @@ package struct EvaluateDetections {
     }
     var members: [String: JSONValue] = [:]
     var matched: [MatchRecords] = []
-    for (place, type) in try types(detections, groundTruth).enumerated() {
+    var details: [String: DetectionDetails] = [:]
+    for (place, type) in try options.types(detections, groundTruth).enumerated() {
       if place > 0 { Console.output("") }
-      let records = match(detections, groundTruth, type)
+      let input = DetectionInput(
+        truth: groundTruth, detections: detections, type: type, selection: selection)
+      let records = match(input)
       clock.lap("matching \(type.rawValue)")
-      members[type.rawValue] = try evaluate(
-        records, detections, other, groundTruth, type, clock: clock)
+      let own = options.details(of: records, input)
+      if own != nil { clock.lap("details \(type.rawValue)") }
+      details[type.rawValue] = own
+      members[type.rawValue] = try evaluate(records, input, own, other, clock: clock)
       matched.append(records)
     }
     if let output = options.output {
-      let document = JSONValue.object([
+      var document: [String: JSONValue] = [
         "groundTruth": .string(options.groundTruth), "detections": .string(options.detections),
         "images": .integer(groundTruth.images.count),
         "objects": .integer(groundTruth.annotations.count),
         "detectionCount": .integer(detections.detections.count),
         "corrected": .bool(options.corrected), "results": .object(members),
-      ])
-      try AtomicFile.write(text: document.text(isPretty: true) + "\n", to: output)
+      ]
+      let unusual = options.unusualSettings
+      if !unusual.isEmpty {
+        document["settings"] = .object(unusual.mapValues { .string($0) })
+      }
+      if selection.images != nil {
+        document["images"] = .integer(selection.imageIndices(of: groundTruth).count)
+      }
+      try AtomicFile.write(
+        text: JSONValue.object(document).text(isPretty: true) + "\n", to: output)
     }
-    try keepRun(matched, detections, groundTruth)
+    try keepRun(matched, details, detections, groundTruth, selection)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -82,9 +88,16 @@ package struct EvaluateDetections {
 
   /// Keeps the numbers as a run that reports compare with others.
   private func keepRun(
-    _ matched: [MatchRecords], _ detections: CocoDetections, _ groundTruth: CocoAnnotations
+    _ matched: [MatchRecords], _ details: [String: DetectionDetails],
+    _ detections: CocoDetections, _ groundTruth: CocoAnnotations, _ selection: DetectionSelection
   ) throws {
-    let images = groundTruth.images
+    let images = selection.imageIndices(of: groundTruth).map { groundTruth.images[$0] }
+    var settings = [
+      "max-detections": options.limits.argument, "corrected": String(options.corrected),
+    ].merging(options.unusualSettings) { $1 }
+    if selection.images != nil {
+      settings["images"] = SHA256.digest(images.map { String($0.id) }.joined(separator: "\n"))
+    }
     try options.run.keep(
       .coco, predictions: [options.detections],
       data: [
@@ -92,9 +105,7 @@ package struct EvaluateDetections {
         "test": try SHA256.digest(file: options.groundTruth),
         "test images": String(images.count), "classes": String(groundTruth.categories.count),
       ],
-      settings: [
-        "max-detections": options.limits.argument, "corrected": String(options.corrected),
-      ],
+      settings: settings,
       images: RunImages(root: "", indices: images.map(\.id), paths: images.map(\.fileName))
     ) { run, result in
       result.metrics = DetectionNumbers.metrics(matched, imageCount: images.count)
@@ -104,11 +115,20 @@ package struct EvaluateDetections {
       for (name, interval) in intervals { result.metrics[name]?.interval = interval }
       if let boxes = matched.first {
         result.classes = DetectionNumbers.classes(boxes, of: groundTruth, imageCount: images.count)
-        let errors = DetectionErrors(
-          detections, groundTruth: groundTruth, overlapType: boxes.overlapType,
-          limit: options.limits.max() ?? 100)
-        for (kind, loss) in errors.losses { result.errorCosts[kind.rawValue] = loss }
+        for at in result.classes.indices {
+          result.classes[at].measurement.interval =
+            details[boxes.overlapType.rawValue]?.categories[at].interval
+        }
+        let input = DetectionInput(
+          truth: groundTruth, detections: detections, type: boxes.overlapType,
+          selection: selection)
+        for (kind, loss) in options.errors(input)?.losses ?? [:] {
+          result.errorCosts[kind.rawValue] = loss
+        }
+        result.confusions =
+          details[boxes.overlapType.rawValue]?.confusions(names: input.names) ?? []
       }
+      result.detection = details
       if let note = groundTruth.findings.errorNote ?? detections.findings.errorNote {
         result.notes.append(note)
       }
@@ -129,67 +149,39 @@ package struct EvaluateDetections {
     if let worst = findings.worst, worst > .note { Console.error(findings.text()) }
   }
 
-  private func types(
-    _ detections: CocoDetections, _ groundTruth: CocoAnnotations
-  ) throws(DatasetError) -> [OverlapType] {
-    let wanted = OverlapType.allCases.filter { type in
-      guard options.types.isEmpty else { return options.types.contains(type) }
-      return type == .bbox
-        ? detections.areBoxes || !detections.haveMasks : detections.haveMasks
-    }
-    let (without, count) = (groundTruth.objectsWithoutMask, groundTruth.annotations.count)
-    guard wanted.contains(.segm), without > 0 else { return wanted }
-    if without < count {
-      let classes = groundTruth.categoriesWithoutMask.map { groundTruth.categories[$0].name }
-      Console.error(
-        "\(options.groundTruth): \(without) of \(count) objects have no mask; in mask AP they count "
-          + "as missed"
-          + (classes.isEmpty
-            ? "."
-            : ", but for the classes without any, which have none: "
-              + classes.sorted().joined(separator: ", ") + "."))
-      return wanted
-    }
-    guard options.types.isEmpty else {
-      throw DatasetError(
-        path: options.groundTruth,
-        problem: "has no mask of any of its \(count) objects, so masks cannot be scored",
-        remedy: "use --iou-type bbox, or annotations with masks")
-    }
-    Console.error(
-      "\(options.groundTruth): has no masks, all \(count) objects are without a mask; boxes are "
-        + "scored and masks are not.")
-    return [.bbox]
-  }
-
   // MARK: One type of overlap
 
   private func evaluate(
-    _ records: MatchRecords, _ detections: CocoDetections, _ other: CocoDetections?,
-    _ groundTruth: CocoAnnotations, _ type: OverlapType, clock: Laps
+    _ records: MatchRecords, _ input: DetectionInput, _ details: DetectionDetails?,
+    _ other: CocoDetections?, clock: Laps
   ) throws -> JSONValue {
+    let type = input.type
     let scores = CocoScores(records)
     clock.lap("accumulating \(type.rawValue)")
     guard scores.metrics().contains(where: { $0.value >= 0 }) else {
-      throw nothingToScore(groundTruth)
+      throw nothingToScore(input)
     }
     try keep(records, name: "\(type.rawValue).matches")
-    let output = EvaluationOutput(
-      scores: scores,
-      names: Dictionary(groundTruth.categories.map { ($0.id, $0.name) }) { first, _ in first })
-    Console.output(heading(type, groundTruth, detections, records))
+    let output = EvaluationOutput(scores: scores, names: input.names)
+    Console.output(heading(input, records))
     Console.output(scores.summary)
     if options.perClass { Console.output("\n" + output.classTable.markdown) }
     var members = output.json
-    if options.errors {
-      let errors = DetectionErrors(
-        detections, groundTruth: groundTruth, overlapType: type, limit: options.limits.max() ?? 100)
+    if let details, options.asksForDetails {
+      for table in options.tables(of: details, type, names: input.names) {
+        Console.output("\n" + table.markdown)
+      }
+      members["details"] = details.json
+    }
+    if options.errors, let errors = options.errors(input) {
       clock.lap("errors \(type.rawValue)")
       Console.output("\n" + EvaluationOutput.table(errors).markdown)
       members["errors"] = EvaluationOutput.json(errors)
     }
     if let other {
-      let otherRecords = match(other, groundTruth, type)
+      let otherRecords = match(
+        DetectionInput(
+          truth: input.truth, detections: other, type: type, selection: input.selection))
       try keep(otherRecords, name: "\(type.rawValue).versus.matches")
       let judgement = difference(records, otherRecords, other.path)
       clock.lap("swapping \(type.rawValue)")
@@ -204,12 +196,14 @@ package struct EvaluateDetections {
   }
 
   /// The error where no object is left: COCO's table would say -1 in every line.
-  private func nothingToScore(_ groundTruth: CocoAnnotations) -> DatasetError {
-    let crowds = groundTruth.annotations.count { $0.isCrowd }
+  private func nothingToScore(_ input: DetectionInput) -> DatasetError {
+    let groundTruth = input.truth
+    let crowds = input.selection.objectCounts(of: groundTruth).crowds
     let damaged = groundTruth.findings.errorNote
     return DatasetError(
       path: options.groundTruth,
-      problem: "has no object that counts in its \(groundTruth.images.count) images, so there is "
+      problem: "has no object that counts in its "
+        + "\(input.selection.imageIndices(of: groundTruth).count) images, so there is "
         + "nothing to score" + (crowds > 0 ? "; all \(crowds) of its objects are crowds" : "")
         + (damaged.map { "; \($0)" } ?? ""),
       remedy: damaged == nil ? "name annotations with objects" : "correct the records")
@@ -234,14 +228,15 @@ package struct EvaluateDetections {
     }
   }
 
-  private func match(
-    _ detections: CocoDetections, _ groundTruth: CocoAnnotations, _ type: OverlapType
-  ) -> MatchRecords {
+  private func match(_ input: DetectionInput) -> MatchRecords {
     let progress = ProgressReporter(
-      "matching \(type.rawValue)", total: groundTruth.images.count, unit: "images")
+      "matching \(input.type.rawValue)",
+      total: input.selection.imageIndices(of: input.truth).count, unit: "images")
     defer { progress.finish() }
     return CocoEvaluator.match(
-      detections, to: groundTruth, overlapType: type, settings: settings
+      input.detections, to: input.truth, images: input.selection.images,
+      categories: input.selection.categories, overlapType: input.type,
+      settings: options.settings(input.type)
     ) { progress.advance(to: $0) }
   }
 
@@ -251,16 +246,19 @@ package struct EvaluateDetections {
   }
 
   /// What was scored, and which area decides about sizes.
-  private func heading(
-    _ type: OverlapType, _ groundTruth: CocoAnnotations, _ detections: CocoDetections,
-    _ records: MatchRecords
-  ) -> String {
-    let crowds = groundTruth.annotations.count { $0.isCrowd }
+  private func heading(_ input: DetectionInput, _ records: MatchRecords) -> String {
+    let (objects, crowds) = input.selection.objectCounts(of: input.truth)
     let size =
-      detections.areBoxes && !(type == .segm && settings.takesMaskArea) ? "box" : "mask"
-    return "\(type.rawValue): \(records.imageIDs.count) images, "
-      + "\(groundTruth.annotations.count) objects (\(crowds) crowds), "
-      + "\(detections.detections.count) detections; sizes: objects by their annotated area, "
+      switch records.settings.detectionSize {
+      case .mask where input.type.needsMasks: "mask"
+      case .box: "box"
+      default:
+        input.detections.areBoxes
+          ? "box" : input.type == .keypoints && !input.detections.haveMasks ? "keypoints" : "mask"
+      }
+    return "\(input.type.rawValue): \(records.imageIDs.count) images, "
+      + "\(objects) objects (\(crowds) crowds), "
+      + "\(input.selection.count(of: input.detections, input.truth)) detections; sizes: objects by their annotated area, "
       + "detections by their \(size)"
   }
 }

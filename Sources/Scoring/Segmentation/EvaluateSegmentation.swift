@@ -58,7 +58,7 @@ package enum EvaluateSegmentation {
         "name": (options.groundTruth as NSString).lastPathComponent,
         "test": set?.manifestHash() ?? truth.manifestHash(), "test images": String(count),
         "classes": String(classes.count), "labels": classes.encoding.kind.rawValue,
-      ], settings: ["test": "as predicted"],
+      ], settings: ["test": RunResult.asPredicted],
       images: set.map { set in
         RunImages(
           root: set.root, indices: Array(0..<count),

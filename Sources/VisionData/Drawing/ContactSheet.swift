@@ -31,26 +31,25 @@ public struct ContactSheet: Sendable {
   public var count: Int { cells.count }
 
   /// The sheet as one image on light gray.
-  public func image() -> RGBImage {
+  ///
+  /// - Parameter footer: Drawn below the cells, for example a legend; gets the sheet's width.
+  public func image(footer: ((_ width: Int) -> RGBImage)? = nil) -> RGBImage {
     let gap = 6
     let stepX = cellSize + gap
     let stepY = cellSize + TinyFont.lineHeight + gap
     let rowCount = max(1, (cells.count + columnCount - 1) / columnCount)
+    let width = gap + stepX * min(columnCount, max(1, cells.count))
+    let end = footer?(width)
+    let height = gap + stepY * rowCount
     var sheet = RGBImage(
-      width: gap + stepX * min(columnCount, max(1, cells.count)), height: gap + stepY * rowCount,
-      red: 236, green: 236, blue: 232)
+      width: width, height: height + (end?.height ?? 0), red: 236, green: 236, blue: 232)
+    if let end { sheet.paste(end, left: 0, top: height) }
     for (index, cell) in cells.enumerated() {
       let left = gap + index % columnCount * stepX
       let top = gap + index / columnCount * stepY
-      let offsetX = left + (cellSize - cell.image.width) / 2
-      let offsetY = top + (cellSize - cell.image.height) / 2
-      for y in 0..<cell.image.height {
-        let source = y * cell.image.width * 3
-        let target = ((offsetY + y) * sheet.width + offsetX) * 3
-        sheet.pixels.replaceSubrange(
-          target..<target + cell.image.width * 3,
-          with: cell.image.pixels[source..<source + cell.image.width * 3])
-      }
+      sheet.paste(
+        cell.image, left: left + (cellSize - cell.image.width) / 2,
+        top: top + (cellSize - cell.image.height) / 2)
       TinyFont.draw(
         cell.caption, on: &sheet, left: left, top: top + cellSize + 2, width: cellSize)
     }

@@ -20,6 +20,18 @@ public struct DetectionOverlay: Sendable {
       self.caption = caption
       self.label = label
     }
+
+    /// The same object in a picture of another size.
+    public func resized(
+      from old: (width: Int, height: Int), to new: (width: Int, height: Int)
+    ) -> Item {
+      let x = Float(new.width) / Float(max(1, old.width))
+      let y = Float(new.height) / Float(max(1, old.height))
+      return Item(
+        box: CornerBox(box.x1 * x, box.y1 * y, box.x2 * x, box.y2 * y),
+        mask: mask?.nearestResized(width: new.width, height: new.height), caption: caption,
+        label: label)
+    }
   }
 
   /// Share of the colour in the mask's pixels, 0...1.

@@ -110,7 +110,7 @@ public struct SegmentationOverlay: Sendable {
 
 extension RGBImage {
   /// Copies another image, which must lie inside, to a place in this one.
-  fileprivate mutating func paste(_ other: RGBImage, left: Int, top: Int) {
+  mutating func paste(_ other: RGBImage, left: Int, top: Int) {
     for row in 0..<other.height {
       let to = ((top + row) * width + left) * 3
       let from = row * other.width * 3

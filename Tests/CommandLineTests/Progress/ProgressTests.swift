@@ -29,6 +29,15 @@ struct ProgressTests {
       output: desk.output(isTerminal: isTerminal, columnCount: columnCount), isQuiet: isQuiet)
   }
 
+  @Test("Lines are written over on a terminal, not in files or on one that calls itself dumb")
+  func terminals() {
+    typealias Output = ProgressReporter.Output
+    #expect(Output.rewritesLines(isTerminal: true, term: "xterm-256color"))
+    #expect(Output.rewritesLines(isTerminal: true, term: nil))
+    #expect(!Output.rewritesLines(isTerminal: true, term: "dumb"))
+    #expect(!Output.rewritesLines(isTerminal: false, term: "xterm"))
+  }
+
   @Test("In a file a line comes within two seconds, then every ten, and one at the end")
   func file() {
     let desk = Desk()

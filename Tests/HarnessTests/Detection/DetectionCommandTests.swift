@@ -14,12 +14,7 @@ struct DetectionCommandTests {
 
   init() throws {
     folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
-    settings.sceneSize = 96
-    settings.instanceScenes = .init(training: 4, validation: 4)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("sample"))
+    try SampleSet(.small(instances: (4, 4))).generate(at: folder.file("sample"))
   }
 
   private func run(_ arguments: [String], status: Int32 = 0) throws -> ChildProgram.Outcome {

@@ -20,12 +20,8 @@ private struct Stop: Error {}
 
 /// A drawn data set of a few scenes.
 private func makeData(_ folder: TemporaryDirectory) throws -> String {
-  var settings = SampleSettings()
-  (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
-  settings.sceneSize = 96
-  settings.instanceScenes = .init(training: 6, validation: 3)
-  settings.segmentationScenes = .init(training: 0, validation: 0)
-  return try SampleSet(settings).generate(at: folder.file("sample")) { _, _ in }.instancesPath
+  try SampleSet(.small(instances: (6, 3))).generate(at: folder.file("sample")) { _, _ in }
+    .instancesPath
 }
 
 private func smallRecipe() -> DetectionRecipe {

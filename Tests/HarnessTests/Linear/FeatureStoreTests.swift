@@ -17,12 +17,7 @@ import VisionData
 struct FeatureStoreTests {
   private func prepare() throws -> (TemporaryDirectory, ImageFolder) {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (2, 1)
-    settings.imageSize = 48
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (2, 1))).generate(at: folder.file("data"))
     return (folder, try ImageFolder(root: folder.file("data/classification/train")))
   }
 

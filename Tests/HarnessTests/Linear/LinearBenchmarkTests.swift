@@ -22,13 +22,7 @@ struct LinearBenchmarkTests {
   /// A small data set and the options of a run of a second.
   private func prepare() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    settings.trainingImagesPerClass = 8
-    settings.validationImagesPerClass = 4
-    settings.imageSize = 48
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (8, 4))).generate(at: folder.file("data"))
     return folder
   }
 
@@ -87,9 +81,16 @@ struct LinearBenchmarkTests {
   func comparison() throws {
     let folder = try prepare()
     let outcome = try run(
-      ["--data", "data/classification", "--preset", "smoke", "--input-size", "32"], in: folder)
+      [
+        "--data", "data/classification", "--preset", "smoke", "--input-size", "32", "--margin",
+        "top1=0.25",
+      ], in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
-    for part in ["Random initialisation", "Supervised", "MoBY", "2 epochs", "deviates"] {
+    for part in [
+      "Random initialisation", "Supervised", "MoBY", "2 epochs", "deviates from MoBY's protocol",
+      "deviates from DINO's kNN: view of the neighbours", "Differences on the same images",
+      "equivalent within ± 0.25 points: --margin", "| kNN ",
+    ] {
       #expect(outcome.output.contains(part), "\(part)")
     }
     // The MoBY checkpoint is in the official layout, recognised like anyone's.
@@ -134,6 +135,7 @@ struct LinearBenchmarkTests {
       (["--preset", "smoke", "--drop-path", "0.1"], "--no-cached"),
       (["--backbone", "a.pth", "--held-out", "0.2"], "--learning-rates"),
       (["--learning-rates", "1,1"], "twice"),
+      (["--margin", "top1=0"], "--margin"),
     ] {
       let error = try #require(throws: UsageError.self, "\(arguments)") {
         try LinearOptions.table.parse(arguments)

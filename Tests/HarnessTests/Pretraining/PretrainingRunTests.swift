@@ -17,13 +17,7 @@ import VisionData
 struct PretrainingRunTests {
   private func prepare() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    settings.trainingImagesPerClass = 8
-    settings.validationImagesPerClass = 2
-    settings.imageSize = 48
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (8, 2))).generate(at: folder.file("data"))
     return folder
   }
 

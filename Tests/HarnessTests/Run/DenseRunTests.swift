@@ -51,12 +51,7 @@ struct DenseRunTests {
 
   private func prepare() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
-    settings.sceneSize = 96
-    settings.instanceScenes = .init(training: 12, validation: 3)
-    settings.segmentationScenes = .init(training: 6, validation: 3)
-    try SampleSet(settings).generate(at: folder.file("sample"))
+    try SampleSet(.small(instances: (12, 3), labels: (6, 3))).generate(at: folder.file("sample"))
     return folder
   }
 

@@ -90,12 +90,7 @@ struct ResumeTests {
   @Test("A linear probe, on stored features and on images", arguments: [true, false])
   func linearProbe(isCached: Bool) throws {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (4, 2)
-    settings.imageSize = 48
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (4, 2))).generate(at: folder.file("data"))
     let data = try ClassificationData(root: folder.file("data/classification"))
     let backbone = SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 1))
     func features(_ split: ImageFolder, _ name: String) throws -> FeatureMatrix {

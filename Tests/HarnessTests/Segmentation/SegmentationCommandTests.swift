@@ -13,12 +13,7 @@ struct SegmentationCommandTests {
 
   init() throws {
     folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
-    settings.sceneSize = 96
-    settings.instanceScenes = .init(training: 0, validation: 0)
-    settings.segmentationScenes = .init(training: 4, validation: 4)
-    try SampleSet(settings).generate(at: folder.file("sample"))
+    try SampleSet(.small(labels: (4, 4))).generate(at: folder.file("sample"))
   }
 
   private func run(_ arguments: [String], status: Int32 = 0) throws -> ChildProgram.Outcome {

@@ -204,6 +204,25 @@ struct DetectionArithmeticTests {
     expectBoxes(found, reference.proposals, "proposals")
   }
 
+  @Test("Proposals without area stay, as in mmdet 2.11, or go before the limit, as in mmdet 3")
+  func emptyProposals() {
+    // Every second anchor lies beyond the image: clipped to it, nothing is left.
+    let anchors = (0..<8).map { at in
+      let left: Float = at % 2 == 0 ? Float(at) * 10 : 200
+      return CornerBox(left, 0, left + 8, 8)
+    }
+    let logits = Tensor((0..<8).map { Float(8 - $0) }, shape: [8])
+    let level = ProposalSelection.Level(
+      logits: logits, deltas: Tensor([Float](repeating: 0, count: 32), shape: [8, 4]),
+      anchors: anchors)
+    var selection = ProposalSelection(perLevel: 8, perImage: 4)
+    let kept = selection.proposals([level], within: (100, 100))
+    #expect(kept.map(\.x1) == [0, 100, 20, 100])
+    selection.dropsEmptyBoxes = true
+    let dropped = selection.proposals([level], within: (100, 100))
+    #expect(dropped.map(\.x1) == [0, 20, 40, 60])
+  }
+
   @Test("Regions go to the reference's pyramid levels")
   func levels() throws {
     let sides: [Float] = [1, 111.9, 112, 113, 223.9, 224, 300, 447.9, 448, 900, 0]

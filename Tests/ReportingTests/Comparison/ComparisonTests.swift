@@ -201,7 +201,8 @@ struct ComparisonTests {
     try runs.linear("DINO", data: ["validation": "w"]) { image, _ in image < 80 }
     let comparison = try runs.comparison()
     #expect(comparison.sections.map(\.rows.count) == [1, 1, 1])
-    #expect(comparison.sections.map(\.id) == ["linear", "linear-2", "linear-3"])
+    let ids = comparison.sections.map(\.id)
+    #expect(Set(ids).count == 3 && ids.allSatisfy { $0.hasPrefix("linear-") })
     #expect(comparison.remarks.contains { $0.contains("3 tables") })
     #expect(comparison.testCount == 0)
   }
@@ -228,8 +229,26 @@ struct ComparisonTests {
     try runs.linear("MoBY", architecture: "DeiT-S") { image, _ in image < 180 }
     let section = try #require(try runs.comparison().sections.first)
     #expect(section.baselines.count == 2)
-    let delta = try #require(section.rows.first { $0.name == "MoBY" }?.cells["top1"]?.delta)
-    #expect(delta.estimate == 0.4)
+    let moby = try #require(section.rows.first { $0.name == "MoBY" })
+    #expect(moby.cells["top1"]?.delta?.estimate == 0.4 && moby.baselineNetwork == nil)
+  }
+
+  @Test("A row without a baseline of its network is compared with another and marked in every form")
+  func foreignBaseline() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised") { image, _ in image < 150 }
+    try runs.linear("MoBY", architecture: "DeiT-S") { image, _ in image < 180 }
+    let comparison = try runs.comparison()
+    let row = try #require(comparison.sections.first?.rows.last)
+    #expect(row.baselineNetwork == "Swin-T" && row.markedName == "MoBY ‡")
+    for text in [comparison.markdown, comparison.html] {
+      #expect(text.contains("no baseline of network DeiT-S; compared with one of Swin-T"))
+    }
+    #expect(comparison.latex.contains("MoBY $^\\ddagger$"))
+    let json = comparison.json["sections"]?.arrayValue?.first?["rows"]?.arrayValue?.last
+    #expect(json?["baseline_network"]?.stringValue == "Swin-T")
+    let source = comparison.provenance(of: "linear/moby/top1")
+    #expect(source?.facts.contains { $0.name == "baseline" && $0.text.contains("Swin-T") } == true)
   }
 
   @Test("Truncated, edited and newer results are named and left out; old ones get a remark")
@@ -352,13 +371,29 @@ struct ComparisonTests {
     ).write(to: moby)
     let comparison = try runs.comparison {
       $0.galleryCount = 3
-      $0.picture = { _, index in index == 0 ? [1, 2, 3] : nil }
+      $0.pictures = { row, base, images in
+        #expect(row.name == "MoBY" && base.name == "Supervised")
+        return images.map { image in
+          image != 0
+            ? GalleryPictures(missing: ["no picture of <\(image)>"])
+            : GalleryPictures(pictures: [
+              .init(caption: "seen by \"both\"", bytes: [1, 2, 3], mediaType: "image/png")
+            ])
+        }
+      }
     }
     let images = try #require(comparison.sections.first?.details.first?.images)
     #expect(images.map(\.index) == [150, 151, 1, 0])
     #expect(images.map { $0.gain > 0 } == [true, true, false, false])
     #expect(images[0].path == "swan/150.png" && images[0].truth == "swan")
     #expect(images[0].baseline == "goose" && images[0].outcome == "swan")
-    #expect(comparison.html.contains("data:image/png;base64,AQID"))
+    let page = comparison.html
+    #expect(page.contains("data:image/png;base64,AQID"))
+    #expect(page.contains("no picture of &lt;150&gt;") && page.contains("seen by &quot;both&quot;"))
+    // Every image is the target of its own link, and leads back.
+    let anchor = try #require(comparison.sections.first?.details.first?.anchor)
+    #expect(
+      page.contains("id=\"images-\(anchor)-0\"") && page.contains("href=\"#images-\(anchor)-0\""))
+    #expect(page.contains("href=\"#images-\(anchor)\" aria-label=\"Close\""))
   }
 }

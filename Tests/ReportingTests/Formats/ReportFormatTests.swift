@@ -2,9 +2,10 @@ import Evaluation
 import FileSupport
 import Foundation
 import Models
-import Reporting
 import TestSupport
 import Testing
+
+@testable import Reporting
 
 @Suite("Report formats", .timeLimit(.minutes(5)))
 struct ReportFormatTests {
@@ -18,7 +19,10 @@ struct ReportFormatTests {
     try runs.segmentation("MoBY") { 0.6 + 0.02 * Double($0 % 7) }
     try runs.detection("Supervised", boxAP: 0.437)
     try runs.detection("MoBY", boxAP: 0.436)
-    return try runs.comparison { $0.references = SyntheticRuns.references }
+    return try runs.comparison {
+      $0.references = SyntheticRuns.references
+      $0.offersBaselines = true
+    }
   }
 
   /// Fields of one CSV text (RFC 4180).
@@ -72,7 +76,21 @@ struct ReportFormatTests {
     let published = rows.filter { $0[origin].hasPrefix("published") }
     let known = comparison.sections.flatMap(\.published).flatMap(\.figures)
     #expect(published.count == known.count && known.count > 100)
-    #expect(rows.count == 1 + comparison.cells.count + published.count)
+    // Every class of every row.
+    let (name, method, count) = (try column("class"), try column("method"), try column("n"))
+    let classes = rows.dropFirst().filter { !$0[name].isEmpty }
+    let shown = comparison.sections.flatMap(\.rows)
+    #expect(classes.count == shown.map(\.run.result.classes.count).reduce(0, +))
+    #expect(!classes.isEmpty)
+    for row in shown {
+      for entry in row.run.result.classes {
+        let line = try #require(
+          classes.first { $0[name] == entry.name && $0[method] == row.name })
+        #expect(Double(line[value]) == entry.measurement.value)
+        #expect(line[count] == String(entry.measurement.count))
+      }
+    }
+    #expect(rows.count == 1 + comparison.cells.count + classes.count + published.count)
   }
 
   @Test("JSON reads back and holds what the comparison holds")
@@ -93,6 +111,11 @@ struct ReportFormatTests {
       $0["method"]?.stringValue == "Seeds"
     }
     #expect(seeded?["numbers"]?["top1"]?["seeds"]?["values"]?.arrayValue?.count == 2)
+    let classes = try #require(seeded?["classes"]?.arrayValue)
+    #expect(classes.map { $0["name"]?.stringValue } == ["swan", "goose"])
+    let swan = try #require(comparison.sections[0].details.first { $0.name == "Seeds" })
+      .classes.first { $0.name == "swan" }
+    #expect(classes[0]["difference"]?.doubleValue == swan.map { $0.value - $0.baseline })
     #expect(read["family"]?.arrayValue?.compactMap(\.stringValue) == comparison.family)
     #expect(seeded?["numbers"]?["top1"]?["difference"]?["variance"]?["training"] != nil)
   }
@@ -103,7 +126,7 @@ struct ReportFormatTests {
     #expect(latex.contains("\\toprule") && latex.contains("\\bottomrule"))
     #expect(
       latex.split(separator: "\\begin{").count == latex.split(separator: "\\end{").count)
-    #expect(latex.contains("MoBY <b>\\&\"50\\%\\_x\""))
+    #expect(latex.contains("MoBY \\textless{}b\\textgreater{}\\&\"50\\%\\_x\""))
     for table in latex.components(separatedBy: "\\begin{tabular}{").dropFirst() {
       let columns = table.prefix { $0 != "}" }.count
       let body = table.components(separatedBy: "\\end{tabular}")[0]
@@ -143,19 +166,72 @@ struct ReportFormatTests {
     #expect(!page.contains("MoBY <b>") && page.contains("MoBY &lt;b&gt;&amp;&quot;50%_x&quot;"))
     #expect(!page.contains("nan") && !page.contains("inf\""))
     expectBalanced(page)
-    for id in comparison.cells.map(\.cell.id) {
-      #expect(page.contains("data-cell=\"\(id)\""))
+    // Every number leads to its source, which stands in the page as text.
+    for place in comparison.cells {
+      let anchor = place.row.anchor(of: place.metric)
+      #expect(page.contains("href=\"#source-\(anchor)\" data-cell=\"\(place.cell.id)\""))
+      #expect(page.contains("id=\"source-\(anchor)\"") && page.contains("id=\"\(anchor)\""))
     }
-    // The facts behind the numbers read back from the page.
-    let start = try #require(page.range(of: "id=\"facts\">"))
-    let end = try #require(page.range(of: "</script>", range: start.upperBound..<page.endIndex))
-    let facts = try #require(
-      JSONValue(parsing: Array(page[start.upperBound..<end.lowerBound].utf8)))
-    #expect(facts["coco/moby/bbox/AP"]?.arrayValue?.isEmpty == false)
-    for part in ["class=\"sort\"", "<svg", "what errors cost", "cat → dog", "prefers-color-scheme"]
-    {
+    let source = try #require(comparison.provenance(of: "linear/seeds/top1"))
+    for fact in source.facts {
+      let text = Reporting.html(fact.text)
+      #expect(page.contains("<dt>\(fact.name)</dt><dd>\(text)</dd>"), "no \(fact.name)")
+    }
+    let ids = page.matches(of: /\sid="([^"]*)"/).map { String($0.1) }
+    #expect(Set(ids).count == ids.count, "an id twice")
+    let targets = page.matches(of: /href="#([^"]*)"/).map { String($0.1) }
+    #expect(Set(targets).subtracting(ids).isEmpty, "a link that leads nowhere")
+    for part in [
+      "<caption>", "<svg", "what errors cost", "cat → dog", "prefers-color-scheme",
+      "top-1: measured and published", "top-1 of every training", "against training time",
+      "unknown: Supervised", "@media print",
+    ] {
       #expect(page.contains(part), "no \(part)")
     }
+  }
+
+  @Test("Headings are buttons of columns with a scope, rows have one, and tables a caption")
+  func tables() throws {
+    let page = try full().html
+    let tables = page.components(separatedBy: "<table").dropFirst()
+    #expect(tables.count > 4)
+    for rest in tables {
+      let table = rest.components(separatedBy: "</table>")[0]
+      #expect(table.contains("<caption><span>"))
+      let heads = table.components(separatedBy: "</thead>")[0].components(separatedBy: "<th ")
+      #expect(heads.count > 2)
+      for head in heads.dropFirst() {
+        #expect(head.hasPrefix("scope=\"col\"") && head.contains("<button type=\"button\">"))
+      }
+      for row in table.components(separatedBy: "<tr").dropFirst(2) {
+        #expect(row.contains("<th scope=\"row\""))
+      }
+    }
+  }
+
+  @Test("Whatever can be a baseline is one, with the same words as when it is named")
+  func baselines() throws {
+    let runs = try SyntheticRuns()
+    for (name, limit) in [("Supervised", 150), ("MoBY", 110), ("DINO", 148)] {
+      try runs.linear(name) { image, _ in image < limit }
+      try runs.segmentation(name) { 0.6 + 0.002 * Double($0 % 10 + limit) }
+    }
+    let comparison = try runs.comparison { $0.offersBaselines = true }
+    #expect(comparison.choices.map(\.name) == ["DINO", "MoBY"])
+    for choice in comparison.choices {
+      let named = try runs.comparison { $0.baseline = choice.name }
+      #expect(choice.comparison.json == named.json)
+      #expect(named.testCount == 4)
+    }
+    let page = comparison.html
+    expectBalanced(page)
+    #expect(page.contains("<option value=\"to-moby\">MoBY</option>"))
+    #expect(page.contains("data-base=\"to-moby\" hidden"))
+    #expect(page.contains("data-base=\"usual\">") && !page.contains("data-base=\"usual\" hidden"))
+    let delta = try #require(comparison.choices[1].comparison.sections[0].rows.last?.cells["top1"])
+    #expect(page.contains(Reporting.html(try #require(delta.delta).explanation)))
+    let single = try runs.comparison()
+    #expect(single.choices.isEmpty && !single.html.contains("data-base=\"usual"))
   }
 
   @Test("A curve of a thousand updates is drawn as means, without its noise")
@@ -196,7 +272,7 @@ struct ReportFormatTests {
 
   /// Every element is closed in the order that it was opened.
   private func expectBalanced(_ page: String, sourceLocation: SourceLocation = #_sourceLocation) {
-    let void: Set = ["meta", "img", "line", "circle", "!DOCTYPE", "i"]
+    let void: Set = ["meta", "img", "line", "circle", "!DOCTYPE", "i", "input"]
     var open: [String] = []
     var rest = page[...]
     while let start = rest.firstIndex(of: "<") {

@@ -1,3 +1,4 @@
+import CounterRandom
 import FileSupport
 import Foundation
 import Geometry
@@ -9,6 +10,8 @@ import VisionData
 private struct Expected: Decodable {
   let pixels: [String: String]
   let orders: [String: [Int]]
+  /// Width, height, probability, sample, and the erased rectangle's left, top, width and height.
+  let erasures: [[Double]]
 
   static func load() throws -> Expected {
     let path = SourceTree.fixture("VisionData/augmentations.json")
@@ -90,6 +93,19 @@ struct AugmentationReferenceTests {
       let result = RepeatedAugmentation().order(
         Array(0..<numbers[0]), rank: numbers[1], world: numbers[2])
       #expect(result == order, "\(name)")
+    }
+  }
+
+  @Test("Random erasing takes timm's rectangles for the same draws")
+  func erasing() throws {
+    let expected = try Expected.load().erasures
+    #expect(expected.count == 90)
+    for row in expected {
+      var stream = RandomStream(seed: 4, purpose: .augmentation, epoch: 1, sample: Int(row[3]))
+      let box = RandomErasing(probability: row[2])
+        .box(width: Int(row[0]), height: Int(row[1]), stream: &stream)
+      #expect(
+        (box.map { [$0.left, $0.top, $0.width, $0.height] } ?? []) == row[4...].map { Int($0) })
     }
   }
 

@@ -10,12 +10,8 @@ struct DetectionCheckTests {
   @Test("Missing, cut and exchanged images are named, and what the annotations have wrong")
   func faults() throws {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    (settings.trainingImagesPerClass, settings.validationImagesPerClass) = (0, 0)
-    settings.sceneSize = 96
-    settings.instanceScenes = .init(training: 3, validation: 2)
-    settings.segmentationScenes = .init(training: 0, validation: 0)
-    let root = try SampleSet(settings).generate(at: folder.file("sample")).instancesPath
+    let root = try SampleSet(.small(instances: (3, 2))).generate(at: folder.file("sample"))
+      .instancesPath
     func check(_ depth: DataCheck.Depth) throws -> DataCheckReport {
       try DetectionCheck(DetectionLayout.expect(root), depth: depth).run(threadCount: 2)
     }

@@ -52,17 +52,20 @@ public struct DetectionErrors: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - chosen: Indices of the images that are looked at; nil is all.
+  ///   - categories: Ids of the categories that are looked at; nil is all.
   ///   - limit: How many detections of an image count, of all classes together.
-  /// - Precondition: `0 < backgroundThreshold ≤ foregroundThreshold`.
+  /// - Precondition: `0 < backgroundThreshold ≤ foregroundThreshold`; keypoints have no such errors.
   public init(
     _ detections: CocoDetections, groundTruth: CocoAnnotations, images chosen: [Int]? = nil,
-    overlapType: OverlapType, foregroundThreshold: Double = 0.5, backgroundThreshold: Double = 0.1,
+    categories: Set<Int>? = nil, overlapType: OverlapType, foregroundThreshold: Double = 0.5,
+    backgroundThreshold: Double = 0.1,
     limit: Int = 100
   ) {
     precondition(
       backgroundThreshold > 0 && backgroundThreshold <= foregroundThreshold,
       "background up to \(backgroundThreshold), foreground from \(foregroundThreshold)")
-    let (labels, ids) = CocoEvaluator.labels(groundTruth)
+    precondition(overlapType != .keypoints, "TIDE knows no errors of keypoints")
+    let (labels, ids) = CocoEvaluator.labels(groundTruth, among: categories)
     // The tool goes through the images in the file's order, which decides between equal scores.
     let images = CocoEvaluator.uniqueImages(groundTruth, among: chosen)
     let perPiece = 16

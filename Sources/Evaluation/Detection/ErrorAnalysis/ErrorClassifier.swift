@@ -1,5 +1,4 @@
 import CocoFormat
-import Geometry
 
 /// Finds the kind of error of every detection of one image after another.
 ///
@@ -7,11 +6,10 @@ import Geometry
 struct ErrorClassifier {
   private let groundTruth: CocoAnnotations
   private let detections: CocoDetections
-  private let overlapType: OverlapType
   private let labels: [Int32]
   private let foreground, background: Double
   private let limit: Int
-  private let intervals = MaskIntervals()
+  private var overlaps: DetectionOverlaps
   private(set) var output: ErrorOutcome
 
   init(
@@ -20,7 +18,8 @@ struct ErrorClassifier {
   ) {
     self.groundTruth = groundTruth
     self.detections = detections
-    self.overlapType = overlapType
+    overlaps = DetectionOverlaps(
+      groundTruth: groundTruth, detections: detections, type: overlapType, settings: .standard)
     self.labels = labels
     self.foreground = foreground
     self.background = background
@@ -38,23 +37,27 @@ struct ErrorClassifier {
 
   mutating func add(image: Int) {
     let members = groundTruth.annotationIndices(ofImage: image).map { Int($0) }
+      .filter { label(ofObject: $0) >= 0 }
     let objects = members.filter { !groundTruth.annotations[$0].isCrowd }
     let crowds = members.filter { groundTruth.annotations[$0].isCrowd }
     var sought = objects.map { Sought(label: label(ofObject: $0)) }
     for object in sought { output.objects[Int(object.label)] += 1 }
-    let found = ranked(detections.indices(ofImage: image).map { Int($0) })
-    let (overlaps, crowdOverlaps) = overlaps(found, objects, crowds, image: image)
-    let isMatched = match(found, &sought, overlaps)
+    let found = ranked(
+      detections.indices(ofImage: image).map { Int($0) }.filter { label(ofDetection: $0) >= 0 })
+    // What is sure to lie below the background threshold is 0.
+    overlaps.compute(objects + crowds, found, image: image, atLeast: background)
+    let (values, columns) = (overlaps.values, members.count)
+    let isMatched = match(found, &sought, values, columns)
     for (row, index) in found.enumerated() {
       let own = label(ofDetection: index)
       let isOnCrowd =
         !isMatched[row]
         && crowds.indices.contains { column in
           label(ofObject: crowds[column]) == own
-            && crowdOverlaps[row * crowds.count + column] > foreground
+            && values[row * columns + objects.count + column] > foreground
         }
       addPoint(
-        index, own, overlaps[row * objects.count..<(row + 1) * objects.count], &sought,
+        index, own, values[row * columns..<row * columns + objects.count], &sought,
         isMatched: isMatched[row], isIgnored: isOnCrowd)
     }
     for object in sought where !object.isMatched {
@@ -85,14 +88,14 @@ struct ErrorClassifier {
 
   /// Gives every detection in turn the free object of its class that it overlaps most.
   private func match(
-    _ found: [Int], _ sought: inout [Sought], _ overlaps: [Double]
+    _ found: [Int], _ sought: inout [Sought], _ overlaps: [Double], _ columns: Int
   ) -> [Bool] {
     found.enumerated().map { row, index in
       let own = label(ofDetection: index)
       var (best, column) = (0.0, -1)
       for candidate in sought.indices
       where !sought[candidate].isMatched && sought[candidate].label == own {
-        let overlap = overlaps[row * sought.count + candidate]
+        let overlap = overlaps[row * columns + candidate]
         if overlap > best { (best, column) = (overlap, candidate) }
       }
       guard column >= 0, best >= foreground else { return false }
@@ -143,42 +146,5 @@ struct ErrorClassifier {
       return (.duplicate, nil)
     }
     return (max(sameClass.overlap, otherClass.overlap) <= background ? .background : .both, nil)
-  }
-
-  // MARK: Overlaps
-
-  /// Overlaps of all detections with objects and with crowds; what is sure to lie below the
-  /// background threshold is 0.
-  private func overlaps(
-    _ found: [Int], _ objects: [Int], _ crowds: [Int], image: Int
-  ) -> (objects: [Double], crowds: [Double]) {
-    guard overlapType == .segm else {
-      func boxes(_ others: [Int], isCrowd: Bool) -> [Double] {
-        found.flatMap { index in
-          others.map {
-            boxOverlap(
-              detections.detections[index].box, groundTruth.annotations[$0].box, isCrowd: isCrowd)
-          }
-        }
-      }
-      return (boxes(objects, isCrowd: false), boxes(crowds, isCrowd: true))
-    }
-    intervals.removeAll()
-    let (height, width) = (groundTruth.images[image].height, groundTruth.images[image].width)
-    let drawn = (objects + crowds).map {
-      groundTruth.segmentations.draw($0, into: intervals, height: height, width: width)
-    }
-    var result = (objects: [Double](), crowds: [Double]())
-    for index in found {
-      let own = detections.drawMask(index, into: intervals, height: height, width: width)
-      for (column, other) in drawn.enumerated() {
-        let isCrowd = column >= objects.count
-        let overlap =
-          own.height == other.height && own.width == other.width
-          ? intervals.overlap(own.slot, other.slot, isCrowd: isCrowd, atLeast: background) : 0
-        if isCrowd { result.crowds.append(overlap) } else { result.objects.append(overlap) }
-      }
-    }
-    return result
   }
 }

@@ -5,7 +5,8 @@ import TensorCore
 /// Turns the outputs of a region proposal network into the boxes that the heads look at.
 ///
 /// Per level the best scores are kept and decoded; then one suppression over all levels with the
-/// level as class, and the best of what is left. Boxes of no area stay.
+/// level as class, and the best of what is left. Boxes of no area stay, as in mmdet 2.11, or go before
+/// the suppression, as in mmdet 3.
 ///
 /// Source: Ren et al., Faster R-CNN, 2015; order and limits as in mmdet 2.
 public struct ProposalSelection: Sendable, Hashable {
@@ -15,11 +16,20 @@ public struct ProposalSelection: Sendable, Hashable {
   public var threshold: Float = 0.7
   /// Boxes of one image that come out.
   public var perImage: Int
+  /// Whether boxes without width or height go away.
+  public var dropsEmptyBoxes = false
 
   /// Sets the limits.
   public init(perLevel: Int, perImage: Int) {
     self.perLevel = perLevel
     self.perImage = perImage
+  }
+
+  /// The same limits with boxes without width or height left out, or not.
+  func droppingEmpty(_ drops: Bool) -> ProposalSelection {
+    var other = self
+    other.dropsEmptyBoxes = drops
+    return other
   }
 
   /// One level's outputs for one image.
@@ -63,6 +73,7 @@ public struct ProposalSelection: Sendable, Hashable {
         }
         // A diverged network is reported by its loss; its boxes must not reach the pooling.
         guard box.x1.isFinite, box.y1.isFinite, box.x2.isFinite, box.y2.isFinite else { continue }
+        if dropsEmptyBoxes, box.width <= 0 || box.height <= 0 { continue }
         boxes.append(box)
         scores.append(levelScores[index])
         labels.append(number)

@@ -4,186 +4,29 @@ import Evaluation
 ///
 /// Colours are the page's variables and follow its theme.
 enum Charts {
-  private static let width = 360.0
+  static let width = 360.0
 
-  private static func svg(height: Double, label: String, _ content: String) -> String {
+  static func svg(height: Double, label: String, _ content: String) -> String {
     "<svg viewBox=\"0 0 \(place(width)) \(place(height))\" role=\"img\" aria-label=\"\(html(label))\">"
       + content + "</svg>"
   }
 
-  private static func text(
+  static func text(
     _ x: Double, _ y: Double, _ text: String, _ style: String = "", anchor: String = "start"
   ) -> String {
     "<text x=\"\(place(x))\" y=\"\(place(y))\" text-anchor=\"\(anchor)\" class=\"\(style)\">"
       + html(text) + "</text>"
   }
 
-  private static func line(
+  static func line(
     _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String
   ) -> String {
     "<line x1=\"\(place(x1))\" y1=\"\(place(y1))\" x2=\"\(place(x2))\" y2=\"\(place(y2))\" "
       + "class=\"\(style)\"/>"
   }
 
-  // MARK: Curves
-
-  /// One curve of a line chart.
-  struct Curve {
-    let name: String
-    /// Number of the row's colour.
-    let color: Int
-    /// One value an epoch from the first; gaps are NaN.
-    let values: [Double]
-    /// Whether it is one seed of several, drawn thin.
-    let isThin: Bool
-  }
-
-  /// Points of a curve that a chart can show apart.
-  private static let pointLimit = 160
-
-  /// The means of so many values each; a group without numbers is a gap.
-  static func means(_ values: [Double], of size: Int) -> [Double] {
-    stride(from: 0, to: values.count, by: size).map { first in
-      let group = values[first..<min(values.count, first + size)].filter(\.isFinite)
-      return group.isEmpty ? .nan : group.reduce(0, +) / Double(group.count)
-    }
-  }
-
-  /// Values over epochs or updates, whichever `unit` says; long curves as means of neighbours.
-  static func curves(_ curves: [Curve], label: String, unit: String) -> String {
-    let (left, right, top, bottom) = (40.0, width - 8, 10.0, 180.0)
-    let longest = curves.map(\.values.count).max() ?? 1
-    let size = max(1, (longest + pointLimit - 1) / pointLimit)
-    let lines = curves.map { means($0.values, of: size) }
-    let axis = ChartAxis(lines.flatMap { $0 })
-    let epochs = ChartAxis([1, Double(max(2, longest))], count: 5)
-    func x(_ epoch: Int) -> Double {
-      left + (right - left) * (longest > 1 ? Double(epoch) / Double(longest - 1) : 0.5)
-    }
-    var out = ""
-    for tick in axis.ticks {
-      let y = axis.position(tick, from: bottom, to: top)
-      out +=
-        line(left, y, right, y, "rule")
-        + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
-    }
-    for tick in epochs.ticks where tick >= 1 && tick <= Double(longest) {
-      out += text(x(Int(tick) - 1), bottom + 15, epochs.label(tick), "tick", anchor: "middle")
-    }
-    for (curve, line) in zip(curves, lines) {
-      var path = ""
-      var isDrawing = false
-      for (group, value) in line.enumerated() {
-        guard value.isFinite else {
-          isDrawing = false
-          continue
-        }
-        path +=
-          (isDrawing ? "L" : "M") + place(x(min(longest - 1, group * size + size / 2))) + " "
-          + place(axis.position(value, from: bottom, to: top))
-        isDrawing = true
-      }
-      out +=
-        "<path d=\"\(path)\" class=\"curve s\(curve.color)\(curve.isThin ? " thin" : "")\"><title>"
-        + html(curve.name) + "</title></path>"
-    }
-    let caption = size > 1 ? "\(unit); means of \(size)" : unit
-    out += text(right, bottom + 29, caption, "tick", anchor: "end")
-    return svg(height: bottom + 34, label: label, out)
-  }
-
-  // MARK: Differences
-
-  /// Differences with their intervals around a line at zero, one below the other.
-  static func forest(_ entries: [(name: String, delta: Delta)]) -> String {
-    let (left, right, rowHeight, top) = (12.0, width - 12, 40.0, 8.0)
-    let scale = entries.first?.delta.metric.unit.scale ?? 1
-    let axis = ChartAxis(
-      entries.flatMap {
-        let interval = $0.delta.interval
-        return [interval?.low, interval?.high, $0.delta.estimate].compactMap { $0 }.map {
-          $0 * scale
-        }
-      }, includesZero: true)
-    let bottom = top + rowHeight * Double(entries.count)
-    func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
-    var out = ""
-    for tick in axis.ticks {
-      out += line(x(tick), top, x(tick), bottom, "rule")
-      out += text(x(tick), bottom + 15, axis.label(tick), "tick", anchor: "middle")
-    }
-    out += line(x(0), top, x(0), bottom, "zero")
-    for (number, entry) in entries.enumerated() {
-      let y = top + rowHeight * Double(number)
-      let word = entry.delta.verdict.rawValue
-      out += text(left, y + 13, entry.name, "label")
-      out += text(
-        right, y + 13, "\(entry.delta.text)  \(entry.delta.word)", "label \(word)", anchor: "end")
-      if let interval = entry.delta.interval {
-        let (low, high) = (x(interval.low * scale), x(interval.high * scale))
-        out += line(low, y + 26, high, y + 26, "whisker \(word)")
-        out += line(low, y + 22, low, y + 30, "whisker \(word)")
-        out += line(high, y + 22, high, y + 30, "whisker \(word)")
-      }
-      out +=
-        "<circle cx=\"\(place(x(entry.delta.estimate * scale)))\" cy=\"\(place(y + 26))\" r=\"4.5\" "
-        + "class=\"dot \(word)\"><title>\(html(deltaSummary(entry.delta)))</title></circle>"
-    }
-    out += text(right, bottom + 29, "points against the baseline", "tick", anchor: "end")
-    return svg(height: bottom + 34, label: "Differences to the baseline with intervals", out)
-  }
-
-  /// Gains to the right of zero and losses to its left, one class a line.
-  static func diverging(_ entries: [ClassDifference], label: String) -> String {
-    let (left, right, rowHeight, top) = (104.0, width - 16, 18.0, 4.0)
-    let axis = ChartAxis(entries.map { ($0.value - $0.baseline) * 100 }, includesZero: true)
-    let bottom = top + rowHeight * Double(entries.count)
-    func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
-    var out = ""
-    for tick in axis.ticks {
-      out += line(x(tick), top, x(tick), bottom, "rule")
-      out += text(x(tick), bottom + 14, axis.label(tick), "tick", anchor: "middle")
-    }
-    for (number, entry) in entries.enumerated() {
-      let y = top + rowHeight * Double(number)
-      let difference = (entry.value - entry.baseline) * 100
-      let (start, end) = (min(x(0), x(difference)), max(x(0), x(difference)))
-      out += text(left - 6, y + 13, shortened(entry.name, 16), "label", anchor: "end")
-      out +=
-        "<rect x=\"\(place(start))\" y=\"\(place(y + 3))\" width=\"\(place(max(1, end - start)))\" "
-        + "height=\"12\" rx=\"2\" class=\"\(difference < 0 ? "loss" : "gain")\"><title>"
-        + html(
-          "\(entry.name): \(percentage(entry.baseline)) to \(percentage(entry.value)), "
-            + "\(points(entry.value - entry.baseline)) points")
-        + "</title></rect>"
-    }
-    out += line(x(0), top, x(0), bottom, "zero")
-    return svg(height: bottom + 20, label: label, out)
-  }
-
-  // MARK: Bars
-
-  /// Named lengths, one below the other.
-  static func bars(
-    _ entries: [(name: String, value: Double, text: String)], color: Int, label: String
-  ) -> String {
-    let (left, right, rowHeight) = (150.0, width - 44, 20.0)
-    let largest = max(1e-12, entries.map(\.value).max() ?? 1)
-    var out = ""
-    for (number, entry) in entries.enumerated() {
-      let y = rowHeight * Double(number)
-      let end = left + (right - left) * max(0, entry.value) / largest
-      out += text(left - 6, y + 14, shortened(entry.name, 24), "label", anchor: "end")
-      out +=
-        "<rect x=\"\(place(left))\" y=\"\(place(y + 4))\" width=\"\(place(max(1, end - left)))\" "
-        + "height=\"12\" rx=\"2\" class=\"bar s\(color)\"><title>\(html(entry.name)): "
-        + "\(html(entry.text))</title></rect>"
-      out += text(end + 5, y + 14, entry.text, "tick")
-    }
-    return svg(height: rowHeight * Double(entries.count) + 4, label: label, out)
-  }
-
-  private static func shortened(_ text: String, _ length: Int) -> String {
+  /// A text that is no longer than it may be.
+  static func shortened(_ text: String, _ length: Int) -> String {
     text.count <= length ? text : text.prefix(length - 1) + "…"
   }
 }

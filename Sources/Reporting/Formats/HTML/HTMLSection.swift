@@ -4,17 +4,18 @@ import Foundation
 /// One task and data set of the page.
 struct HTMLSection {
   let section: ComparisonSection
-  let comparison: Comparison
+  let views: HTMLViews
 
   var html: String {
     """
-    <section id="\(section.id)"><h2>\(text(section.task.title))</h2>
+    <section id="\(text(section.id))"><h2>\(text(section.task.title))</h2>
     <p class="sub">\(text(section.dataSummary))</p>
-    \(table)
-    \(notes)
-    <div class="grid">\(forest)\(curves)\(classes)\(errors)\(confusions)</div>
-    \(galleries)
-    \(published)
+    \(HTMLTable(section: section, views: views).html)
+    \(views.each { notes($0) })
+    <div class="grid">\(views.each { forest($0) })\(standing)\(seeds)\(cost)\(curves)\(views.each { classes($0) })\(errors)\(confusions)\(HTMLPlots(section: section).html)</div>
+    \(section.details.map { HTMLGallery(detail: $0).html }.joined())
+    \(HTMLPublished(section: section).html)
+    \(HTMLSources(section: section, views: views).html)
     </section>
     """
   }
@@ -22,58 +23,22 @@ struct HTMLSection {
   private func text(_ text: String) -> String { Reporting.html(text) }
 
   private func figure(_ title: String, _ note: String, _ body: String) -> String {
-    "<figure class=\"card\"><figcaption><b>\(text(title))</b>"
-      + (note.isEmpty ? "" : "<small>\(text(note))</small>") + "</figcaption>\(body)</figure>"
+    Self.figure(title, note, body)
   }
 
-  private func color(_ row: ComparisonRow) -> Int {
-    (section.rows.firstIndex { $0.slug == row.slug } ?? 0) % 8
+  /// A drawing with its heading and what a reader must know of it.
+  static func figure(_ title: String, _ note: String, _ body: String) -> String {
+    "<figure class=\"card\"><figcaption><b>\(Reporting.html(title))</b>"
+      + (note.isEmpty ? "" : "<small>\(Reporting.html(note))</small>")
+      + "</figcaption>\(body)</figure>"
   }
 
-  // MARK: Table
+  // MARK: Notes
 
-  private var table: String {
-    let head =
-      "<tr><th>method</th><th>network</th>"
-      + section.metrics.map { "<th class=\"n\">\(text($0.title))</th>" }.joined() + "</tr>"
-    let body = section.rows.map { row in
-      "<tr\(row.isBaseline ? " class=\"base\"" : "")><th scope=\"row\" data-v=\"\(text(row.name))\">"
-        + "<i class=\"key s\(color(row))\"></i>\(text(row.markedName))"
-        + (row.isBaseline ? " <small>baseline</small>" : "") + "</th>"
-        + "<td data-v=\"\(text(row.architecture))\">\(text(row.architecture))</td>"
-        + section.metrics.map { cell(row.cells[$0.key]) }.joined() + "</tr>"
-    }
-    return
-      "<div class=\"scroll\"><table class=\"sort\"><thead>\(head)</thead><tbody>\(body.joined())"
-      + "</tbody></table></div>"
-  }
-
-  private func cell(_ cell: ComparisonCell?) -> String {
-    guard let cell else { return "<td class=\"n\" data-v=\"-1\">–</td>" }
-    let unit = cell.metric.unit
-    var lines = "<b>\(text(unit.text(cell.value)))</b>"
-    if let seeds = cell.seeds {
-      lines +=
-        "<small>± \(text(unit.deviation(seeds.deviation))), \(seeds.values.count) seeds</small>"
-    } else if let interval = cell.interval {
-      lines += "<small>[\(unit.text(interval.low)), \(unit.text(interval.high))]</small>"
-    }
-    if let delta = cell.delta {
-      lines +=
-        "<small class=\"word \(delta.verdict.rawValue)\">\(text(delta.text)) \(text(delta.word))</small>"
-    } else if let raw = cell.rawDifference, let untested = cell.untested {
-      lines +=
-        "<small title=\"\(text(untested))\">\(text(unit.difference(raw))) not judged</small>"
-    } else if let untested = cell.untested {
-      lines += "<small title=\"\(text(untested))\">not compared</small>"
-    }
-    return "<td class=\"n\" data-v=\"\(cell.value)\"><button data-cell=\"\(text(cell.id))\">"
-      + lines + "</button></td>"
-  }
-
-  private var notes: String {
-    let tables = SectionTables(section: section, testCount: comparison.testCount)
-    var lines = tables.numbers.notes
+  private func notes(_ view: HTMLView) -> String {
+    guard let section = view.section(section.id) else { return "" }
+    let tables = SectionTables(section: section, testCount: view.comparison.testCount)
+    var lines = tables.notes
     if section.rows.contains(where: {
       $0.cells.values.contains { $0.delta != nil || $0.rawDifference != nil }
     }) {
@@ -81,14 +46,10 @@ struct HTMLSection {
     }
     for row in section.rows {
       for note in row.run.result.notes where !note.hasPrefix("most confused") {
-        let line = "\(row.name): \(note)"
-        if !note.hasPrefix("deviates from") { lines.append(line) }
+        // What all rows deviate in is said once.
+        let line = note.hasPrefix(Deviations.prefix) ? "protocol " + note : "\(row.name): \(note)"
+        if !lines.contains(line) { lines.append(line) }
       }
-    }
-    if let note = section.rows.first?.run.result.notes.first(where: {
-      $0.hasPrefix("deviates from")
-    }) {
-      lines.append("protocol " + note)
     }
     return lines.isEmpty
       ? "" : "<ul class=\"notes\">\(lines.map { "<li>\(text($0))</li>" }.joined())</ul>"
@@ -96,8 +57,9 @@ struct HTMLSection {
 
   // MARK: Charts
 
-  private var forest: String {
-    section.metrics.map { metric in
+  private func forest(_ view: HTMLView) -> String {
+    guard let section = view.section(section.id) else { return "" }
+    return section.metrics.map { metric in
       let entries = section.rows.compactMap { row in
         row.cells[metric.key]?.delta.map { (name: row.name, delta: $0) }
       }
@@ -108,6 +70,89 @@ struct HTMLSection {
           ? "intervals at the level of Holm's correction" : "95 % intervals, exploratory",
         Charts.forest(entries))
     }.joined()
+  }
+
+  /// Measured and published values of the primary number on one axis.
+  private var standing: String {
+    guard let metric = section.primaryMetric else { return "" }
+    let limit = 14
+    let measured = section.rows.compactMap { row in
+      row.cells[metric.key].map { cell in
+        Charts.Dots(
+          name: row.markedName, color: section.color(row), values: [cell.value],
+          interval: cell.interval)
+      }
+    }
+    let networks = Set(section.rows.map(\.architecture))
+    let files = section.published.filter { $0.origin == .published }
+    let all = files.flatMap(\.figures).filter { $0.metric == metric.key && $0.isVerified }
+    let known =
+      all.filter { networks.contains($0.architecture) }
+      + all.filter { !networks.contains($0.architecture) }
+    let shown = Set(known.prefix(limit).map(\.architecture))
+    let published = known.prefix(limit).map { figure in
+      Charts.Dots(
+        name: [
+          figure.method, shown.count == 1 ? nil : figure.architecture,
+          figure.configuration,
+          figure.configuration == nil ? figure.epochs.map { "\($0) epochs" } : nil,
+        ].compactMap { $0 }.joined(separator: ", "), color: nil, values: [figure.value],
+        interval: nil)
+    }
+    guard !measured.isEmpty, !published.isEmpty else { return "" }
+    let rows = (measured + published).sorted { $0.values[0] > $1.values[0] }
+    return figure(
+      "\(metric.title): measured and published",
+      "filled: measured on \(section.data["name"] ?? "?"); hollow: published, "
+        + "\(files.map(\.title).joined(separator: "; "))"
+        + (shown.count == 1 ? ", \(shown.first ?? "")" : "")
+        + (known.count > limit ? "; \(limit) of \(known.count)" : "")
+        + "; the two are comparable only where data and protocol are the same",
+      Charts.dots(rows, unit: metric.unit, label: "Measured and published \(metric.title)"))
+  }
+
+  /// One dot a training.
+  private var seeds: String {
+    guard let metric = section.primaryMetric,
+      section.rows.contains(where: { $0.cells[metric.key]?.seeds != nil })
+    else { return "" }
+    let rows = section.rows.compactMap { row in
+      row.cells[metric.key].map { cell in
+        Charts.Dots(
+          name: row.markedName, color: section.color(row),
+          values: cell.seeds?.values ?? [cell.value], interval: nil)
+      }
+    }
+    return figure(
+      "\(metric.title) of every training", "one dot a seed or checkpoint, a line at the mean",
+      Charts.dots(rows, unit: metric.unit, label: "\(metric.title) of every training"))
+  }
+
+  /// The primary number against the time that a training took; rows without a noted time are named.
+  private var cost: String {
+    guard let metric = section.primaryMetric, !section.task.costPhases.isEmpty else { return "" }
+    var points: [Charts.Point] = []
+    var unknown: [String] = []
+    var threads: Set<Int> = []
+    for row in section.rows {
+      guard let cell = row.cells[metric.key] else { continue }
+      guard let seconds = row.trainingSeconds else {
+        unknown.append(row.name)
+        continue
+      }
+      threads.formUnion(row.runs.compactMap(\.threads))
+      points.append(
+        Charts.Point(name: row.name, color: section.color(row), x: seconds, y: cell.value))
+    }
+    guard !points.isEmpty || !unknown.isEmpty else { return "" }
+    return figure(
+      "\(metric.title) against training time",
+      "wall clock of one training here (\(section.task.costPhases.joined(separator: ", "))) on "
+        + threads.sorted().map(String.init).joined(separator: " or ")
+        + (threads == [1] ? " thread" : " threads") + "; what the backbone cost is not in it"
+        + (unknown.isEmpty ? "" : "; unknown: " + unknown.joined(separator: ", ")),
+      points.isEmpty
+        ? "" : Charts.scatter(points, unit: metric.unit, xLabel: "seconds") + legend)
   }
 
   /// One chart a curve that a run has; the seeds of a row stand side by side as thin lines.
@@ -121,7 +166,7 @@ struct HTMLSection {
           charts[base, default: []].append(
             Charts.Curve(
               name: row.name + (base == name ? "" : ", " + name[base.endIndex...].dropFirst()),
-              color: color(row),
+              color: section.color(row),
               values: section.task.curve(base).isFraction ? values.map { $0 * 100 } : values,
               isThin: base != name || row.runs.count > 1))
         }
@@ -137,19 +182,23 @@ struct HTMLSection {
 
   private var legend: String {
     "<p class=\"legend\">"
-      + section.rows.map { "<span><i class=\"key s\(color($0))\"></i>\(text($0.name))</span>" }
+      + section.rows.map {
+        "<span><i class=\"key s\(section.color($0))\"></i>\(text($0.name))</span>"
+      }
       .joined() + "</p>"
   }
 
-  private var classes: String {
-    section.details.filter { !$0.classes.isEmpty }.map { detail in
+  private func classes(_ view: HTMLView) -> String {
+    let details = view.section(section.id)?.details ?? []
+    return details.filter { !$0.classes.isEmpty }.map { detail in
       let shown = 15
       let all = detail.classes
       let picked = all.count <= 2 * shown ? all : Array(all.prefix(shown) + all.suffix(shown))
       return figure(
         "\(detail.name): classes against \(detail.baseline)",
         "\(section.task.classMetric), points"
-          + (picked.count < all.count ? "; \(shown) greatest gains and losses of \(all.count)" : "")
+          + (picked.count < all.count
+            ? "; \(shown) greatest gains and losses of \(all.count), all in the CSV and JSON" : "")
           + "; single classes are not tested",
         Charts.diverging(picked, label: "Gains and losses of classes"))
     }.joined()
@@ -161,7 +210,7 @@ struct HTMLSection {
       return figure(
         "\(row.name): what errors cost", "AP that would be won without them (TIDE), points",
         Charts.bars(
-          costs.map { ($0.key, $0.value, fixed($0.value * 100, 1)) }, color: color(row),
+          costs.map { ($0.key, $0.value, fixed($0.value * 100, 1)) }, color: section.color(row),
           label: "Cost of error types"))
     }.joined()
   }
@@ -173,52 +222,14 @@ struct HTMLSection {
         "\(row.name): taken for another", "true class → what was said, how often",
         Charts.bars(
           pairs.map { ("\($0.label) → \($0.prediction)", Double($0.count), String($0.count)) },
-          color: color(row), label: "Confused classes"))
+          color: section.color(row), label: "Confused classes"))
     }.joined()
   }
+}
 
-  // MARK: Images and published figures
-
-  private var galleries: String {
-    section.details.filter { !$0.images.isEmpty }.map { detail in
-      let cards = detail.images.map { image in
-        let name = image.path ?? "image \(image.index)"
-        let picture =
-          image.picture.map {
-            "<img alt=\"\(text(name))\" loading=\"lazy\" src=\"data:image/png;base64,\(base64($0))\">"
-          } ?? "<div class=\"blank\">not at hand</div>"
-        return
-          "<figure class=\"shot \(image.gain > 0 ? "better" : "worse")\">\(picture)<figcaption>"
-          + "<b>\(text(image.truth))</b><small>\(text(detail.baseline)): \(text(image.baseline))</small>"
-          + "<small>\(text(detail.name)): \(text(image.outcome))</small>"
-          + "<small>\(text(image.change))</small>"
-          + "<small class=\"path\">\(text(name))</small></figcaption></figure>"
-      }
-      return "<h3>\(text(detail.name)): images whose outcome changed most against "
-        + "\(text(detail.baseline))</h3><div class=\"gallery\">\(cards.joined())</div>"
-    }.joined()
-  }
-
-  private var published: String {
-    section.published.filter { $0.origin == .published }.map { file in
-      let rows = file.figures.map { figure in
-        let place = [figure.architecture, figure.configuration].compactMap { $0 }
-        return "<tr><th scope=\"row\" data-v=\"\(text(figure.method))\">\(text(figure.method))</th>"
-          + "<td data-v=\"\(text(place[0]))\">\(text(place.joined(separator: ", ")))</td>"
-          + "<td class=\"n\" data-v=\"\(figure.epochs ?? 0)\">\(figure.epochs.map(String.init) ?? "–")</td>"
-          + "<td data-v=\"\(text(figure.metric))\">\(text(figure.metric))</td>"
-          + "<td class=\"n\" data-v=\"\(figure.value)\"><b>\(text(figure.shown))</b> <em>published</em>"
-          + (figure.isVerified ? "" : " <em>unverified</em>") + "</td>"
-          + "<td data-v=\"\(text(figure.source))\"><small>\(text(figure.source))"
-          + (figure.note.map { "; " + text($0) } ?? "") + "</small></td></tr>"
-      }
-      return """
-        <details><summary>\(text(file.title)): \(file.figures.count) published figures</summary>
-        <p class="sub">Published by others, not measured here.</p>
-        <div class="scroll"><table class="sort published"><thead><tr><th>method</th><th>network</th>
-        <th class="n">epochs</th><th>metric</th><th class="n">value, %</th><th>source</th></tr></thead>
-        <tbody>\(rows.joined())</tbody></table></div></details>
-        """
-    }.joined()
+extension ComparisonSection {
+  /// The number of a row's colour.
+  func color(_ row: ComparisonRow) -> Int {
+    (rows.firstIndex { $0.anchor == row.anchor } ?? 0) % 8
   }
 }

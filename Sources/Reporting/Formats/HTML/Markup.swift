@@ -8,6 +8,7 @@ func html(_ text: String) -> String {
     case ">": out += "&gt;"
     case "\"": out += "&quot;"
     case "'": out += "&#39;"
+    case _ where scalar.value < 0x20 && !scalar.properties.isWhitespace: out += "\u{FFFD}"
     default: out.unicodeScalars.append(scalar)
     }
   }

@@ -132,7 +132,7 @@ public struct DetectionLayout: Sendable, Equatable {
 
   private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  private static func cocoFile(_ root: String, _ split: String) -> String {
+  static func cocoFile(_ root: String, _ split: String) -> String {
     "\(root)/annotations/instances_\(split).json"
   }
 

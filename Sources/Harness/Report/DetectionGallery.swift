@@ -1,0 +1,122 @@
+import CocoFormat
+import FileSupport
+import Foundation
+import Geometry
+import Models
+import Reporting
+import VisionData
+
+/// Boxes and masks over images: the annotated ones, and those that runs found.
+final class DetectionGallery {
+  /// Detections below this score are drawn only where there is no other.
+  private static let leastScore = 0.3
+  /// How many are drawn: the best of all below that score, and at most of those above.
+  private static let (fewest, most) = (3, 20)
+
+  private let images: RunImages
+  private let truth: CocoAnnotations?
+  private let fault: String?
+
+  /// Reads the annotations beside the images.
+  init(_ images: RunImages) {
+    self.images = images
+    guard let path = DetectionDataset.annotationPath(beside: images.root) else {
+      (truth, fault) = (nil, "no annotations beside \(images.root)")
+      return
+    }
+    do {
+      (truth, fault) = (try CocoAnnotations(path: path), nil)
+    } catch {
+      (truth, fault) = (nil, "\(error)")
+    }
+  }
+
+  /// What is annotated and what each run found, for images by their ids.
+  func views(of ids: [Int], by runs: [StoredRun]) -> [Int: [GalleryView]] {
+    guard let truth else { return each(ids, [.missing(fault ?? "no annotations")]) }
+    let names = truth.categoriesByLabel.map { truth.categories[$0].name }
+    let found = runs.map { run -> (run: StoredRun, rows: [Int: JSONValue]) in
+      let path = run.path + "/" + DetectionInference.fileName
+      return (run, (try? Detection.rows(path, ofImages: Set(ids))) ?? [:])
+    }
+    var views: [Int: [GalleryView]] = [:]
+    for id in ids {
+      guard let index = truth.imageIndex(id: id), let path = images.path(of: id) else {
+        views[id] = [.missing("\(GalleryError.unlisted(id))")]
+        continue
+      }
+      let size = (width: truth.images[index].width, height: truth.images[index].height)
+      func drawn(_ items: [DetectionOverlay.Item]) throws -> RGBImage {
+        let file = images.root + "/" + path
+        let image = try ImageFile.decode(path: file, for: size).fitted
+        return DetectionOverlay().image(
+          image,
+          items: items.map { $0.resized(from: size, to: (image.width, image.height)) })
+      }
+      let objects = annotated(index, truth, names)
+      views[id] = [
+        Gallery.view("annotated: \(objects.count)") { _ in try drawn(objects) }(id)
+      ]
+      for (run, rows) in found {
+        guard let row = rows[id],
+          let all = Detection.detections(row, classCount: names.count)
+        else {
+          views[id]?.append(.missing("\(run.name) stores no detections, so none are drawn"))
+          continue
+        }
+        guard all.allSatisfy({ $0.mask.width == size.width && $0.mask.height == size.height })
+        else {
+          views[id]?.append(.missing("\(run.name) stores masks of another size than the image"))
+          continue
+        }
+        let (items, words) = Self.shown(all, names)
+        views[id]?.append(Gallery.view("\(run.name): \(words)") { _ in try drawn(items) }(id))
+      }
+    }
+    return views
+  }
+
+  private func each(_ ids: [Int], _ views: [GalleryView]) -> [Int: [GalleryView]] {
+    Dictionary(ids.map { ($0, views) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private func annotated(
+    _ image: Int, _ truth: CocoAnnotations, _ names: [String]
+  ) -> [DetectionOverlay.Item] {
+    let labels = Dictionary(
+      truth.categoriesByLabel.enumerated().map { ($0.element, $0.offset) },
+      uniquingKeysWith: { first, _ in first })
+    return truth.annotationIndices(ofImage: image).map { at in
+      let object = truth.annotations[Int(at)]
+      let label = labels[object.category] ?? 0
+      return DetectionOverlay.Item(
+        box: CornerBox(
+          Float(object.box.x), Float(object.box.y), Float(object.box.x + object.box.width),
+          Float(object.box.y + object.box.height)),
+        mask: ((try? truth.mask(of: Int(at))) ?? nil).map { LabelMap($0) },
+        caption: names[label] + (object.isCrowd ? " (crowd)" : ""), label: label)
+    }
+  }
+
+  /// The detections that are drawn, the best on top, and how they were chosen.
+  private static func shown(
+    _ all: [Detection], _ names: [String]
+  ) -> (items: [DetectionOverlay.Item], words: String) {
+    let sorted = all.enumerated().sorted {
+      ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
+    }
+    .map(\.element)
+    let sure = sorted.prefix { Double($0.score) >= leastScore }
+    let score = String(format: "%.1f", leastScore)
+    let chosen = sure.isEmpty ? sorted.prefix(fewest) : sure.prefix(most)
+    let words =
+      all.isEmpty
+      ? "nothing found"
+      : sure.isEmpty
+        ? "the best \(chosen.count), none reaches score \(score)"
+        : sure.count > most
+          ? "the best \(most) of \(sure.count) from score \(score) on"
+          : "\(sure.count) from score \(score) on"
+    return (chosen.reversed().map { DetectionOverlay.Item($0, names: names) }, words)
+  }
+}

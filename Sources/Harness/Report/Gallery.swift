@@ -1,0 +1,115 @@
+import FileSupport
+import Foundation
+import Reporting
+import VisionData
+
+/// Pictures for a report's gallery: images with what is true, and what a row and its baseline said.
+///
+/// Everything is drawn from what runs stored and from the data set where they left it; what is not
+/// there is named instead.
+final class Gallery {
+  /// The longer side of a picture, in pixels; smaller ones stay as they are.
+  static let side = 320
+
+  private var detections: [String: DetectionGallery] = [:]
+
+  /// Pictures of images by their positions in the data set.
+  func pictures(_ row: StoredRun, _ base: StoredRun, _ images: [Int]) -> [GalleryPictures] {
+    let lists = [row, base].compactMap { RunImages(folder: $0.path) }
+    guard let listed = lists.first(where: { !$0.root.isEmpty }) else {
+      return images.map { _ in
+        GalleryPictures(missing: ["\(row.name) does not say where its images lie"])
+      }
+    }
+    let views: [Int: [GalleryView]]
+    switch row.result.task {
+    case TaskDescription.coco.name:
+      let known = detections[listed.root] ?? DetectionGallery(listed)
+      detections[listed.root] = known
+      views = known.views(of: images, by: [base, row])
+    case TaskDescription.ade20k.name:
+      views = SegmentationGallery(listed, row.result).views(of: images, by: [base, row])
+    default:
+      views = Dictionary(
+        images.map { ($0, [Self.view("the image") { try Self.image(listed, $0) }($0)]) },
+        uniquingKeysWith: { first, _ in first })
+    }
+    return images.map { index in
+      // A run may bring a picture of its own, whatever the task.
+      let own = [base, row].compactMap { run -> GalleryView? in
+        guard let bytes = try? FileBytes.read("\(run.path)/gallery/\(index).png") else {
+          return nil
+        }
+        return .picture(.init(caption: run.name, bytes: bytes, mediaType: "image/png"))
+      }
+      return Self.gathered(own.isEmpty ? views[index] ?? [] : own)
+    }
+  }
+
+  private static func gathered(_ views: [GalleryView]) -> GalleryPictures {
+    var gathered = GalleryPictures()
+    for view in views {
+      switch view {
+      case .picture(let picture): gathered.pictures.append(picture)
+      case .missing(let reason): gathered.missing.append(reason)
+      }
+    }
+    return gathered
+  }
+
+  /// A view of an image that may turn out not to be at hand.
+  static func view(
+    _ caption: String, _ draw: @escaping (Int) throws -> RGBImage
+  ) -> (Int) -> GalleryView {
+    { index in
+      do {
+        return .picture(
+          .init(
+            caption: caption,
+            bytes: try ImageFile.jpeg(try draw(index), quality: 85, subsamplesColor: false),
+            mediaType: "image/jpeg"))
+      } catch {
+        return .missing("\(caption): \(error)")
+      }
+    }
+  }
+
+  /// An image of a run, no larger than it is shown.
+  private static func image(_ images: RunImages, _ index: Int) throws -> RGBImage {
+    guard let path = images.path(of: index) else { throw GalleryError.unlisted(index) }
+    return try ImageFile.decode(path: images.root + "/" + path).fitted
+  }
+}
+
+/// What a gallery shows of an image at one place: a picture, or why there is none.
+enum GalleryView {
+  case picture(GalleryPictures.Picture)
+  case missing(String)
+}
+
+/// Why there is no picture.
+enum GalleryError: Error, CustomStringConvertible {
+  case unlisted(Int)
+  case notStored(String)
+
+  var description: String {
+    switch self {
+    case .unlisted(let index): "the run lists no image \(index), or one outside of its folder."
+    case .notStored(let what): what
+    }
+  }
+}
+
+extension RGBImage {
+  /// The image, made smaller where it is larger than a gallery shows.
+  var fitted: RGBImage {
+    let (width, height) = fittedSize
+    return width == self.width ? self : resized(width: width, height: height, filter: .bicubic)
+  }
+
+  /// The size of that.
+  private var fittedSize: (width: Int, height: Int) {
+    let scale = min(1, Double(Gallery.side) / Double(max(width, height)))
+    return (max(1, Int(Double(width) * scale)), max(1, Int(Double(height) * scale)))
+  }
+}

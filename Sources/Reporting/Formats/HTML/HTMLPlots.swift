@@ -1,0 +1,29 @@
+/// The drawings that runs of a section bring with their numbers, a figure each.
+struct HTMLPlots {
+  let section: ComparisonSection
+
+  var html: String {
+    section.rows.map { row in
+      let plots = RunPlots(folder: row.run.path)
+      let color = section.color(row)
+      return plots.lines.map { plot in
+        figure(
+          row, plot.title, Charts.lines(plot) + legend(plot.lines.map(\.name)))
+      }.joined()
+        + plots.reliabilities.map { figure(row, $0.title, Charts.reliability($0, color: color)) }
+        .joined()
+        + plots.heats.map { figure(row, $0.title, Charts.heat($0)) }.joined()
+    }.joined()
+  }
+
+  private func figure(_ row: ComparisonRow, _ title: String, _ body: String) -> String {
+    HTMLSection.figure("\(row.name): \(title)", row.runs.count > 1 ? "of the first run" : "", body)
+  }
+
+  private func legend(_ names: [String]) -> String {
+    "<p class=\"legend\">"
+      + names.enumerated().map {
+        "<span><i class=\"key s\($0.offset % 8)\"></i>\(Reporting.html($0.element))</span>"
+      }.joined() + "</p>"
+  }
+}

@@ -1,0 +1,70 @@
+import CocoFormat
+import Evaluation
+import Reporting
+
+/// Detections, and what they are matched to.
+struct DetectionInput {
+  let truth: CocoAnnotations
+  let detections: CocoDetections
+  let type: OverlapType
+  let selection: DetectionSelection
+
+  /// Names of categories by their ids.
+  var names: [Int: String] {
+    Dictionary(truth.categories.map { ($0.id, $0.name) }) { first, _ in first }
+  }
+}
+
+extension DetectionEvaluationOptions {
+  /// Whether any table beside COCO's numbers is printed.
+  var asksForDetails: Bool {
+    bestF1 || intervals || curves || calibration || confusion
+  }
+
+  /// The tables that are printed.
+  func tables(
+    of details: DetectionDetails, _ type: OverlapType, names: [Int: String]
+  ) -> [Table] {
+    var tables: [Table] = []
+    if curves { tables.append(details.curveTable(type)) }
+    if bestF1 || intervals { tables.append(details.pointTable(type)) }
+    if calibration { tables.append(details.calibrationTable(type)) }
+    if confusion, let table = details.confusionTable(type, names: names) { tables.append(table) }
+    return tables
+  }
+
+  /// The details that are printed or kept; nil where none are.
+  func details(of records: MatchRecords, _ input: DetectionInput) -> DetectionDetails? {
+    let isKept = run.name != nil
+    guard isKept || asksForDetails else { return nil }
+    let isConfused = (isKept || self.confusion) && input.type != .keypoints
+    let confusion =
+      isConfused
+      ? DetectionConfusion(
+        input.detections, groundTruth: input.truth, images: input.selection.images,
+        categories: input.selection.categories, overlapType: input.type,
+        threshold: records.settings.overlapThresholds.first { abs($0 - 0.5) < 1e-9 }
+          ?? records.settings.overlapThresholds[0],
+        lowestScore: confusionScore, limit: limits.max() ?? 100) : nil
+    var bounds: [Int: Interval] = [:]
+    if isKept || self.intervals, records.settings.usesCategories, !records.imageIDs.isEmpty {
+      let drawn = Bootstrap(
+        ResampledDetection([records], numbers: [], perCategory: true),
+        resampleCount: resamples, seed: UInt64(seed))
+      for id in records.categoryIDs {
+        bounds[id] = drawn["\(input.type.rawValue)/AP/\(id)"]?.interval
+      }
+    }
+    return DetectionDetails(
+      records, names: input.names, intervals: bounds, confusion: confusion)
+  }
+
+  /// What each kind of error costs; nil of keypoints, which have none of these.
+  func errors(_ input: DetectionInput) -> DetectionErrors? {
+    guard input.type != .keypoints else { return nil }
+    return DetectionErrors(
+      input.detections, groundTruth: input.truth, images: input.selection.images,
+      categories: input.selection.categories, overlapType: input.type,
+      limit: limits.max() ?? 100)
+  }
+}

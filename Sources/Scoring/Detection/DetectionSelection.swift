@@ -1,0 +1,177 @@
+import CocoFormat
+import CommandLine
+import Evaluation
+import FileSupport
+import Foundation
+import VisionData
+
+/// The images and classes of an annotation file that are scored.
+struct DetectionSelection {
+  /// Indices of the images; nil is all.
+  let images: [Int]?
+  /// Ids of the classes; nil is all.
+  let categories: Set<Int>?
+
+  /// Looks up what the user names.
+  ///
+  /// - Throws: `DatasetError` for a class or image that the file lacks, `FileError` for a list that
+  ///   cannot be read.
+  init(_ options: DetectionEvaluationOptions, of truth: CocoAnnotations) throws {
+    categories =
+      options.classes.isEmpty
+      ? nil : Set(try options.classes.map { try Self.category($0, truth) })
+    images = try options.images.map { try Self.images($0, truth) }
+  }
+
+  private static func category(
+    _ text: String, _ truth: CocoAnnotations
+  ) throws(DatasetError) -> Int {
+    let text = text.trimmingCharacters(in: .whitespaces)
+    if let named = truth.categories.first(where: { $0.name == text }) { return named.id }
+    if let id = Int(text), truth.categoryIndex(id: id) != nil { return id }
+    throw DatasetError(
+      path: truth.path, problem: "has no class '\(text)', neither by name nor by id",
+      remedy: "name classes of the file with --classes")
+  }
+
+  private static func images(_ path: String, _ truth: CocoAnnotations) throws -> [Int] {
+    var byName: [String: Int] = [:]
+    for (index, image) in truth.images.enumerated() { byName[image.fileName] = index }
+    var chosen: Set<Int> = []
+    let lines = String(decoding: try FileBytes.readText(path), as: UTF8.self).split(
+      omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (number, line) in lines.enumerated() {
+      let text = line.trimmingCharacters(in: .whitespaces)
+      guard !text.isEmpty else { continue }
+      guard let index = byName[text] ?? Int(text).flatMap({ truth.imageIndex(id: $0) }) else {
+        throw DatasetError(
+          path: path, problem: "names '\(text)' in line \(number + 1), which \(truth.path) lacks",
+          remedy: "name images by their file_name or id")
+      }
+      chosen.insert(index)
+    }
+    guard !chosen.isEmpty else {
+      throw DatasetError(
+        path: path, problem: "names no image", remedy: "write a file name or id a line")
+    }
+    return chosen.sorted()
+  }
+
+  /// The scored images, in the file's order.
+  func imageIndices(of truth: CocoAnnotations) -> [Int] { images ?? Array(truth.images.indices) }
+
+  /// How many detections there are of the scored images and classes.
+  func count(of detections: CocoDetections, _ truth: CocoAnnotations) -> Int {
+    let chosen = images.map { Set($0) }
+    return detections.detections.count {
+      (chosen?.contains($0.image) ?? true)
+        && (categories?.contains(truth.categories[$0.category].id) ?? true)
+    }
+  }
+
+  /// Objects of the scored images and classes, and how many of them are crowds.
+  func objectCounts(of truth: CocoAnnotations) -> (all: Int, crowds: Int) {
+    let chosen = images.map { Set($0) }
+    var counts = (all: 0, crowds: 0)
+    for object in truth.annotations {
+      guard chosen?.contains(object.image) ?? true,
+        categories?.contains(truth.categories[object.category].id) ?? true
+      else { continue }
+      counts.all += 1
+      if object.isCrowd { counts.crowds += 1 }
+    }
+    return counts
+  }
+}
+
+extension DetectionEvaluationOptions {
+  /// The types of overlap that are scored: those that were named, or what both files hold.
+  ///
+  /// - Throws: `DatasetError` where a file lacks what is to be compared.
+  func types(
+    _ detections: CocoDetections, _ truth: CocoAnnotations
+  ) throws(DatasetError) -> [OverlapType] {
+    let haveKeypoints = !detections.keypoints.isEmpty && !truth.keypoints.isEmpty
+    let wanted = OverlapType.allCases.filter { type in
+      guard types.isEmpty else { return types.contains(type) }
+      return switch type {
+      case .bbox: detections.areBoxes || !detections.haveMasks && !haveKeypoints
+      case .segm: detections.haveMasks
+      case .keypoints: haveKeypoints && rules == .coco && !classAgnostic
+      case .boundary: false
+      }
+    }
+    if wanted.contains(.keypoints) { try checkKeypoints(detections, truth) }
+    if rules == .lvis { try checkFederation(truth) }
+    if sizes == .mask, !detections.haveMasks, wanted.contains(where: \.needsMasks) {
+      throw DatasetError(
+        path: detections.path, problem: "has no masks whose sizes could be taken",
+        remedy: "leave --detection-sizes out")
+    }
+    return try withMasks(wanted, truth)
+  }
+
+  /// What is left where objects lack masks.
+  private func withMasks(
+    _ wanted: [OverlapType], _ truth: CocoAnnotations
+  ) throws(DatasetError) -> [OverlapType] {
+    let (without, count) = (truth.objectsWithoutMask, truth.annotations.count)
+    guard wanted.contains(where: \.needsMasks), without > 0 else { return wanted }
+    if without < count {
+      let classes = truth.categoriesWithoutMask.map { truth.categories[$0].name }
+      Console.error(
+        "\(groundTruth): \(without) of \(count) objects have no mask; in mask AP they count "
+          + "as missed"
+          + (classes.isEmpty
+            ? "."
+            : ", but for the classes without any, which have none: "
+              + classes.sorted().joined(separator: ", ") + "."))
+      return wanted
+    }
+    guard types.isEmpty else {
+      throw DatasetError(
+        path: groundTruth,
+        problem: "has no mask of any of its \(count) objects, so masks cannot be scored",
+        remedy: "use --iou-type bbox, or annotations with masks")
+    }
+    Console.error(
+      "\(groundTruth): has no masks, all \(count) objects are without a mask; boxes are "
+        + "scored and masks are not.")
+    return [.bbox]
+  }
+
+  /// Makes sure that all keypoints can be compared.
+  private func checkKeypoints(
+    _ detections: CocoDetections, _ truth: CocoAnnotations
+  ) throws(DatasetError) {
+    for (path, isEmpty) in [
+      (truth.path, truth.keypoints.isEmpty), (detections.path, detections.keypoints.isEmpty),
+    ] where isEmpty {
+      throw DatasetError(
+        path: path, problem: "has no keypoints, so they cannot be scored",
+        remedy: "name a file with keypoints, or leave --iou-type keypoints out")
+    }
+    let count = settings(.keypoints).keypointSigmas.count
+    for (path, points, indices) in [
+      (truth.path, truth.keypoints, truth.annotations.indices),
+      (detections.path, detections.keypoints, detections.detections.indices),
+    ] {
+      guard let other = indices.first(where: { ![0, 3 * count].contains(points[$0].count) })
+      else { continue }
+      throw DatasetError(
+        path: path,
+        problem: "has an object of \(points[other].count / 3) keypoints, where there are "
+          + "\(count) sigmas",
+        remedy: "give --keypoint-sigmas one number a keypoint")
+    }
+  }
+
+  /// Makes sure that the annotations say what LVIS's rules ask.
+  private func checkFederation(_ truth: CocoAnnotations) throws(DatasetError) {
+    guard let image = truth.images.first(where: { $0.negativeCategoryIDs == nil }) else { return }
+    throw DatasetError(
+      path: truth.path,
+      problem: "does not say which classes are absent: image \(image.id) has no neg_category_ids",
+      remedy: "name annotations of LVIS, or leave --protocol lvis out")
+  }
+}

@@ -1,0 +1,106 @@
+import CommandLine
+import Foundation
+import SampleData
+import TestSupport
+import Testing
+
+@testable import Harness
+@testable import VisionData
+
+@Suite("Showing data", .timeLimit(.minutes(5)))
+struct ShowDataTests {
+  private let folder = try? TemporaryDirectory()
+
+  /// A few images of every kind.
+  private func sample() throws -> (root: TemporaryDirectory, path: String) {
+    let root = try #require(folder)
+    let path = root.file("sample")
+    let settings = SampleSettings.small(images: (1, 1), instances: (3, 2), labels: (3, 2))
+    try SampleSet(settings).generate(at: path)
+    return (root, path)
+  }
+
+  /// Draws a sheet and gives it back.
+  private func shown(
+    _ root: TemporaryDirectory, _ data: String, _ change: (inout ShowDataOptions) -> Void = { _ in }
+  ) throws -> RGBImage {
+    var options = ShowDataOptions()
+    options.data = data
+    options.output = root.file(UUID().uuidString + ".png")
+    options.inputSize = 64
+    change(&options)
+    #expect(try ShowDataCommand(options: options).run() == .success)
+    return try ImageFile.decode(path: options.output)
+  }
+
+  private func colors(_ image: RGBImage) -> Set<[UInt8]> {
+    Set((0..<image.pixels.count / 3).map { Array(image.pixels[3 * $0..<3 * $0 + 3]) })
+  }
+
+  @Test(
+    "Boxes and masks of the user's own data are drawn over their images, and as a detector sees them"
+  )
+  func objects() throws {
+    let (root, path) = try sample()
+    let stored = try shown(root, path + "/coco") { $0.count = 3 }
+    // Three cells of 64 beside each other, with gaps of 6.
+    #expect(stored.width == 3 * 70 + 6 && stored.height == 64 + 14 + 6 + 6)
+    let one = try shown(root, path + "/coco") { ($0.count, $0.split) = (1, .validation) }
+    // An outline has its class's full colour somewhere.
+    let known = Set((0..<12).map { DetectionOverlay.color($0) })
+    #expect(!colors(one).isDisjoint(with: known))
+    let seen = try shown(root, path + "/coco") {
+      ($0.count, $0.view, $0.copies) = (1, .train, 2)
+    }
+    #expect(seen.width == 3 * 70 + 6 && seen != stored)
+    let again = try shown(root, path + "/coco") {
+      ($0.count, $0.view, $0.copies) = (1, .train, 2)
+    }
+    #expect(again == seen)
+    let annotations = path + "/coco/annotations/instances_val2017.json"
+    let named = try shown(root, path) {
+      $0.data = nil
+      $0.files.validation = annotations
+      $0.files.images = [path + "/coco/val2017"]
+      ($0.count, $0.split) = (1, .validation)
+    }
+    #expect(named == one)
+  }
+
+  @Test("Label maps are mixed with their images above a legend")
+  func maps() throws {
+    let (root, path) = try sample()
+    let sheet = try shown(root, path + "/ade20k") { $0.count = 2 }
+    // Image and map of two images in one row; the legend lies below.
+    #expect(sheet.width == 4 * 70 + 6 && sheet.height > 64 + 14 + 6 + 6 + 14)
+    let seen = try shown(root, path + "/ade20k") {
+      ($0.count, $0.view, $0.copies) = (1, .train, 1)
+    }
+    #expect(seen.width == 3 * 70 + 6)
+  }
+
+  @Test("Images with classes are shown as before, and views that others lack are refused")
+  func classes() throws {
+    let (root, path) = try sample()
+    let views = try shown(root, path + "/classification") { $0.count = 4 }
+    let stored = try shown(root, path + "/classification") { ($0.count, $0.view) = (4, .stored) }
+    #expect(views.width > stored.width / 2 && views != stored)
+    let error = #expect(throws: UsageError.self) {
+      _ = try shown(root, path + "/coco") { $0.view = .moby }
+    }
+    #expect(
+      error?.description
+        == "--view moby is of images with classes; of boxes and masks, stored or train.")
+    #expect(throws: DatasetError.self) { _ = try shown(root, root.file("nothing")) }
+  }
+
+  @Test("A folder of several kinds gives a sheet of each, named by its kind")
+  func names() {
+    var options = ShowDataOptions()
+    options.output = "out/sheet.png"
+    #expect(options.output(nil) == "out/sheet.png")
+    #expect(options.output("boxes") == "out/sheet-boxes.png")
+    options.output = "sheet"
+    #expect(options.output("labels") == "sheet-labels")
+  }
+}

@@ -1,0 +1,163 @@
+import CocoFormat
+import FileSupport
+import Foundation
+import Geometry
+import Models
+import Reporting
+import SampleData
+import TestSupport
+import Testing
+import VisionData
+
+@testable import Harness
+
+@Suite("Galleries", .timeLimit(.minutes(5)))
+struct GalleryTests {
+  private func data() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    var settings = SampleSettings()
+    settings.trainingImagesPerClass = 1
+    settings.validationImagesPerClass = 1
+    settings.instanceScenes = .init(training: 1, validation: 2)
+    settings.segmentationScenes = .init(training: 1, validation: 2)
+    try SampleSet(settings).generate(at: folder.file("data"))
+    return folder
+  }
+
+  private func run(
+    _ name: String, _ task: TaskDescription, _ images: RunImages, in folder: TemporaryDirectory,
+    data: [String: String] = [:], classes: [String] = []
+  ) throws -> StoredRun {
+    let path = folder.file("runs/\(name)")
+    var result = RunResult(
+      task: task.name, backbone: ["name": name, "architecture": "Swin-T"], data: data, settings: [:]
+    )
+    result.classes = classes.map { ($0, MetricValue(0.5, count: 1)) }
+    try AtomicFile.write(text: result.json.text(), to: path + "/result.json")
+    try images.write(to: path)
+    return try StoredRun(folder: path)
+  }
+
+  @Test("Detections of the run are drawn beside the annotated objects; a run without any says so")
+  func detections() throws {
+    let folder = try data()
+    let images = try DetectionDataset(
+      root: folder.file("data/coco"), split: "val2017", use: .testing)
+    let truth = images.annotations
+    let listed = RunImages(
+      root: images.folder, indices: truth.images.map(\.id), paths: truth.images.map(\.fileName))
+    let row = try run("MoBY", .coco, listed, in: folder)
+    let base = try run("Supervised", .coco, listed, in: folder)
+    let labels = Dictionary(
+      uniqueKeysWithValues: truth.categoriesByLabel.enumerated().map { ($0.element, $0.offset) })
+    var lines = ""
+    for (index, image) in truth.images.enumerated() {
+      // Sure of all objects of the first image, of none of the second.
+      let found = try truth.annotationIndices(ofImage: index).map { at in
+        let object = truth.annotations[Int(at)]
+        return Detection(
+          box: CornerBox(
+            Float(object.box.x), Float(object.box.y), Float(object.box.x + object.box.width),
+            Float(object.box.y + object.box.height)),
+          label: try #require(labels[object.category]), score: index == 0 ? 0.75 : 0.125,
+          mask: try #require(try truth.mask(of: Int(at))))
+      }
+      lines += RecordLines.line(Detection.row(found, imageID: image.id))
+    }
+    try AtomicFile.write(text: lines, to: row.path + "/detections.jsonl")
+    let ids = truth.images.map(\.id)
+    let shown = Gallery().pictures(row, base, ids)
+    let count = truth.annotationIndices(ofImage: 0).count
+    #expect(
+      shown[0].pictures.map(\.caption) == [
+        "annotated: \(count)", "MoBY: \(count) from score 0.3 on",
+      ])
+    #expect(shown[0].missing == ["Supervised stores no detections, so none are drawn"])
+    let few = min(3, truth.annotationIndices(ofImage: 1).count)
+    #expect(
+      shown[1].pictures.last?.caption == "MoBY: the best \(few), none reaches score 0.3")
+    // What is drawn is the image with the objects over it.
+    let pixels = try images.pixels(0)
+    let small = pixels.fitted
+    let items = try truth.annotationIndices(ofImage: 0).map { at in
+      let object = truth.annotations[Int(at)]
+      let label = try #require(labels[object.category])
+      let mask = try #require(try truth.mask(of: Int(at)))
+      return DetectionOverlay.Item(
+        box: CornerBox(
+          Float(object.box.x), Float(object.box.y), Float(object.box.x + object.box.width),
+          Float(object.box.y + object.box.height)),
+        mask: LabelMap(width: mask.width, height: mask.height, labels: mask.pixels),
+        caption: images.classNames[label], label: label
+      ).resized(from: (pixels.width, pixels.height), to: (small.width, small.height))
+    }
+    let drawn = DetectionOverlay().image(small, items: items)
+    #expect(drawn != small)
+    #expect(
+      shown[0].pictures[0].bytes
+        == (try ImageFile.jpeg(drawn, quality: 85, subsamplesColor: false)))
+    #expect(shown[0].pictures[1].bytes != shown[1].pictures[1].bytes)
+    // Masks that are not of the image are not brought to its size.
+    let empty = try RunLengthMask(height: 0, width: 0, counts: [])
+    let odd = Detection(box: CornerBox(0, 0, 1, 1), label: 0, score: 1, mask: empty)
+    try AtomicFile.write(
+      text: RecordLines.line(Detection.row([odd], imageID: ids[0])),
+      to: row.path + "/detections.jsonl")
+    let refused = Gallery().pictures(row, base, [ids[0]])[0]
+    #expect(refused.pictures.count == 1)
+    #expect(refused.missing.contains("MoBY stores masks of another size than the image"))
+  }
+
+  @Test("Predicted label maps are drawn beside the annotated ones with a legend")
+  func labelMaps() throws {
+    let folder = try data()
+    let root = folder.file("data/ade20k")
+    let set = try SegmentationFolder(root: root, split: .validation)
+    let classes = try SegmentationClasses(path: root + "/classes.json")
+    let listed = RunImages(
+      root: root, indices: [0, 1], paths: [0, 1].map { set.relativeImagePath($0) })
+    func run(_ name: String) throws -> StoredRun {
+      try self.run(
+        name, .ade20k, listed, in: folder,
+        data: ["labels": classes.encoding.kind.rawValue], classes: classes.names)
+    }
+    let (row, base) = (try run("MoBY"), try run("Supervised"))
+    let (image, labels) = try set.load(0, classes.encoding)
+    let flat = LabelMap(
+      width: labels.width, height: labels.height,
+      labels: [UInt8](repeating: 3, count: labels.labels.count))
+    try AtomicFile.write(
+      try ImageFile.png(flat), to: SegmentorInference.mapPath(set.name(0), in: row.path))
+    let shown = Gallery().pictures(row, base, [0, 1])
+    #expect(
+      shown[0].pictures.map(\.caption) == ["annotated", "MoBY", "classes, parts of all pixels"])
+    #expect(shown[0].missing == ["Supervised stores no label maps, so none are drawn"])
+    #expect(shown[1].pictures.map(\.caption) == ["annotated", "classes, parts of all pixels"])
+    let small = image.fitted
+    for (picture, map) in zip(shown[0].pictures, [labels, flat]) {
+      let drawn = SegmentationOverlay(classes: classes).mixed(
+        small, map.nearestResized(width: small.width, height: small.height))
+      #expect(
+        picture.bytes == (try ImageFile.jpeg(drawn, quality: 85, subsamplesColor: false)))
+    }
+  }
+
+  @Test("Images that are not at hand, or lie outside of the run's folder, are named and not read")
+  func missing() throws {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(
+      try ImageFile.png(RGBImage(width: 8, height: 8)), to: folder.file("secret.png"))
+    let listed = RunImages(
+      root: folder.file("data"), indices: [0, 1, 2],
+      paths: ["../secret.png", folder.file("secret.png"), "gone.png"])
+    let run = try run("MoBY", .linear, listed, in: folder)
+    try FileManager.default.createDirectory(
+      atPath: folder.file("data"), withIntermediateDirectories: true)
+    for pictures in Gallery().pictures(run, run, [0, 1, 2, 3]) {
+      #expect(pictures.pictures.isEmpty && pictures.missing.count == 1)
+    }
+    let nowhere = try self.run(
+      "DINO", .linear, RunImages(root: "", indices: [0], paths: ["secret.png"]), in: folder)
+    #expect(Gallery().pictures(nowhere, nowhere, [0])[0].pictures.isEmpty)
+  }
+}

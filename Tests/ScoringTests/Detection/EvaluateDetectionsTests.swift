@@ -1,0 +1,184 @@
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import TestSupport
+import Testing
+
+/// The options of `bench-coco evaluate` beside COCO's own numbers.
+@Suite("Scores of detections made elsewhere", .serialized, .timeLimit(.minutes(5)))
+struct EvaluateDetectionsTests {
+  private let folder: TemporaryDirectory
+  private let expected: JSONValue
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    expected = try #require(
+      JSONValue(
+        parsing: try FileBytes.read(
+          SourceTree.fixture("Evaluation/detection/expected.json"))))
+  }
+
+  private func fixture(_ name: String) -> String { SourceTree.fixture("Evaluation/\(name).json") }
+
+  private func evaluate(
+    _ truth: String, _ results: String, _ arguments: String, status: Int32 = 0
+  ) throws -> ChildProgram.Outcome {
+    let outcome = try ChildProgram.run(
+      "bench-coco",
+      [
+        "evaluate", "--ground-truth", fixture(truth), "--detections", fixture(results), "--quiet",
+      ] + arguments.split(separator: " ").map(String.init), in: folder.path)
+    #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
+    return outcome
+  }
+
+  private func scored(
+    _ truth: String, _ results: String, _ arguments: String
+  ) throws -> JSONValue {
+    _ = try evaluate(truth, results, arguments + " --output out.json")
+    return try #require(JSONValue(parsing: try FileBytes.read(folder.file("out.json"))))
+  }
+
+  private func expectEqual(
+    _ own: JSONValue?, _ value: JSONValue?, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    guard let own = own?.doubleValue, let value = value?.doubleValue else {
+      Issue.record("no number: \(own as Any), \(value as Any)", sourceLocation: sourceLocation)
+      return
+    }
+    #expect(abs(own - value) < 1e-9, sourceLocation: sourceLocation)
+  }
+
+  @Test("Details are written as the field computes them, and printed as tables")
+  func details() throws {
+    let outcome = try evaluate(
+      "coco/truth", "coco/results",
+      "--iou-type bbox --best-f1 --curves --calibration --confusion --output out.json")
+    for caption in [
+      "bbox best F1 at overlap 0.5", "bbox precision over recall", "bbox calibration",
+      "bbox confusions at overlap 0.5",
+    ] { #expect(outcome.output.contains(caption)) }
+    let out = try #require(JSONValue(parsing: try FileBytes.read(folder.file("out.json"))))
+    let own = try #require(out["results"]?["bbox"]?["details"])
+    let reference = try #require(expected["bbox"])
+    let f1 = reference["f1"]?.arrayValue ?? []
+    for (name, value) in paired(["F1", "F1_50", "F1_75"], f1) {
+      expectEqual(own["f1"]?[name], value)
+    }
+    let best = reference["best"]?.arrayValue ?? []
+    for (name, value) in paired(["f1", "score", "precision", "recall"], best) {
+      expectEqual(own["best"]?[name], value)
+    }
+    expectEqual(own["calibration"]?["expectedError"], reference["calibration"]?["ece"])
+    let read = try #require(DetectionDetails(own, overlapType: .bbox))
+    #expect(
+      read.confusion?.counts == reference["confusion"]?.arrayValue?.compactMap(\.intValue))
+    #expect(read.json.text() == own.text())
+  }
+
+  @Test("Other overlaps, sizes, classes and images are scored, and said in the JSON")
+  func subsets() throws {
+    let thresholds = try scored(
+      "coco/truth", "coco/results", "--iou-type bbox --iou-thresholds 0.9,0.3,0.6")
+    expectEqual(
+      thresholds["results"]?["bbox"]?["metrics"]?["AP"], expected["bbox"]?["thresholds"]?["AP"])
+    #expect(thresholds["settings"]?["iou-thresholds"]?.stringValue == "0.3,0.6,0.9")
+    let ranges = try scored(
+      "coco/truth", "coco/results", "--iou-type bbox --area-ranges tiny:0-400,middling:400-2500")
+    let byRange = expected["bbox"]?["ranges"]?["byRange"]?.arrayValue ?? []
+    for (name, value) in paired(["AP", "AP(tiny)", "AP(middling)"], byRange) {
+      expectEqual(ranges["results"]?["bbox"]?["metrics"]?[name], value)
+    }
+    let truth = try #require(JSONValue(parsing: try FileBytes.read(fixture("coco/truth"))))
+    let images = try #require(truth["images"]?.arrayValue)
+      .sorted { ($0["id"]?.intValue ?? 0) < ($1["id"]?.intValue ?? 0) }
+    let chosen = stride(from: 0, to: images.count, by: 3).map { images[$0] }
+    // By file name and by id alike.
+    try AtomicFile.write(
+      text: chosen.enumerated().map { at, image in
+        at % 2 == 0 ? image["file_name"]?.stringValue ?? "" : "\(image["id"]?.intValue ?? 0)"
+      }.joined(separator: "\n"), to: folder.file("some.txt"))
+    let some = try scored(
+      "coco/truth", "coco/results", "--iou-type bbox --classes 2,5,13 --images some.txt")
+    expectEqual(some["results"]?["bbox"]?["metrics"]?["AP"], expected["bbox"]?["some"]?["AP"])
+    #expect(some["images"]?.intValue == chosen.count)
+  }
+
+  @Test("Boundaries, keypoints and LVIS are scored as the field does")
+  func protocols() throws {
+    let people = try scored(
+      "detection/keypoints_truth", "detection/keypoints_results", "")
+    let points = expected["keypoints"]?["metrics"]?.arrayValue ?? []
+    let names = ["AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl"]
+    for (name, value) in paired(names, points) {
+      expectEqual(people["results"]?["keypoints"]?["metrics"]?[name], value)
+    }
+    let boundary = try scored("coco/truth", "coco/results", "--iou-type boundary")
+    expectEqual(
+      boundary["results"]?["boundary"]?["metrics"]?["AP"], expected["boundary"]?["AP"])
+    let federated = try scored(
+      "detection/lvis_truth", "detection/lvis_results", "--protocol lvis --iou-type bbox")
+    guard case .object(let metrics)? = expected["lvis"]?["bbox"]?["metrics"] else {
+      Issue.record("no expected numbers of LVIS")
+      return
+    }
+    for (name, value) in metrics {
+      expectEqual(federated["results"]?["bbox"]?["metrics"]?[name], value)
+    }
+  }
+
+  @Test("A kept run has every class, curves, the best score, calibration and confusions")
+  func kept() throws {
+    _ = try evaluate(
+      "coco/truth", "coco/results", "--name Mine --runs runs --resamples 20 --iou-type bbox,segm")
+    let run = try #require(try RunCatalogue(paths: [folder.file("runs")]).runs.first)
+    let details = try #require(run.result.detection["bbox"])
+    #expect(Set(run.result.detection.keys) == ["bbox", "segm"])
+    #expect(details.curves["AP50"]?.count == 101 && details.categories.count == 6)
+    #expect(details.best != nil && details.confusion?.side == 8)
+    // Thirty-six images are too few for an interval.
+    #expect(run.result.classes.allSatisfy { $0.measurement.interval == nil })
+    #expect(
+      try RunResult(path: run.path + "/result.json").json.text() == run.result.json.text())
+    let people = try evaluate(
+      "detection/keypoints_truth", "detection/keypoints_results", "--name People --runs people")
+    #expect(people.errors.contains("kept as"))
+    let other = try #require(try RunCatalogue(paths: [folder.file("people")]).runs.first)
+    #expect(other.result.files["keypoints.matches"] != nil)
+    #expect(other.result.metrics["keypoints/AP"] != nil)
+  }
+
+  @Test(
+    "What cannot be honoured is refused",
+    arguments: [
+      ("--protocol lvis", 65, "does not say which classes are absent: image"),
+      ("--iou-type keypoints", 65, "has no keypoints, so they cannot be scored"),
+      ("--classes zebra", 65, "has no class 'zebra', neither by name nor by id"),
+      ("--protocol lvis --iou-type boundary", 64, "LVIS scores boxes and masks"),
+      ("--protocol lvis --class-agnostic", 64, "--class-agnostic is for COCO's rules"),
+      ("--protocol lvis --max-detections 1,10", 64, "LVIS has one limit"),
+      ("--iou-type keypoints --errors", 64, "--errors and --confusion are of boxes and masks"),
+      ("--iou-thresholds 0.5,0.5", 64, "--iou-thresholds takes up to 16 different numbers"),
+      ("--iou-thresholds 1.5", 64, "iou-thresholds"),
+      ("--area-ranges tiny", 64, "a name and two sizes"),
+      ("--area-ranges all:0-5", 64, "none of them all"),
+      ("--corrected --detection-sizes box", 64, "--corrected takes the sizes of masks"),
+    ])
+  func refusals(arguments: String, status: Int32, problem: String) throws {
+    let outcome = try evaluate("coco/truth", "coco/results", arguments, status: status)
+    #expect(outcome.errors.contains(problem), "\(outcome.errors)")
+  }
+
+  @Test("Images that the annotations lack, and sigmas of another number, are named")
+  func faults() throws {
+    try AtomicFile.write(text: "0.jpg\n\nnowhere.jpg\n", to: folder.file("some.txt"))
+    let images = try evaluate(
+      "coco/truth", "coco/results", "--images some.txt", status: 65)
+    #expect(images.errors.contains("names 'nowhere.jpg' in line 3"))
+    let sigmas = try evaluate(
+      "detection/keypoints_truth", "detection/keypoints_results", "--keypoint-sigmas 0.1,0.2",
+      status: 65)
+    #expect(sigmas.errors.contains("has an object of 17 keypoints, where there are 2 sigmas"))
+  }
+}
