@@ -113,7 +113,9 @@ package struct EvaluateDetections {
         "test images": String(images.count), "classes": String(groundTruth.categories.count),
       ],
       settings: settings, scoring: options.scoring,
-      images: RunImages(root: "", indices: images.map(\.id), paths: images.map(\.fileName))
+      images: RunImages(
+        root: DetectionLayout.images(ofAnnotations: options.groundTruth) ?? "",
+        indices: images.map(\.id), paths: images.map(\.fileName))
     ) { run, result in
       result.metrics = DetectionNumbers.metrics(matched, imageCount: images.count)
       for name in TaskDescription.coco.intervalMetrics {
@@ -138,8 +140,29 @@ package struct EvaluateDetections {
       if let note = groundTruth.findings.errorNote ?? detections.findings.errorNote {
         result.notes.append(note)
       }
+      try CocoWriter.write(
+        best(detections, of: groundTruth), to: RunImages.bestDetections(in: run.path))
       for records in matched {
         try records.write(to: "\(run.path)/\(records.overlapType.rawValue).matches")
+      }
+    }
+  }
+
+  /// The best detections of each image, for a report to draw.
+  private func best(
+    _ detections: CocoDetections, of groundTruth: CocoAnnotations
+  ) -> [CocoResult] {
+    let shown = 20
+    return groundTruth.images.indices.flatMap { image in
+      let sorted = detections.indices(ofImage: image).map(Int.init).sorted {
+        (detections.detections[$1].score, $0) < (detections.detections[$0].score, $1)
+      }
+      return sorted.prefix(shown).map { at in
+        let one = detections.detections[at]
+        return CocoResult(
+          imageID: groundTruth.images[image].id,
+          categoryID: groundTruth.categories[one.category].id, box: one.box,
+          segmentation: detections.segmentations[at], score: one.score)
       }
     }
   }

@@ -155,9 +155,8 @@ struct EvaluateDetectionsTests {
     let page = String(
       decoding: try FileBytes.read(folder.file("report/report.html")), as: UTF8.self)
     for title in [
-      "Mine: box precision over recall", "Mine: mask calibration at overlap 0.5",
-      "Mine: box confusions, a row a class",
-      "Mine: mask best F1 at overlap 0.5, and from which score",
+      "Mine: box precision against recall", "Mine: mask scores against how often they are right",
+      "Mine: box objects and what they are taken for", "Mine: every class by mask",
     ] { #expect(page.contains(title), "\(title)") }
     // What is kept depends on what is asked for: the same name is another run.
     _ = try evaluate(

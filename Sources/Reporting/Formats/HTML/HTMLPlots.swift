@@ -1,13 +1,10 @@
-import Evaluation
-
 /// The drawings that runs of a section bring with their numbers, a figure each.
 struct HTMLPlots {
   let section: ComparisonSection
 
   var html: String {
     section.rows.map { row in
-      let plots = RunPlots(folder: row.run.path)
-        .followed(by: RunPlots(row.run.result.detection))
+      let plots = RunPlots(row.run)
       let color = section.color(row)
       return plots.lines.map { plot in
         figure(
@@ -16,28 +13,21 @@ struct HTMLPlots {
         + plots.reliabilities.map { figure(row, $0.title, Charts.reliability($0, color: color)) }
         .joined()
         + plots.heats.map { figure(row, $0.title, Charts.heat($0)) }.joined()
-        + bestScores(row)
     }.joined()
   }
 
-  /// The best F1 of every class of a detector and the score that gives it.
-  private func bestScores(_ row: ComparisonRow) -> String {
-    let limit = 25
-    return OverlapType.allCases.compactMap { type -> String? in
-      guard let details = row.run.result.detection[type.rawValue], let best = details.best else {
-        return nil
-      }
-      let classes = details.categories.compactMap { entry in entry.best.map { (entry.name, $0) } }
-        .sorted { ($1.1.f1, $0.0) < ($0.1.f1, $1.0) }
-      let shown: [(name: String, value: Double, text: String)] = classes.prefix(limit).map {
-        ("\($0), from \(fixed($1.score, 2))", $1.f1, fixed($1.f1, 2))
-      }
-      return HTMLSection.figure(
-        "\(row.name): \(type.title) best F1 at overlap \(details.overlap), and from which score",
-        "one score for all classes: \(fixed(best.f1, 3)) from \(fixed(best.score, 3))"
-          + (classes.count > limit
-            ? "; \(limit) of \(classes.count) classes, all in the JSON" : ""),
-        Charts.bars(shown, color: section.color(row), label: "Best F1 of classes"))
+  /// Every class of each detector: AP with its interval, the score to work at, calibration.
+  var tables: String {
+    section.rows.map { row in
+      row.run.result.detection.sorted { $0.key < $1.key }.compactMap { type, details -> String? in
+        guard let overlap = OverlapType(rawValue: type), !details.categories.isEmpty else {
+          return nil
+        }
+        let table = details.pointTable(overlap)
+        return "<details><summary>\(Reporting.html(row.name)): every class by "
+          + "\(Reporting.html(overlap.title))</summary>"
+          + HTMLTable.table(of: table) + "</details>"
+      }.joined()
     }.joined()
   }
 
