@@ -19,6 +19,9 @@ public struct RunImages: Sendable, Equatable {
     "\(folder)/predictions/\(image).png"
   }
 
+  /// The file of a run with one line an image: what its network found there.
+  public static let detections = "detections.jsonl"
+
   /// Where a run of predictions made elsewhere keeps the best detections of each image, in COCO's form.
   public static func bestDetections(in folder: String) -> String { folder + "/best.json" }
 

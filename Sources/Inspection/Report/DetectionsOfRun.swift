@@ -35,7 +35,7 @@ struct DetectionsOfRun {
   init(_ run: StoredRun, images: Set<Int>, truth: CocoAnnotations, names: [String]) {
     self.truth = truth
     self.names = names
-    let path = run.path + "/" + DetectionInference.fileName
+    let path = run.path + "/" + RunImages.detections
     lines = (try? Detection.rows(path, ofImages: images)) ?? [:]
     let best = RunImages.bestDetections(in: run.path)
     results =

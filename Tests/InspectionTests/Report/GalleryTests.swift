@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Inspection
 
 @Suite("Galleries", .timeLimit(.minutes(5)))
 struct GalleryTests {
