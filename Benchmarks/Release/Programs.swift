@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import Harness
+import Inspection
 
 /// All programs in one file, which is as large as one of them: it does what the name says that it is
 /// called by, or its first argument.

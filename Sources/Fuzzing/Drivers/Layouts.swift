@@ -15,6 +15,8 @@ struct ArchiveDriver: FuzzDriver {
     "../x.png", "/x.png", "a/../../x.png", "", "a/", "a/.1.png", String(repeating: "d/", count: 49),
     "é.png",
   ]
+  /// What a sound archive holds.
+  private static let plain = [["a/1.png", "b/2.png"], ["000.png", "000.cls"]]
 
   init(folder: String) throws {
     root = folder + "/data"
@@ -28,9 +30,9 @@ struct ArchiveDriver: FuzzDriver {
     }
     put(Array(name.utf8).prefix(100), at: 0)
     put(Array(String(size, radix: 8).utf8), at: 124)
-    put([random.once(in: 6) ? UInt8(random.pick(Array("123567xgLKSV".utf8))) : 0x30], at: 156)
+    put([random.once(in: 16) ? UInt8(random.pick(Array("123567xgLKSV".utf8))) : 0x30], at: 156)
     put(Array((random.once(in: 3) ? "ustar  " : "ustar").utf8), at: 257)
-    if random.once(in: 4) {
+    if random.once(in: 8) {
       // Numbers and names that no writer would write, and that the checksum covers.
       let changed = ByteMutation.changed(header, &random)
       header =
@@ -43,14 +45,16 @@ struct ArchiveDriver: FuzzDriver {
 
   private func archive(_ random: inout RandomStream, depth: Int = 0) -> [UInt8] {
     var bytes: [UInt8] = []
-    for _ in 0..<random.below(6) {
-      let name = random.pick(Self.names)
+    let names =
+      random.once(in: 3)
+      ? (0..<random.below(6)).map { _ in random.pick(Self.names) } : random.pick(Self.plain)
+    for name in names {
       var content = image
       if name.hasSuffix(".cls") {
         content = Array(random.pick(["0", "1\n", "-1", "x", "99999999"]).utf8)
       }
       if name.hasSuffix(".tar"), depth == 0 { content = archive(&random, depth: 1) }
-      if random.once(in: 8) {
+      if random.once(in: 16) {
         content = Array(
           random.pick(["15 path=b.png\n", "12 size=9\n", "9 a", "99999 path=c\n"]).utf8)
       }

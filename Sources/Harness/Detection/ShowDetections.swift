@@ -3,6 +3,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Geometry
+import Inspection
 import Models
 import Protocols
 import Runs
@@ -65,7 +66,7 @@ enum ShowDetections {
     options.engine.apply()
     var recipe = DetectionRecipe(options.recipe, preset: options.preset)
     recipe.scaleImages(by: options.imageScale)
-    let root = try options.data ?? RunContext.sample(\.instancesPath)
+    let root = try options.data ?? SampleSet.made(\.instancesPath)
     let part = try DetectionLayout.expect(root).part(
       options.split == .training ? .training : .testing, scoresOnly: true)
     let dataset = try DetectionDataset(part, use: .testing).first(options.count)
@@ -94,22 +95,5 @@ enum ShowDetections {
     try AtomicFile.write(try ImageFile.png(sheet.image()), to: options.output)
     Console.output("\(dataset.images.count) images in \(options.output)")
     return .success
-  }
-}
-
-extension DetectionOverlay.Item {
-  /// A detection with its class and score.
-  init(_ detection: Detection, names: [String]) {
-    self.init(
-      box: detection.box, mask: LabelMap(detection.mask),
-      caption: names[detection.label] + String(format: " %.2f", detection.score),
-      label: detection.label)
-  }
-}
-
-extension LabelMap {
-  /// A mask as a map: 1 inside, 0 outside.
-  init(_ mask: RunLengthMask) {
-    self.init(width: mask.width, height: mask.height, labels: mask.pixels)
   }
 }

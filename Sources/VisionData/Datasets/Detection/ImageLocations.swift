@@ -71,14 +71,17 @@ struct ImageLocations: Sendable {
     let names = (0..<min(probes, used.count)).map {
       images[used[$0 * used.count / min(probes, used.count)]].fileName
     }
-    // By the whole name first, then by any spelling.
-    for spelled in [{ [$0] }, spellings] as [(String) -> [String]] {
-      let hits = folders.map { folder in
-        names.count { name in spelled(name).contains { isThere($0, in: folder) } }
-      }
-      if let most = hits.max(), most > 0, let best = hits.firstIndex(of: most) {
-        return folders[best]
-      }
+    // By any spelling of the names; of equal ones that which needs no other spelling.
+    let hits = folders.map { folder in
+      (
+        all: names.count { name in spellings(name).contains { isThere($0, in: folder) } },
+        whole: names.count { isThere($0, in: folder) }
+      )
+    }
+    if let most = hits.max(by: { ($0.all, $0.whole) < ($1.all, $1.whole) }), most.all > 0,
+      let best = hits.firstIndex(where: { $0 == most })
+    {
+      return folders[best]
     }
     return folders.first(where: FileTree.isFolder) ?? folders[0]
   }

@@ -8,6 +8,7 @@ import Loading
 import Models
 import Protocols
 import Runs
+import SampleData
 import VisionData
 
 /// `bench-data show`: sheets of images with what is known of them, and as a network sees them.
@@ -17,7 +18,7 @@ struct ShowDataCommand {
   private static let cellSize = 320
 
   func run() throws -> ExitCode {
-    let layouts = try options.layouts(sample: RunContext.sample(\.classificationPath))
+    let layouts = try options.layouts(sample: SampleSet.made(\.classificationPath))
     for layout in layouts {
       // A folder of several kinds, like VOC's, gives a sheet of each.
       let path = options.output(layouts.count > 1 ? layout.shortName : nil)
