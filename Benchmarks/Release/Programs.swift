@@ -6,10 +6,10 @@ import Harness
 /// called by, or its first argument.
 @main
 struct Programs {
-  private static let runs: [String: ([String]) -> Never] = [
+  private static let runs: [String: @Sendable ([String]) -> Never] = [
     "bench-linear": LinearCommand.run, "bench-coco": CocoCommands.run,
     "bench-ade20k": SegmentationCommands.run, "bench-data": DataCommands.run,
-    "bench-report": ReportCommands.run,
+    "bench-report": ReportCommands.run, "bench-suite": SuiteCommand.run,
     "bench-pretrain": { arguments in
       Command.run(PretrainingOptions.self, arguments: arguments) { try PretrainingCommand.run($0) }
     },

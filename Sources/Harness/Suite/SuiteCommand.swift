@@ -11,11 +11,16 @@ public struct SuiteCommand {
   private let options: SuiteOptions
   private let configuration: String
 
+  /// Runs the program.
+  public static func run(_ arguments: [String]) -> Never {
+    Command.run(SuiteOptions.self, arguments: arguments) { try run($0) }
+  }
+
   /// Runs the suite.
   ///
   /// - Returns: The suite's status.
   /// - Throws: One sentence about what was wrong.
-  public static func run(_ parsed: ParsedOptions<SuiteOptions>) throws -> ExitCode {
+  private static func run(_ parsed: ParsedOptions<SuiteOptions>) throws -> ExitCode {
     if parsed.options.printsConfiguration {
       Console.output(parsed.configuration)
       return .success

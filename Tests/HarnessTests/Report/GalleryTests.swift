@@ -42,7 +42,7 @@ struct GalleryTests {
   func detections() throws {
     let folder = try data()
     let images = try DetectionDataset(
-      root: folder.file("data/coco"), split: "val2017", use: .testing)
+      DetectionLayout.expect(folder.file("data/coco")).part(.testing), use: .testing)
     let truth = images.annotations
     let listed = RunImages(
       root: images.folder, indices: truth.images.map(\.id), paths: truth.images.map(\.fileName))
