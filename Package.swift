@@ -26,7 +26,8 @@ func library(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
 
 func benchmark(_ name: String, folder: String, scripts: [String] = []) -> Target {
   .executableTarget(
-    name: name, dependencies: ["CommandLine", "Harness"], path: "Benchmarks/\(folder)",
+    name: name, dependencies: ["CommandLine", "Harness", "Inspection"],
+    path: "Benchmarks/\(folder)",
     exclude: ["README.md"] + scripts, swiftSettings: optimized)
 }
 
@@ -82,10 +83,18 @@ let libraries = [
       "Threads", "VisionData",
     ]),
   library(
+    "Inspection",
+    uses: [
+      "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
+      "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData", "TensorCore", "Threads",
+      "VisionData",
+    ]),
+  library(
     "Harness",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Layers", "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData", "Scoring",
+      "Inspection", "Layers", "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData",
+      "Scoring",
       "TensorCore", "Threads", "Training", "VisionData",
     ]),
   library(
@@ -124,7 +133,8 @@ let package = Package(
     benchmark("bench-report", folder: "Report"),
     benchmark("bench-suite", folder: "Suite"),
     .executableTarget(
-      name: "swinbench", dependencies: ["CommandLine", "Harness"], path: "Benchmarks/Release",
+      name: "swinbench", dependencies: ["CommandLine", "Harness", "Inspection"],
+      path: "Benchmarks/Release",
       exclude: ["README.md", "release.sh"], swiftSettings: optimized),
     .executableTarget(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
@@ -149,7 +159,8 @@ let package = Package(
     + [
       "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
       "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-      "Reporting", "Loading", "Runs", "Protocols", "Training", "Scoring", "Harness", "Fuzzing",
+      "Reporting", "Loading", "Runs", "Protocols", "Training", "Scoring", "Inspection",
+      "Harness", "Fuzzing",
     ].map(tests)
     + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

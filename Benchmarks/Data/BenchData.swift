@@ -1,5 +1,5 @@
 import Foundation
-import Harness
+import Inspection
 
 /// Makes, checks and shows data sets.
 @main

@@ -1,5 +1,5 @@
 import Foundation
-import Harness
+import Inspection
 
 /// Compares finished runs in one report.
 @main

@@ -145,5 +145,44 @@ struct PredictedRunTests {
     // The data are those of the suite's own runs on the same folder.
     let set = try SegmentationFolder(root: folder.file("sample/ade20k"), split: .validation)
     #expect(maps.dataIdentity["test"] == set.manifestHash())
+    // What was predicted is kept to be drawn, as class indices.
+    let (_, labels) = try set.load(
+      0, LabelEncoding(.reduceZero, classCount: maps.result.classes.count))
+    let kept = try ImageFile.decodeLabels(
+      path: RunImages.predictedMap(of: set.name(0), in: maps.path))
+    #expect(zip(kept.labels, labels.labels).allSatisfy { $0 == $1 })
+  }
+
+  @Test("A report draws what was predicted elsewhere beside what is annotated")
+  func gallery() throws {
+    let annotations = "sample/coco/annotations/instances_val2017.json"
+    let truth = try #require(JSONValue(parsing: try FileBytes.read(folder.file(annotations))))
+    let objects = try #require(truth["annotations"]?.arrayValue)
+    for (name, step, method) in [("all", 1, "moby"), ("some", 2, "supervised")] {
+      let results = stride(from: 0, to: objects.count, by: step).map { at -> JSONValue in
+        .object([
+          "image_id": objects[at]["image_id"] ?? .null,
+          "category_id": objects[at]["category_id"] ?? .null,
+          "bbox": objects[at]["bbox"] ?? .null, "score": .number(0.9),
+        ])
+      }
+      try AtomicFile.write(text: JSONValue.array(results).text(), to: folder.file("\(name).json"))
+      _ = try run(
+        "bench-coco",
+        [
+          "evaluate", "--ground-truth", annotations, "--detections", "\(name).json", "--name", name,
+          "--method", method, "--runs", "seen", "--quiet",
+        ])
+    }
+    _ = try run(
+      "bench-report",
+      ["--runs", "seen", "--references", "none", "--output", "report", "--quiet"])
+    let page = String(
+      decoding: try FileBytes.read(folder.file("report/report.html")), as: UTF8.self)
+    #expect(page.contains(#/<small>annotated: \d+</small>/#))
+    #expect(page.contains(#/<small>all: \d+ from score 0.3 on</small>/#))
+    #expect(page.contains(#/<small>some: (\d+ from score 0.3 on|nothing found)</small>/#))
+    #expect(page.contains("src=\"data:image/jpeg;base64,"))
+    #expect(!page.contains("not at hand"))
   }
 }

@@ -88,20 +88,20 @@ extension PrecisionRecall {
       let objects = objectCount(category: category, areaRange: 0, weights: weights)
       guard objects > 0 else { continue }
       prepare(category: category, areaRange: 0, weights: weights, &scratch)
+      let own = wanted.indices.filter { (headlines[$0].category ?? category) == category }
       for step in settings.overlapThresholds.indices {
         curve(
           category: category, areaRange: 0, threshold: step, objectCount: objects,
           weights: weights, &scratch)
         let sum = scratch.precisions.reduce(0, +)
-        for place in wanted.indices
-        where (headlines[place].category ?? category) == category && wanted[place].contains(step) {
+        for place in own where wanted[place].contains(step) {
           sums[place] += sum
           counts[place] += scratch.precisions.count
           curveCounts[place] += 1
         }
       }
       guard withSlopes else { continue }
-      for place in wanted.indices where (headlines[place].category ?? category) == category {
+      for place in own {
         addSlopes(
           category: category, areaRange: 0, thresholds: wanted[place], objectCount: objects,
           weights: weights, &scratch, to: &slopes[place])

@@ -5,6 +5,7 @@ import Foundation
 import Geometry
 import Loading
 import Models
+import Reporting
 import Runs
 import Training
 import VisionData
@@ -14,8 +15,6 @@ import VisionData
 /// One checksummed line an image goes to the end of a file; a killed run goes on after the last
 /// whole line.
 struct DetectionInference {
-  /// The file of the run that the lines go to.
-  static let fileName = "detections.jsonl"
   let detector: Detector
   let dataset: DetectionDataset
   let testSize: ResizeLimit
@@ -27,7 +26,7 @@ struct DetectionInference {
   /// - Throws: What loading and writing throw, `InterruptedError` when the user asks to stop.
   func results(_ images: [Int], in run: RunDirectory) throws -> [CocoResult] {
     var known: [Int: JSONValue] = [:]
-    for row in try run.rows(Self.fileName) {
+    for row in try run.rows(RunImages.detections) {
       if let id = row["image_id"]?.intValue { known[id] = row }
     }
     let missing = images.filter { known[dataset.annotations.images[$0].id] == nil }
@@ -37,11 +36,11 @@ struct DetectionInference {
       try Interruption.check()
       let row = Detection.row(
         try detections(image), imageID: dataset.annotations.images[image].id)
-      try run.append([row], to: Self.fileName)
+      try run.append([row], to: RunImages.detections)
       known[dataset.annotations.images[image].id] = row
       progress.advance()
     }
-    try run.synchronize(Self.fileName)
+    try run.synchronize(RunImages.detections)
     progress.finish()
     let ids = dataset.annotations.categoriesByLabel.map { dataset.annotations.categories[$0].id }
     return try images.flatMap { image -> [CocoResult] in
@@ -49,7 +48,7 @@ struct DetectionInference {
       guard let row = known[id] else { return [] }
       guard let found = Detection.detections(row, classCount: ids.count) else {
         throw FileError(
-          path: run.path + "/" + Self.fileName,
+          path: run.path + "/" + RunImages.detections,
           problem: "holds a line that is no list of detections",
           remedy: "move the file away and run again", exitCode: .badData)
       }

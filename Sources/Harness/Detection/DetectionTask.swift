@@ -15,7 +15,7 @@ import VisionData
 /// Detection and instance segmentation on COCO, as a task that networks are fine-tuned for.
 struct DetectionTask: FineTuningTask {
   static let description = TaskDescription.coco
-  static let otherFiles = [DetectionInference.fileName]
+  static let otherFiles = [RunImages.detections]
 
   /// What one detector found, and how it was matched; `found` is empty when read back.
   struct Records: FineTuningRecords {

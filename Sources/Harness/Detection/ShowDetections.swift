@@ -3,6 +3,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Geometry
+import Inspection
 import Models
 import Protocols
 import Runs
@@ -65,7 +66,7 @@ enum ShowDetections {
     options.engine.apply()
     var recipe = DetectionRecipe(options.recipe, preset: options.preset)
     recipe.scaleImages(by: options.imageScale)
-    let root = try options.data ?? RunContext.sample(\.instancesPath)
+    let root = try options.data ?? SampleSet.made(\.instancesPath)
     let part = try DetectionLayout.expect(root).part(
       options.split == .training ? .training : .testing, scoresOnly: true)
     let dataset = try DetectionDataset(part, use: .testing).first(options.count)

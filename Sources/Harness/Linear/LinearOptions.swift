@@ -1,4 +1,5 @@
 import CommandLine
+import Inspection
 import Models
 import Protocols
 import VisionData

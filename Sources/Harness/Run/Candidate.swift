@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import Inspection
 import Loading
 import Models
 import SampleData
@@ -54,7 +55,7 @@ extension RunContext {
     if !networks.isEmpty { return networks.map { Candidate(network: $0) } }
     if !backbones.isEmpty { return backbones.map { Candidate(backbone: $0) } }
     let (images, name) =
-      try data ?? (ClassificationData(root: Self.sample(\.classificationPath)), "sample")
+      try data ?? (ClassificationData(root: SampleSet.made(\.classificationPath)), "sample")
     return try ShortPretraining.usual.map { method in
       var short = ShortPretraining(method)
       configure(&short)

@@ -1,4 +1,5 @@
 import CommandLine
+import Inspection
 import Scoring
 
 /// A command with everything that it does before its first file: what tests and the fuzz drive.

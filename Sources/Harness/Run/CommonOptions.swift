@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import Inspection
 import Loading
 import Models
 import Reporting
@@ -64,25 +65,6 @@ struct BackboneOptions: Sendable {
       )
       .option("branch", \.branch, value: "name", .input, "Which network of a self-supervised file.")
       .flag("allow-partial", \.allowsPartial, .input, "Accept a checkpoint that misses keys.")
-  }
-}
-
-/// The margins of equivalence, declared before the run.
-enum MarginOption {
-  static let help =
-    "Differences that do not matter, in points: top1=0.5,AP=0.3,mIoU=0.5. Without it the published "
-    + "spread of trainings, which these are."
-
-  /// Reads them.
-  ///
-  /// - Throws: `UsageError`.
-  static func margins(_ entries: [String]) throws(UsageError) -> Margins {
-    guard let margins = Margins(points: entries) else {
-      throw .conflict(
-        "--margin got '\(entries.joined(separator: ","))'; give names with points above 0 and below "
-          + "100, as top1=0.5; names are \(Margins.names.sorted().joined(separator: ", ")).")
-    }
-    return margins
   }
 }
 

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Inspection
 import Loading
 import Reporting
 import Runs
@@ -50,17 +51,7 @@ struct RunContext {
   /// - Throws: `SampleSetError` when it cannot be written.
   func source(_ part: KeyPath<SampleSetSummary, String>) throws -> DataSource {
     if let folder = data.folder { return (folder, (folder as NSString).lastPathComponent) }
-    return (try Self.sample(part), "sample")
-  }
-
-  /// A part of the sample set, which is made where it is missing.
-  static func sample(_ part: KeyPath<SampleSetSummary, String>) throws(SampleSetError) -> String {
-    let progress = ProgressReporter("sample set", total: SampleSet().fileCount, unit: "files")
-    let summary = try SampleSet().generate(at: "datasets/sample") { done, _ in
-      progress.advance(to: done)
-    }
-    progress.finish()
-    return summary[keyPath: part]
+    return (try SampleSet.made(part), "sample")
   }
 
   /// Looks through a data set before hours are spent on it, unless the user forbids it.

@@ -4,6 +4,7 @@ import FileSupport
 import Foundation
 import Geometry
 import Models
+import Reporting
 import Runs
 import TensorCore
 import Training
@@ -29,9 +30,6 @@ struct SegmentorInference {
   let mode: SegmentationMode
   /// Side of the windows of `slide`.
   let windowSize: Int
-
-  /// Where the predicted class indices of an image lie in a run, as `evaluate` reads them.
-  static func mapPath(_ name: String, in run: String) -> String { "\(run)/predictions/\(name).png" }
 
   /// The class of every pixel of an image; `ClassMap.undefined` where the network's outputs are no
   /// numbers.
@@ -81,7 +79,8 @@ struct SegmentorInference {
       known[index] = record
       // Before its record: what has one is not done again.
       try AtomicFile.write(
-        try ImageFile.png(predicted), to: Self.mapPath(folder.name(index), in: run.path))
+        try ImageFile.png(predicted),
+        to: RunImages.predictedMap(of: folder.name(index), in: run.path))
       try run.append([record.json(name: folder.name(index))], to: name)
       progress.advance()
     }

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Inspection
 import Runs
 
 /// Every task that a folder holds data for, and the report of them: `bench-suite`.

@@ -6,12 +6,15 @@ public struct GalleryPictures: Sendable, Equatable {
     public let caption: String
     /// The encoded picture, and what it is: `image/jpeg`.
     public let bytes: [UInt8], mediaType: String
+    /// Whether it explains the others and says nothing where they are small.
+    public let isLegend: Bool
 
     /// Wraps an encoded picture.
-    public init(caption: String, bytes: [UInt8], mediaType: String) {
+    public init(caption: String, bytes: [UInt8], mediaType: String, isLegend: Bool = false) {
       self.caption = caption
       self.bytes = bytes
       self.mediaType = mediaType
+      self.isLegend = isLegend
     }
   }
 

@@ -44,7 +44,8 @@ extension Comparison {
     let numbers = section.metrics.compactMap { metric in
       row.cells[metric.key].map { (metric.key, json($0)) }
     }
-    return .object([
+    let details = row.run.result.detection
+    var members: [String: JSONValue] = [
       "method": .string(row.name), "network": .string(row.architecture),
       "baseline": .bool(row.isBaseline),
       "deviations": .array(row.deviations.map { .string($0) }),
@@ -54,7 +55,9 @@ extension Comparison {
       "classes": .array(row.run.result.classes.map { json($0, row, section) }),
       "runs": .array(row.runs.map { .string($0.path) }),
       "numbers": .object(Dictionary(numbers, uniquingKeysWith: { first, _ in first })),
-    ])
+    ]
+    if !details.isEmpty { members["detection"] = .object(details.mapValues(\.json)) }
+    return .object(members)
   }
 
   /// A class's number, and by how much it differs from the baseline's.

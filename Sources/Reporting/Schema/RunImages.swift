@@ -11,6 +11,20 @@ public struct RunImages: Sendable, Equatable {
 
   private static let name = "images.json"
 
+  /// Where a run keeps the class indices that it predicted for an image's pixels, as `evaluate` reads
+  /// them.
+  ///
+  /// - Parameter image: The image's name in its split, without an extension.
+  public static func predictedMap(of image: String, in folder: String) -> String {
+    "\(folder)/predictions/\(image).png"
+  }
+
+  /// The file of a run with one line an image: what its network found there.
+  public static let detections = "detections.jsonl"
+
+  /// Where a run of predictions made elsewhere keeps the best detections of each image, in COCO's form.
+  public static func bestDetections(in folder: String) -> String { folder + "/best.json" }
+
   /// Names images.
   ///
   /// - Precondition: there is one path an image.

@@ -33,8 +33,21 @@ extension DetectionEvaluationOptions {
     return tables
   }
 
+  /// The intervals that are printed or kept, by the number: of AP, and of the AP of every class.
+  func intervals(of records: MatchRecords) -> [String: Interval] {
+    guard run.name != nil || intervals, records.settings.usesCategories,
+      !records.imageIDs.isEmpty
+    else { return [:] }
+    return Bootstrap(
+      ResampledDetection([records], numbers: ["AP"], perCategory: true),
+      resampleCount: resamples, seed: UInt64(seed)
+    ).outcomes.compactMapValues(\.interval)
+  }
+
   /// The details that are printed or kept; nil where none are.
-  func details(of records: MatchRecords, _ input: DetectionInput) -> DetectionDetails? {
+  func details(
+    of records: MatchRecords, _ input: DetectionInput, intervals: [String: Interval]
+  ) -> DetectionDetails? {
     let isKept = run.name != nil
     guard isKept || asksForDetails else { return nil }
     let isConfused = (isKept || self.confusion) && input.type != .keypoints
@@ -47,14 +60,7 @@ extension DetectionEvaluationOptions {
           ?? records.settings.overlapThresholds[0],
         lowestScore: confusionScore, limit: limits.max() ?? 100) : nil
     var bounds: [Int: Interval] = [:]
-    if isKept || self.intervals, records.settings.usesCategories, !records.imageIDs.isEmpty {
-      let drawn = Bootstrap(
-        ResampledDetection([records], numbers: [], perCategory: true),
-        resampleCount: resamples, seed: UInt64(seed))
-      for id in records.categoryIDs {
-        bounds[id] = drawn["\(input.type.rawValue)/AP/\(id)"]?.interval
-      }
-    }
+    for id in records.categoryIDs { bounds[id] = intervals["\(input.type.rawValue)/AP/\(id)"] }
     return DetectionDetails(
       records, names: input.names, intervals: bounds, confusion: confusion)
   }

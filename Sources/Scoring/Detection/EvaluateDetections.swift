@@ -45,14 +45,17 @@ package struct EvaluateDetections {
     var members: [String: JSONValue] = [:]
     var matched: [MatchRecords] = []
     var details: [String: DetectionDetails] = [:]
+    var intervals: [String: Interval] = [:]
     for (place, type) in try options.types(detections, groundTruth).enumerated() {
       if place > 0 { Console.output("") }
       let input = DetectionInput(
         truth: groundTruth, detections: detections, type: type, selection: selection)
       let records = match(input)
       clock.lap("matching \(type.rawValue)")
-      let own = options.details(of: records, input)
-      if own != nil { clock.lap("details \(type.rawValue)") }
+      let bounds = options.intervals(of: records)
+      if !bounds.isEmpty { clock.lap("resampling \(type.rawValue)") }
+      intervals.merge(bounds) { $1 }
+      let own = options.details(of: records, input, intervals: bounds)
       details[type.rawValue] = own
       members[type.rawValue] = try evaluate(records, input, own, other, clock: clock)
       matched.append(records)
@@ -75,7 +78,7 @@ package struct EvaluateDetections {
       try AtomicFile.write(
         text: JSONValue.object(document).text(isPretty: true) + "\n", to: output)
     }
-    try keepRun(matched, details, detections, groundTruth, selection)
+    try keepRun(matched, details, intervals, detections, groundTruth, selection)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -89,7 +92,8 @@ package struct EvaluateDetections {
   /// Keeps the numbers as a run that reports compare with others.
   private func keepRun(
     _ matched: [MatchRecords], _ details: [String: DetectionDetails],
-    _ detections: CocoDetections, _ groundTruth: CocoAnnotations, _ selection: DetectionSelection
+    _ intervals: [String: Interval], _ detections: CocoDetections, _ groundTruth: CocoAnnotations,
+    _ selection: DetectionSelection
   ) throws {
     let images = selection.imageIndices(of: groundTruth).map { groundTruth.images[$0] }
     var settings = [
@@ -106,13 +110,14 @@ package struct EvaluateDetections {
         "test images": String(images.count), "classes": String(groundTruth.categories.count),
       ],
       settings: settings,
-      images: RunImages(root: "", indices: images.map(\.id), paths: images.map(\.fileName))
+      images: RunImages(
+        root: DetectionLayout.images(ofAnnotations: options.groundTruth) ?? "",
+        indices: images.map(\.id), paths: images.map(\.fileName))
     ) { run, result in
       result.metrics = DetectionNumbers.metrics(matched, imageCount: images.count)
-      let intervals = TaskDescription.coco.intervals(
-        of: ResampledDetection(matched), resampleCount: options.resamples,
-        seed: UInt64(options.seed))
-      for (name, interval) in intervals { result.metrics[name]?.interval = interval }
+      for name in TaskDescription.coco.intervalMetrics {
+        result.metrics[name]?.interval = intervals[name]
+      }
       if let boxes = matched.first {
         result.classes = DetectionNumbers.classes(boxes, of: groundTruth, imageCount: images.count)
         for at in result.classes.indices {
@@ -132,8 +137,29 @@ package struct EvaluateDetections {
       if let note = groundTruth.findings.errorNote ?? detections.findings.errorNote {
         result.notes.append(note)
       }
+      try CocoWriter.write(
+        best(detections, of: groundTruth), to: RunImages.bestDetections(in: run.path))
       for records in matched {
         try records.write(to: "\(run.path)/\(records.overlapType.rawValue).matches")
+      }
+    }
+  }
+
+  /// The best detections of each image, for a report to draw.
+  private func best(
+    _ detections: CocoDetections, of groundTruth: CocoAnnotations
+  ) -> [CocoResult] {
+    let shown = 20
+    return groundTruth.images.indices.flatMap { image in
+      let sorted = detections.indices(ofImage: image).map(Int.init).sorted {
+        (detections.detections[$1].score, $0) < (detections.detections[$0].score, $1)
+      }
+      return sorted.prefix(shown).map { at in
+        let one = detections.detections[at]
+        return CocoResult(
+          imageID: groundTruth.images[image].id,
+          categoryID: groundTruth.categories[one.category].id, box: one.box,
+          segmentation: detections.segmentations[at], score: one.score)
       }
     }
   }

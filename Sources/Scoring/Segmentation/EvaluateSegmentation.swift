@@ -39,7 +39,7 @@ package enum EvaluateSegmentation {
         ([tables.means] + (options.perClass ? [tables.perClass] : [])).map(\.markdown)
           .joined(separator: "\n"))
     }
-    try keepRun(scored[0], of: truth, classes, options)
+    try keepRun(scored[0], of: truth, classes, scorer, options)
     for note in scored.filter(\.isShifted).flatMap(\.notes) { Console.error("warning: \(note)") }
     return scored.contains(where: \.isShifted) ? .gateFailed : .success
   }
@@ -47,7 +47,7 @@ package enum EvaluateSegmentation {
   /// Keeps the numbers of one folder as a run that reports compare with others.
   private static func keepRun(
     _ scored: ScoredPredictions, of truth: LabelMapFolder, _ classes: SegmentationClasses,
-    _ options: SegmentationEvaluationOptions
+    _ scorer: PredictionScorer, _ options: SegmentationEvaluationOptions
   ) throws {
     let predictions = try LabelMapFolder(scored.folder)
     let set = truth.dataset
@@ -77,6 +77,13 @@ package enum EvaluateSegmentation {
         zip(truth.names, scored.records).map { $1.json(name: $0) },
         to: TaskDescription.ade20k.recordFiles[0])
       try run.synchronize(TaskDescription.ade20k.recordFiles[0])
+      // For a report to draw; without images there is nothing to draw them over.
+      for name in set == nil ? [] : truth.names {
+        guard let path = predictions.path(name) else { continue }
+        try AtomicFile.write(
+          try ImageFile.png(try scorer.indices(path)),
+          to: RunImages.predictedMap(of: name, in: run.path))
+      }
       result.notes += scored.notes
     }
   }

@@ -28,11 +28,7 @@ struct PredictionScorer: Sendable {
           "write predictions at the original image's size; upsample the logits, not the classes"
       )
     }
-    let table = (0..<256).map { value in
-      values == .indices
-        ? (value < classes.count ? UInt8(value) : LabelEncoding.ignored)
-        : encoding.classIndex(of: UInt8(value)) ?? LabelEncoding.ignored
-    }
+    let table = table
     let pairs = LabelPairs(labels: labels.labels, predictions: stored.labels.map { table[Int($0)] })
     do {
       let record = try SegmentationRecord(index: index, pairs: pairs, classCount: classes.count)
@@ -44,6 +40,25 @@ struct PredictionScorer: Sendable {
     } catch {
       throw fault(stored, labels, table, path: prediction)
     }
+  }
+
+  /// The class index of each stored value.
+  private var table: [UInt8] {
+    (0..<256).map { value in
+      values == .indices
+        ? (value < classes.count ? UInt8(value) : LabelEncoding.ignored)
+        : classes.encoding.classIndex(of: UInt8(value)) ?? LabelEncoding.ignored
+    }
+  }
+
+  /// The class indices of a prediction file.
+  ///
+  /// - Throws: `ImageError` when it cannot be read.
+  func indices(_ path: String) throws -> LabelMap {
+    var map = try ImageFile.decodeLabels(path: path)
+    let table = table
+    map.labels = map.labels.map { table[Int($0)] }
+    return map
   }
 
   /// Which stored values stand for no class on counted pixels, and why probably.

@@ -6,6 +6,7 @@ import Layers
 import Loading
 import Models
 import Protocols
+import Reporting
 import Runs
 import SampleData
 import TensorCore
@@ -141,12 +142,12 @@ struct DetectorTrainingTests {
       detector: detector, dataset: dataset, testSize: smallRecipe().testSize, label: "test")
     let run = try RunDirectory(path: folder.file("run"))
     let first = try inference.results(Array(dataset.images.prefix(1)), in: run)
-    let path = run.path + "/" + DetectionInference.fileName
+    let path = run.path + "/" + RunImages.detections
     let line = try FileBytes.read(path)
     let all = try inference.results(dataset.images, in: run)
     #expect(try FileBytes.read(path).prefix(line.count).elementsEqual(line))
     #expect(!first.isEmpty && Array(all.prefix(first.count)) == first)
-    #expect(try run.rows(DetectionInference.fileName).count == dataset.images.count)
+    #expect(try run.rows(RunImages.detections).count == dataset.images.count)
     #expect(try inference.results(dataset.images, in: run) == all)
     for result in all {
       let box = try #require(result.box)

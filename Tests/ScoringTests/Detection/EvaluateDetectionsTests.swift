@@ -141,6 +141,17 @@ struct EvaluateDetectionsTests {
     #expect(run.result.classes.allSatisfy { $0.measurement.interval == nil })
     #expect(
       try RunResult(path: run.path + "/result.json").json.text() == run.result.json.text())
+    let report = try ChildProgram.run(
+      "bench-report",
+      ["--runs", "runs", "--references", "none", "--output", "report", "--quiet"], in: folder.path)
+    #expect(report.status == 0, "\(report.errors)")
+    let page = String(
+      decoding: try FileBytes.read(folder.file("report/report.html")), as: UTF8.self)
+    for title in [
+      "Mine: box precision over recall", "Mine: mask calibration at overlap 0.5",
+      "Mine: box confusions, a row a class",
+      "Mine: mask best F1 at overlap 0.5, and from which score",
+    ] { #expect(page.contains(title), "\(title)") }
     let people = try evaluate(
       "detection/keypoints_truth", "detection/keypoints_results", "--name People --runs people")
     #expect(people.errors.contains("kept as"))

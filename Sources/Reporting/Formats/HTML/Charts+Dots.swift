@@ -32,7 +32,7 @@ extension Charts {
       out +=
         "<g class=\"row \(style)\"><title>\(html(row.name)): "
         + html(row.values.map { unit.text($0) }.joined(separator: ", ")) + "</title>"
-      out += text(left - 8, y + 4, shortened(row.name, 27), "label", anchor: "end")
+      out += text(left - 8, y + 4, shortened(row.name, 25), "label", anchor: "end")
       if let interval = row.interval, interval.low.isFinite, interval.high.isFinite {
         out += line(x(interval.low), y, x(interval.high), y, "reach")
       }

@@ -27,7 +27,7 @@ struct HTMLGallery {
     let name = image.path ?? "image \(image.index)"
     let id = "\(gallery)-\(image.index)"
     let views = image.pictures.pictures.map { picture in
-      "<span class=\"picture\"><img alt=\"\(text(picture.caption)), \(text(name))\" loading=\"lazy\" "
+      "<span class=\"picture\(picture.isLegend ? " legend-only" : "")\"><img alt=\"\(text(picture.caption)), \(text(name))\" loading=\"lazy\" "
         + "src=\"data:\(text(picture.mediaType));base64,\(base64(picture.bytes))\">"
         + "<small>\(text(picture.caption))</small></span>"
     }

@@ -4,7 +4,7 @@ struct HTMLPlots {
 
   var html: String {
     section.rows.map { row in
-      let plots = RunPlots(folder: row.run.path)
+      let plots = RunPlots(row.run)
       let color = section.color(row)
       return plots.lines.map { plot in
         figure(
@@ -13,6 +13,21 @@ struct HTMLPlots {
         + plots.reliabilities.map { figure(row, $0.title, Charts.reliability($0, color: color)) }
         .joined()
         + plots.heats.map { figure(row, $0.title, Charts.heat($0)) }.joined()
+    }.joined()
+  }
+
+  /// Every class of each detector: AP with its interval, the score to work at, calibration.
+  var tables: String {
+    section.rows.map { row in
+      row.run.result.detection.sorted { $0.key < $1.key }.compactMap { type, details -> String? in
+        guard let overlap = OverlapType(rawValue: type), !details.categories.isEmpty else {
+          return nil
+        }
+        let table = details.pointTable(overlap)
+        return "<details><summary>\(Reporting.html(row.name)): every class by "
+          + "\(Reporting.html(overlap.title))</summary>"
+          + HTMLTable.table(of: table) + "</details>"
+      }.joined()
     }.joined()
   }
 

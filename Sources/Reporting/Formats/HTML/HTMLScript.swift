@@ -50,7 +50,7 @@ enum HTMLScript {
         var has=words.every(function(part){return text.indexOf(part)>=0;});
         if(has&&word.value)has=all('.word.'+word.value,row).some(function(mark){return !mark.closest('[hidden]');});
         row.hidden=!has;
-        if(row.closest('.published')){if(has)published++;}else{measured++;if(has)shown++;}});
+        if(row.closest('.published')){if(has)published++;}else if(!row.closest('details')){measured++;if(has)shown++;}});
       found.textContent=words.length||word.value?
         shown+' of '+measured+' rows'+(published?', '+published+' published figures':''):'';}
     function compare(){

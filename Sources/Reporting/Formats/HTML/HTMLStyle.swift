@@ -93,6 +93,7 @@ enum HTMLStyle {
     border-top:4px solid var(--good)}.shot.worse{border-top-color:var(--bad)}
     .pictures{display:flex;gap:2px;cursor:zoom-in;text-decoration:none}.picture{flex:1;min-width:0}
     .picture img,.blank{width:100%;aspect-ratio:4/3;object-fit:cover;display:block}
+    .legend-only{display:none}.shot:target .legend-only{display:block}
     .picture:only-child img{object-fit:contain}
     .picture small{display:block;padding:3px 6px;font-size:11.5px;line-height:1.3;overflow-wrap:anywhere}
     .blank{display:grid!important;place-items:center;color:var(--soft);font-size:13px;background:var(--bg)}
@@ -115,7 +116,7 @@ enum HTMLStyle {
     th,td{padding:7px 9px}tbody th{min-width:120px;max-width:150px}dl{grid-template-columns:1fr;gap:2px}
     dd{margin-bottom:8px}.tools label{display:flex;align-items:center;width:100%;justify-content:space-between}
     .tools input,.tools select{flex:1;max-width:230px}}
-    @media print{:root,:root[data-theme]{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--good:#12663b;
+    @media print{.legend-only{display:block}:root,:root[data-theme]{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--good:#12663b;
     --bad:#9c2a21;--even:#555;--same:#24507a;--s0:#24507a;--s1:#a8540f;--s2:#1f7a58;--s3:#8c2b57;--s4:#54439c;
     --s5:#6f6214;--s6:#1d7890;--s7:#664835;color-scheme:light}
     body{font-size:11pt}header,nav,main{max-width:none;padding:0}nav,.scripted,.js .scripted,.js .tools,.link,.close,dialog{display:none!important}

@@ -23,6 +23,25 @@ struct HTMLTable {
       + head.joined() + "</tr></thead><tbody>\(body.joined())</tbody></table></div>"
   }
 
+  /// A table of any kind, the first of whose columns names its rows.
+  static func table(of table: Table) -> String {
+    let body = table.rows.map { row in
+      "<tr>"
+        + row.enumerated().map { column, cell in
+          let text = Reporting.html(cell)
+          let isNumeric = table.columns[column].isNumeric
+          return column == 0
+            ? "<th scope=\"row\" data-v=\"\(text)\">\(text)</th>"
+            : "<td\(isNumeric ? " class=\"n\"" : "") data-v=\"\(cell == "-" ? "" : text)\">\(text)</td>"
+        }.joined() + "</tr>"
+    }
+    let notes = table.notes.map { "<li>\(Reporting.html($0))</li>" }.joined()
+    return Self.table(
+      caption: table.caption,
+      head: table.columns.map { heading($0.title, isNumeric: $0.isNumeric) }, body: body)
+      + (notes.isEmpty ? "" : "<ul class=\"notes\">\(notes)</ul>")
+  }
+
   /// A column's heading: a button, so that keys reach it.
   static func heading(_ title: String, isNumeric: Bool = false) -> String {
     "<th scope=\"col\"\(isNumeric ? " class=\"n\"" : "")><button type=\"button\">"

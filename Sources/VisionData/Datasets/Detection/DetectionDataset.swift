@@ -140,13 +140,6 @@ public struct DetectionDataset: Sendable {
   /// The path of an image below the folder.
   public func relativePath(_ image: Int) -> String { locations.relativePath(image) }
 
-  /// The annotations that go with a folder of images; nil where there are none.
-  public static func annotationPath(beside images: String) -> String? {
-    let folder = images as NSString
-    let path = DetectionLayout.cocoFile(folder.deletingLastPathComponent, folder.lastPathComponent)
-    return FileManager.default.fileExists(atPath: path) ? path : nil
-  }
-
   /// The path of an image's file.
   public func path(_ image: Int) -> String { folder + "/" + locations.relativePath(image) }
 

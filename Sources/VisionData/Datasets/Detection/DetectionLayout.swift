@@ -130,9 +130,44 @@ public struct DetectionLayout: Sendable, Equatable {
       exitCode: .missingFile)
   }
 
+  /// The part of a data set whose images are in a folder, by the layouts of that folder and those
+  /// around it; nil where none is.
+  public static func part(ofImages folder: String) -> Part? {
+    let wanted = plain(folder)
+    return parts(around: folder).first { $0.images.contains { plain($0) == wanted } }
+  }
+
+  /// The folder with the images of a file of annotations, by the layouts around it; nil where none is.
+  public static func images(ofAnnotations file: String) -> String? {
+    let wanted = plain(file)
+    return parts(around: (file as NSString).deletingLastPathComponent)
+      .first { plain($0.annotations) == wanted }?.images.first { FileTree.isFolder($0) }
+  }
+
+  private static func parts(around folder: String) -> [Part] {
+    let folder = folder.isEmpty ? "." : folder
+    return [above(folder), folder, above(above(folder))].flatMap { root -> [Part] in
+      guard let layout = (try? find(root)) ?? nil else { return [] }
+      return [layout.validation, layout.training, layout.whole].compactMap { $0 }
+    }
+  }
+
+  /// The folder that a folder is in, relative where that one is.
+  private static func above(_ folder: String) -> String {
+    let path = folder as NSString
+    guard ![".", ".."].contains(path.lastPathComponent) else { return folder + "/.." }
+    let above = path.deletingLastPathComponent
+    return above.isEmpty ? "." : above
+  }
+
+  /// A path by which two of the same place are equal.
+  private static func plain(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardized.path
+  }
+
   private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  static func cocoFile(_ root: String, _ split: String) -> String {
+  private static func cocoFile(_ root: String, _ split: String) -> String {
     "\(root)/annotations/instances_\(split).json"
   }
 

@@ -5,7 +5,7 @@ import Reporting
 import Runs
 
 /// The settings of `bench-report simulate`.
-struct SimulateOptions: CommandOptions {
+package struct SimulateOptions: CommandOptions {
   var tasks = SimulatedTask.allCases
   var images = [24, 100, 500, 5000]
   var trainings = [1, 3]
@@ -15,7 +15,9 @@ struct SimulateOptions: CommandOptions {
   var output: String?
   var engine = EngineOptions()
 
-  static var table: OptionTable<SimulateOptions> {
+  package init() {}
+
+  package static var table: OptionTable<SimulateOptions> {
     OptionTable(
       name: "bench-report simulate",
       summary: "Hold the report's tests and intervals against differences whose truth is known.",

@@ -17,7 +17,7 @@ struct ShowDataCommand {
   private static let cellSize = 320
 
   func run() throws -> ExitCode {
-    let layouts = try options.layouts(sample: RunContext.sample(\.classificationPath))
+    let layouts = try options.layouts(sample: SampleSet.made(\.classificationPath))
     for layout in layouts {
       // A folder of several kinds, like VOC's, gives a sheet of each.
       let path = options.output(layouts.count > 1 ? layout.shortName : nil)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Inspection
 
 /// The configurations of the shipped figures say what the published recipes store.
 @Suite("Configurations of published figures")

@@ -5,7 +5,7 @@ import SampleData
 import TestSupport
 import Testing
 
-@testable import Harness
+@testable import Inspection
 @testable import VisionData
 
 @Suite("Showing data", .timeLimit(.minutes(5)))

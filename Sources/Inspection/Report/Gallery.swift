@@ -59,7 +59,7 @@ final class Gallery {
 
   /// A view of an image that may turn out not to be at hand.
   static func view(
-    _ caption: String, _ draw: @escaping (Int) throws -> RGBImage
+    _ caption: String, isLegend: Bool = false, _ draw: @escaping (Int) throws -> RGBImage
   ) -> (Int) -> GalleryView {
     { index in
       do {
@@ -67,7 +67,7 @@ final class Gallery {
           .init(
             caption: caption,
             bytes: try ImageFile.jpeg(try draw(index), quality: 85, subsamplesColor: false),
-            mediaType: "image/jpeg"))
+            mediaType: "image/jpeg", isLegend: isLegend))
       } catch {
         return .missing("\(caption): \(error)")
       }

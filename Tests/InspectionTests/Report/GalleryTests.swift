@@ -9,18 +9,14 @@ import TestSupport
 import Testing
 import VisionData
 
-@testable import Harness
+@testable import Inspection
 
 @Suite("Galleries", .timeLimit(.minutes(5)))
 struct GalleryTests {
   private func data() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
-    var settings = SampleSettings()
-    settings.trainingImagesPerClass = 1
-    settings.validationImagesPerClass = 1
-    settings.instanceScenes = .init(training: 1, validation: 2)
-    settings.segmentationScenes = .init(training: 1, validation: 2)
-    try SampleSet(settings).generate(at: folder.file("data"))
+    try SampleSet(.small(images: (1, 1), instances: (1, 2), labels: (1, 2))).generate(
+      at: folder.file("data"))
     return folder
   }
 
@@ -127,7 +123,7 @@ struct GalleryTests {
       width: labels.width, height: labels.height,
       labels: [UInt8](repeating: 3, count: labels.labels.count))
     try AtomicFile.write(
-      try ImageFile.png(flat), to: SegmentorInference.mapPath(set.name(0), in: row.path))
+      try ImageFile.png(flat), to: RunImages.predictedMap(of: set.name(0), in: row.path))
     let shown = Gallery().pictures(row, base, [0, 1])
     #expect(
       shown[0].pictures.map(\.caption) == ["annotated", "MoBY", "classes, parts of all pixels"])

@@ -125,6 +125,6 @@ public enum DataCommands {
   }
 
   private static func root(_ data: String?) throws -> String {
-    try data ?? RunContext.sample(\.classificationPath)
+    try data ?? SampleSet.made(\.classificationPath)
   }
 }

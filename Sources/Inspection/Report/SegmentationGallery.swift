@@ -8,10 +8,27 @@ import VisionData
 struct SegmentationGallery {
   private let images: RunImages
   private let overlay: SegmentationOverlay?
+  /// The images of the data set by their paths.
+  private let places: [String: Place]
+
+  /// Where an image's label map lies, and the image's name in its split.
+  private struct Place {
+    let labels, name: String
+  }
 
   /// Takes the classes of a result, with the colours that the data set gives them.
   init(_ images: RunImages, _ result: RunResult) {
     self.images = images
+    var places: [String: Place] = [:]
+    let layout = (try? SegmentationLayout.find(images.root)) ?? nil
+    for split in SegmentationFolder.Split.allCases {
+      guard let layout, let folder = try? SegmentationFolder(layout, split: split) else { continue }
+      for index in 0..<folder.count {
+        places[folder.relativeImagePath(index)] = Place(
+          labels: folder.labelPath(index), name: folder.name(index))
+      }
+    }
+    self.places = places
     let names = result.classes.map(\.name)
     guard let kind = result.data["labels"].flatMap(LabelEncoding.Kind.init),
       (1...LabelEncoding.classLimit).contains(names.count)
@@ -20,7 +37,9 @@ struct SegmentationGallery {
       return
     }
     let own = SegmentationClasses(names: names, labels: kind)
-    let stored = try? SegmentationClasses(path: images.root + "/classes.json").stored(as: kind)
+    let known =
+      layout?.classes ?? (try? SegmentationClasses(path: images.root + "/classes.json"))
+    let stored = try? known?.stored(as: kind)
     overlay = SegmentationOverlay(classes: stored?.names == names ? stored ?? own : own)
   }
 
@@ -35,8 +54,11 @@ struct SegmentationGallery {
     guard let overlay else {
       return [.missing("the run does not say how its label maps store classes")]
     }
-    guard let path = images.path(of: index), let place = Place(path) else {
+    guard let path = images.path(of: index) else {
       return [.missing("\(GalleryError.unlisted(index))")]
+    }
+    guard let place = places[path] else {
+      return [.missing("no label map of \(path) is found in \(images.root)")]
     }
     var shown: [LabelMap] = []
     func drawn(_ labels: LabelMap) throws -> RGBImage {
@@ -52,13 +74,13 @@ struct SegmentationGallery {
     }
     var views = [
       Gallery.view("annotated") { _ in
-        let file = images.root + "/" + place.labels
-        return try drawn(
-          try overlay.classes.encoding.decode(try ImageFile.decodeLabels(path: file), path: file))
+        try drawn(
+          try overlay.classes.encoding.decode(
+            try ImageFile.decodeLabels(path: place.labels), path: place.labels))
       }(index)
     ]
     for run in runs {
-      let file = SegmentorInference.mapPath(place.name, in: run.path)
+      let file = RunImages.predictedMap(of: place.name, in: run.path)
       guard FileManager.default.fileExists(atPath: file) else {
         views.append(.missing("\(run.name) stores no label maps, so none are drawn"))
         continue
@@ -68,23 +90,10 @@ struct SegmentationGallery {
     }
     if !shown.isEmpty {
       views.append(
-        Gallery.view("classes, parts of all pixels") { _ in
+        Gallery.view("classes, parts of all pixels", isLegend: true) { _ in
           overlay.legend(for: shown, width: Gallery.side)
         }(index))
     }
     return views
-  }
-
-  /// Where the parts of an image lie: `images/validation/a/b.jpg`.
-  private struct Place {
-    /// The label map's path, and the name without folder and extension.
-    let labels, name: String
-
-    init?(_ image: String) {
-      let parts = image.split(separator: "/").map(String.init)
-      guard parts.count > 2, parts[0] == "images" else { return nil }
-      name = (parts.dropFirst(2).joined(separator: "/") as NSString).deletingPathExtension
-      labels = "annotations/\(parts[1])/\(name).png"
-    }
   }
 }

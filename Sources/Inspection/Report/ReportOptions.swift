@@ -11,7 +11,7 @@ public enum ReportFormat: String, OptionChoice, Sendable {
 }
 
 /// The settings of `bench-report`.
-struct BuildReportOptions: CommandOptions {
+package struct BuildReportOptions: CommandOptions {
   var runs = ["reports/runs"]
   var baseline: String?
   var references = SuppliedFiles.path("reports/reference")
@@ -27,7 +27,9 @@ struct BuildReportOptions: CommandOptions {
   var json = false
   var quiet = false
 
-  static var table: OptionTable<BuildReportOptions> {
+  package init() {}
+
+  package static var table: OptionTable<BuildReportOptions> {
     OptionTable(
       name: "bench-report", summary: "Compare finished runs in one report, with a verdict.",
       usage: "[--runs <folders>] [options]  |  explain, diff, check, simulate",
@@ -83,7 +85,7 @@ struct BuildReportOptions: CommandOptions {
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
+  package func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
 
   /// The builder that these settings ask for.
   func builder() -> ComparisonBuilder {
@@ -101,11 +103,13 @@ struct BuildReportOptions: CommandOptions {
 }
 
 /// The settings of `bench-report explain`.
-struct ExplainOptions: CommandOptions {
+package struct ExplainOptions: CommandOptions {
   var report = BuildReportOptions()
   var cell = ""
 
-  static var table: OptionTable<ExplainOptions> {
+  package init() {}
+
+  package static var table: OptionTable<ExplainOptions> {
     OptionTable(
       name: "bench-report explain", summary: "Say where a number of the report comes from.",
       usage: "<cell> [--runs <folders>] [options]",
@@ -131,18 +135,20 @@ struct ExplainOptions: CommandOptions {
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate() throws(UsageError) { try report.validate() }
+  package func validate() throws(UsageError) { try report.validate() }
 }
 
 /// The settings of `bench-report diff`.
-struct DiffOptions: CommandOptions {
+package struct DiffOptions: CommandOptions {
   var first = ""
   var second = ""
   var resamples = 1000
   var margins: [String] = []
   var cache = "reports/cache"
 
-  static var table: OptionTable<DiffOptions> {
+  package init() {}
+
+  package static var table: OptionTable<DiffOptions> {
     OptionTable(
       name: "bench-report diff",
       summary: "Two runs side by side: what was done differently, then the numbers.",
@@ -162,17 +168,19 @@ struct DiffOptions: CommandOptions {
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
+  package func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
 }
 
 /// The settings of `bench-report check`.
-struct CheckReportOptions: CommandOptions {
+package struct CheckReportOptions: CommandOptions {
   var runs = ["reports/runs"]
   var references = SuppliedFiles.path("reports/reference")
   var configuration: String?
   var json = false
 
-  static var table: OptionTable<CheckReportOptions> {
+  package init() {}
+
+  package static var table: OptionTable<CheckReportOptions> {
     OptionTable(
       name: "bench-report check",
       summary: "Hold runs against known figures; the status is 1 when one lies outside.",

@@ -6,12 +6,14 @@ import Reporting
 import VisionData
 
 /// The settings of `bench-data check-annotations`.
-struct CheckAnnotationsOptions: CommandOptions {
+package struct CheckAnnotationsOptions: CommandOptions {
   var annotations = ""
   var detections: String?
   var perClass = false
 
-  static var table: OptionTable<CheckAnnotationsOptions> {
+  package init() {}
+
+  package static var table: OptionTable<CheckAnnotationsOptions> {
     OptionTable(
       name: "bench-data check-annotations",
       summary: "Count what a COCO file holds and list its faults by id.",

@@ -24,7 +24,7 @@ public enum ShownView: String, OptionChoice, Sendable {
 }
 
 /// The settings of `bench-data make`.
-struct MakeDataOptions: CommandOptions {
+package struct MakeDataOptions: CommandOptions {
   var seed = 1
   var trainImages = 60
   var validationImages = 30
@@ -34,7 +34,9 @@ struct MakeDataOptions: CommandOptions {
   var output = "datasets/sample"
   var engine = EngineOptions()
 
-  static var table: OptionTable<MakeDataOptions> {
+  package init() {}
+
+  package static var table: OptionTable<MakeDataOptions> {
     OptionTable(
       name: "bench-data make", summary: "Draw the sample data set.", usage: "[options]",
       examples: ["swift run bench-data make", "swift run bench-data make --seed 2 --output other"]
@@ -66,7 +68,7 @@ struct MakeDataOptions: CommandOptions {
 }
 
 /// The settings of `bench-data check`.
-struct CheckDataOptions: CommandOptions {
+package struct CheckDataOptions: CommandOptions {
   var data: String?
   var backbone: String?
   var inputSize = 224
@@ -81,10 +83,12 @@ struct CheckDataOptions: CommandOptions {
   var json = false
   var engine = EngineOptions()
 
+  package init() {}
+
   /// What is said of the checkpoint's network.
   var claim: NetworkClaim { NetworkClaim(headCount: heads) }
 
-  func validate() throws(UsageError) {
+  package func validate() throws(UsageError) {
     guard heads == nil || backbone != nil else {
       throw .conflict("--heads is about a checkpoint; --backbone names none.")
     }
@@ -92,7 +96,7 @@ struct CheckDataOptions: CommandOptions {
     try files.validate(data: data, needsTraining: false, needsValidation: false)
   }
 
-  static var table: OptionTable<CheckDataOptions> {
+  package static var table: OptionTable<CheckDataOptions> {
     OptionTable(
       name: "bench-data check", summary: "Look through a data set for what would spoil a run.",
       usage: "[--data <folder>] [options]",
@@ -133,7 +137,7 @@ struct CheckDataOptions: CommandOptions {
 }
 
 /// The settings of `bench-data show`.
-struct ShowDataOptions: CommandOptions {
+package struct ShowDataOptions: CommandOptions {
   var data: String?
   var split = ShownSplit.training
   var files = DetectionFileOptions()
@@ -147,7 +151,9 @@ struct ShowDataOptions: CommandOptions {
   var inputSize: Int?
   var output = "contact-sheet.png"
 
-  func validate() throws(UsageError) {
+  package init() {}
+
+  package func validate() throws(UsageError) {
     try files.validate(data: data, needsTraining: false, needsValidation: false)
     let isNamed = split == .training ? files.training != nil : files.validation != nil
     guard !files.isGiven || isNamed else {
@@ -187,7 +193,7 @@ struct ShowDataOptions: CommandOptions {
     return path.deletingPathExtension + "-" + kind + (ending.isEmpty ? "" : "." + ending)
   }
 
-  static var table: OptionTable<ShowDataOptions> {
+  package static var table: OptionTable<ShowDataOptions> {
     OptionTable(
       name: "bench-data show",
       summary:

@@ -33,7 +33,7 @@ public enum ReportCommands {
 
   // MARK: Build
 
-  static func build(_ options: BuildReportOptions) throws -> ExitCode {
+  package static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let watch = Stopwatch()
     var builder = options.builder()
     let gallery = Gallery()

@@ -6,7 +6,7 @@ import SampleData
 import VisionData
 
 /// The settings of `bench-data make-annotations`.
-struct MakeAnnotationsOptions: CommandOptions {
+package struct MakeAnnotationsOptions: CommandOptions {
   var images = 5000
   var objects = 36_781
   var corners = 20
@@ -17,7 +17,9 @@ struct MakeAnnotationsOptions: CommandOptions {
   var masks: String?
   var engine = EngineOptions()
 
-  static var table: OptionTable<MakeAnnotationsOptions> {
+  package init() {}
+
+  package static var table: OptionTable<MakeAnnotationsOptions> {
     OptionTable(
       name: "bench-data make-annotations",
       summary:

@@ -3,14 +3,16 @@ import Foundation
 import VisionData
 
 /// Which files hold a detection data set, where no layout says so.
-struct DetectionFileOptions: Sendable {
-  var training: String?
-  var validation: String?
+package struct DetectionFileOptions: Sendable {
+  package var training: String?
+  package var validation: String?
   /// The folder of all images, or that of the training images and that of the others.
-  var images: [String] = []
+  package var images: [String] = []
+
+  package init() {}
 
   /// The options.
-  static var table: OptionTable<DetectionFileOptions> {
+  package static var table: OptionTable<DetectionFileOptions> {
     OptionTable()
       .option(
         "train-annotations", \.training, value: "file", .input,
@@ -28,12 +30,12 @@ struct DetectionFileOptions: Sendable {
   }
 
   /// Whether files are named.
-  var isGiven: Bool { training != nil || validation != nil }
+  package var isGiven: Bool { training != nil || validation != nil }
 
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  func validate(
+  package func validate(
     data: String?, needsTraining: Bool, needsValidation: Bool
   ) throws(UsageError) {
     guard isGiven else {
@@ -57,7 +59,7 @@ struct DetectionFileOptions: Sendable {
   }
 
   /// The layout of the named files; nil where none is named.
-  var layout: DetectionLayout? {
+  package var layout: DetectionLayout? {
     isGiven
       ? DetectionLayout(training: training, validation: validation, images: images) : nil
   }
@@ -65,7 +67,7 @@ struct DetectionFileOptions: Sendable {
   /// Where the program's data are, and their name in tables.
   ///
   /// - Throws: `DatasetError` for a folder without annotations.
-  func layout(_ context: RunContext) throws -> (DetectionLayout, name: String) {
+  package func layout(_ context: RunContext) throws -> (DetectionLayout, name: String) {
     if let layout, let file = validation ?? training {
       return (layout, ((file as NSString).lastPathComponent as NSString).deletingPathExtension)
     }

@@ -20,12 +20,12 @@ final class DetectionGallery {
   /// Reads the annotations beside the images.
   init(_ images: RunImages) {
     self.images = images
-    guard let path = DetectionDataset.annotationPath(beside: images.root) else {
-      (truth, fault) = (nil, "no annotations beside \(images.root)")
+    guard let part = DetectionLayout.part(ofImages: images.root) else {
+      (truth, fault) = (nil, "no annotations of the images in \(images.root) are found beside them")
       return
     }
     do {
-      (truth, fault) = (try CocoAnnotations(path: path), nil)
+      (truth, fault) = (try DetectionDataset(part, use: .testing).annotations, nil)
     } catch {
       (truth, fault) = (nil, "\(error)")
     }
@@ -35,10 +35,7 @@ final class DetectionGallery {
   func views(of ids: [Int], by runs: [StoredRun]) -> [Int: [GalleryView]] {
     guard let truth else { return each(ids, [.missing(fault ?? "no annotations")]) }
     let names = truth.categoriesByLabel.map { truth.categories[$0].name }
-    let found = runs.map { run -> (run: StoredRun, rows: [Int: JSONValue]) in
-      let path = run.path + "/" + DetectionInference.fileName
-      return (run, (try? Detection.rows(path, ofImages: Set(ids))) ?? [:])
-    }
+    let found = runs.map { DetectionsOfRun($0, images: Set(ids), truth: truth, names: names) }
     var views: [Int: [GalleryView]] = [:]
     for id in ids {
       guard let index = truth.imageIndex(id: id), let path = images.path(of: id) else {
@@ -57,20 +54,13 @@ final class DetectionGallery {
       views[id] = [
         Gallery.view("annotated: \(objects.count)") { _ in try drawn(objects) }(id)
       ]
-      for (run, rows) in found {
-        guard let row = rows[id],
-          let all = Detection.detections(row, classCount: names.count)
-        else {
-          views[id]?.append(.missing("\(run.name) stores no detections, so none are drawn"))
-          continue
+      for (run, said) in zip(runs, found) {
+        switch said.found(index) {
+        case .success(let all):
+          let (items, words) = Self.shown(all)
+          views[id]?.append(Gallery.view("\(run.name): \(words)") { _ in try drawn(items) }(id))
+        case .failure(let reason): views[id]?.append(.missing("\(run.name) \(reason)"))
         }
-        guard all.allSatisfy({ $0.mask.width == size.width && $0.mask.height == size.height })
-        else {
-          views[id]?.append(.missing("\(run.name) stores masks of another size than the image"))
-          continue
-        }
-        let (items, words) = Self.shown(all, names)
-        views[id]?.append(Gallery.view("\(run.name): \(words)") { _ in try drawn(items) }(id))
       }
     }
     return views
@@ -90,9 +80,7 @@ final class DetectionGallery {
       let object = truth.annotations[Int(at)]
       let label = labels[object.category] ?? 0
       return DetectionOverlay.Item(
-        box: CornerBox(
-          Float(object.box.x), Float(object.box.y), Float(object.box.x + object.box.width),
-          Float(object.box.y + object.box.height)),
+        box: CornerBox(object.box),
         mask: ((try? truth.mask(of: Int(at))) ?? nil).map { LabelMap($0) },
         caption: names[label] + (object.isCrowd ? " (crowd)" : ""), label: label)
     }
@@ -100,13 +88,12 @@ final class DetectionGallery {
 
   /// The detections that are drawn, the best on top, and how they were chosen.
   private static func shown(
-    _ all: [Detection], _ names: [String]
+    _ all: [DetectionsOfRun.Found]
   ) -> (items: [DetectionOverlay.Item], words: String) {
     let sorted = all.enumerated().sorted {
       ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
-    }
-    .map(\.element)
-    let sure = sorted.prefix { Double($0.score) >= leastScore }
+    }.map(\.element)
+    let sure = sorted.prefix { $0.score >= leastScore }
     let score = String(format: "%.1f", leastScore)
     let chosen = sure.isEmpty ? sorted.prefix(fewest) : sure.prefix(most)
     let words =
@@ -114,9 +101,8 @@ final class DetectionGallery {
       ? "nothing found"
       : sure.isEmpty
         ? "the best \(chosen.count), none reaches score \(score)"
-        : sure.count > most
-          ? "the best \(most) of \(sure.count) from score \(score) on"
-          : "\(sure.count) from score \(score) on"
-    return (chosen.reversed().map { DetectionOverlay.Item($0, names: names) }, words)
+        : sure.count >= most
+          ? "the best \(most) from score \(score) on" : "\(sure.count) from score \(score) on"
+    return (chosen.reversed().map(\.item), words)
   }
 }

@@ -1,0 +1,21 @@
+import CommandLine
+import Reporting
+
+/// The margins of equivalence, declared before the run.
+package enum MarginOption {
+  package static let help =
+    "Differences that do not matter, in points: top1=0.5,AP=0.3,mIoU=0.5. Without it the published "
+    + "spread of trainings, which these are."
+
+  /// Reads them.
+  ///
+  /// - Throws: `UsageError`.
+  package static func margins(_ entries: [String]) throws(UsageError) -> Margins {
+    guard let margins = Margins(points: entries) else {
+      throw .conflict(
+        "--margin got '\(entries.joined(separator: ","))'; give names with points above 0 and below "
+          + "100, as top1=0.5; names are \(Margins.names.sorted().joined(separator: ", ")).")
+    }
+    return margins
+  }
+}
