@@ -86,8 +86,8 @@ let libraries = [
     "Inspection",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData", "TensorCore", "Threads",
-      "VisionData",
+      "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData", "Scoring", "TensorCore",
+      "Threads", "VisionData",
     ]),
   library(
     "Harness",

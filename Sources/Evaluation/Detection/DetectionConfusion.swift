@@ -17,8 +17,9 @@ public struct DetectionConfusion: Sendable, Equatable {
   public let lowestScore: Double
   /// Ids of the categories, ascending.
   public let categoryIDs: [Int]
-  /// How often: a row a category of objects and a column a category of detections. The last column
-  /// is of objects without a detection, the last row of detections without an object.
+  /// How often: a row a category of objects and a column a category of detections.
+  ///
+  /// The last column is of objects without a detection, the last row of detections without an object.
   public let counts: [Int]
 
   /// Rows and columns.

@@ -10,8 +10,15 @@ import Testing
 /// `Tests/References/detection_numbers.py`.
 private struct Expected: Decodable {
   struct Numbers: Decodable {
-    let AP, AP50, AP75: Double
+    let all, at50, at75: Double
     let byRange, recallByRange, recallByLimit, classes: [Double]
+
+    enum CodingKeys: String, CodingKey {
+      case all = "AP"
+      case at50 = "AP50"
+      case at75 = "AP75"
+      case byRange, recallByRange, recallByLimit, classes
+    }
   }
   struct Curves: Decodable {
     let precision, scores: [Double]?
@@ -24,10 +31,15 @@ private struct Expected: Decodable {
     let classes: [String: Double]
   }
   struct Errors: Decodable {
-    let AP: Double
+    let all: Double
     let counts: [String: Int]
     let losses: [String: Double]
     let special: [Double]
+
+    enum CodingKeys: String, CodingKey {
+      case all = "AP"
+      case counts, losses, special
+    }
   }
   struct Masks: Decodable {
     let numbers, thresholds, ranges, some: Numbers
@@ -143,9 +155,9 @@ private func expectEqual(
   func check(_ own: Double, _ value: Double, _ name: String) {
     expectEqual(own, value, "\(what) \(name)", sourceLocation: sourceLocation)
   }
-  check(scores.averagePrecision(), expected.AP, "AP")
-  check(scores.averagePrecision(threshold: 0.5), expected.AP50, "AP50")
-  check(scores.averagePrecision(threshold: 0.75), expected.AP75, "AP75")
+  check(scores.averagePrecision(), expected.all, "AP")
+  check(scores.averagePrecision(threshold: 0.5), expected.at50, "AP50")
+  check(scores.averagePrecision(threshold: 0.75), expected.at75, "AP75")
   for (range, value) in expected.byRange.enumerated() {
     check(scores.averagePrecision(areaRange: range), value, "AP of range \(range)")
   }
@@ -290,7 +302,7 @@ private func expectEqual(
     expected.some, "\(what) some", sourceLocation: sourceLocation)
   let errors = DetectionErrors(try scene.untied, groundTruth: scene.truth, overlapType: type)
   expectEqual(
-    errors.averagePrecision, expected.errors.AP, "\(what) TIDE", sourceLocation: sourceLocation)
+    errors.averagePrecision, expected.errors.all, "\(what) TIDE", sourceLocation: sourceLocation)
   for kind in DetectionErrorKind.allCases {
     #expect(
       errors.counts[kind] == expected.errors.counts[kind.rawValue], "\(what) \(kind)",

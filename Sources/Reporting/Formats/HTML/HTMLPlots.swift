@@ -1,3 +1,5 @@
+import Evaluation
+
 /// The drawings that runs of a section bring with their numbers, a figure each.
 struct HTMLPlots {
   let section: ComparisonSection
