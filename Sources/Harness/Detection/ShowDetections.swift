@@ -97,20 +97,3 @@ enum ShowDetections {
     return .success
   }
 }
-
-extension DetectionOverlay.Item {
-  /// A detection with its class and score.
-  init(_ detection: Detection, names: [String]) {
-    self.init(
-      box: detection.box, mask: LabelMap(detection.mask),
-      caption: names[detection.label] + String(format: " %.2f", detection.score),
-      label: detection.label)
-  }
-}
-
-extension LabelMap {
-  /// A mask as a map: 1 inside, 0 outside.
-  init(_ mask: RunLengthMask) {
-    self.init(width: mask.width, height: mask.height, labels: mask.pixels)
-  }
-}

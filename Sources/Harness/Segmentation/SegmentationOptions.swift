@@ -1,4 +1,5 @@
 import CommandLine
+import Inspection
 import Models
 import Protocols
 import VisionData
@@ -99,18 +100,5 @@ public struct SegmentationOptions: ComparisonOptions {
     var testing: SegmentationTesting = mode == .multiScale ? .multiScale : .singleScale
     testing.limit = recipe.testLimit
     return testing
-  }
-}
-
-/// What follows a picture's name in its label map's.
-enum LabelSuffix {
-  static let help =
-    "What follows a picture's name in its map's, as _mask. Without it what is usual in the layout."
-
-  /// - Throws: `UsageError` for what is no part of a file's name.
-  static func validate(_ suffix: String?) throws(UsageError) {
-    guard let suffix, suffix.contains("/") || suffix.lowercased().hasSuffix(".png") else { return }
-    throw .conflict(
-      "--label-suffix takes the end of the maps' names without folder and .png, got '\(suffix)'.")
   }
 }

@@ -20,7 +20,9 @@ struct SuiteRecord {
     ([job.task.program] + job.arguments).joined(separator: " ")
   }
 
-  /// Whether an earlier call finished a job. Its results are found, and checked, by their keys.
+  /// Whether an earlier call finished a job.
+  ///
+  /// Its results are found, and checked, by their keys.
   func isDone(_ job: SuiteJob) -> Bool { done.contains(key(job)) }
 
   /// Keeps that a job is finished.

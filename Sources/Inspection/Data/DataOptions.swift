@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import Models
+import Scoring
 import VisionData
 
 extension DataCheck.Depth: OptionChoice {}

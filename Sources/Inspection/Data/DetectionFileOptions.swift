@@ -63,15 +63,4 @@ package struct DetectionFileOptions: Sendable {
     isGiven
       ? DetectionLayout(training: training, validation: validation, images: images) : nil
   }
-
-  /// Where the program's data are, and their name in tables.
-  ///
-  /// - Throws: `DatasetError` for a folder without annotations.
-  package func layout(_ context: RunContext) throws -> (DetectionLayout, name: String) {
-    if let layout, let file = validation ?? training {
-      return (layout, ((file as NSString).lastPathComponent as NSString).deletingPathExtension)
-    }
-    let source = try context.source(\.instancesPath)
-    return (try DetectionLayout.expect(source.root), source.name)
-  }
 }

@@ -8,6 +8,7 @@ import Loading
 import Models
 import Protocols
 import Runs
+import SampleData
 import VisionData
 
 /// `bench-data show`: sheets of images with what is known of them, and as a network sees them.

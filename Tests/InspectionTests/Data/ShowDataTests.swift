@@ -1,4 +1,5 @@
 import CommandLine
+import FileSupport
 import Foundation
 import SampleData
 import TestSupport
