@@ -28,6 +28,7 @@ package struct CommandTrial: Sendable {
   /// Every command of every program.
   package static let all: [CommandTrial] = [
     CommandTrial(LinearOptions.self, "bench-linear", settings: \.recipeSettings),
+    CommandTrial(ClassificationEvaluationOptions.self, "bench-linear evaluate"),
     CommandTrial(DetectionOptions.self, "bench-coco", settings: \.recipeSettings),
     CommandTrial(DetectionEvaluationOptions.self, "bench-coco evaluate"),
     CommandTrial(ShowDetectionsOptions.self, "bench-coco show"),
@@ -42,6 +43,7 @@ package struct CommandTrial: Sendable {
     CommandTrial(ExplainOptions.self, "bench-report explain"),
     CommandTrial(DiffOptions.self, "bench-report diff"),
     CommandTrial(CheckReportOptions.self, "bench-report check"),
+    CommandTrial(SimulateOptions.self, "bench-report simulate"),
     CommandTrial(MakeDataOptions.self, "bench-data make"),
     CommandTrial(CheckDataOptions.self, "bench-data check"),
     CommandTrial(ShowDataOptions.self, "bench-data show"),
