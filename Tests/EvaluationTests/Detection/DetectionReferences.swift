@@ -127,11 +127,11 @@ struct DetectionScene {
 
 extension CocoResult {
   /// Whether there is a box, or a mask; false takes it away.
-  fileprivate var hasBox: Bool {
+  var hasBox: Bool {
     get { box != nil }
     set { if !newValue { box = nil } }
   }
-  fileprivate var hasMask: Bool {
+  var hasMask: Bool {
     get { segmentation != .none }
     set { if !newValue { segmentation = .none } }
   }
