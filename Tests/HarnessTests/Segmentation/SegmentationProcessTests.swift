@@ -8,6 +8,7 @@ import Testing
 import VisionData
 
 @testable import Harness
+@testable import Inspection
 
 /// What stops a run before anything is trained.
 @Suite("The gate of bench-ade20k")

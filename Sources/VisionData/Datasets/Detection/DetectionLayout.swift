@@ -140,7 +140,7 @@ public struct DetectionLayout: Sendable, Equatable {
   /// The folder with the images of a file of annotations, by the layouts around it; nil where none is.
   public static func images(ofAnnotations file: String) -> String? {
     let wanted = plain(file)
-    return parts(around: (file as NSString).deletingLastPathComponent)
+    return parts(around: RelativePath.folder(of: file))
       .first { plain($0.annotations) == wanted }?.images.first { FileTree.isFolder($0) }
   }
 
@@ -154,9 +154,10 @@ public struct DetectionLayout: Sendable, Equatable {
 
   /// The folder that a folder is in, relative where that one is.
   private static func above(_ folder: String) -> String {
-    let path = folder as NSString
-    guard ![".", ".."].contains(path.lastPathComponent) else { return folder + "/.." }
-    let above = path.deletingLastPathComponent
+    guard ![".", ".."].contains((folder as NSString).lastPathComponent) else {
+      return folder + "/.."
+    }
+    let above = RelativePath.folder(of: folder)
     return above.isEmpty ? "." : above
   }
 
