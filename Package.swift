@@ -130,7 +130,7 @@ let package = Package(
     benchmark("bench-data", folder: "Data"),
     benchmark(
       "bench-coco", folder: "Coco", scripts: ["compare_evaluators.py", "compare_evaluators.sh"]),
-    benchmark("bench-report", folder: "Report"),
+    benchmark("bench-report", folder: "Report", scripts: ["repeat.py"]),
     benchmark("bench-suite", folder: "Suite"),
     .executableTarget(
       name: "swinbench", dependencies: ["CommandLine", "Harness", "Inspection"],

@@ -17,8 +17,7 @@ struct Programs {
     case "bench-report": ReportCommands.run(arguments)
     case "bench-pretrain":
       Command.run(PretrainingOptions.self, arguments: arguments) { try PretrainingCommand.run($0) }
-    case "bench-suite":
-      Command.run(SuiteOptions.self, arguments: arguments) { try SuiteCommand.run($0) }
+    case "bench-suite": SuiteCommand.run(arguments)
     default: return
     }
   }

@@ -1,11 +1,10 @@
-import CommandLine
+import Foundation
 import Harness
 
 /// Runs every task that a folder holds data for, and reports.
 @main
 struct BenchSuite {
   static func main() {
-    let arguments = Array(Swift.CommandLine.arguments.dropFirst())
-    Command.run(SuiteOptions.self, arguments: arguments) { try SuiteCommand.run($0) }
+    SuiteCommand.run(Array(Swift.CommandLine.arguments.dropFirst()))
   }
 }

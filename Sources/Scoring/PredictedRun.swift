@@ -45,11 +45,12 @@ struct PredictedRunOptions: Sendable {
   ///   - predictions: The files that were scored.
   ///   - data: The test data: name, hash, counts.
   ///   - settings: How it was scored.
+  ///   - scoring: How sure the scores are made, as for `RunSession`.
   ///   - fill: Writes the records and adds the numbers.
   /// - Throws: `FileError` when the run cannot be written.
   func keep(
     _ task: TaskDescription, predictions: [String], data: [String: String],
-    settings: [String: String], images: RunImages? = nil,
+    settings: [String: String], scoring: [String: String] = [:], images: RunImages? = nil,
     _ fill: (RunDirectory, inout RunResult) throws -> Void
   ) throws {
     guard let name else { return }
@@ -68,7 +69,8 @@ struct PredictedRunOptions: Sendable {
     var options = RunOptions()
     options.output = folder
     let slug = name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
-    let session = try RunSession(result, name: "\(task.name)-\(String(slug))", options: options)
+    let session = try RunSession(
+      result, name: "\(task.name)-\(String(slug))", scoring: scoring, options: options)
     if session.finished == nil {
       try fill(session.directory, &result)
       let manager = FileManager.default

@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Geometry
 import Reporting
 import SampleData
 import TestSupport

@@ -12,11 +12,16 @@ public struct SuiteCommand {
   private let options: SuiteOptions
   private let configuration: String
 
+  /// Runs the program.
+  public static func run(_ arguments: [String]) -> Never {
+    Command.run(SuiteOptions.self, arguments: arguments) { try run($0) }
+  }
+
   /// Runs the suite.
   ///
   /// - Returns: The suite's status.
   /// - Throws: One sentence about what was wrong.
-  public static func run(_ parsed: ParsedOptions<SuiteOptions>) throws -> ExitCode {
+  private static func run(_ parsed: ParsedOptions<SuiteOptions>) throws -> ExitCode {
     if parsed.options.printsConfiguration {
       Console.output(parsed.configuration)
       return .success
@@ -43,6 +48,7 @@ public struct SuiteCommand {
     prepared.sort { $0.seconds < $1.seconds }
     let plan = SuitePlan(prepared, budget: options.budget.flatMap(TimeBudget.init)?.seconds)
     Console.error(plan.text)
+    if options.backbones.isEmpty { say("the suite's own backbones are made before, once") }
     guard !options.isDryRun else { return .success }
     if let first = plan.leftOut.first, plan.jobs.isEmpty {
       throw UsageError.conflict(

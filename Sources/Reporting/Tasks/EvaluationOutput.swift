@@ -52,6 +52,33 @@ public struct EvaluationOutput {
     ]
   }
 
+  /// Precision at every recall and overlap of every class with objects, and the score that reaches it.
+  public var curves: JSONValue {
+    let settings = scores.settings
+    let (steps, recalls) = (
+      settings.overlapThresholds.count, settings.recallThresholds.count
+    )
+    func rows(_ values: [Double], _ place: Int) -> JSONValue {
+      .array(
+        (0..<steps).map { step in
+          let first = (place * steps + step) * recalls
+          return .array(values[first..<first + recalls].map { .number($0) })
+        })
+    }
+    return .object([
+      "overlaps": .array(settings.overlapThresholds.map { .number($0) }),
+      "recalls": .array(settings.recallThresholds.map { .number($0) }),
+      "classes": .array(
+        scores.categoryIDs.enumerated().filter { scores.averagePrecision(category: $0.offset) >= 0 }
+          .map { place, id in
+            .object([
+              "id": .integer(id), "name": .string(name(id)),
+              "precision": rows(scores.precision, place), "scores": rows(scores.scores, place),
+            ])
+          }),
+    ])
+  }
+
   // MARK: Errors
 
   /// What each kind of error costs.

@@ -50,7 +50,7 @@ extension DetectionEvaluationOptions {
   ) -> DetectionDetails? {
     let isKept = run.name != nil
     guard isKept || asksForDetails else { return nil }
-    let isConfused = (isKept || self.confusion) && input.type != .keypoints
+    let isConfused = (isKept || self.confusion) && hasErrors(input.type)
     let confusion =
       isConfused
       ? DetectionConfusion(
@@ -65,9 +65,13 @@ extension DetectionEvaluationOptions {
       records, names: input.names, intervals: bounds, confusion: confusion)
   }
 
-  /// What each kind of error costs; nil of keypoints, which have none of these.
+  /// Whether mistakes between classes and places can be told: not of keypoints, and not where only a
+  /// part is annotated.
+  private func hasErrors(_ type: OverlapType) -> Bool { type != .keypoints && rules == .coco }
+
+  /// What each kind of error costs; nil where that cannot be told.
   func errors(_ input: DetectionInput) -> DetectionErrors? {
-    guard input.type != .keypoints else { return nil }
+    guard hasErrors(input.type) else { return nil }
     return DetectionErrors(
       input.detections, groundTruth: input.truth, images: input.selection.images,
       categories: input.selection.categories, overlapType: input.type,

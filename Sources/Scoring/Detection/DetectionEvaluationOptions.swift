@@ -68,7 +68,7 @@ package struct DetectionEvaluationOptions: CommandOptions {
         "swift run bench-coco evaluate --ground-truth instances_val2017.json "
           + "--detections moby.json --versus supervised.json --per-class --errors",
         "swift run bench-coco evaluate --ground-truth lvis_v1_val.json --detections results.json "
-          + "--protocol lvis --best-f1 --calibration --confusion",
+          + "--protocol lvis --best-f1 --calibration",
       ]
     )
     .option(
@@ -173,6 +173,10 @@ package struct DetectionEvaluationOptions: CommandOptions {
     guard rules == .coco || limits.count == 1 else {
       throw .conflict("LVIS has one limit, of an image; give --max-detections one number.")
     }
+    guard rules == .coco || !errors && !confusion else {
+      throw .conflict(
+        "--errors and --confusion judge what LVIS does not annotate, too; leave them out.")
+    }
     guard types != [.keypoints] || !errors && !confusion else {
       throw .conflict("--errors and --confusion are of boxes and masks; leave them out.")
     }
@@ -221,8 +225,7 @@ extension DetectionEvaluationOptions {
     return settings
   }
 
-  /// What differs from COCO's own evaluation of all images and classes, by option; for the key of a
-  /// run and for JSON.
+  /// What differs from COCO's own evaluation of all images and classes, by option.
   var unusualSettings: [String: String] {
     var settings: [String: String] = [:]
     if rules != .coco { settings["protocol"] = rules.rawValue }
@@ -231,6 +234,25 @@ extension DetectionEvaluationOptions {
     if !classes.isEmpty { settings["classes"] = classes.sorted().argument }
     if sizes != .asLoaded { settings["detection-sizes"] = sizes.rawValue }
     if !sigmas.isEmpty { settings["keypoint-sigmas"] = sigmas.argument }
+    return settings
+  }
+
+  /// The same with the types of overlap that were named, for the key of a run.
+  var keySettings: [String: String] {
+    types.isEmpty
+      ? unusualSettings
+      : unusualSettings.merging(["iou-type": types.map(\.rawValue).sorted().argument]) { $1 }
+  }
+
+  /// What decides intervals and confusions alone, where it is not as usual.
+  var scoring: [String: String] {
+    var settings: [String: String] = [:]
+    let usual = DetectionEvaluationOptions()
+    if resamples != usual.resamples { settings["resamples"] = resamples.argument }
+    if seed != usual.seed { settings["seed"] = seed.argument }
+    if confusionScore != usual.confusionScore {
+      settings["confusion-score"] = confusionScore.argument
+    }
     return settings
   }
 }

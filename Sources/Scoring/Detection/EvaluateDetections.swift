@@ -97,8 +97,11 @@ package struct EvaluateDetections {
   ) throws {
     let images = selection.imageIndices(of: groundTruth).map { groundTruth.images[$0] }
     var settings = [
-      "max-detections": options.limits.argument, "corrected": String(options.corrected),
-    ].merging(options.unusualSettings) { $1 }
+      "max-detections":
+        (options.givesLimits
+        ? options.limits : matched.first?.settings.maxDetections ?? options.limits).argument,
+      "corrected": String(options.corrected),
+    ].merging(options.keySettings) { $1 }
     if selection.images != nil {
       settings["images"] = SHA256.digest(images.map { String($0.id) }.joined(separator: "\n"))
     }
@@ -109,7 +112,7 @@ package struct EvaluateDetections {
         "test": try SHA256.digest(file: options.groundTruth),
         "test images": String(images.count), "classes": String(groundTruth.categories.count),
       ],
-      settings: settings,
+      settings: settings, scoring: options.scoring,
       images: RunImages(
         root: DetectionLayout.images(ofAnnotations: options.groundTruth) ?? "",
         indices: images.map(\.id), paths: images.map(\.fileName))
@@ -198,6 +201,7 @@ package struct EvaluateDetections {
         Console.output("\n" + table.markdown)
       }
       members["details"] = details.json
+      if options.curves { members["curves"] = output.curves }
     }
     if options.errors, let errors = options.errors(input) {
       clock.lap("errors \(type.rawValue)")

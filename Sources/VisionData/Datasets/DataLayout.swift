@@ -36,7 +36,13 @@ public enum DataLayout: Sendable, Equatable {
   public static func all(
     in root: String, labelSuffix: String? = nil, problem: (DatasetError) -> Void
   ) throws(DatasetError) -> [(folder: String, layouts: [DataLayout])] {
-    let own = try find(root, labelSuffix: labelSuffix).filter { $0.root == root }
+    var own: [DataLayout] = []
+    do throws(DatasetError) {
+      own = try find(root, labelSuffix: labelSuffix).filter { $0.root == root }
+    } catch {
+      // What is wrong with a folder below is said of that one.
+      if error.path == root { throw error }
+    }
     guard own.isEmpty else { return [(root, own)] }
     var found: [(folder: String, layouts: [DataLayout])] = []
     for entry in try FileTree.entries(root) where entry.isFolder && !entry.isHidden {

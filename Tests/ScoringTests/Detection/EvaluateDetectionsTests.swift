@@ -71,6 +71,13 @@ struct EvaluateDetectionsTests {
       expectEqual(own["best"]?[name], value)
     }
     expectEqual(own["calibration"]?["expectedError"], reference["calibration"]?["ece"])
+    let curves = try #require(out["results"]?["bbox"]?["curves"])
+    let whole = try #require(curves["classes"]?.arrayValue?.first?["precision"]?.arrayValue)
+    #expect(whole.count == 10 && curves["classes"]?.arrayValue?.count == 6)
+    let known = try #require(reference["curves"]?["precision"]?.arrayValue)
+    for (value, other) in paired(whole[0].arrayValue ?? [], known.prefix(101)) {
+      expectEqual(value, other)
+    }
     let read = try #require(DetectionDetails(own, overlapType: .bbox))
     #expect(
       read.confusion?.counts == reference["confusion"]?.arrayValue?.compactMap(\.intValue))
@@ -148,10 +155,14 @@ struct EvaluateDetectionsTests {
     let page = String(
       decoding: try FileBytes.read(folder.file("report/report.html")), as: UTF8.self)
     for title in [
-      "Mine: box precision over recall", "Mine: mask calibration at overlap 0.5",
-      "Mine: box confusions, a row a class",
-      "Mine: mask best F1 at overlap 0.5, and from which score",
+      "Mine: box precision against recall", "Mine: mask scores against how often they are right",
+      "Mine: box objects and what they are taken for", "Mine: every class by mask",
     ] { #expect(page.contains(title), "\(title)") }
+    // What is kept depends on what is asked for: the same name is another run.
+    _ = try evaluate(
+      "coco/truth", "coco/results",
+      "--name Mine --runs runs --resamples 20 --iou-type boundary")
+    #expect(try RunCatalogue(paths: [folder.file("runs")]).runs.count == 2)
     let people = try evaluate(
       "detection/keypoints_truth", "detection/keypoints_results", "--name People --runs people")
     #expect(people.errors.contains("kept as"))
@@ -169,6 +180,7 @@ struct EvaluateDetectionsTests {
       ("--protocol lvis --iou-type boundary", 64, "LVIS scores boxes and masks"),
       ("--protocol lvis --class-agnostic", 64, "--class-agnostic is for COCO's rules"),
       ("--protocol lvis --max-detections 1,10", 64, "LVIS has one limit"),
+      ("--protocol lvis --confusion", 64, "judge what LVIS does not annotate"),
       ("--iou-type keypoints --errors", 64, "--errors and --confusion are of boxes and masks"),
       ("--iou-thresholds 0.5,0.5", 64, "--iou-thresholds takes up to 16 different numbers"),
       ("--iou-thresholds 1.5", 64, "iou-thresholds"),

@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Synchronization
 
 /// The images in some tar archives: where each lies, and what tells its class.
 ///
@@ -11,7 +12,7 @@ struct ImageArchives: Sendable {
   /// The archives' paths, relative to `root`, and what they were when they were read.
   let root: String
   let files: [String]
-  let stamps: [FileStamp]
+  private(set) var stamps: [FileStamp] = []
   /// Which archive each image is in, and where.
   private(set) var archives: [Int32] = []
   private(set) var starts: [Int] = []
@@ -28,17 +29,32 @@ struct ImageArchives: Sendable {
   /// The most classes that a number may stand for.
   private static let classLimit = 1 << 20
 
+  /// What was read in this process: a program looks at its data more than once.
+  private static let known = Mutex<[String: ImageArchives]>([:])
+
+  /// The images in some archives, read when they were not read before, or have changed.
+  ///
+  /// - Throws: As `init`.
+  static func of(root: String, files: [String]) throws(DatasetError) -> ImageArchives {
+    let key = ([root] + files).joined(separator: "\n")
+    let stamps = files.map { FileStamp(path: root + "/" + $0) }
+    if let found = known.withLock({ $0[key] }), found.stamps.map(Optional.some) == stamps {
+      return found
+    }
+    let found = try ImageArchives(root: root, files: files)
+    known.withLock { $0[key] = found }
+    return found
+  }
+
   /// Reads the headers of archives.
   ///
   /// - Throws: `DatasetError` for an archive that is damaged, and for images that are links.
-  init(root: String, files: [String]) throws(DatasetError) {
+  private init(root: String, files: [String]) throws(DatasetError) {
     self.root = root
     self.files = files
-    let open = try files.map { file throws(DatasetError) in
-      try TarArchive(path: root + "/" + file)
-    }
-    stamps = open.map(\.stamp)
-    for (place, archive) in open.enumerated() {
+    for (place, file) in files.enumerated() {
+      let archive = try TarArchive(path: root + "/" + file)
+      stamps.append(archive.stamp)
       var reader = Reader(archive: archive, place: Int32(place))
       try archive.forEachMember { (member) throws(DatasetError) in
         guard member.name.lowercased().hasSuffix(".tar"), !member.isLink else {

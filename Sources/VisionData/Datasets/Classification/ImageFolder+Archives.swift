@@ -10,7 +10,7 @@ extension ImageFolder {
   ///   - classNames: The classes of the training split; nil takes what the archives hold.
   /// - Throws: `DatasetError` naming the archive and the remedy.
   init(root: String, archives: [String], classNames known: [String]?) throws(DatasetError) {
-    let found = try ImageArchives(root: root, files: archives)
+    let found = try ImageArchives.of(root: root, files: archives)
     guard found.paths.count > 0 else {
       throw DatasetError(
         path: root + "/" + archives[0], problem: "holds no image",

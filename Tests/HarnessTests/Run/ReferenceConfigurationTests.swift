@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VisionData
 
-@testable import Inspection
+@testable import Harness
 
 /// The configurations of the shipped figures say what the published recipes store.
 @Suite("Configurations of published figures")
