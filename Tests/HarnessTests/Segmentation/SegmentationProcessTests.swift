@@ -2,6 +2,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Geometry
+import Inspection
 import Loading
 import TestSupport
 import Testing
