@@ -147,8 +147,8 @@ struct PredictedRunTests {
     let set = try SegmentationFolder(root: folder.file("sample/ade20k"), split: .validation)
     #expect(maps.dataIdentity["test"] == set.manifestHash())
     // What was predicted is kept to be drawn, as class indices.
-    let (_, labels) = try set.load(
-      0, LabelEncoding(.reduceZero, classCount: maps.result.classes.count))
+    let classes = try LabelMapFolder(folder.file("sample/ade20k")).classes("", labels: nil)
+    let (_, labels) = try set.load(0, classes.encoding)
     let kept = try ImageFile.decodeLabels(
       path: RunImages.predictedMap(of: set.name(0), in: maps.path))
     #expect(zip(kept.labels, labels.labels).allSatisfy { $0 == $1 })
