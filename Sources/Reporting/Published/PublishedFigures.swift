@@ -9,7 +9,7 @@ public struct PublishedFigure: Sendable, Equatable {
   public let architecture: String
   /// Epochs of pretraining; nil where the source does not say.
   public let epochs: Int?
-  /// What the number is: `top1`, `top5` or `knn`.
+  /// What the number is: `top1`, `top5`, `knn_20`; `knn` where nobody says of how many neighbours.
   public let metric: String
   /// The number as a fraction.
   public let value: Double
