@@ -1,5 +1,6 @@
 import Foundation
 import Inspection
+import SampleData
 import VisionData
 
 extension DetectionFileOptions {
