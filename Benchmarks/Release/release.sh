@@ -17,8 +17,8 @@ rm -rf "$new"
 mkdir -p "$new/completions" "$new/reports"
 strip --output-file="$new/swinbench" "$scratch/release/swinbench"
 chmod +x "$new/swinbench"
-read -r -a programs < <(
-  grep -o '"bench-[a-z0-9]*"' Benchmarks/Release/Programs.swift | tr -d '"' | sort -u | tr '\n' ' ')
+mapfile -t programs < <(
+  grep -o '"bench-[a-z0-9]*"' Benchmarks/Release/Programs.swift | tr -d '"' | sort -u)
 for program in "${programs[@]}"; do
   ln -s swinbench "$new/$program"
   for shell in bash zsh fish; do
@@ -27,7 +27,8 @@ for program in "${programs[@]}"; do
 done
 cp -r reports/reference "$new/reports/"
 
-# Packages of the libraries that are loaded at the start; OpenBLAS is loaded by the first network.
+# Packages of the libraries that are loaded at the start; OpenBLAS is loaded by the first
+# network, libxml2 by the first XML.
 needed() {
   ldd "$new/swinbench" | awk '$3 ~ /^\// { print $3 }' | while read -r library; do
     # The path of a library may go through a link of its folder (/lib is /usr/lib).
@@ -35,7 +36,7 @@ needed() {
       dpkg --search "${library#/usr}" 2>/dev/null
   done | sed 's/:.*//' | sort -u | grep -v -x -e libc6 -e libgcc-s1 -e libstdc++6
 }
-packages="$(needed | tr '\n' ' ')libopenblas0-pthread"
+packages="$(needed | tr '\n' ' ')libopenblas0-pthread libxml2"
 cat >"$new/README" <<TEXT
 SwinBench $("$new/bench-coco" --version | cut -d' ' -f2), for processors of $cpu.
 
