@@ -39,7 +39,7 @@ struct PredictedRunOptions: Sendable {
     throw .conflict("--method, --network and --group describe a run; give it a --name.")
   }
 
-  /// Keeps a run, if the user gave it a name.
+  /// Keeps a run, if the user gave it a name; only then is computed what it is kept under.
   ///
   /// - Parameters:
   ///   - predictions: The files that were scored.
@@ -49,21 +49,22 @@ struct PredictedRunOptions: Sendable {
   ///   - fill: Writes the records and adds the numbers.
   /// - Throws: `FileError` when the run cannot be written.
   func keep(
-    _ task: TaskDescription, predictions: [String], data: [String: String],
-    settings: [String: String], scoring: [String: String] = [:], images: RunImages? = nil,
+    _ task: TaskDescription, predictions: @autoclosure () throws -> [String],
+    data: @autoclosure () throws -> [String: String], settings: [String: String],
+    scoring: [String: String] = [:], images: @autoclosure () throws -> RunImages? = nil,
     _ fill: (RunDirectory, inout RunResult) throws -> Void
   ) throws {
     guard let name else { return }
     var backbone = ["name": name, "architecture": network ?? "not told"]
     backbone["method"] = method
     backbone["group"] = group
-    let hashes = try predictions.sorted().map { path throws(FileError) in
+    let hashes = try predictions().sorted().map { path in
       try SHA256.digest(file: path)
     }
     backbone["sha256"] =
       "predictions " + (hashes.count == 1 ? hashes[0] : SHA256.digest(hashes.joined()))
     var result = RunResult(
-      task: task.name, backbone: backbone, data: data,
+      task: task.name, backbone: backbone, data: try data(),
       settings: settings.merging(["made": RunResult.madeElsewhere]) { $1 })
     result.notes.append("predictions made elsewhere; how they were made is not known here")
     var options = RunOptions()
@@ -76,7 +77,7 @@ struct PredictedRunOptions: Sendable {
       let manager = FileManager.default
       let files = (task.recordFiles + task.otherRecordFiles)
         .filter { manager.fileExists(atPath: session.path + "/" + $0) }
-      try session.finish(&result, files: files, images: images)
+      try session.finish(&result, files: files, images: try images())
     }
     Console.error("kept as \(session.path)")
   }

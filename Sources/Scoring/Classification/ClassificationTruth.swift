@@ -12,8 +12,8 @@ struct ClassificationTruth {
   let labels: [Int]
   /// The images as the truth names them.
   let images: [String]
-  /// What tells these images and labels from others.
-  let hash: String
+  /// What tells these images and labels from others; reads them all.
+  let hash: () throws -> String
   /// The name in tables, and the folder of the images where there is one.
   let name: String
   let root: String?
@@ -35,10 +35,10 @@ struct ClassificationTruth {
         try hasSplits ? ClassificationData(root: path).validation : ImageFolder(root: path)
       (classNames, labels) = (folder.classNames, folder.labels.map(Int.init))
       images = (0..<folder.count).map { folder.relativePath($0) }
-      (hash, root) = (folder.manifestHash(), folder.root)
+      (hash, root) = ({ folder.manifestHash() }, folder.root)
     } else {
       (classNames, labels, images) = try Self.read(path, classes: classes)
-      (hash, root) = (try SHA256.digest(file: path), nil)
+      (hash, root) = ({ try SHA256.digest(file: path) }, nil)
     }
     known = Self.names(of: images)
   }

@@ -47,7 +47,7 @@ package struct EvaluateClassification {
     try options.run.keep(
       .linear, predictions: [options.predictions],
       data: [
-        "name": truth.name, "validation": truth.hash,
+        "name": truth.name, "validation": try truth.hash(),
         "validation images": String(truth.labels.count),
         "classes": String(truth.classNames.count),
       ],
