@@ -107,6 +107,15 @@ public struct CocoDetections: Sendable {
 
   /// Indices of the detections of an image, in the file's order.
   public func indices(ofImage image: Int) -> ArraySlice<Int32> { members[image] }
+
+  /// The detections of an image with the highest scores, by descending score, equal ones in the
+  /// file's order.
+  public func best(_ count: Int, ofImage image: Int) -> ArraySlice<Int32> {
+    members[image].sorted {
+      let (first, second) = (detections[Int($0)].score, detections[Int($1)].score)
+      return first > second || (first == second && $0 < $1)
+    }.prefix(count)
+  }
 }
 
 /// One detection with the ids of its image and category, as a result file holds it.

@@ -141,6 +141,12 @@ public struct CocoProtocol: Sendable, Equatable {
     }
   }
 
+  /// The overlap from which on detections are right where one is meant: half of the union, as
+  /// everywhere, or what the protocol has in its place.
+  public var mainOverlap: Double {
+    thresholds(at: 0.5).first.map { overlapThresholds[$0] } ?? overlapThresholds[0]
+  }
+
   /// Whether an object is a crowd: any number of detections can match it.
   func isCrowd(_ object: CocoAnnotation) -> Bool { object.isCrowd && !isFederated }
 

@@ -62,7 +62,7 @@ struct DetectionMatcher {
       if settings.leavesCrowdsOut, groundTruth.annotations[Int(index)].isCrowd { continue }
       objectsByLabel[Int(labels[category])].append(Int(index))
     }
-    for index in counting(detections.indices(ofImage: image)) {
+    for index in counting(image) {
       let detection = detections.detections[Int(index)]
       if labels[detection.category] < 0 || detection.score < settings.lowestScore { continue }
       detectionsByLabel[Int(labels[detection.category])].append(Int(index))
@@ -88,15 +88,11 @@ struct DetectionMatcher {
     }
   }
 
-  /// The best detections of an image where their number is limited, equal ones in the file's order.
-  private func counting(_ all: ArraySlice<Int32>) -> ArraySlice<Int32> {
+  /// The detections of an image that count: the best where their number is limited.
+  private func counting(_ image: Int) -> ArraySlice<Int32> {
+    let all = detections.indices(ofImage: image)
     guard let limit = settings.imageLimit, all.count > limit else { return all }
-    return all.sorted { a, b in
-      let (first, second) = (
-        detections.detections[Int(a)].score, detections.detections[Int(b)].score
-      )
-      return first > second || (first == second && a < b)
-    }.prefix(limit)
+    return detections.best(limit, ofImage: image)
   }
 
   /// Forgets detections of classes of which it is not known whether the image shows them.

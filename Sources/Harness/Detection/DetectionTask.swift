@@ -168,14 +168,15 @@ struct DetectionTask: FineTuningTask {
 
   func metrics(_ records: Records) -> [String: MetricValue] {
     DetectionNumbers.metrics(
-      [records.boxes] + (scoresMasks ? [records.masks] : []), imageCount: testing.images.count)
+      ([records.boxes] + (scoresMasks ? [records.masks] : [])).map { CocoScores($0) },
+      imageCount: testing.images.count)
   }
 
   /// What each class scores, and what each kind of error costs.
   func describe(_ records: Records, into result: inout RunResult) throws {
     let truth = testing.annotations
     result.classes += DetectionNumbers.classes(
-      records.boxes, of: truth, imageCount: testing.images.count)
+      CocoScores(records.boxes), of: truth, imageCount: testing.images.count)
     let errors = DetectionErrors(
       try CocoDetections(records.found, name: "boxes", groundTruth: truth), groundTruth: truth,
       images: testing.images, overlapType: .bbox)

@@ -39,16 +39,14 @@ public struct DetectionDetails: Sendable, Equatable {
   /// Computes the details of matched detections.
   ///
   /// - Parameters:
+  ///   - scores: Those of the records.
   ///   - names: Names of categories by their ids.
   ///   - intervals: Intervals of AP by the ids of categories.
   public init(
-    _ records: MatchRecords, names: [Int: String], intervals: [Int: Interval] = [:],
-    confusion: DetectionConfusion? = nil
+    _ records: MatchRecords, _ scores: CocoScores, names: [Int: String],
+    intervals: [Int: Interval] = [:], confusion: DetectionConfusion? = nil
   ) {
-    let scores = CocoScores(records)
-    let overlaps = records.settings.overlapThresholds
-    // Half of the union, as everywhere, or what the protocol has in its place.
-    let overlap = overlaps.first { abs($0 - 0.5) < 1e-9 } ?? overlaps[0]
+    let overlap = records.settings.mainOverlap
     self.overlap = overlap
     recalls = records.settings.recallThresholds
     var (curves, f1) = ([String: [Double]](), [String: Double]())

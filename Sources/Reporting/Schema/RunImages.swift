@@ -22,6 +22,9 @@ public struct RunImages: Sendable, Equatable {
   /// The file of a run with one line an image: what its network found there.
   public static let detections = "detections.jsonl"
 
+  /// How many detections of an image are drawn at most.
+  public static let drawnDetections = 20
+
   /// Where a run of predictions made elsewhere keeps the best detections of each image, in COCO's form.
   public static func bestDetections(in folder: String) -> String { folder + "/best.json" }
 
@@ -60,6 +63,8 @@ public struct RunImages: Sendable, Equatable {
   /// The path of an image below the folder; nil for one that is not of this run, or whose path leads
   /// out of the folder.
   public func path(of index: Int) -> String? {
-    indices.firstIndex(of: index).map { paths[$0] }.flatMap { FileTree.staysInside($0) ? $0 : nil }
+    indices.firstIndex(of: index).map { paths[$0] }.flatMap {
+      RelativePath.staysInside($0) ? $0 : nil
+    }
   }
 }

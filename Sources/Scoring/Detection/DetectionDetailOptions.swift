@@ -46,7 +46,8 @@ extension DetectionEvaluationOptions {
 
   /// The details that are printed or kept; nil where none are.
   func details(
-    of records: MatchRecords, _ input: DetectionInput, intervals: [String: Interval]
+    of records: MatchRecords, _ scores: CocoScores, _ input: DetectionInput,
+    intervals: [String: Interval]
   ) -> DetectionDetails? {
     let isKept = run.name != nil
     guard isKept || asksForDetails else { return nil }
@@ -56,13 +57,12 @@ extension DetectionEvaluationOptions {
       ? DetectionConfusion(
         input.detections, groundTruth: input.truth, images: input.selection.images,
         categories: input.selection.categories, overlapType: input.type,
-        threshold: records.settings.overlapThresholds.first { abs($0 - 0.5) < 1e-9 }
-          ?? records.settings.overlapThresholds[0],
+        threshold: records.settings.mainOverlap,
         lowestScore: confusionScore, limit: limits.max() ?? 100) : nil
     var bounds: [Int: Interval] = [:]
     for id in records.categoryIDs { bounds[id] = intervals["\(input.type.rawValue)/AP/\(id)"] }
     return DetectionDetails(
-      records, names: input.names, intervals: bounds, confusion: confusion)
+      records, scores, names: input.names, intervals: bounds, confusion: confusion)
   }
 
   /// Whether mistakes between classes and places can be told: not of keypoints, and not where only a

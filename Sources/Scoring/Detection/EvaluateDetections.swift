@@ -43,22 +43,14 @@ package struct EvaluateDetections {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
     }
     var members: [String: JSONValue] = [:]
-    var matched: [MatchRecords] = []
-    var details: [String: DetectionDetails] = [:]
-    var intervals: [String: Interval] = [:]
+    var scored: [Scored] = []
     for (place, type) in try options.types(detections, groundTruth).enumerated() {
       if place > 0 { Console.output("") }
       let input = DetectionInput(
         truth: groundTruth, detections: detections, type: type, selection: selection)
-      let records = match(input)
-      clock.lap("matching \(type.rawValue)")
-      let bounds = options.intervals(of: records)
-      if !bounds.isEmpty { clock.lap("resampling \(type.rawValue)") }
-      intervals.merge(bounds) { $1 }
-      let own = options.details(of: records, input, intervals: bounds)
-      details[type.rawValue] = own
-      members[type.rawValue] = try evaluate(records, input, own, other, clock: clock)
-      matched.append(records)
+      let one = try score(input, isFirst: place == 0, clock: clock)
+      members[type.rawValue] = try evaluate(one, other, clock: clock)
+      scored.append(one)
     }
     if let output = options.output {
       var document: [String: JSONValue] = [
@@ -78,7 +70,7 @@ package struct EvaluateDetections {
       try AtomicFile.write(
         text: JSONValue.object(document).text(isPretty: true) + "\n", to: output)
     }
-    try keepRun(matched, details, intervals, detections, groundTruth, selection)
+    try keepRun(scored, detections, groundTruth, selection)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -91,15 +83,14 @@ package struct EvaluateDetections {
 
   /// Keeps the numbers as a run that reports compare with others.
   private func keepRun(
-    _ matched: [MatchRecords], _ details: [String: DetectionDetails],
-    _ intervals: [String: Interval], _ detections: CocoDetections, _ groundTruth: CocoAnnotations,
+    _ scored: [Scored], _ detections: CocoDetections, _ groundTruth: CocoAnnotations,
     _ selection: DetectionSelection
   ) throws {
     let images = selection.imageIndices(of: groundTruth).map { groundTruth.images[$0] }
     var settings = [
       "max-detections":
         (options.givesLimits
-        ? options.limits : matched.first?.settings.maxDetections ?? options.limits).argument,
+        ? options.limits : scored.first?.records.settings.maxDetections ?? options.limits).argument,
       "corrected": String(options.corrected),
     ].merging(options.keySettings) { $1 }
     if selection.images != nil {
@@ -117,33 +108,29 @@ package struct EvaluateDetections {
         root: DetectionLayout.images(ofAnnotations: options.groundTruth) ?? "",
         indices: images.map(\.id), paths: images.map(\.fileName))
     ) { run, result in
-      result.metrics = DetectionNumbers.metrics(matched, imageCount: images.count)
-      for name in TaskDescription.coco.intervalMetrics {
-        result.metrics[name]?.interval = intervals[name]
-      }
-      if let boxes = matched.first {
-        result.classes = DetectionNumbers.classes(boxes, of: groundTruth, imageCount: images.count)
-        for at in result.classes.indices {
-          result.classes[at].measurement.interval =
-            details[boxes.overlapType.rawValue]?.categories[at].interval
+      result.metrics = DetectionNumbers.metrics(scored.map(\.scores), imageCount: images.count)
+      for one in scored {
+        result.detection[one.input.type.rawValue] = one.details
+        for name in TaskDescription.coco.intervalMetrics {
+          if let interval = one.intervals[name] { result.metrics[name]?.interval = interval }
         }
-        let input = DetectionInput(
-          truth: groundTruth, detections: detections, type: boxes.overlapType,
-          selection: selection)
-        for (kind, loss) in options.errors(input)?.losses ?? [:] {
+      }
+      if let first = scored.first {
+        result.classes = (first.details?.categories ?? []).map {
+          ($0.name, MetricValue($0.precision, interval: $0.interval, count: images.count))
+        }
+        for (kind, loss) in first.errors?.losses ?? [:] {
           result.errorCosts[kind.rawValue] = loss
         }
-        result.confusions =
-          details[boxes.overlapType.rawValue]?.confusions(names: input.names) ?? []
+        result.confusions = first.details?.confusions(names: first.input.names) ?? []
       }
-      result.detection = details
       if let note = groundTruth.findings.errorNote ?? detections.findings.errorNote {
         result.notes.append(note)
       }
       try CocoWriter.write(
         best(detections, of: groundTruth), to: RunImages.bestDetections(in: run.path))
-      for records in matched {
-        try records.write(to: "\(run.path)/\(records.overlapType.rawValue).matches")
+      for one in scored {
+        try one.records.write(to: "\(run.path)/\(one.input.type.rawValue).matches")
       }
     }
   }
@@ -152,12 +139,8 @@ package struct EvaluateDetections {
   private func best(
     _ detections: CocoDetections, of groundTruth: CocoAnnotations
   ) -> [CocoResult] {
-    let shown = 20
-    return groundTruth.images.indices.flatMap { image in
-      let sorted = detections.indices(ofImage: image).map(Int.init).sorted {
-        (detections.detections[$1].score, $0) < (detections.detections[$0].score, $1)
-      }
-      return sorted.prefix(shown).map { at in
+    groundTruth.images.indices.flatMap { image in
+      detections.best(RunImages.drawnDetections, ofImage: image).map(Int.init).map { at in
         let one = detections.detections[at]
         return CocoResult(
           imageID: groundTruth.images[image].id,
@@ -180,31 +163,59 @@ package struct EvaluateDetections {
 
   // MARK: One type of overlap
 
-  private func evaluate(
-    _ records: MatchRecords, _ input: DetectionInput, _ details: DetectionDetails?,
-    _ other: CocoDetections?, clock: Laps
-  ) throws -> JSONValue {
-    let type = input.type
+  /// What was found by one type of overlap.
+  private struct Scored {
+    let input: DetectionInput
+    let records: MatchRecords
+    let scores: CocoScores
+    /// As many of these as are printed or kept.
+    let intervals: [String: Interval]
+    let details: DetectionDetails?
+    let errors: DetectionErrors?
+  }
+
+  /// Matches and computes everything that is printed or kept.
+  ///
+  /// - Parameter isFirst: Whether it is the type whose errors a run keeps.
+  private func score(_ input: DetectionInput, isFirst: Bool, clock: Laps) throws -> Scored {
+    let type = input.type.rawValue
+    let records = match(input)
+    clock.lap("matching \(type)")
     let scores = CocoScores(records)
-    clock.lap("accumulating \(type.rawValue)")
+    clock.lap("accumulating \(type)")
     guard scores.metrics().contains(where: { $0.value >= 0 }) else {
       throw nothingToScore(input)
     }
+    let intervals = options.intervals(of: records)
+    if !intervals.isEmpty { clock.lap("resampling \(type)") }
+    let details = options.details(of: records, scores, input, intervals: intervals)
+    let needsErrors = options.errors || isFirst && options.run.name != nil
+    let errors = needsErrors ? options.errors(input) : nil
+    if errors != nil { clock.lap("errors \(type)") }
+    return Scored(
+      input: input, records: records, scores: scores, intervals: intervals, details: details,
+      errors: errors)
+  }
+
+  private func evaluate(
+    _ scored: Scored, _ other: CocoDetections?, clock: Laps
+  ) throws -> JSONValue {
+    let (input, records, scores) = (scored.input, scored.records, scored.scores)
+    let type = input.type
     try keep(records, name: "\(type.rawValue).matches")
     let output = EvaluationOutput(scores: scores, names: input.names)
     Console.output(heading(input, records))
     Console.output(scores.summary)
     if options.perClass { Console.output("\n" + output.classTable.markdown) }
     var members = output.json
-    if let details, options.asksForDetails {
+    if let details = scored.details, options.asksForDetails {
       for table in options.tables(of: details, type, names: input.names) {
         Console.output("\n" + table.markdown)
       }
       members["details"] = details.json
       if options.curves { members["curves"] = output.curves }
     }
-    if options.errors, let errors = options.errors(input) {
-      clock.lap("errors \(type.rawValue)")
+    if options.errors, let errors = scored.errors {
       Console.output("\n" + EvaluationOutput.table(errors).markdown)
       members["errors"] = EvaluationOutput.json(errors)
     }

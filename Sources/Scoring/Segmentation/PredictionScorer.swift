@@ -44,11 +44,8 @@ struct PredictionScorer: Sendable {
 
   /// The class index of each stored value.
   private var table: [UInt8] {
-    (0..<256).map { value in
-      values == .indices
-        ? (value < classes.count ? UInt8(value) : LabelEncoding.ignored)
-        : classes.encoding.classIndex(of: UInt8(value)) ?? LabelEncoding.ignored
-    }
+    let encoding = values.encoding(of: classes)
+    return (0..<256).map { encoding.classIndex(of: UInt8($0)) ?? LabelEncoding.ignored }
   }
 
   /// The class indices of a prediction file.
