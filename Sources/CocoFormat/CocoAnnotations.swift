@@ -116,6 +116,13 @@ public struct CocoAnnotations: Sendable {
     categories.indices.sorted { categories[$0].id < categories[$1].id }
   }
 
+  /// The label of each category, by its index.
+  public var labelsOfCategories: [Int] {
+    var labels = [Int](repeating: 0, count: categories.count)
+    for (label, category) in categoriesByLabel.enumerated() { labels[category] = label }
+    return labels
+  }
+
   /// Whether the file says of every image which categories are sure not to be in it, as LVIS's do.
   public var isFederated: Bool { Self.isFederated(images) }
 

@@ -34,7 +34,7 @@ public final class FileDigests: Sendable {
   ///   - root: The folder.
   public func digests(of paths: [String], in root: String) -> [String?] {
     let old = entries(of: root)
-    let stamps = paths.map { Self.stamp(root + "/" + $0) }
+    let stamps = paths.map { FileStamp(path: root + "/" + $0) }
     var result = zip(paths, stamps).map { path, stamp -> String? in
       old[path].flatMap { stamp != nil && $0.stamp == stamp?.text ? $0.digest : nil }
     }
@@ -54,24 +54,13 @@ public final class FileDigests: Sendable {
     for (index, digest) in found.withLock({ $0 }) {
       result[index] = digest
       // Only what did not change while it was read, nor just before.
-      guard let stamp = stamps[index], abs(now - stamp.changed) > Self.settling,
-        stamp.text == Self.stamp(root + "/" + paths[index])?.text
+      guard let stamp = stamps[index], abs(now - Double(stamp.changedSecond)) > Self.settling,
+        stamp == FileStamp(path: root + "/" + paths[index])
       else { continue }
       kept[paths[index]] = (stamp.text, digest)
     }
     keep(kept, of: root)
     return result
-  }
-
-  private static func stamp(_ path: String) -> (text: String, changed: Double)? {
-    var info = stat()
-    guard stat(path, &info) == 0 else { return nil }
-    let (written, changed) = (info.st_mtim, info.st_ctim)
-    return (
-      "\(info.st_dev).\(info.st_ino).\(info.st_size).\(written.tv_sec).\(written.tv_nsec)."
-        + "\(changed.tv_sec).\(changed.tv_nsec)",
-      Double(changed.tv_sec)
-    )
   }
 
   // MARK: The file

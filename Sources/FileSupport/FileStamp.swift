@@ -31,6 +31,9 @@ public struct FileStamp: Sendable, Equatable {
     changed = [info.st_ctim.tv_sec, info.st_ctim.tv_nsec]
   }
 
+  /// When anything of it changed last, in seconds since 1970.
+  var changedSecond: Int { changed[0] }
+
   /// As a text, for fingerprints.
   public var text: String {
     "\(device).\(node).\(size).\(written[0]).\(written[1]).\(changed[0]).\(changed[1])"

@@ -47,14 +47,6 @@ public enum FileTree {
     return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
-  /// Whether a path that a file names can only lead to what lies below the file's own folder.
-  ///
-  /// Said of the text alone: links are the owner's affair.
-  public static func staysInside(_ path: String) -> Bool {
-    !path.isEmpty && !path.hasPrefix("/") && !path.utf8.contains(0)
-      && !path.split(separator: "/").contains("..")
-  }
-
   /// What lies below a folder, in relative paths.
   public struct Listing: Sendable, Equatable {
     /// All files: those of a folder in byte order, then those of its sub-folders.

@@ -1,6 +1,8 @@
 /// Names of files that were written elsewhere, in annotations, lists and archives; and parts of paths.
 public enum RelativePath {
   /// Whether a name is that of something below the folder it is relative to.
+  ///
+  /// Said of the text alone: links are the owner's affair.
   public static func staysInside(_ name: String) -> Bool {
     !name.isEmpty && !name.hasPrefix("/") && !name.utf8.contains(0)
       && !name.utf8.split(separator: UInt8(ascii: "/")).contains { $0.elementsEqual("..".utf8) }

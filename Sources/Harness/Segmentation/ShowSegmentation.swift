@@ -73,18 +73,17 @@ enum ShowSegmentation {
       images: options.images, maps: maps, predictions: predictions, classes: classes,
       values: options.predictionValues)
     let all = pictures.names
-    let wanted = min(options.count, all.count)
-    let progress = ProgressReporter("drawing", total: wanted, unit: "images")
-    for number in 0..<wanted {
+    let chosen = evenPlaces(options.count, of: all.count).map { all[$0] }
+    let progress = ProgressReporter("drawing", total: chosen.count, unit: "images")
+    for name in chosen {
       try Interruption.check()
-      let name = all[number * all.count / wanted]
       let (image, labels) = try pictures.load(name)
       let panel = overlay.panel(image, caption: (name as NSString).lastPathComponent, maps: labels)
       try AtomicFile.write(try ImageFile.png(panel), to: "\(options.output)/\(name).png")
       progress.advance()
     }
     progress.finish()
-    Console.output("\(options.output): \(wanted) of \(all.count) images")
+    Console.output("\(options.output): \(chosen.count) of \(all.count) images")
     return .success
   }
 }

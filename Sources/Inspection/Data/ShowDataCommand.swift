@@ -167,8 +167,7 @@ struct ShowDataCommand {
 
   /// As many as are asked for, evenly from first to last.
   private func even(_ images: [Int]) -> [Int] {
-    let count = min(options.count, images.count)
-    return (0..<count).map { images[$0 * images.count / count] }
+    evenPlaces(options.count, of: images.count).map { images[$0] }
   }
 }
 

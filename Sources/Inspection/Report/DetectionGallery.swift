@@ -11,7 +11,7 @@ final class DetectionGallery {
   /// Detections below this score are drawn only where there is no other.
   private static let leastScore = 0.3
   /// How many are drawn: the best of all below that score, and at most of those above.
-  private static let (fewest, most) = (3, 20)
+  private static let (fewest, most) = (3, RunImages.drawnDetections)
 
   private let images: RunImages
   private let truth: CocoAnnotations?
@@ -34,8 +34,8 @@ final class DetectionGallery {
   /// What is annotated and what each run found, for images by their ids.
   func views(of ids: [Int], by runs: [StoredRun]) -> [Int: [GalleryView]] {
     guard let truth else { return each(ids, [.missing(fault ?? "no annotations")]) }
-    let names = truth.categoriesByLabel.map { truth.categories[$0].name }
-    let found = runs.map { DetectionsOfRun($0, images: Set(ids), truth: truth, names: names) }
+    let labels = truth.labelsOfCategories
+    let found = runs.map { DetectionsOfRun($0, images: Set(ids), truth: truth, labels: labels) }
     var views: [Int: [GalleryView]] = [:]
     for id in ids {
       guard let index = truth.imageIndex(id: id), let path = images.path(of: id) else {
@@ -50,7 +50,7 @@ final class DetectionGallery {
           image,
           items: items.map { $0.resized(from: size, to: (image.width, image.height)) })
       }
-      let objects = annotated(index, truth, names)
+      let objects = annotated(index, truth, labels)
       views[id] = [
         Gallery.view("annotated: \(objects.count)") { _ in try drawn(objects) }(id)
       ]
@@ -71,18 +71,15 @@ final class DetectionGallery {
   }
 
   private func annotated(
-    _ image: Int, _ truth: CocoAnnotations, _ names: [String]
+    _ image: Int, _ truth: CocoAnnotations, _ labels: [Int]
   ) -> [DetectionOverlay.Item] {
-    let labels = Dictionary(
-      truth.categoriesByLabel.enumerated().map { ($0.element, $0.offset) },
-      uniquingKeysWith: { first, _ in first })
-    return truth.annotationIndices(ofImage: image).map { at in
+    truth.annotationIndices(ofImage: image).map { at in
       let object = truth.annotations[Int(at)]
-      let label = labels[object.category] ?? 0
       return DetectionOverlay.Item(
         box: CornerBox(object.box),
         mask: ((try? truth.mask(of: Int(at))) ?? nil).map { LabelMap($0) },
-        caption: names[label] + (object.isCrowd ? " (crowd)" : ""), label: label)
+        caption: truth.categories[object.category].name + (object.isCrowd ? " (crowd)" : ""),
+        label: labels[object.category])
     }
   }
 

@@ -26,15 +26,17 @@ struct DetectionsOfRun {
 
   private let truth: CocoAnnotations
   private let names: [String]
+  private let labels: [Int]
   private let lines: [Int: JSONValue]
   private let results: CocoDetections?
 
   /// Reads what a run stores of images by their ids.
   ///
-  /// - Parameter names: The classes by label.
-  init(_ run: StoredRun, images: Set<Int>, truth: CocoAnnotations, names: [String]) {
+  /// - Parameter labels: The label of each category.
+  init(_ run: StoredRun, images: Set<Int>, truth: CocoAnnotations, labels: [Int]) {
     self.truth = truth
-    self.names = names
+    self.labels = labels
+    names = truth.categoriesByLabel.map { truth.categories[$0].name }
     let path = run.path + "/" + RunImages.detections
     lines = (try? Detection.rows(path, ofImages: images)) ?? [:]
     let best = RunImages.bestDetections(in: run.path)
@@ -71,7 +73,7 @@ struct DetectionsOfRun {
       DetectionOverlay.Item(
         box: CornerBox(one.box), mask: (mask ?? nil).map { LabelMap($0) },
         caption: name + String(format: " %.2f", one.score),
-        label: truth.categoriesByLabel.firstIndex(of: one.category) ?? 0), one.score
+        label: labels[one.category]), one.score
     )
   }
 }

@@ -111,15 +111,11 @@ public enum ReportCommands {
   }
 
   private static func difference(_ options: DiffOptions) throws -> ExitCode {
-    var builder = ComparisonBuilder()
-    builder.resampleCount = options.resamples
-    builder.margins = try MarginOption.margins(options.margins)
-    builder.cache = options.cache + "/tests"
     let runs = try [options.first, options.second].map { try StoredRun(folder: $0) }
     guard runs[0].path != runs[1].path else {
       throw UsageError.conflict("'\(options.first)' is named twice; name two runs.")
     }
-    Console.output(try RunComparison(runs[0], runs[1], builder: builder).markdown)
+    Console.output(try RunComparison(runs[0], runs[1], builder: options.tests.builder()).markdown)
     return .success
   }
 

@@ -10,20 +10,50 @@ public enum ReportFormat: String, OptionChoice, Sendable {
   case html, md, csv, json, tex, events
 }
 
+/// How differences are tested, and where tests are kept: of every command that compares runs.
+struct DifferenceOptions: Sendable {
+  var resamples = 1000
+  var margins: [String] = []
+  var cache = "reports/cache"
+
+  static var table: OptionTable<DifferenceOptions> {
+    OptionTable()
+      .option(
+        // Fewer make intervals of noise.
+        "resamples", \.resamples, in: .within(100, 1e6), value: "n", .protocolSettings,
+        "Swaps of a permutation test; a large family takes more."
+      )
+      .option("margin", \.margins, value: "list", .protocolSettings, MarginOption.help)
+      .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
+  }
+
+  /// Checks what single options cannot.
+  ///
+  /// - Throws: `UsageError`.
+  func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
+
+  /// A builder that tests so.
+  func builder() -> ComparisonBuilder {
+    var builder = ComparisonBuilder()
+    builder.margins = Margins(points: margins) ?? .published
+    builder.resampleCount = resamples
+    builder.cache = cache + "/tests"
+    return builder
+  }
+}
+
 /// The settings of `bench-report`.
 package struct BuildReportOptions: CommandOptions {
   var runs = ["reports/runs"]
   var baseline: String?
   var references = SuppliedFiles.path("reports/reference")
-  var resamples = 1000
+  var tests = DifferenceOptions()
   var seed = 0
-  var margins: [String] = []
   var mcNemar = McNemar.exact
   var gallery = 6
   var changesBaseline = true
   var formats = ReportFormat.allCases
   var output = "reports/comparison"
-  var cache = "reports/cache"
   var json = false
   var quiet = false
 
@@ -52,14 +82,10 @@ package struct BuildReportOptions: CommandOptions {
     .option(
       "references", \.references, value: "folder", .input, "Published figures, shown beside ours."
     )
-    .option(
-      "resamples", \.resamples, in: resampleRange, value: "n", .protocolSettings,
-      "Swaps of a permutation test; a large family takes more."
-    )
+    .options(DifferenceOptions.table, at: \.tests)
     .option(
       "seed", \.seed, in: .atLeast(0), value: "n", .protocolSettings, "Seed of the swaps."
     )
-    .option("margin", \.margins, value: "list", .protocolSettings, MarginOption.help)
     .option(
       "mcnemar", \.mcNemar, value: "form", .protocolSettings,
       "Exact claims too seldom rather than too often; mid-p as often as it says, on average."
@@ -74,28 +100,21 @@ package struct BuildReportOptions: CommandOptions {
     )
     .option("formats", \.formats, value: "list", .output, "What to write.")
     .option("output", \.output, value: "folder", .output, "Where the report goes.")
-    .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
     .flag("json", \.json, .output, "Print the report as JSON.")
     .flag("quiet", \.quiet, .output, "Print nothing but the report.")
   }
 
-  /// Fewer resamples make intervals of noise.
-  static let resampleRange = NumberRange.within(100, 1e6)
-
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  package func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
+  package func validate() throws(UsageError) { try tests.validate() }
 
   /// The builder that these settings ask for.
   func builder() -> ComparisonBuilder {
-    var builder = ComparisonBuilder()
-    builder.margins = Margins(points: margins) ?? .published
+    var builder = tests.builder()
     builder.mcNemar = mcNemar
     builder.baseline = baseline
-    builder.resampleCount = resamples
     builder.seed = UInt64(seed)
-    builder.cache = cache + "/tests"
     builder.references = references
     builder.galleryCount = gallery
     return builder
@@ -120,16 +139,11 @@ package struct ExplainOptions: CommandOptions {
     )
     .option("runs", \.report.runs, value: "folders", .input, "Runs, or folders that hold them.")
     .option("baseline", \.report.baseline, value: "name", .input, "Row to compare with.")
-    .option(
-      "resamples", \.report.resamples, in: BuildReportOptions.resampleRange, value: "n",
-      .protocolSettings, "Swaps of a permutation test."
-    )
+    .options(DifferenceOptions.table, at: \.report.tests)
     .option(
       "seed", \.report.seed, in: .atLeast(0), value: "n", .protocolSettings,
       "Seed of the swaps."
     )
-    .option("margin", \.report.margins, value: "list", .protocolSettings, MarginOption.help)
-    .option("cache", \.report.cache, value: "folder", .output, "Where tests are kept.")
   }
 
   /// Checks what single options cannot.
@@ -142,9 +156,7 @@ package struct ExplainOptions: CommandOptions {
 package struct DiffOptions: CommandOptions {
   var first = ""
   var second = ""
-  var resamples = 1000
-  var margins: [String] = []
-  var cache = "reports/cache"
+  var tests = DifferenceOptions()
 
   package init() {}
 
@@ -157,18 +169,13 @@ package struct DiffOptions: CommandOptions {
     )
     .argument("first", \.first, .input, "Folder of the run that is taken as the baseline.")
     .argument("second", \.second, .input, "Folder of the other run.")
-    .option(
-      "resamples", \.resamples, in: BuildReportOptions.resampleRange, value: "n",
-      .protocolSettings, "Swaps of a permutation test."
-    )
-    .option("margin", \.margins, value: "list", .protocolSettings, MarginOption.help)
-    .option("cache", \.cache, value: "folder", .output, "Where tests are kept.")
+    .options(DifferenceOptions.table, at: \.tests)
   }
 
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  package func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
+  package func validate() throws(UsageError) { try tests.validate() }
 }
 
 /// The settings of `bench-report check`.

@@ -83,7 +83,7 @@ struct ZipArchive {
         extra += 4 + length
       }
       at = extraEnd + commentLength
-      guard FileTree.staysInside(name)
+      guard RelativePath.staysInside(name)
       else { throw fault("holds an entry named '\(name)', which leads out of the archive") }
       guard offset >= 0, offset <= bytes.count - 30, try number(offset, 4) == 0x0403_4B50 else {
         throw fault("has no data for its entry '\(name)'")

@@ -26,7 +26,7 @@ public struct StoredRun: Sendable {
     path = folder
     result = try RunResult(path: folder + "/result.json")
     for (name, digest) in result.files.sorted(by: { $0.key < $1.key }) {
-      guard FileTree.staysInside(name) else {
+      guard RelativePath.staysInside(name) else {
         throw FileError(
           path: folder + "/result.json", problem: "names '\(name)', a file outside of its folder",
           remedy: "run the benchmark again", exitCode: .badData)

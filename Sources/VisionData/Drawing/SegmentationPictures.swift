@@ -34,8 +34,7 @@ public struct SegmentationPictures {
     self.maps = maps
     self.predictions = predictions
     encoding = classes.encoding
-    predictionEncoding =
-      values == .ids ? classes.encoding : LabelEncoding(.direct, classCount: classes.count)
+    predictionEncoding = values.encoding(of: classes)
   }
 
   /// An image with its maps and their captions.

@@ -1,3 +1,9 @@
+/// At most `wanted` of `count` places, evenly spread from the first on.
+public func evenPlaces(_ wanted: Int, of count: Int) -> [Int] {
+  let taken = min(wanted, count)
+  return (0..<max(0, taken)).map { $0 * count / taken }
+}
+
 extension ImageFolder {
   /// At most `limit` images, the first of every class in turn, in the folder's order; nil is all.
   public func evenly(_ limit: Int?) -> [Int] {

@@ -138,7 +138,7 @@ public struct DataCheck: Sendable {
     guard total > 0 else { return }
     let wanted = depth == .full ? total : min(total, Self.quickSampleSize)
     // Evenly spread, so that every class of a sorted folder has its share.
-    let sample = (0..<wanted).map { $0 * total / wanted }
+    let sample = evenPlaces(wanted, of: total)
     let results = Results()
     let isFull = depth == .full
     let group = DispatchGroup()

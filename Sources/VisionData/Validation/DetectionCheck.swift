@@ -54,8 +54,8 @@ public struct DetectionCheck: Sendable {
     let images = sets.flatMap { set in set.images.map { (set: set, image: $0) } }
     report.imageCount = images.count
     let isFull = depth == .full
-    let wanted = isFull ? images.count : min(images.count, DataCheck.quickSampleSize)
-    var places = Set((0..<wanted).map { $0 * images.count / wanted })
+    var places = Set(
+      evenPlaces(isFull ? images.count : DataCheck.quickSampleSize, of: images.count))
     // What is not there is seen without opening anything.
     let missing = images.indices.filter { access(images[$0].set.path(images[$0].image), F_OK) != 0 }
     places.formUnion(missing.prefix(DataCheck.quickSampleSize))

@@ -110,12 +110,7 @@ public struct SegmentationCheck: Sendable {
     return hash.finish()
   }
 
-  private static func stamp(_ path: String) -> String {
-    var info = stat()
-    guard stat(path, &info) == 0 else { return "none" }
-    return "\(info.st_size) \(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec) "
-      + "\(info.st_ctim.tv_sec).\(info.st_ctim.tv_nsec)"
-  }
+  private static func stamp(_ path: String) -> String { FileStamp(path: path)?.text ?? "none" }
 
   private func finding(_ error: DatasetError, rule: String) -> DataFinding {
     let relative =

@@ -32,13 +32,7 @@ extension Charts {
     func x(_ epoch: Int) -> Double {
       left + (right - left) * (longest > 1 ? Double(epoch) / Double(longest - 1) : 0.5)
     }
-    var out = ""
-    for tick in axis.ticks {
-      let y = axis.position(tick, from: bottom, to: top)
-      out +=
-        line(left, y, right, y, "rule")
-        + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
-    }
+    var out = levels(axis, from: left, to: right, bottom: bottom, top: top)
     for tick in epochs.ticks
     where tick >= 1 && tick <= Double(longest) && tick == tick.rounded() {
       out += text(x(Int(tick) - 1), bottom + 15, epochs.label(tick), "tick", anchor: "middle")

@@ -14,11 +14,7 @@ extension Charts {
       }, includesZero: true)
     let bottom = top + rowHeight * Double(entries.count)
     func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
-    var out = ""
-    for tick in axis.ticks {
-      out += line(x(tick), top, x(tick), bottom, "rule")
-      out += text(x(tick), bottom + 15, axis.label(tick), "tick", anchor: "middle")
-    }
+    var out = columns(axis, from: left, to: right, top: top, bottom: bottom, labelsBelow: 15)
     out += line(x(0), top, x(0), bottom, "zero")
     for (number, entry) in entries.enumerated() {
       let y = top + rowHeight * Double(number)
@@ -32,9 +28,9 @@ extension Charts {
         out += line(low, y + 22, low, y + 30, "whisker \(word)")
         out += line(high, y + 22, high, y + 30, "whisker \(word)")
       }
-      out +=
-        "<circle cx=\"\(place(x(entry.delta.estimate * scale)))\" cy=\"\(place(y + 26))\" r=\"4.5\" "
-        + "class=\"dot \(word)\"><title>\(html(deltaSummary(entry.delta)))</title></circle>"
+      out += dot(
+        x(entry.delta.estimate * scale), y + 26, radius: 4.5, "dot \(word)",
+        title: deltaSummary(entry.delta))
     }
     out += text(right, bottom + 29, "points against the baseline", "tick", anchor: "end")
     return svg(height: bottom + 34, label: "Differences to the baseline with intervals", out)
@@ -46,11 +42,7 @@ extension Charts {
     let axis = ChartAxis(entries.map { ($0.value - $0.baseline) * 100 }, includesZero: true)
     let bottom = top + rowHeight * Double(entries.count)
     func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
-    var out = ""
-    for tick in axis.ticks {
-      out += line(x(tick), top, x(tick), bottom, "rule")
-      out += text(x(tick), bottom + 14, axis.label(tick), "tick", anchor: "middle")
-    }
+    var out = columns(axis, from: left, to: right, top: top, bottom: bottom, labelsBelow: 14)
     for (number, entry) in entries.enumerated() {
       let y = top + rowHeight * Double(number)
       let difference = (entry.value - entry.baseline) * 100

@@ -20,12 +20,7 @@ extension Charts {
         .filter(\.isFinite).map { $0 * unit.scale })
     let bottom = top + rowHeight * Double(rows.count)
     func x(_ value: Double) -> Double { axis.position(value * unit.scale, from: left, to: right) }
-    var out = ""
-    for tick in axis.ticks {
-      let place = axis.position(tick, from: left, to: right)
-      out += line(place, top, place, bottom, "rule")
-      out += text(place, bottom + 14, axis.label(tick), "tick", anchor: "middle")
-    }
+    var out = columns(axis, from: left, to: right, top: top, bottom: bottom, labelsBelow: 14)
     for (number, row) in rows.enumerated() {
       let y = top + rowHeight * (Double(number) + 0.5)
       let style = row.color.map { "s\($0)" } ?? "published"
@@ -68,13 +63,7 @@ extension Charts {
     func x(_ value: Double) -> Double {
       left + (log10(value) - low) / (high - low) * (right - left)
     }
-    var out = ""
-    for tick in axis.ticks {
-      let y = axis.position(tick, from: bottom, to: top)
-      out +=
-        line(left, y, right, y, "rule")
-        + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
-    }
+    var out = levels(axis, from: left, to: right, bottom: bottom, top: top)
     for power in stride(from: low, through: high, by: 1) {
       let place = left + (power - low) / (high - low) * (right - left)
       out += line(place, top, place, bottom, "rule")
@@ -90,9 +79,5 @@ extension Charts {
     }
     out += text(right, bottom + 29, xLabel, "tick", anchor: "end")
     return svg(height: bottom + 34, label: "Against \(xLabel)", out)
-  }
-
-  private static func dot(_ x: Double, _ y: Double, _ style: String) -> String {
-    "<circle cx=\"\(place(x))\" cy=\"\(place(y))\" r=\"4\" class=\"\(style)\"/>"
   }
 }

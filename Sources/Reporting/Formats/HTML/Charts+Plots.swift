@@ -50,11 +50,10 @@ extension Charts {
       }
       for bin in known {
         let radius = 2.5 + 5 * (Double(bin.count) / most).squareRoot()
-        out +=
-          "<circle cx=\"\(place(x(bin.confidence)))\" cy=\"\(place(y(bin.accuracy)))\" "
-          + "r=\"\(place(radius))\" class=\"point s\(color)\"><title>confidence "
-          + "\(percentage(bin.confidence)) %, right \(percentage(bin.accuracy)) %, n \(bin.count)"
-          + "</title></circle>"
+        out += dot(
+          x(bin.confidence), y(bin.accuracy), radius: radius, "point s\(color)",
+          title: "confidence \(percentage(bin.confidence)) %, right \(percentage(bin.accuracy)) %, "
+            + "n \(bin.count)")
       }
       return out
     }

@@ -25,6 +25,37 @@ enum Charts {
       + "class=\"\(style)\"/>"
   }
 
+  /// Rules at an axis' values across a drawing, each with its label at the left.
+  static func levels(
+    _ axis: ChartAxis, from left: Double, to right: Double, bottom: Double, top: Double
+  ) -> String {
+    axis.ticks.map { tick in
+      let y = axis.position(tick, from: bottom, to: top)
+      return line(left, y, right, y, "rule")
+        + text(left - 5, y + 3.5, axis.label(tick), "tick", anchor: "end")
+    }.joined()
+  }
+
+  /// Rules at an axis' values down a drawing, each with its label below.
+  static func columns(
+    _ axis: ChartAxis, from left: Double, to right: Double, top: Double, bottom: Double,
+    labelsBelow gap: Double
+  ) -> String {
+    axis.ticks.map { tick in
+      let x = axis.position(tick, from: left, to: right)
+      return line(x, top, x, bottom, "rule")
+        + text(x, bottom + gap, axis.label(tick), "tick", anchor: "middle")
+    }.joined()
+  }
+
+  /// A filled circle, perhaps with what it says when it is pointed at.
+  static func dot(
+    _ x: Double, _ y: Double, radius: Double = 4, _ style: String, title: String? = nil
+  ) -> String {
+    "<circle cx=\"\(place(x))\" cy=\"\(place(y))\" r=\"\(place(radius))\" class=\"\(style)\""
+      + (title.map { "><title>\(html($0))</title></circle>" } ?? "/>")
+  }
+
   /// A text that is no longer than it may be.
   static func shortened(_ text: String, _ length: Int) -> String {
     text.count <= length ? text : text.prefix(length - 1) + "…"

@@ -61,9 +61,7 @@ public struct DetectionDataset: Sendable {
   ) throws(DatasetError) {
     self.annotations = annotations
     self.markup = markup
-    var labels = [Int](repeating: 0, count: annotations.categories.count)
-    for (label, category) in annotations.categoriesByLabel.enumerated() { labels[category] = label }
-    self.labels = labels
+    labels = annotations.labelsOfCategories
     images = annotations.images.indices.filter { index in
       let image = annotations.images[index]
       return use == .testing

@@ -68,9 +68,7 @@ struct ImageLocations: Sendable {
     _ folders: [String], _ images: [CocoImage], _ used: [Int]
   ) -> String {
     guard folders.count > 1, !used.isEmpty else { return folders.first ?? "." }
-    let names = (0..<min(probes, used.count)).map {
-      images[used[$0 * used.count / min(probes, used.count)]].fileName
-    }
+    let names = evenPlaces(probes, of: used.count).map { images[used[$0]].fileName }
     // By any spelling of the names; of equal ones that which needs no other spelling.
     let hits = folders.map { folder in
       (

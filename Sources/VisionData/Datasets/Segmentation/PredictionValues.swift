@@ -4,4 +4,9 @@ public enum PredictionValues: String, Sendable, CaseIterable {
   case ids
   /// Class indices from 0.
   case indices
+
+  /// How predictions of these classes store them.
+  public func encoding(of classes: SegmentationClasses) -> LabelEncoding {
+    self == .ids ? classes.encoding : LabelEncoding(.direct, classCount: classes.count)
+  }
 }
