@@ -47,7 +47,7 @@ public struct SegmentationOptions: ComparisonOptions {
     )
     .option(
       "classes", \.classes, value: "name", .input,
-      "ade20k, cityscapes, voc or a file; without it classes.json of the data, or its layout's."
+      "\(SegmentationClasses.names) or a file; without it classes.json of the data, or its layout's."
     )
     .option("labels", \.labels, value: "kind", .input, "How maps store classes.")
     .option(

@@ -43,7 +43,7 @@ struct ShowSegmentationOptions: CommandOptions {
     )
     .option(
       "classes", \.classes, value: "table", .input,
-      "ade20k, cityscapes or a JSON file. The data set's own."
+      "\(SegmentationClasses.names) or a JSON file. The data set's own."
     )
     .option("label-values", \.encoding, value: "name", .input, "How label maps store classes.")
     .option(

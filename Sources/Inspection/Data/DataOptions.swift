@@ -124,7 +124,7 @@ package struct CheckDataOptions: CommandOptions {
     )
     .option(
       "classes", \.classes, value: "table", .input,
-      "Class table of label maps: ade20k, cityscapes, voc or a JSON file. The data set's own."
+      "Class table of label maps: \(SegmentationClasses.names) or a JSON file. The data set's own."
     )
     .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
     .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)
@@ -214,7 +214,7 @@ package struct ShowDataOptions: CommandOptions {
     .options(DetectionFileOptions.table, at: \.files)
     .option(
       "classes", \.classes, value: "table", .input,
-      "Class table of label maps: ade20k, cityscapes, voc or a JSON file. The data set's own."
+      "Class table of label maps: \(SegmentationClasses.names) or a JSON file. The data set's own."
     )
     .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
     .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)

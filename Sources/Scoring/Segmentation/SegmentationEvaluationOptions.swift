@@ -46,7 +46,7 @@ package struct SegmentationEvaluationOptions: CommandOptions {
     )
     .option(
       "classes", \.classes, value: "table", .input,
-      "ade20k, cityscapes or a JSON file. The data set's own."
+      "\(SegmentationClasses.names) or a JSON file. The data set's own."
     )
     .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
     .option(

@@ -148,6 +148,14 @@ extension SegmentationClasses {
       labels: first == 0 ? .direct : .reduceZero)
   }
 
+  /// The tables that have names.
+  private static let named: [(name: String, classes: SegmentationClasses)] = [
+    ("ade20k", .ade20k), ("cityscapes", .cityscapes), ("voc", .voc),
+  ]
+
+  /// What a table can be called, for help and messages.
+  public static let names = named.map(\.name).joined(separator: ", ")
+
   /// The table of a data set: its `classes.json`, or ADE20K's where the folder is one.
   ///
   /// - Parameters:
@@ -157,13 +165,8 @@ extension SegmentationClasses {
   public static func find(
     _ choice: String = "", roots: [String]
   ) throws(DatasetError) -> SegmentationClasses {
-    switch choice {
-    case "ade20k": return .ade20k
-    case "cityscapes": return .cityscapes
-    case "voc": return .voc
-    case "": break
-    default: return try SegmentationClasses(path: choice)
-    }
+    if let known = named.first(where: { $0.name == choice }) { return known.classes }
+    guard choice.isEmpty else { return try SegmentationClasses(path: choice) }
     let marks = ["objectInfo150.txt", "objectInfo150.csv", "sceneCategories.txt"]
     for root in roots {
       let path = root + "/classes.json"
@@ -175,7 +178,7 @@ extension SegmentationClasses {
     throw DatasetError(
       path: (roots.first ?? ".") + "/classes.json", problem: "does not exist",
       remedy:
-        "put a class table there, or name one with --classes (ade20k, cityscapes, voc or a file)",
+        "put a class table there, or name one with --classes (\(names) or a file)",
       exitCode: .missingFile)
   }
 
