@@ -55,7 +55,8 @@ let libraries = [
     "SampleData",
     uses: ["CocoFormat", "CounterRandom", "FileSupport", "Geometry", "VisionData"]),
   library(
-    "TensorCore", uses: ["COpenBLAS", "CVector", "VectorMath", "CounterRandom", "Threads"]),
+    "TensorCore",
+    uses: ["COpenBLAS", "CProduct", "CVector", "VectorMath", "CounterRandom", "Threads"]),
   library("Layers", uses: ["TensorCore", "CounterRandom"]),
   library(
     "Models",
@@ -115,6 +116,11 @@ let package = Package(
   targets: [
     // MARK: C
     .target(name: "CVector"),
+    .target(
+      name: "CProduct",
+      cSettings: [
+        .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-strict-aliasing", processorFlag])
+      ]),
     .target(name: "COpenBLAS", cSettings: optimizedC, linkerSettings: [.linkedLibrary("dl")]),
     .target(
       name: "CFormats", cSettings: optimizedC,

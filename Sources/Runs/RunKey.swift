@@ -8,7 +8,7 @@ import FileSupport
 public struct RunKey: Sendable {
   /// Raised when the form of the document changes, and when the same document gives other numbers:
   /// results of older code are not today's.
-  public static let schemaVersion = 3
+  public static let schemaVersion = 4
 
   /// Everything that decides the numbers; kept as `protocol.json`.
   public let document: JSONValue
@@ -28,6 +28,8 @@ public struct RunKey: Sendable {
     members["schema"] = .integer(Self.schemaVersion)
     members["engine"] = .string(version)
     members["task"] = .string(task)
+    let arithmetic = Arithmetic.settings
+    if !arithmetic.isEmpty { members["arithmetic"] = .object(arithmetic.mapValues { .string($0) }) }
     document = .object(members)
     digest = SHA256.digest(document.text())
   }

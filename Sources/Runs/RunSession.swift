@@ -20,7 +20,7 @@ extension RunResult {
 ///
 ///     protocol.json   what decides the numbers, see `RunKey`
 ///     manifest.json   schema, key, backbone, data, scoring, engine
-///     timing.json     schema, command, seconds, phases, threads, blas core
+///     timing.json     schema, command, seconds, phases, threads, products
 package final class RunSession {
   /// Raised when the form of `manifest.json` or `timing.json` changes.
   package static let schemaVersion = 1
@@ -61,7 +61,7 @@ package final class RunSession {
       "backbone": Self.object(result.backbone), "data": Self.object(result.data),
       "scoring": Self.object(scoring),
       "engine": .object([
-        "version": .string(Command.version), "blas core": .string(BLAS.coreName),
+        "version": .string(Command.version), "products": .string(Arithmetic.summary),
       ]),
     ])
     let known = try Self.finished(in: directory, scoring: scoring)
@@ -131,7 +131,7 @@ package final class RunSession {
     members["seconds"] = tenths(phases.values.reduce(0, +))
     members["phases"] = .object(phases.mapValues(tenths))
     members["threads"] = .integer(ThreadPool.shared.threadCount)
-    members["blas core"] = .string(BLAS.coreName)
+    members["products"] = .string(Arithmetic.summary)
     try directory.write(.object(members), to: "timing.json")
   }
 

@@ -44,6 +44,9 @@ public final class ThreadPool: Sendable {
     set { activeLimit.store(max(1, min(newValue, maximumThreadCount)), ordering: .relaxed) }
   }
 
+  /// Whether the calling thread runs a piece of a loop, so that loops of its own stay on it.
+  public static var isInsideLoop: Bool { LoopFlag.isInside }
+
   /// Runs `body` for 0..<count and returns when every piece is done.
   public func forEach(_ count: Int, _ body: (Int) -> Void) {
     guard count > 0 else { return }

@@ -63,9 +63,20 @@ public func gaussianErrorLinear(_ x: SIMD16<Float>) -> SIMD16<Float> {
 /// The derivative of x·Φ(x): Φ(x) + x·φ(x).
 @inlinable @inline(__always)
 public func gaussianErrorLinearDerivative(_ x: SIMD16<Float>) -> SIMD16<Float> {
-  let cumulative = cv_fma(errorFunction(x * splat(0.707_106_78)), splat(0.5), splat(0.5))
+  gaussianErrorLinearWithSlope(x).slope
+}
+
+/// x·Φ(x) and its derivative, which share the error function.
+@inlinable @inline(__always)
+public func gaussianErrorLinearWithSlope(
+  _ x: SIMD16<Float>
+) -> (value: SIMD16<Float>, slope: SIMD16<Float>) {
+  let error = errorFunction(x * splat(0.707_106_78))
+  let half = x * splat(0.5)
   let density = exponential(x * x * splat(-0.5)) * splat(0.398_942_28)
-  return cv_fma(x, density, cumulative)
+  return (
+    cv_fma(half, error, half), cv_fma(x, density, cv_fma(error, splat(0.5), splat(0.5)))
+  )
 }
 
 /// The first `count` < 16 numbers at `pointer`, the other lanes `fill`.

@@ -95,7 +95,7 @@ struct RunSessionTests {
     let timing = try json(path + "/timing.json")
     #expect(
       keys(timing).filter { $0 != "steps" }
-        == ["blas core", "command", "phases", "schema", "seconds", "threads"])
+        == ["command", "phases", "products", "schema", "seconds", "threads"])
     #expect(timing["command"]?.stringValue?.hasPrefix(job.program + " ") == true)
     let files = try json(path + "/result.json")["files"]
     // A pretraining's checkpoints are kept by their hashes, too; they are named by method and length.

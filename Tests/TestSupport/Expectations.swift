@@ -53,11 +53,11 @@ public func expectGradientsMatch(
     for sample in 0..<min(samples, input.elementCount) {
       let at = (sample * 7919 + 3) % input.elementCount
       let value = input.pointer[at]
-      input.pointer[at] = value + step
+      input.mutablePointer[at] = value + step
       let above = loss()
-      input.pointer[at] = value - step
+      input.mutablePointer[at] = value - step
       let below = loss()
-      input.pointer[at] = value
+      input.mutablePointer[at] = value
       let expected = (above - below) / Double(2 * step)
       let allowed = tolerance * (Double(scale) + abs(expected))
       if !(abs(expected - Double(gradient[at])) <= allowed) {

@@ -69,7 +69,7 @@ struct RunFolderDriver: FuzzDriver {
       text: #"{"schema":1,"command":"bench","seconds":2.5,"phases":{"training":2}}"#,
       to: path + "/timing.json")
     try AtomicFile.write(
-      text: #"{"schema":1,"key":"k","engine":{"version":"1","blas core":"x"},"scoring":{}}"#,
+      text: #"{"schema":1,"key":"k","engine":{"version":"1","products":"x"},"scoring":{}}"#,
       to: path + "/manifest.json")
     var plots = RunPlots()
     plots.lines = [

@@ -2,6 +2,7 @@ import CommandLine
 import Inspection
 import Models
 import Protocols
+import Runs
 import VisionData
 
 /// The settings of `bench-linear`, each declared once.

@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Models
 import Reporting
+import Runs
 import SampleData
 import VisionData
 

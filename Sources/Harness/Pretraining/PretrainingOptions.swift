@@ -1,5 +1,6 @@
 import CommandLine
 import Models
+import Runs
 
 extension MethodDescription: OptionChoice {}
 extension PretrainingRecipe.OptimizerKind: OptionChoice {}

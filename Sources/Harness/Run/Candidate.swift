@@ -3,6 +3,7 @@ import Foundation
 import Inspection
 import Loading
 import Models
+import Runs
 import SampleData
 import VisionData
 

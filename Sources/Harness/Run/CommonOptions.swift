@@ -4,6 +4,7 @@ import Inspection
 import Loading
 import Models
 import Reporting
+import Runs
 
 extension CheckpointBranch: OptionChoice {}
 extension BadImagePolicy: OptionChoice {}

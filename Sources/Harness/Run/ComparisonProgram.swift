@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Reporting
+import Runs
 
 /// The settings of a program that compares candidates.
 protocol ComparisonOptions: CommandOptions {

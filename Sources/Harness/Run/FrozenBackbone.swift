@@ -4,6 +4,7 @@ import Layers
 import Loading
 import Models
 import Reporting
+import Runs
 import SampleData
 import VisionData
 

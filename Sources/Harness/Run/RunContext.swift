@@ -23,7 +23,7 @@ struct RunContext {
 
   /// Sets the process up and says with what it computes.
   ///
-  /// - Throws: `Engine.LoadingError` when the matrix products cannot be loaded.
+  /// - Throws: `RunOptions.ArithmeticError` for what this machine cannot compute with.
   init(_ options: RunOptions, data: DataOptions, preset: Preset) throws {
     self.options = options
     self.data = data
@@ -32,11 +32,9 @@ struct RunContext {
       // A few files take no time worth a line.
       if total > 10_000 { lines.update(done: done, total: total) }
     }
-    try Engine.check()
-    options.engine.apply()
+    try options.apply()
     say(
-      "OpenBLAS core \(BLAS.coreName), \(ThreadPool.shared.threadCount) threads, preset "
-        + preset.rawValue)
+      "\(Arithmetic.summary), \(ThreadPool.shared.threadCount) threads, preset \(preset.rawValue)")
   }
 
   /// Writes a line for people unless the user asked for silence.

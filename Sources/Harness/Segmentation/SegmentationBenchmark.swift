@@ -3,6 +3,7 @@ import FileSupport
 import Models
 import Protocols
 import Reporting
+import Runs
 import SampleData
 import Threads
 import VisionData

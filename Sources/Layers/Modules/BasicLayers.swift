@@ -151,7 +151,7 @@ extension RunningStatistics {
       guard !isCount || values.allSatisfy({ Int(exactly: $0).map { $0 >= 0 } == true }) else {
         continue
       }
-      for (index, value) in values.enumerated() { tensor.pointer[index] = value }
+      for (index, value) in values.enumerated() { tensor.mutablePointer[index] = value }
     }
   }
 }

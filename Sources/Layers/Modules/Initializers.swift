@@ -70,7 +70,8 @@ public struct Initializer: Sendable {
     if isBlank { return Tensor(zeros: shape) }
     let tensor = Tensor(uninitialized: shape)
     var stream = stream(key)
-    for i in 0..<tensor.elementCount { tensor.pointer[i] = draw(&stream) }
+    let target = tensor.mutablePointer
+    for i in 0..<tensor.elementCount { target[i] = draw(&stream) }
     return tensor
   }
 }

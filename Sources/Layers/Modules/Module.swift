@@ -72,7 +72,7 @@ extension Module {
     precondition(source.map(\.key) == target.map(\.key), "modules differ in their keys")
     for (from, to) in zip(source, target) {
       precondition(from.tensor.shape == to.tensor.shape, "\(from.key): shapes differ")
-      to.tensor.pointer.update(from: from.tensor.pointer, count: to.tensor.elementCount)
+      to.tensor.mutablePointer.update(from: from.tensor.pointer, count: to.tensor.elementCount)
     }
   }
 }

@@ -48,14 +48,14 @@ public final class AdamW: Optimizer {
     let epsilon = epsilon
     for (index, parameter) in parameters.enumerated() {
       guard let gradient = parameter.tensor.gradient else { continue }
-      updateCounts.pointer[index] += 1
+      updateCounts.mutablePointer[index] += 1
       let updates = Double(updateCounts.pointer[index])
       let stepSize = Float(Double(rate) / (1 - pow(beta1, updates)))
       let inverseCorrection2 = Float(1 / (1 - pow(beta2, updates)).squareRoot())
-      let p = parameter.tensor.pointer
+      let p = parameter.tensor.mutablePointer
       let g = gradient.pointer
-      let m = firstMoments[index].pointer
-      let v = secondMoments[index].pointer
+      let m = firstMoments[index].mutablePointer
+      let v = secondMoments[index].mutablePointer
       let keep = 1 - rate * parameter.weightDecay
       forEachBlock(parameter.tensor.elementCount) { range in
         for i in range {

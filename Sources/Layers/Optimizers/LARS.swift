@@ -20,7 +20,7 @@ public final class LARS: MomentumOptimizer {
   }
 
   override func update(_ parameter: OptimizedParameter, gradient: Tensor, velocity: Tensor) {
-    let (p, g, v) = (parameter.tensor.pointer, gradient.pointer, velocity.pointer)
+    let (p, g, v) = (parameter.tensor.mutablePointer, gradient.pointer, velocity.mutablePointer)
     let count = parameter.tensor.elementCount
     let decay = parameter.weightDecay
     var adaptation: Float = 1

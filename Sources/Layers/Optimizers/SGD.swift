@@ -17,7 +17,7 @@ public final class SGD: MomentumOptimizer {
   }
 
   override func update(_ parameter: OptimizedParameter, gradient: Tensor, velocity: Tensor) {
-    let (p, g, v) = (parameter.tensor.pointer, gradient.pointer, velocity.pointer)
+    let (p, g, v) = (parameter.tensor.mutablePointer, gradient.pointer, velocity.mutablePointer)
     let (decay, momentum, rate) = (parameter.weightDecay, momentum, learningRate)
     let nesterov = isNesterov
     forEachBlock(parameter.tensor.elementCount) { range in

@@ -1,4 +1,5 @@
 import CommandLine
+import Runs
 
 /// The settings of `bench-linear evaluate`.
 package struct ClassificationEvaluationOptions: CommandOptions {

@@ -1,5 +1,6 @@
 import CommandLine
 import Evaluation
+import Runs
 import VisionData
 
 extension OverlapType: OptionChoice {}

@@ -2,25 +2,27 @@ import CVector
 import VectorMath
 
 extension Kernels {
-  /// Softmax of each row of `scores + bias + mask`, in place; padding columns become 0.
+  /// Softmax of each row of `scale · scores + bias + mask`, in place; padding columns become 0.
   ///
   /// - Parameters:
   ///   - scores: `[N, rowLength]`; padding columns hold finite numbers.
   ///   - bias: `[N, rowLength]` with -∞ in the padding columns (row stride 0: one row for all).
   ///   - mask: `[N, rowLength]` or nil.
   static func maskedSoftmax(
-    _ scores: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, biasStride: Int,
+    _ scores: UnsafeMutablePointer<Float>, scale: Float, bias: UnsafePointer<Float>,
+    biasStride: Int,
     mask: UnsafePointer<Float>?, rows: Int, rowLength: Int
   ) {
+    let factor = splat(scale)
     for row in 0..<rows {
       let s = scores + row * rowLength
       let b = bias + row * biasStride
       let m = mask.map { $0 + row * rowLength }
       if rowLength == 64 {
-        var v0 = cv_load(s) + cv_load(b)
-        var v1 = cv_load(s + 16) + cv_load(b + 16)
-        var v2 = cv_load(s + 32) + cv_load(b + 32)
-        var v3 = cv_load(s + 48) + cv_load(b + 48)
+        var v0 = cv_fma(cv_load(s), factor, cv_load(b))
+        var v1 = cv_fma(cv_load(s + 16), factor, cv_load(b + 16))
+        var v2 = cv_fma(cv_load(s + 32), factor, cv_load(b + 32))
+        var v3 = cv_fma(cv_load(s + 48), factor, cv_load(b + 48))
         if let m {
           v0 += cv_load(m)
           v1 += cv_load(m + 16)
@@ -42,7 +44,7 @@ extension Kernels {
       var best = splat(-.infinity)
       var at = 0
       while at < rowLength {
-        var v = cv_load(s + at) + cv_load(b + at)
+        var v = cv_fma(cv_load(s + at), factor, cv_load(b + at))
         if let m { v += cv_load(m + at) }
         cv_store(s + at, v)
         best = cv_max(best, v)
@@ -66,11 +68,13 @@ extension Kernels {
     }
   }
 
-  /// The gradient of a softmax: `dp = p · (dp − Σ p·dp)` for each row, in place.
+  /// The gradient of a softmax: `dp = p · (dp − Σ p·dp)` for each row, in place; `sums`, where
+  /// given, grow by it, and then it is multiplied by `scale`.
   ///
   /// Padding columns of `p` are 0, so those of `dp` become 0 where they hold finite numbers.
   static func softmaxBackward(
-    _ p: UnsafePointer<Float>, _ dp: UnsafeMutablePointer<Float>, rows: Int, rowLength: Int
+    _ p: UnsafePointer<Float>, _ dp: UnsafeMutablePointer<Float>,
+    addingTo sums: UnsafeMutablePointer<Float>?, scale: Float, rows: Int, rowLength: Int
   ) {
     for row in 0..<rows {
       let q = p + row * rowLength
@@ -84,7 +88,11 @@ extension Kernels {
       let inner = splat(cv_reduce_add(sum))
       at = 0
       while at < rowLength {
-        cv_store(d + at, cv_load(q + at) * (cv_load(d + at) - inner))
+        let slope = cv_load(q + at) * (cv_load(d + at) - inner)
+        if let total = sums.map({ $0 + row * rowLength + at }) {
+          cv_store(total, cv_load(total) + slope)
+        }
+        cv_store(d + at, slope * splat(scale))
         at += 16
       }
     }

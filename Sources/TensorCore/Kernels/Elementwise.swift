@@ -169,6 +169,25 @@ enum Kernels {
     }
   }
 
+  /// `out = GELU(x)` and `x = gradient · GELU′(x)`, with one error function.
+  static func geluBackward(
+    _ x: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>,
+    activated out: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    var i = 0
+    while i + 16 <= count {
+      let (value, slope) = gaussianErrorLinearWithSlope(cv_load(x + i))
+      cv_store(out + i, value)
+      cv_store(x + i, cv_load(gradient + i) * slope)
+      i += 16
+    }
+    if i < count {
+      let (value, slope) = gaussianErrorLinearWithSlope(loadTail(x + i, count - i))
+      storeTail(out + i, value, count - i)
+      storeTail(x + i, loadTail(gradient + i, count - i) * slope, count - i)
+    }
+  }
+
   /// `row = exp(row - max) / Σ`, in place.
   static func softmax(_ row: UnsafeMutablePointer<Float>, count: Int) {
     let top = splat(maximum(row, count: count))

@@ -1,3 +1,6 @@
+import CProduct
+import Threads
+
 /// The weights of one attention branch.
 ///
 /// Linear weights are `[out, in]`.
@@ -99,7 +102,8 @@ struct AttentionJob {
     scale = 1 / Float(headSize).squareRoot()
     windowTotal = x.shape[0] * geometry.windowCount
     rowCount = windowTotal * geometry.slotCount
-    panels = Panels(units: windowTotal, rowsPerUnit: geometry.slotCount)
+    panels = Panels(
+      units: windowTotal, rowsPerUnit: geometry.slotCount, width: 5 * channels)
     bias = Self.expandedBias(weights, geometry)
   }
 
@@ -143,7 +147,9 @@ struct AttentionJob {
   func factor(window: Int) -> Float { factors?[window / geometry.windowCount] ?? 1 }
 
   /// Writes the normalised rows of a panel, padding rows as zeros, to `rows`.
-  func gatherNormalized(_ windows: Range<Int>, into rows: UnsafeMutablePointer<Float>) {
+  func gatherNormalized(
+    _ windows: Range<Int>, into rows: UnsafeMutablePointer<Float>, row length: Int
+  ) {
     var row = rows
     for window in windows {
       for slot in 0..<geometry.slotCount {
@@ -154,24 +160,27 @@ struct AttentionJob {
         } else {
           row.update(repeating: 0, count: channels)
         }
-        row += channels
+        row += length
       }
     }
   }
 
-  /// Attention probabilities of one window and head into `scores` (padding columns finite).
+  /// Attention probabilities of one window and head into `scores`, padding columns 0.
+  ///
+  /// - Parameter panels: Room for the keys, `[rowLength · headSize]`.
   func probabilities(
-    window: Int, head: Int, qkv: UnsafePointer<Float>, into scores: UnsafeMutablePointer<Float>
+    window: Int, head: Int, qkv: UnsafePointer<Float>, panels: UnsafeMutablePointer<Float>,
+    into scores: UnsafeMutablePointer<Float>
   ) {
     let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
-    BLAS.gemm(
-      transposeB: true, m: slots, n: slots, k: headSize, alpha: scale, a: qkv + head * headSize,
-      lda: row, b: qkv + channels + head * headSize, ldb: row, c: scores, ldc: length)
+    multiplyTransposed(
+      qkv + head * headSize, row: row, by: qkv + channels + head * headSize, panels: panels,
+      into: scores)
     let hasTable = weights.biasTable != nil
     let maskIndex = geometry.maskIndices[window % geometry.windowCount]
     func softmax(_ mask: UnsafePointer<Float>?) {
       Kernels.maskedSoftmax(
-        scores, bias: bias.pointer + (hasTable ? head * slots * length : 0),
+        scores, scale: scale, bias: bias.pointer + (hasTable ? head * slots * length : 0),
         biasStride: hasTable ? length : 0, mask: mask, rows: slots, rowLength: length)
     }
     if maskIndex < 0 {
@@ -181,35 +190,87 @@ struct AttentionJob {
     }
   }
 
+  /// `scores = a bᵀ` for two slices of a head, `[N, headSize]` each, b's rows those of `qkv`.
+  func multiplyTransposed(
+    _ a: UnsafePointer<Float>, row: Int, by b: UnsafePointer<Float>,
+    panels: UnsafeMutablePointer<Float>, into scores: UnsafeMutablePointer<Float>
+  ) {
+    let (slots, length) = (geometry.slotCount, geometry.rowLength)
+    cp_pack_rows(slots, headSize, b, 3 * channels, panels)
+    Product.block(
+      Product.Left(start: a, row: row),
+      Product.Right(
+        start: panels, step: Product.panelWidth, panel: headSize * Product.panelWidth),
+      rows: slots, columns: length, depth: headSize, into: scores, row: length)
+  }
+
+  /// A slice of a head as the right operand of a product over the slots: where it lies, if its
+  /// width is whole panels, or in `panels`, `[N · ⌈headSize / 32⌉ · 32]`.
+  func overSlots(
+    _ slice: UnsafePointer<Float>, row: Int, panels: UnsafeMutablePointer<Float>
+  ) -> Product.Right {
+    if headSize % Product.panelWidth == 0 {
+      return Product.Right(start: slice, step: row, panel: Product.panelWidth)
+    }
+    let slots = geometry.slotCount
+    cp_pack_columns(headSize, slots, slice, row, panels)
+    return Product.Right(
+      start: panels, step: Product.panelWidth, panel: slots * Product.panelWidth)
+  }
+
+  /// Numbers of room that `probabilities` and `overSlots` need.
+  var panelRoom: Int { max(geometry.rowLength * (headSize + Product.panelWidth), 1) }
+
+  /// Runs `body` for every window and head; where one panel holds all windows, on all threads.
+  func forEachHead(
+    _ windows: Range<Int>, _ body: (_ window: Int, _ heads: Range<Int>) -> Void
+  ) {
+    let heads = weights.headCount
+    guard panels.count == 1 else {
+      for window in windows { body(window, 0..<heads) }
+      return
+    }
+    ThreadPool.shared.forEach(windows.count * heads) { piece in
+      let head = piece % heads
+      body(windows.lowerBound + piece / heads, head..<head + 1)
+    }
+  }
+
   func forward(into out: Tensor, keeping kept: Tensor?) {
     let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
-    let panelRows = panels.largestSize * slots
+    let toQKV = weights.qkvWeight.packedForward()
+    let toOutput = weights.projectionWeight.packedForward()
+    let narrowRow = Product.rowLength(channels)
     panels.forEach { _, windows in
       let rows = windows.count * slots
-      let normalized = Tensor(uninitialized: [panelRows, channels])
-      let mixed = Tensor(uninitialized: [panelRows, channels])
-      let scratch = kept == nil ? Tensor(uninitialized: [panelRows, row]) : nil
-      let scores = Tensor(zeros: [slots, length])
+      let normalized = Storage(count: rows * narrowRow)
+      let mixed = Storage(count: rows * narrowRow)
+      let scratch = kept == nil ? Storage(count: rows * row) : nil
       let qkv =
-        scratch?.pointer ?? (kept?.pointer ?? normalized.pointer) + windows.lowerBound * slots * row
-      gatherNormalized(windows, into: normalized.pointer)
-      panels.gemm(
-        transposeB: true, m: rows, n: row, k: channels, a: normalized.pointer, lda: channels,
-        b: weights.qkvWeight.pointer, ldb: channels, c: qkv, ldc: row)
+        scratch?.pointer ?? (kept?.pointer ?? mixed.pointer) + windows.lowerBound * slots * row
+      gatherNormalized(windows, into: normalized.pointer, row: narrowRow)
+      Product.multiply(
+        Product.Left(start: normalized.pointer, row: narrowRow), toQKV, rows: rows, into: qkv,
+        row: row)
       Kernels.addBias(qkv, weights.qkvBias.pointer, rows: rows, columns: row)
-      for (index, window) in windows.enumerated() {
+      forEachHead(windows) { window, heads in
+        let room = Storage(count: slots * length + panelRoom)
+        let panels = room.pointer + slots * length
+        let index = window - windows.lowerBound
         let base = qkv + index * slots * row
-        for head in 0..<weights.headCount {
-          probabilities(window: window, head: head, qkv: base, into: scores.pointer)
-          BLAS.gemm(
-            m: slots, n: headSize, k: slots, a: scores.pointer, lda: length,
-            b: base + 2 * channels + head * headSize, ldb: row,
-            c: mixed.pointer + index * slots * channels + head * headSize, ldc: channels)
+        for head in heads {
+          probabilities(
+            window: window, head: head, qkv: base, panels: panels, into: room.pointer)
+          Product.block(
+            Product.Left(start: room.pointer, row: length),
+            overSlots(base + 2 * channels + head * headSize, row: row, panels: panels),
+            rows: slots, columns: headSize, depth: slots,
+            into: mixed.pointer + index * slots * narrowRow + head * headSize, row: narrowRow)
         }
       }
-      panels.gemm(
-        transposeB: true, m: rows, n: channels, k: channels, a: mixed.pointer, lda: channels,
-        b: weights.projectionWeight.pointer, ldb: channels, c: normalized.pointer, ldc: channels)
+      Product.multiply(
+        Product.Left(start: mixed.pointer, row: narrowRow), toOutput, rows: rows,
+        into: normalized.pointer, row: narrowRow)
       var result = UnsafePointer(normalized.pointer)
       for window in windows {
         let factor = factor(window: window)
@@ -219,7 +280,7 @@ struct AttentionJob {
               x.pointer + token * channels, result, bias: weights.projectionBias.pointer,
               factor: factor, into: out.pointer + token * channels, count: channels)
           }
-          result += channels
+          result += narrowRow
         }
       }
     }

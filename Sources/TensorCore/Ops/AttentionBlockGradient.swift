@@ -18,36 +18,35 @@ extension AttentionJob {
     let dBias = Tensor(uninitialized: [panels.count, max(1, biasSize)])
     let dNorm = Tensor(uninitialized: [panels.count, 2 * channels])
 
+    let fromOutput = weights.projectionWeight.packedBackward()
+    let fromQKV = weights.qkvWeight.packedBackward()
     panels.forEach { panel, windows in
       let rows = windows.count * slots
       let first = windows.lowerBound * slots
       let dMixed = Tensor(uninitialized: [panelRows, channels])
-      let p = Tensor(zeros: [slots, length])
-      let dp = Tensor(zeros: [slots, length])
       let biasSums = dBias.pointer + panel * biasSize
       biasSums.update(repeating: 0, count: biasSize)
       let dyRows = dy.pointer + first * channels
       gatherGradient(gradient, windows, into: dyRows)
-      panels.gemm(
-        m: rows, n: channels, k: channels, a: dyRows, lda: channels,
-        b: weights.projectionWeight.pointer, ldb: channels, c: dMixed.pointer, ldc: channels)
-      for (index, window) in windows.enumerated() {
-        let at = first + index * slots
-        for head in 0..<heads {
+      Product.multiply(
+        Product.Left(start: dyRows, row: channels), fromOutput, rows: rows, into: dMixed.pointer,
+        row: channels)
+      // A head's bias gradient is summed over the panel's windows in order, by one thread.
+      ThreadPool.shared.forEach(heads) { head in
+        let room = Storage(count: 2 * slots * length + panelRoom)
+        for (index, window) in windows.enumerated() {
+          let at = first + index * slots
           attentionBackward(
             window: window, head: head, qkv: qkv.pointer + at * row,
             dMixed: dMixed.pointer + index * slots * channels + head * headSize,
             mixed: mixed.pointer + at * channels + head * headSize,
-            dqkv: dqkv.pointer + at * row, p: p.pointer, dp: dp.pointer)
-          if biasSize > 0 {
-            let sums = biasSums + head * slots * length
-            Kernels.add(sums, dp.pointer, into: sums, count: slots * length)
-          }
+            dqkv: dqkv.pointer + at * row, room: room.pointer,
+            biasSums: biasSize > 0 ? biasSums + head * slots * length : nil)
         }
       }
-      panels.gemm(
-        m: rows, n: channels, k: row, a: dqkv.pointer + first * row, lda: row,
-        b: weights.qkvWeight.pointer, ldb: channels, c: dMixed.pointer, ldc: channels)
+      Product.multiply(
+        Product.Left(start: dqkv.pointer + first * row, row: row), fromQKV, rows: rows,
+        into: dMixed.pointer, row: channels)
       normBackward(
         windows, dNormalized: dMixed.pointer, gradient: gradient, dx: dx,
         normalized: normalized.pointer + first * channels,
@@ -87,36 +86,41 @@ extension AttentionJob {
     }
   }
 
-  /// One window and head: recomputes p and the mixed values, writes dq, dk, dv; leaves the
-  /// gradient of the scores in `dp`.
+  /// One window and head: recomputes p and the mixed values, writes dq, dk, dv; adds the gradient
+  /// of the scores to `biasSums`.
+  ///
+  /// - Parameter room: `[2 · N · rowLength + panelRoom]`.
   private func attentionBackward(
     window: Int, head: Int, qkv: UnsafePointer<Float>, dMixed: UnsafePointer<Float>,
     mixed: UnsafeMutablePointer<Float>, dqkv: UnsafeMutablePointer<Float>,
-    p: UnsafeMutablePointer<Float>, dp: UnsafeMutablePointer<Float>
+    room: UnsafeMutablePointer<Float>, biasSums: UnsafeMutablePointer<Float>?
   ) {
     let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
+    let (p, dp, panels) = (room, room + slots * length, room + 2 * slots * length)
     let q = qkv + head * headSize
     let k = q + channels
     let v = k + channels
     let dq = dqkv + head * headSize
     let dk = dq + channels
     let dv = dk + channels
-    probabilities(window: window, head: head, qkv: qkv, into: p)
-    BLAS.gemm(
-      m: slots, n: headSize, k: slots, a: p, lda: length, b: v, ldb: row, c: mixed, ldc: channels)
-    BLAS.gemm(
-      transposeA: true, m: slots, n: headSize, k: slots, a: p, lda: length, b: dMixed,
-      ldb: channels, c: dv, ldc: row)
-    BLAS.gemm(
-      transposeB: true, m: slots, n: slots, k: headSize, a: dMixed, lda: channels, b: v, ldb: row,
-      c: dp, ldc: length)
-    Kernels.softmaxBackward(p, dp, rows: slots, rowLength: length)
-    BLAS.gemm(
-      m: slots, n: headSize, k: slots, alpha: scale, a: dp, lda: length, b: k, ldb: row, c: dq,
-      ldc: row)
-    BLAS.gemm(
-      transposeA: true, m: slots, n: headSize, k: slots, alpha: scale, a: dp, lda: length, b: q,
-      ldb: row, c: dk, ldc: row)
+    // Products over the slots: of a matrix `[N, rowLength]`, or of its transpose, with a slice.
+    func product(
+      _ a: UnsafePointer<Float>, isTransposed: Bool = false, with slice: UnsafePointer<Float>,
+      row sliceRow: Int, into out: UnsafeMutablePointer<Float>, row outRow: Int
+    ) {
+      Product.block(
+        Product.Left(start: a, row: isTransposed ? 1 : length, step: isTransposed ? length : 1),
+        overSlots(slice, row: sliceRow, panels: panels), rows: slots, columns: headSize,
+        depth: slots, into: out, row: outRow)
+    }
+    probabilities(window: window, head: head, qkv: qkv, panels: panels, into: p)
+    product(p, with: v, row: row, into: mixed, row: channels)
+    product(p, isTransposed: true, with: dMixed, row: channels, into: dv, row: row)
+    multiplyTransposed(dMixed, row: channels, by: v, panels: panels, into: dp)
+    Kernels.softmaxBackward(
+      p, dp, addingTo: biasSums, scale: scale, rows: slots, rowLength: length)
+    product(dp, with: k, row: row, into: dq, row: row)
+    product(dp, isTransposed: true, with: q, row: row, into: dk, row: row)
   }
 
   /// Through the LayerNorm and the residual to dx; also leaves the normalised rows for dW.

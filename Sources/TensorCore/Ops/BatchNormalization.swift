@@ -157,12 +157,14 @@ private struct BatchMoments {
         x.pointer + range.lowerBound * columns, mean: mean.pointer, sums: sums, rows: range.count,
         columns: columns)
     }
+    let runningMean = statistics.mean.mutablePointer
+    let runningVariance = statistics.variance.mutablePointer
     for c in 0..<columns {
       let variance = squares.pointer[c] / Float(rowCount)
       reciprocal.pointer[c] = 1 / (variance + epsilon).squareRoot()
       let unbiased = squares.pointer[c] / Float(rowCount - 1)
-      statistics.mean.pointer[c] += momentum * (mean.pointer[c] - statistics.mean.pointer[c])
-      statistics.variance.pointer[c] += momentum * (unbiased - statistics.variance.pointer[c])
+      runningMean[c] += momentum * (mean.pointer[c] - runningMean[c])
+      runningVariance[c] += momentum * (unbiased - runningVariance[c])
     }
     statistics.batchCount += 1
   }

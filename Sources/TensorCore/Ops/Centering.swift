@@ -30,7 +30,8 @@ public func moveToColumnMeans(_ average: Tensor, of x: Tensor, momentum: Double)
     Kernels.add(sums.pointer, x.pointer + row * columns, into: sums.pointer, count: columns)
   }
   let (own, other) = (Float(momentum), Float(1 - momentum))
+  let target = average.mutablePointer
   for c in 0..<columns {
-    average.pointer[c] = own * average.pointer[c] + other * sums.pointer[c] / Float(rows)
+    target[c] = own * target[c] + other * sums.pointer[c] / Float(rows)
   }
 }

@@ -18,9 +18,10 @@ public func contrastiveLogits(
     "queries \(queries.shape), keys \(keys.shape), queue \(queue.shape)")
   let width = 1 + negatives
   let logits = Tensor(uninitialized: [count, width])
-  BLAS.parallelGemm(
+  Product.multiply(
     transposeB: true, m: count, n: negatives, k: size, alpha: 1 / temperature,
-    a: queries.pointer, lda: size, b: queue.pointer, ldb: size, c: logits.pointer + 1, ldc: width)
+    a: queries.pointer, lda: size, b: queue.pointer, ldb: size, c: logits.pointer + 1, ldc: width,
+    precision: .f32)
   for row in 0..<count {
     logits.pointer[row * width] =
       Kernels.dot(queries.pointer + row * size, keys.pointer + row * size, count: size)
@@ -30,9 +31,9 @@ public func contrastiveLogits(
   let seen = needsGradient([queries]) ? queue.copied() : queue
   return record(logits, inputs: [queries]) { gradient in
     let dq = Tensor(uninitialized: queries.shape)
-    BLAS.parallelGemm(
+    Product.multiply(
       m: count, n: size, k: negatives, alpha: 1 / temperature, a: gradient.pointer + 1, lda: width,
-      b: seen.pointer, ldb: size, c: dq.pointer, ldc: size)
+      b: seen.pointer, ldb: size, c: dq.pointer, ldc: size, precision: .f32)
     for row in 0..<count {
       Kernels.addScaled(
         keys.pointer + row * size, by: gradient.pointer[row * width] / temperature,

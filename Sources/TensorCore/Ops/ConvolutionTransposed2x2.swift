@@ -30,7 +30,7 @@ public func convolutionTransposed2x2(_ x: Tensor, weight: Tensor, bias: Tensor?)
   let out = Tensor(
     uninitialized: [x.shape[0], 2 * x.shape[1], 2 * x.shape[2], outputs])
   let cells = Tensor(uninitialized: [rowCount, columns])
-  BLAS.parallelGemm(
+  Product.multiply(
     m: rowCount, n: columns, k: inputs, a: x.pointer, lda: inputs, b: reordered.pointer,
     ldb: columns, c: cells.pointer, ldc: columns)
   RowBlocks.forEach(rows: rowCount, columns: columns) { range in
@@ -60,7 +60,7 @@ public func convolutionTransposed2x2(_ x: Tensor, weight: Tensor, bias: Tensor?)
     }
     if x.wantsGradient {
       let dx = Tensor(uninitialized: x.shape)
-      BLAS.parallelGemm(
+      Product.multiply(
         transposeB: true, m: rowCount, n: inputs, k: columns, a: cells.pointer, lda: columns,
         b: reordered.pointer, ldb: columns, c: dx.pointer, ldc: inputs)
       gradients[0] = dx

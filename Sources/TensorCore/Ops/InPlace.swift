@@ -15,8 +15,9 @@ public func sumOfSquares(_ x: Tensor) -> Float {
 
 /// x ← factor · x, in place; for gradients and optimisers, never for recorded tensors.
 public func scaleInPlace(_ x: Tensor, by factor: Float) {
+  let start = x.mutablePointer
   RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
-    let at = x.pointer + range.lowerBound
+    let at = start + range.lowerBound
     Kernels.scale(at, by: factor, into: at, count: range.count)
   }
 }
@@ -28,8 +29,9 @@ public func scaleInPlace(_ x: Tensor, by factor: Float) {
 public func moveAverage(_ target: Tensor, towards source: Tensor, momentum: Double) {
   precondition(target.shape == source.shape, "\(target.shape) and \(source.shape) differ")
   let share = Float(1 - momentum)
+  let start = target.mutablePointer
   RowBlocks.forEach(rows: target.elementCount, columns: 1) { range in
-    let at = target.pointer + range.lowerBound
+    let at = start + range.lowerBound
     // t + (1−m)(s − t) keeps equal tensors equal to the last bit.
     let from = source.pointer + range.lowerBound
     for i in 0..<range.count { at[i] += share * (from[i] - at[i]) }
@@ -39,5 +41,6 @@ public func moveAverage(_ target: Tensor, towards source: Tensor, momentum: Doub
 /// total ← total + 1 / (1 + e⁻ˣ), in place, with the C library's exponential.
 public func addSigmoid(_ x: Tensor, to total: Tensor) {
   precondition(total.elementCount == x.elementCount, "\(total.shape) and \(x.shape) differ")
-  for i in 0..<x.elementCount { total.pointer[i] += 1 / (1 + exp(-x.pointer[i])) }
+  let sums = total.mutablePointer
+  for i in 0..<x.elementCount { sums[i] += 1 / (1 + exp(-x.pointer[i])) }
 }

@@ -12,9 +12,9 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
     "linear: bias \(bias?.shape ?? []) does not fit weight \(weight.shape)")
   let rowCount = x.elementCount / inputs
   let y = Tensor(uninitialized: x.shape.dropLast() + [outputs])
-  BLAS.parallelGemm(
-    transposeB: true, m: rowCount, n: outputs, k: inputs, a: x.pointer, lda: inputs,
-    b: weight.pointer, ldb: inputs, c: y.pointer, ldc: outputs)
+  Product.multiply(
+    Product.Left(start: x.pointer, row: inputs), weight.packedForward(), rows: rowCount,
+    into: y.pointer, row: outputs)
   if let bias {
     RowBlocks.forEach(rows: rowCount, columns: outputs) { range in
       for row in range {
@@ -27,9 +27,9 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
     var gradients: [Tensor?] = [nil, nil]
     if x.wantsGradient {
       let dx = Tensor(uninitialized: x.shape)
-      BLAS.parallelGemm(
-        m: rowCount, n: inputs, k: outputs, a: gradient.pointer, lda: outputs, b: weight.pointer,
-        ldb: inputs, c: dx.pointer, ldc: inputs)
+      Product.multiply(
+        Product.Left(start: gradient.pointer, row: outputs), weight.packedBackward(),
+        rows: rowCount, into: dx.pointer, row: inputs)
       gradients[0] = dx
     }
     if weight.wantsGradient {
@@ -50,7 +50,7 @@ func weightGradient(
   _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, rows: Int, outputs: Int, inputs: Int
 ) -> Tensor {
   let dw = Tensor(uninitialized: [outputs, inputs])
-  BLAS.parallelGemm(
+  Product.multiply(
     transposeA: true, m: outputs, n: inputs, k: rows, a: dy, lda: outputs, b: x, ldb: inputs,
     c: dw.pointer, ldc: inputs)
   return dw
@@ -64,7 +64,7 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool = false) -> Tensor
   precondition(
     k == (transposeB ? b.shape[1] : b.shape[0]), "matmul: \(a.shape) does not fit \(b.shape)")
   let out = Tensor(uninitialized: [m, n])
-  BLAS.parallelGemm(
+  Product.multiply(
     transposeB: transposeB, m: m, n: n, k: k, a: a.pointer, lda: k, b: b.pointer,
     ldb: b.shape[1], c: out.pointer, ldc: n)
   return record(out, inputs: [a, b]) { gradient in
@@ -72,7 +72,7 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool = false) -> Tensor
     var db: Tensor?
     if a.wantsGradient {
       let result = Tensor(uninitialized: a.shape)
-      BLAS.parallelGemm(
+      Product.multiply(
         transposeB: !transposeB, m: m, n: k, k: n, a: gradient.pointer, lda: n, b: b.pointer,
         ldb: b.shape[1], c: result.pointer, ldc: k)
       da = result
@@ -80,11 +80,11 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool = false) -> Tensor
     if b.wantsGradient {
       let result = Tensor(uninitialized: b.shape)
       if transposeB {
-        BLAS.parallelGemm(
+        Product.multiply(
           transposeA: true, m: n, n: k, k: m, a: gradient.pointer, lda: n, b: a.pointer, ldb: k,
           c: result.pointer, ldc: k)
       } else {
-        BLAS.parallelGemm(
+        Product.multiply(
           transposeA: true, m: k, n: n, k: m, a: a.pointer, lda: k, b: gradient.pointer, ldb: n,
           c: result.pointer, ldc: n)
       }

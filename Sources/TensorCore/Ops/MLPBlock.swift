@@ -74,40 +74,57 @@ struct MLPJob {
       "MLP weights \(weights.hiddenWeight.shape), \(weights.outputWeight.shape) for \(x.shape)")
     rowsPerImage = x.shape[1]
     rowCount = x.shape[0] * rowsPerImage
-    panels = Panels(units: rowCount, rowsPerUnit: 1)
+    panels = Panels(
+      units: rowCount, rowsPerUnit: 1, width: 2 * channels + min(hidden, Product.depthBlock))
   }
 
   @inline(__always)
   private func factor(row: Int) -> Float { factors?[row / rowsPerImage] ?? 1 }
 
+  /// The hidden numbers of a row that are computed at once: with all of them the second product
+  /// would find the first ones gone from the cache.
+  private var hiddenBlock: Int {
+    panels.count == 1 ? hidden : min(hidden, Product.depthBlock)
+  }
+
   func forward(into out: Tensor, keeping kept: Tensor?) {
+    let toHidden = weights.hiddenWeight.packedForward()
+    let toOutput = weights.outputWeight.packedForward()
+    let block = hiddenBlock
+    let (narrowRow, wideRow) = (Product.rowLength(channels), Product.rowLength(block))
     panels.forEach { _, rows in
       let (first, count) = (rows.lowerBound, rows.count)
-      let narrow = Tensor(uninitialized: [count, channels])
-      let activated = Tensor(uninitialized: [count, hidden])
-      let scratch = kept == nil ? Tensor(uninitialized: [count, hidden]) : nil
-      let sums = scratch?.pointer ?? (kept?.pointer ?? activated.pointer) + first * hidden
+      let normalized = Storage(count: count * narrowRow)
+      let activated = Storage(count: count * wideRow)
+      let result = Storage(count: count * channels)
       for row in 0..<count {
         Kernels.layerNorm(
           x.pointer + (first + row) * channels, weight: weights.normWeight.pointer,
           bias: weights.normBias.pointer, epsilon: weights.epsilon,
-          into: narrow.pointer + row * channels, count: channels)
+          into: normalized.pointer + row * narrowRow, count: channels)
       }
-      panels.gemm(
-        transposeB: true, m: count, n: hidden, k: channels, a: narrow.pointer, lda: channels,
-        b: weights.hiddenWeight.pointer, ldb: channels, c: sums, ldc: hidden)
-      for row in 0..<count {
-        Kernels.biasedGELU(
-          sums + row * hidden, bias: weights.hiddenBias.pointer,
-          into: activated.pointer + row * hidden, keepsSum: kept != nil, count: hidden)
+      for start in stride(from: 0, to: hidden, by: block) {
+        let columns = start..<min(hidden, start + block)
+        let sums = kept.map { $0.pointer + first * hidden + start } ?? activated.pointer
+        let sumRow = kept == nil ? wideRow : hidden
+        Product.multiply(
+          Product.Left(start: normalized.pointer, row: narrowRow), toHidden, rows: count,
+          columns: columns, into: sums, row: sumRow)
+        RowBlocks.forEach(rows: count, columns: columns.count) { range in
+          for row in range {
+            Kernels.biasedGELU(
+              sums + row * sumRow, bias: weights.hiddenBias.pointer + start,
+              into: activated.pointer + row * wideRow, keepsSum: kept != nil, count: columns.count)
+          }
+        }
+        Product.multiply(
+          Product.Left(start: activated.pointer, row: wideRow), toOutput, rows: count,
+          steps: columns, into: result.pointer, row: channels, adding: start > 0)
       }
-      panels.gemm(
-        transposeB: true, m: count, n: channels, k: hidden, a: activated.pointer, lda: hidden,
-        b: weights.outputWeight.pointer, ldb: hidden, c: narrow.pointer, ldc: channels)
       for row in 0..<count {
         let at = (first + row) * channels
         Kernels.residual(
-          x.pointer + at, narrow.pointer + row * channels, bias: weights.outputBias.pointer,
+          x.pointer + at, result.pointer + row * channels, bias: weights.outputBias.pointer,
           factor: factor(row: first + row), into: out.pointer + at, count: channels)
       }
     }
@@ -122,19 +139,32 @@ struct MLPJob {
     let activated = Tensor(uninitialized: [rowCount, hidden])
     let dNorm = Tensor(uninitialized: [panels.count, 2 * channels])
     let dy = scaledRows(gradient, by: factors)
+    let fromOutput = weights.outputWeight.packedBackward()
+    let fromHidden = weights.hiddenWeight.packedBackward()
+    let block = hiddenBlock
+    let wideRow = Product.rowLength(block)
     panels.forEach { panel, rows in
       let (first, count) = (rows.lowerBound, rows.count)
-      let dActivated = Tensor(uninitialized: [count, hidden])
-      let dNormalized = Tensor(uninitialized: [count, channels])
-      panels.gemm(
-        m: count, n: hidden, k: channels, a: dy.pointer + first * channels, lda: channels,
-        b: weights.outputWeight.pointer, ldb: hidden, c: dActivated.pointer, ldc: hidden)
-      let h = hiddenSums.pointer + first * hidden
-      Kernels.gelu(h, into: activated.pointer + first * hidden, count: count * hidden)
-      Kernels.geluBackward(h, dActivated.pointer, into: h, count: count * hidden)
-      panels.gemm(
-        m: count, n: channels, k: hidden, a: h, lda: hidden, b: weights.hiddenWeight.pointer,
-        ldb: channels, c: dNormalized.pointer, ldc: channels)
+      let dActivated = Storage(count: count * wideRow)
+      let dNormalized = Storage(count: count * channels)
+      for start in stride(from: 0, to: hidden, by: block) {
+        let columns = start..<min(hidden, start + block)
+        Product.multiply(
+          Product.Left(start: dy.pointer + first * channels, row: channels), fromOutput,
+          rows: count, columns: columns, into: dActivated.pointer, row: wideRow)
+        RowBlocks.forEach(rows: count, columns: columns.count) { range in
+          for row in range {
+            let at = (first + row) * hidden + start
+            Kernels.geluBackward(
+              hiddenSums.pointer + at, dActivated.pointer + row * wideRow,
+              activated: activated.pointer + at, count: columns.count)
+          }
+        }
+        Product.multiply(
+          Product.Left(start: hiddenSums.pointer + first * hidden + start, row: hidden),
+          fromHidden, rows: count, steps: columns, into: dNormalized.pointer, row: channels,
+          adding: start > 0)
+      }
       let sums = dNorm.pointer + panel * 2 * channels
       sums.update(repeating: 0, count: 2 * channels)
       for row in 0..<count {

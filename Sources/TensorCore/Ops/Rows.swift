@@ -25,7 +25,7 @@ public func writeRows(_ source: Tensor, into target: Tensor, from first: Int) {
       && first + count <= target.shape[0],
     "\(source.shape) does not fit into \(target.shape) from row \(first) on")
   let width = target.elementCount / max(1, target.shape[0])
-  (target.pointer + first * width).update(from: source.pointer, count: source.elementCount)
+  (target.mutablePointer + first * width).update(from: source.pointer, count: source.elementCount)
 }
 
 /// The transpose of a matrix.
@@ -49,9 +49,9 @@ public func rowProducts(_ a: Tensor, _ range: Range<Int>, with b: Tensor) -> Ten
     "rows \(range) of \(a.shape) with \(b.shape)")
   let (width, count) = (a.shape[1], b.shape[0])
   let out = Tensor(uninitialized: [range.count, count])
-  BLAS.parallelGemm(
+  Product.multiply(
     transposeB: true, m: range.count, n: count, k: width,
     a: a.pointer + range.lowerBound * width, lda: width, b: b.pointer, ldb: width,
-    c: out.pointer, ldc: count)
+    c: out.pointer, ldc: count, precision: .f32)
   return out
 }

@@ -16,7 +16,7 @@ public final class WindowGeometry: Sendable {
   public let maskIndices: [Int]
   /// Additive masks of 0 and -100, rows padded to `rowLength` with 0; `[masks][N · rowLength]`.
   public let masks: [[Float]]
-  /// `N` rounded up to sixteen: the row length of bias, masks and scores.
+  /// `N` rounded up to whole panels of a product: the row length of bias, masks and scores.
   public let rowLength: Int
 
   init(
@@ -32,7 +32,9 @@ public final class WindowGeometry: Sendable {
     rowLength = Self.rowLength(slotCount)
   }
 
-  static func rowLength(_ slots: Int) -> Int { (slots + 15) & ~15 }
+  static func rowLength(_ slots: Int) -> Int {
+    (slots + Product.panelWidth - 1) / Product.panelWidth * Product.panelWidth
+  }
 
   /// One window over the whole sequence: global attention.
   public static func global(tokenCount: Int) -> WindowGeometry {

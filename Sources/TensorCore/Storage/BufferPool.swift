@@ -80,6 +80,9 @@ final class Storage {
   let pointer: UnsafeMutablePointer<Float>
   let count: Int
   private let capacity: Int
+  /// Counts the changes of what is here, so that nothing made of it outlives one.
+  var version = 0
+  var forwardLayout = KeptLayout()
 
   init(count: Int) {
     self.count = count

@@ -19,8 +19,17 @@ public final class Tensor {
 
   /// The first element; valid while the tensor lives.
   ///
-  /// Only for `TensorCore` and `Layers`, which a test makes sure of.
+  /// For reading, and for what fills a tensor that is new. Only for `TensorCore` and `Layers`,
+  /// which a test makes sure of.
   package var pointer: UnsafeMutablePointer<Float> { storage.pointer }
+
+  /// The first element, to change numbers that others may have seen.
+  ///
+  /// Ask for it anew at every change: it says that what was derived from the old ones is stale.
+  package var mutablePointer: UnsafeMutablePointer<Float> {
+    storage.version += 1
+    return storage.pointer
+  }
 
   init(shape: [Int], storage: Storage) {
     self.shape = shape

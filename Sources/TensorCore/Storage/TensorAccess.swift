@@ -27,7 +27,7 @@ extension Tensor {
     _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     try withExtendedLifetime(self) {
-      try body(UnsafeMutableBufferPointer(start: pointer, count: elementCount))
+      try body(UnsafeMutableBufferPointer(start: mutablePointer, count: elementCount))
     }
   }
 
@@ -52,7 +52,7 @@ extension Tensor {
       values.count == elementCount,
       "shape \(shape) has \(elementCount) elements, got \(values.count) values")
     values.withUnsafeBufferPointer { source in
-      if let base = source.baseAddress { pointer.update(from: base, count: source.count) }
+      if let base = source.baseAddress { mutablePointer.update(from: base, count: source.count) }
     }
   }
 
@@ -62,6 +62,6 @@ extension Tensor {
   public func assign(_ other: Tensor) {
     precondition(
       other.elementCount == elementCount, "cannot assign \(other.shape) to \(shape)")
-    pointer.update(from: other.pointer, count: elementCount)
+    mutablePointer.update(from: other.pointer, count: elementCount)
   }
 }

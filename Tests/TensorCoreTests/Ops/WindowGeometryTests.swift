@@ -97,7 +97,7 @@ struct WindowGeometryTests {
     let geometry = WindowGeometry.global(tokenCount: 197)
     #expect(geometry.windowCount == 1)
     #expect(geometry.slotCount == 197)
-    #expect(geometry.rowLength == 208)
+    #expect(geometry.rowLength == 224)
     #expect(geometry.tokens == (0..<197).map { Int32($0) })
   }
 }
