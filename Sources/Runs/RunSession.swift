@@ -37,6 +37,11 @@ package final class RunSession {
   /// The run's folder.
   package var path: String { directory.path }
 
+  /// The folder of a run, by its key's digest.
+  package static func path(_ digest: String, name: String, in output: String) -> String {
+    "\(output)/\(name)-\(digest.prefix(12))"
+  }
+
   /// Opens a run, finds its result or writes down what it will be made of.
   ///
   /// - Parameters:
@@ -51,11 +56,11 @@ package final class RunSession {
     scoring: [String: String] = [:], options: RunOptions
   ) throws(FileError) {
     key = result.key(parts)
-    directory = try RunDirectory(path: "\(options.output)/\(name)-\(key.digest.prefix(12))")
+    directory = try RunDirectory(path: Self.path(key.digest, name: name, in: options.output))
     if options.restarts { try directory.clear() }
     twin =
       options.restarts
-      ? nil : key.stoppingAtBadImages.map { ("\(options.output)/\(name)-\($0.prefix(12))", $0) }
+      ? nil : key.stoppingAtBadImages.map { (Self.path($0, name: name, in: options.output), $0) }
     let manifest = JSONValue.object([
       "schema": .integer(Self.schemaVersion), "key": .string(key.digest),
       "backbone": Self.object(result.backbone), "data": Self.object(result.data),

@@ -98,10 +98,12 @@ struct DetectionBenchmark: ComparisonProgram {
     return notes
   }
 
-  func candidates() throws -> [Candidate] {
-    try context.candidates(
-      networks: options.common.networks, backbones: options.common.backbone.files
-    ) { $0.architecture = fineTuning.task.recipe.detector.backbone }
+  var named: [Candidate] { options.common.candidates }
+
+  func ownBackbones() throws -> OwnBackbones {
+    try OwnBackbones(context, data: nil, preset: options.common.preset) {
+      $0.architecture = fineTuning.task.recipe.detector.backbone
+    }
   }
 
   func secondsPerCandidate() throws -> Double {

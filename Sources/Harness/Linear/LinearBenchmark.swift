@@ -41,12 +41,15 @@ struct LinearBenchmark: ComparisonProgram {
     }
   }
 
-  func candidates() throws -> [Candidate] {
-    try context.candidates(backbones: options.backbone.files, data: (data.images, data.name)) {
-      own in
+  var named: [Candidate] { options.backbone.files.map { Candidate(backbone: $0) } }
+
+  func ownBackbones() throws -> OwnBackbones {
+    let isSample = options.data.folder == nil
+    return try OwnBackbones(
+      context, data: isSample ? nil : (data.images, data.name), preset: options.preset
+    ) { own in
       own.inputSize = options.settings.inputSize
       if let architecture = options.architecture { own.architecture = architecture.architecture }
-      if options.preset == .smoke { own.epochs = min(own.epochs, 2) }
     }
   }
 

@@ -97,6 +97,18 @@ public final class PretrainingRun {
       seed: UInt64(plan.seed), chunkSize: plan.chunkSize)
   }
 
+  private var name: String { "pretrain-\(slug)" }
+
+  /// The run's folder.
+  func path(_ options: RunOptions) -> String {
+    RunSession.path(blank.key().digest, name: name, in: options.output)
+  }
+
+  /// Whether an earlier process finished the run; what it left is checked when it is taken.
+  func isFinished(_ options: RunOptions) -> Bool {
+    !options.restarts && FileManager.default.fileExists(atPath: path(options) + "/result.json")
+  }
+
   /// What the run will take; measured on networks of its own.
   func forecast() throws -> Forecast {
     try Forecast.measure(plan, data: data, order: order, stepsPerEpoch: stepsPerEpoch)
@@ -111,7 +123,7 @@ public final class PretrainingRun {
   ///   saved.
   public func run(_ options: RunOptions, forecasts: Bool = false) throws -> Outcome {
     var result = blank
-    let session = try RunSession(result, name: "pretrain-\(slug)", options: options)
+    let session = try RunSession(result, name: name, options: options)
     let path = "\(session.path)/\(slug).pth"
     if let finished = session.finished {
       return Outcome(path: path, result: finished)

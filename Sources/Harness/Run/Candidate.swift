@@ -1,11 +1,6 @@
-import CommandLine
 import Foundation
-import Inspection
-import Loading
 import Models
 import Runs
-import SampleData
-import VisionData
 
 /// What a program compares: a backbone to train on, or a network that is finished.
 enum Candidate {
@@ -37,33 +32,5 @@ enum Candidate {
 
   private static func title(_ path: String) -> String {
     ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-  }
-}
-
-extension RunContext {
-  /// The candidates that a user named; without any, short random, supervised and MoBY backbones of
-  /// the program's own.
-  ///
-  /// - Parameters:
-  ///   - data: What the program's own backbones learn from; nil is the sample set.
-  ///   - configure: Sets their network, size and length.
-  /// - Throws: What making the sample set and training on it throw.
-  func candidates(
-    networks: [String] = [], backbones: [String],
-    data: (images: ClassificationData, name: String)? = nil,
-    configure: (inout ShortPretraining) -> Void
-  ) throws -> [Candidate] {
-    if !networks.isEmpty { return networks.map { Candidate(network: $0) } }
-    if !backbones.isEmpty { return backbones.map { Candidate(backbone: $0) } }
-    let (images, name) =
-      try data ?? (ClassificationData(root: SampleSet.made(\.classificationPath)), "sample")
-    return try ShortPretraining.usual.map { method in
-      var short = ShortPretraining(method)
-      configure(&short)
-      let path = try short.checkpoint(
-        in: options.cache + "/backbones", data: images, dataName: name,
-        policy: self.data.onBadImage, digests: digests, restarts: options.restarts)
-      return .backbone(title: short.title, path: path, note: short.summary)
-    }
   }
 }

@@ -120,6 +120,12 @@ struct FineTuningOptions: Sendable {
   /// The backbone that was named, if one was and it has feature maps of several sizes.
   var backboneArchitecture: Architecture? { try? architecture?.dense() }
 
+  /// What the user named: whole networks, else backbones.
+  var candidates: [Candidate] {
+    networks.isEmpty
+      ? backbone.files.map { Candidate(backbone: $0) } : networks.map { Candidate(network: $0) }
+  }
+
   /// The options.
   ///
   /// - Parameters:

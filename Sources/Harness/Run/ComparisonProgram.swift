@@ -19,8 +19,10 @@ protocol ComparisonProgram {
 
   /// Reads the data.
   init(_ options: Options, _ context: RunContext) throws
-  /// What is compared.
-  func candidates() throws -> [Candidate]
+  /// What the user wants compared; empty where the program makes backbones of its own.
+  var named: [Candidate] { get }
+  /// The backbones that it makes where the user names nothing.
+  func ownBackbones() throws -> OwnBackbones
   /// Measures a candidate, or finds what an earlier run measured.
   func outcome(of candidate: Candidate) throws -> Outcome
   /// About how many seconds a candidate takes, measured on a few of its steps.
@@ -57,7 +59,8 @@ extension ComparisonProgram {
   ///
   /// - Throws: As `execute`.
   func run() throws {
-    try report(try candidates().map { try outcome(of: $0) })
+    let candidates = named.isEmpty ? try ownBackbones().candidates() : named
+    try report(try candidates.map { try outcome(of: $0) })
   }
 }
 

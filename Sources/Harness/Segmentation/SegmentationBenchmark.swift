@@ -65,10 +65,12 @@ struct SegmentationBenchmark: ComparisonProgram {
       options: options.common, context: context, notes: notes)
   }
 
-  func candidates() throws -> [Candidate] {
-    try context.candidates(
-      networks: options.common.networks, backbones: options.common.backbone.files
-    ) { $0.architecture = options.recipe.backbone }
+  var named: [Candidate] { options.common.candidates }
+
+  func ownBackbones() throws -> OwnBackbones {
+    try OwnBackbones(context, data: nil, preset: options.common.preset) {
+      $0.architecture = options.recipe.backbone
+    }
   }
 
   func secondsPerCandidate() throws -> Double {

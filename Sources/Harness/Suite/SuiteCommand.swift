@@ -48,7 +48,6 @@ public struct SuiteCommand {
     prepared.sort { $0.seconds < $1.seconds }
     let plan = SuitePlan(prepared, budget: options.budget.flatMap(TimeBudget.init)?.seconds)
     Console.error(plan.text)
-    if options.backbones.isEmpty { say("the suite's own backbones are made before, once") }
     guard !options.isDryRun else { return .success }
     if let first = plan.leftOut.first, plan.jobs.isEmpty {
       throw UsageError.conflict(

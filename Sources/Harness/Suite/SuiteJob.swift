@@ -24,6 +24,9 @@ struct SuiteJob {
     let job: SuiteJob
     /// About how many seconds; 0 where an earlier call of the suite did it all.
     let seconds: Double
+    /// The seconds of backbones that it would have to make first, by what tells them apart: those of
+    /// several tasks are made once.
+    var backbones: [String: Double] = [:]
     let run: () throws -> Void
   }
 
@@ -43,8 +46,11 @@ struct SuiteJob {
     _ type: Program.Type, _ isDone: Bool
   ) throws -> Prepared {
     let program = try Program(Program.Options.table.parse(arguments))
-    let seconds = isDone ? 0 : try program.secondsPerCandidate() * Double(candidateCount)
-    return Prepared(job: self, seconds: seconds, run: program.run)
+    guard !isDone else { return Prepared(job: self, seconds: 0, run: program.run) }
+    return Prepared(
+      job: self, seconds: try program.secondsPerCandidate() * Double(candidateCount),
+      backbones: program.named.isEmpty ? try program.ownBackbones().pending() : [:],
+      run: program.run)
   }
 
   /// The tasks that a folder holds data for.

@@ -3,22 +3,29 @@ import Foundation
 /// What a suite does, in order, and what a budget leaves out.
 struct SuitePlan {
   let jobs, leftOut: [SuiteJob.Prepared]
+  /// Seconds of the backbones that the jobs share and that are made first.
+  let backboneSeconds: Double
 
-  /// Takes jobs in their order while they fit.
+  /// Takes jobs in their order while they fit, each with the backbones that none before it made.
   ///
   /// - Parameter budget: Seconds in all; nil is as long as it takes.
   init(_ prepared: [SuiteJob.Prepared], budget: Double?) {
     var spent = 0.0
+    var made: [String: Double] = [:]
     var (kept, left): ([SuiteJob.Prepared], [SuiteJob.Prepared]) = ([], [])
     for job in prepared {
-      if let budget, spent + job.seconds > budget {
+      let missing = job.backbones.filter { made[$0.key] == nil }
+      let seconds = job.seconds + missing.values.reduce(0, +)
+      if let budget, spent + seconds > budget {
         left.append(job)
       } else {
-        spent += job.seconds
+        spent += seconds
+        made.merge(missing) { known, _ in known }
         kept.append(job)
       }
     }
     (jobs, leftOut) = (kept, left)
+    backboneSeconds = made.values.reduce(0, +)
   }
 
   /// The forecast.
@@ -27,9 +34,12 @@ struct SuitePlan {
       let time = job.seconds > 0 ? "about " + Self.time(job.seconds) : "done before"
       return "  \(job.job.title): \(time)\(note)"
     }
-    let total = jobs.reduce(0) { $0 + $1.seconds }
+    let total = jobs.reduce(backboneSeconds) { $0 + $1.seconds }
+    let own =
+      backboneSeconds > 0
+      ? ["  the suite's own backbones, made once: about \(Self.time(backboneSeconds))"] : []
     return
-      (["forecast: about \(Self.time(total))"] + jobs.map { line($0, "") }
+      (["forecast: about \(Self.time(total))"] + own + jobs.map { line($0, "") }
       + leftOut.map { line($0, ", left out by --budget") }).joined(separator: "\n")
   }
 

@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import Models
+import SampleData
 import Scoring
 import VisionData
 
@@ -26,12 +27,12 @@ public enum ShownView: String, OptionChoice, Sendable {
 
 /// The settings of `bench-data make`.
 package struct MakeDataOptions: CommandOptions {
-  var seed = 1
-  var trainImages = 60
-  var validationImages = 30
-  var trainScenes = 48
-  var validationScenes = 100
-  var imageSize = 96
+  var seed = Int(SampleSettings().seed)
+  var trainImages = SampleSettings().trainingImagesPerClass
+  var validationImages = SampleSettings().validationImagesPerClass
+  var trainScenes = SampleSettings().instanceScenes.training
+  var validationScenes = SampleSettings().instanceScenes.validation
+  var imageSize = SampleSettings().imageSize
   var output = "datasets/sample"
   var engine = EngineOptions()
 

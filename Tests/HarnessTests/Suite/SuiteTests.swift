@@ -30,6 +30,25 @@ struct SuiteTests {
     #expect(SuitePlan(jobs, budget: nil).leftOut.isEmpty)
   }
 
+  @Test("Backbones that tasks share are counted once, and against the budget")
+  func backbones() {
+    var jobs = [job(.linear, hours: 1), job(.ade20k, hours: 2)]
+    jobs[0].backbones = ["moby": 7200, "supervised": 360]
+    jobs[1].backbones = ["moby": 7200]
+    let plan = SuitePlan(jobs, budget: nil)
+    #expect(
+      plan.text == """
+        forecast: about 5.1 h
+          the suite's own backbones, made once: about 2.1 h
+          bench-linear on x: about 60 min
+          bench-ade20k on x: about 2.0 h
+        """)
+    // What was left out brings no backbone along, and then the next has to make its own.
+    let short = SuitePlan(jobs, budget: 3 * 3600)
+    #expect(short.jobs.isEmpty && short.backboneSeconds == 0)
+    #expect(SuitePlan(jobs, budget: 4 * 3600).jobs.map(\.job.task) == [.linear])
+  }
+
   @Test("Times of a budget are read, and others refused")
   func times() {
     #expect(TimeBudget("90m")?.seconds == 5400 && TimeBudget("1.5d")?.seconds == 129_600)
