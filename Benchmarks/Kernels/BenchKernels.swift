@@ -11,10 +11,6 @@ import Threads
 @main
 struct BenchKernels {
   static func main() {
-    if let error = BLAS.loadingError {
-      FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
-      exit(70)
-    }
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
     let parts = [
@@ -29,10 +25,16 @@ struct BenchKernels {
     if wanted == "all" || wanted == "sgemm" { matrixProducts() }
     if wanted == "all" || wanted == "dense" { DenseOperations.measure() }
     if wanted == "all" || wanted == "inference" {
-      for batch in [1, 8, 32] { inference(batch: batch) }
+      forEachPrecision { precision in
+        for network in [Architecture.swin(.tiny), .visionTransformer(.deitSmall)] {
+          for batch in [1, 8, 32] { inference(network, batch: batch, precision) }
+        }
+      }
     }
     if wanted == "all" || wanted == "training" {
-      for batch in [8, 16] { training(batch: batch) }
+      forEachPrecision { precision in
+        for batch in [8, 16] { training(batch: batch, precision) }
+      }
     }
     if wanted == "all" || wanted == "moby" {
       for batch in [8, 16] { pretraining(batch: batch) }
@@ -41,32 +43,54 @@ struct BenchKernels {
     if wanted == "all" || wanted == "segmentor" { WholeModels.segmentor() }
   }
 
+  /// Runs `body` in single precision and, where the processor gains by it, in bfloat16.
+  static func forEachPrecision(_ body: (Precision) -> Void) {
+    for precision in Precision.allCases {
+      if let reason = Precision.use(precision) {
+        FileHandle.standardError.write(Data("no \(precision): \(reason)\n".utf8))
+      } else {
+        body(precision)
+      }
+    }
+    _ = Precision.use(.f32)
+  }
+
+  /// Products `x Wᵀ` with weights laid out before, by our own kernels and by OpenBLAS.
   static func matrixProducts() {
     for (m, n, k) in [(1024, 1024, 1024), (3136, 288, 96), (784, 768, 192), (392, 1536, 384)] {
-      let a = Tensor(repeating: 0.5, shape: [m, k])
-      let b = Tensor(repeating: 0.25, shape: [n, k])
-      let c = Tensor(zeros: [m, n])
-      let repeats = max(1, Int(1e10 / (2.0 * Double(m * n * k))))
-      let seconds = best {
-        for _ in 0..<repeats {
-          BLAS.parallelGemm(
-            transposeB: true, m: m, n: n, k: k, a: a.pointer, lda: k, b: b.pointer, ldb: k,
-            c: c.pointer, ldc: n)
+      let x = Tensor(repeating: 0.5, shape: [m, k])
+      let weight = Tensor(repeating: 0.25, shape: [n, k])
+      let repeats = max(1, Int(2e9 / (2.0 * Double(m * n * k))))
+      func measure(_ name: String) {
+        let seconds = best(seconds: 2) {
+          withoutGradients {
+            for _ in 0..<repeats { _ = linear(x, weight: weight, bias: nil) }
+          }
         }
+        let rate = 2.0 * Double(m * n * k * repeats) / seconds / 1e9
+        report(["part": "sgemm", "shape": "\(m)x\(n)x\(k)", "gflops": rate, "products": name])
       }
-      let rate = 2.0 * Double(m * n * k * repeats) / seconds / 1e9
-      report(["part": "sgemm", "shape": "\(m)x\(n)x\(k)", "gflops": rate, "core": BLAS.coreName])
+      forEachPrecision { measure("own \($0)") }
+      if let problem = ProductLibrary.use(.openblas) {
+        FileHandle.standardError.write(Data("no OpenBLAS: \(problem)\n".utf8))
+      } else {
+        measure("openblas \(BLAS.coreName)")
+        _ = ProductLibrary.use(.own)
+      }
     }
   }
 
-  static func inference(batch: Int) {
-    let model = SwinTransformer(.tiny, initializer: Initializer(seed: 0))
+  static func inference(_ network: Architecture, batch: Int, _ precision: Precision) {
+    let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
     let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
-    let seconds = best { withoutGradients { _ = model.features(images) } }
-    report(["part": "inference", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
+    let seconds = best(seconds: 4) { withoutGradients { _ = model.features(images) } }
+    report([
+      "part": "inference", "network": network.name, "precision": precision.rawValue,
+      "batch": batch, "imagesPerSecond": Double(batch) / seconds,
+    ])
   }
 
-  static func training(batch: Int) {
+  static func training(batch: Int, _ precision: Precision) {
     let model = SwinTransformer(.tiny, initializer: Initializer(seed: 0))
     let head = Linear(truncatedNormal: 768, 1000, key: "head.", Initializer(seed: 0))
     let parameters = (model.parameters + head.parameters).map {
@@ -80,7 +104,10 @@ struct BenchKernels {
       optimizer.step()
       optimizer.clearGradients()
     }
-    report(["part": "training", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
+    report([
+      "part": "training", "network": "Swin-T", "precision": precision.rawValue, "batch": batch,
+      "imagesPerSecond": Double(batch) / seconds,
+    ])
   }
 
   /// A whole step of MoBY: four forward passes, two backward, target, queues, clipping, AdamW.

@@ -50,8 +50,13 @@ void cp_pack_columns(long columns, long depth, const float *b, long b_row, float
     const long width = columns - first < CP_PANEL ? columns - first : CP_PANEL;
     for (long k = 0; k < depth; k++) {
       float *out = panels + k * CP_PANEL;
-      memcpy(out, b + k * b_row + first, width * sizeof *out);
-      if (width < CP_PANEL) memset(out + width, 0, (CP_PANEL - width) * sizeof *out);
+      const float *source = b + k * b_row + first;
+      if (width == CP_PANEL) {
+        for (long j = 0; j < CP_PANEL; j += 8)
+          *(unaligned *)(out + j) = *(const unaligned *)(source + j);
+        continue;
+      }
+      for (long j = 0; j < CP_PANEL; j++) out[j] = j < width ? source[j] : 0;
     }
   }
 }

@@ -44,7 +44,7 @@ public struct ShortPretraining: Sendable {
   ///
   /// No validation image of the sample set chose these numbers: the epochs follow from the time, and
   /// batches of 32 did worse than of 64 on other seeds (11 and 12 of the generator).
-  mutating func fitPool() { (epochs, batchSize) = (24, 128) }
+  mutating func fitPool() { (epochs, batchSize) = (30, 128) }
 
   /// The name in tables.
   public var title: String { method?.title ?? Self.freshTitle }

@@ -167,8 +167,9 @@ enum Product {
   private static func forEachPiece(
     m: Int, n: Int, k: Int, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
-    let wanted = min(4 * ThreadPool.shared.threadCount, m * n * k >> 17)
-    guard wanted > 1, !ThreadPool.isInsideLoop else { return body(0..<m, 0..<n) }
+    let threads = ThreadPool.shared.threadCount
+    let wanted = min(3 * threads, m * n * k >> 17)
+    guard wanted > 1, threads > 1, !ThreadPool.isInsideLoop else { return body(0..<m, 0..<n) }
     let (tiles, panels) = ((m + tileRows - 1) / tileRows, (n + panelWidth - 1) / panelWidth)
     let first = min(max(tiles, panels), wanted)
     let second = min(min(tiles, panels), (wanted + first - 1) / first)

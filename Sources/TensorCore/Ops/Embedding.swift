@@ -19,19 +19,20 @@ public func patchEmbedding(_ images: Tensor, weight: Tensor, bias: Tensor) -> Te
   let tokens = gridHeight * gridWidth
   let patchLength = planes * patch * patch
   let columns = Tensor(uninitialized: [batch * tokens, patchLength])
+  let (source, target) = (images.pointer, columns.pointer)
   ThreadPool.shared.forEach(batch * gridHeight) { index in
     let (image, gridY) = (index / gridHeight, index % gridHeight)
-    for gridX in 0..<gridWidth {
-      let out = columns.pointer + (index * gridWidth + gridX) * patchLength
-      for plane in 0..<planes {
-        for dy in 0..<patch {
-          let y = gridY * patch + dy
-          let row = images.pointer + ((image * planes + plane) * height + y) * width
-          let at = out + (plane * patch + dy) * patch
-          for dx in 0..<patch {
-            let x = gridX * patch + dx
-            at[dx] = y < height && x < width ? row[x] : 0
-          }
+    let out = target + index * gridWidth * patchLength
+    for plane in 0..<planes {
+      for dy in 0..<patch {
+        let y = gridY * patch + dy
+        let row = source + ((image * planes + plane) * height + y) * width
+        var at = out + (plane * patch + dy) * patch
+        for left in stride(from: 0, to: gridWidth * patch, by: patch) {
+          let inside = y < height ? max(0, min(patch, width - left)) : 0
+          for x in 0..<inside { at[x] = row[left + x] }
+          for x in inside..<patch { at[x] = 0 }
+          at += patchLength
         }
       }
     }

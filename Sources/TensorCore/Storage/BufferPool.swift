@@ -1,64 +1,63 @@
 import Foundation
 import Synchronization
 
-/// Keeps freed buffers for the next tensor of about the same size: a training step asks for the
-/// same sizes again and again, and fresh pages from the system cost more than the arithmetic.
+/// Memory of tensors: small buffers are kept by size for the next one that asks, large ones lie in
+/// a heap of their own, since images of varying sizes ask for varying buffers. Fresh pages from the
+/// system cost more than the arithmetic on them.
 final class BufferPool: Sendable {
   static let shared = BufferPool()
 
   private struct State {
-    var free: [Int: [UInt]] = [:]
-    var cachedBytes = 0
+    var small: [Int: [UInt]] = [:]
+    var large = LargeHeap()
     var liveBytes = 0
     var peakBytes = 0
   }
   private let state = Mutex(State())
 
-  /// Sizes are rounded up to an eighth of their power of two, so at most 12.5 % is wasted.
+  private static let largeBytes = 1 << 16
+
+  /// What a buffer of so many bytes takes. Small sizes are rounded up to an eighth of their power
+  /// of two, so at most 12.5 % is wasted.
   static func roundedCapacity(_ bytes: Int) -> Int {
     guard bytes > 4096 else { return max(64, (bytes + 63) & ~63) }
+    guard bytes < largeBytes else { return LargeHeap.rounded(bytes) }
     let step = 1 << (Int.bitWidth - 1 - bytes.leadingZeroBitCount - 3)
     return (bytes + step - 1) & ~(step - 1)
   }
 
+  /// - Parameter capacity: Bytes, `roundedCapacity`.
   func take(_ capacity: Int) -> UnsafeMutableRawPointer {
-    let cached: UInt? = state.withLock { state in
+    let kept: UInt? = state.withLock { state in
       state.liveBytes += capacity
       state.peakBytes = max(state.peakBytes, state.liveBytes)
-      guard let address = state.free[capacity]?.popLast() else { return nil }
-      state.cachedBytes -= capacity
-      return address
+      return capacity >= Self.largeBytes
+        ? state.large.take(capacity) : state.small[capacity]?.popLast()
     }
-    if let cached, let pointer = UnsafeMutableRawPointer(bitPattern: cached) { return pointer }
+    if let kept, let pointer = UnsafeMutableRawPointer(bitPattern: kept) { return pointer }
     return UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
   }
 
   func give(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
-    let excess = state.withLock { state in
+    state.withLock { state in
       state.liveBytes -= capacity
-      state.free[capacity, default: []].append(UInt(bitPattern: pointer))
-      state.cachedBytes += capacity
-      // Never keep more in reserve than was ever in use at once.
-      guard state.cachedBytes + state.liveBytes > state.peakBytes + (64 << 20) else {
-        return [UInt]()
+      if capacity >= Self.largeBytes {
+        state.large.give(UInt(bitPattern: pointer), size: capacity)
+      } else {
+        state.small[capacity, default: []].append(UInt(bitPattern: pointer))
       }
-      let all = state.free.values.flatMap { $0 }
-      state.free.removeAll()
-      state.cachedBytes = 0
-      return all
     }
-    for address in excess { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
   }
 
   /// Forgets the peak and what is kept in reserve.
   func restartPeak() {
-    let all = state.withLock { state in
+    let small = state.withLock { state in
       state.peakBytes = state.liveBytes
-      state.cachedBytes = 0
-      defer { state.free.removeAll() }
-      return state.free.values.flatMap { $0 }
+      state.large.release()
+      defer { state.small.removeAll() }
+      return state.small.values.flatMap { $0 }
     }
-    for address in all { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+    for address in small { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
   }
 
   /// Bytes in live tensors, and the most there ever were.
