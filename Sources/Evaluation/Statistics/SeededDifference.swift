@@ -24,6 +24,10 @@ public struct SeededDifference: Sendable, Equatable {
   /// Satterthwaite's degrees of freedom.
   public let freedom: Double
 
+  /// Images below which the test claims fewer differences of equal methods than its level allows,
+  /// because few trainings cannot show that they hardly differ beside the images; see
+  /// `reports/simulation.md`.
+  public static let fewestImages = 500
   /// Two trainings at least on each side.
   public static let fewestTrainings = 2
 
