@@ -65,7 +65,10 @@ def verdicts(path):
     """The words and differences of a run's table of differences: {(first, second, number): …}."""
     found = {}
     tables = json.loads(path.read_text())
-    for table in tables if isinstance(tables, list) else tables.get("tables", []):
+    if isinstance(tables, dict):
+        # The linear probe's table is an object with its differences inside.
+        tables = [tables["differences"]] if "differences" in tables else []
+    for table in tables:
         columns = table["columns"]
         if "word" not in columns:
             continue

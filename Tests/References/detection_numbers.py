@@ -25,6 +25,7 @@ import hotcoco
 import numpy as np
 from boundary_iou.coco_instance_api.coco import COCO as BoundaryCOCO
 from boundary_iou.coco_instance_api.cocoeval import COCOeval as BoundaryEval
+from boundary_iou.lvis_instance_api import eval as boundary_lvis
 from lvis import LVIS, LVISEval, LVISResults
 from pycocotools import mask as masks
 from pycocotools.coco import COCO
@@ -157,10 +158,10 @@ def untied(results):
     return [{**r, "score": r["score"] - 1e-7 * at} for at, r in enumerate(results)]
 
 
-def tide(truth, results, mode):
+def tide(truth, results, mode, load=datasets.COCO):
     with quiet(), tempfile.TemporaryDirectory() as folder:
         run = TIDE().evaluate(
-            datasets.COCO(path_of(folder, "truth.json", truth)),
+            load(path_of(folder, "truth.json", truth)),
             datasets.COCOResult(path_of(folder, "found.json", results)),
             mode=TIDE.BOX if mode == "bbox" else TIDE.MASK)
         special = run.fix_special_errors()
@@ -173,9 +174,15 @@ def tide(truth, results, mode):
 
 
 def by_lvis(truth, results, kind, categories=None):
+    if kind == "boundary":
+        # boundary-iou-api would make crowds of what lvis-api takes for objects.
+        truth = {**truth, "annotations": without(truth["annotations"], "iscrowd")}
+        api = boundary_lvis.LVIS, boundary_lvis.LVISResults, boundary_lvis.LVISEval
+    else:
+        api = LVIS, LVISResults, LVISEval
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        ground_truth = LVIS(path_of(folder, "truth.json", truth))
-        run = LVISEval(ground_truth, LVISResults(ground_truth, copy.deepcopy(results)), kind)
+        ground_truth = api[0](path_of(folder, "truth.json", truth))
+        run = api[2](ground_truth, api[1](ground_truth, copy.deepcopy(results)), kind)
         if categories:
             run.params.cat_ids = sorted(categories)
         run.run()
@@ -302,6 +309,16 @@ def lvis_detections(rng, truth):
     return results
 
 
+def by_lvis_tide(truth, results, mode):
+    """tidecv does not know that an object is marked, and asks for names that the scene lacks."""
+    truth = copy.deepcopy(truth)
+    for image in truth["images"]:
+        image["coco_url"] = image["file_name"]
+    for category in truth["categories"]:
+        category["synset"] = category["name"]
+    return tide(truth, untied(results), mode, datasets.LVIS)
+
+
 def without(results, key):
     return [{k: v for k, v in result.items() if k != key} for result in results]
 
@@ -380,8 +397,12 @@ def synthetic():
         "lvis": {
             "bbox": by_lvis(federated_truth, without(federated, "segmentation"), "bbox"),
             "segm": by_lvis(federated_truth, without(federated, "bbox"), "segm"),
+            "boundary": by_lvis(federated_truth, without(federated, "bbox"), "boundary"),
             "some": by_lvis(federated_truth, without(federated, "segmentation"), "bbox",
-                            [1, 3, 9])}})
+                            [1, 3, 9])},
+        "lvisErrors": {
+            "bbox": by_lvis_tide(federated_truth, without(federated, "segmentation"), "bbox"),
+            "segm": by_lvis_tide(federated_truth, without(federated, "bbox"), "segm")}})
 
 
 def real(folder):
@@ -408,7 +429,8 @@ def real(folder):
     (lvis / "made_results.json").write_text(json.dumps(made))
     expected["lvis"] = {
         "bbox": by_lvis(lvis_truth, without(made, "segmentation"), "bbox"),
-        "segm": by_lvis(lvis_truth, without(made, "bbox"), "segm")}
+        "segm": by_lvis(lvis_truth, without(made, "bbox"), "segm"),
+        "boundary": by_lvis(lvis_truth, without(made, "bbox"), "boundary")}
     people = folder / "person_keypoints_val2017"
     people_truth = json.loads((people / "annotations.json").read_text())
     made = keypoint_detections(rng, people_truth)

@@ -71,6 +71,53 @@ struct PredictedRunTests {
     #expect(report.output.contains(#/\| Good +\| top-1 .* better/#), "\(report.output)")
   }
 
+  @Test("Images packed in tar archives are scored as the unpacked ones, and the report shows them")
+  func archives() throws {
+    func members(_ split: String, _ name: String) throws -> [(String, [UInt8])] {
+      let root = folder.file("sample/classification/\(split)/\(name)")
+      return try FileManager.default.contentsOfDirectory(atPath: root).sorted().map {
+        ("\(name)/\($0)", try FileBytes.read(root + "/" + $0))
+      }
+    }
+    for split in ["train", "val"] {
+      var whole = TarWriter()
+      for name in classes {
+        var own = TarWriter()
+        for (path, bytes) in try members(split, name) {
+          whole.add(path, bytes)
+          own.add((path as NSString).lastPathComponent, bytes)
+        }
+        if split == "val" { try AtomicFile.write(own.whole, to: folder.file("alone/\(name).tar")) }
+      }
+      try AtomicFile.write(whole.whole, to: folder.file("packed/\(split).tar"))
+    }
+    try write("good.csv") { $0 % 10 != 0 }
+    try write("bad.csv") { $0 % 2 == 0 }
+    for truth in ["packed", "alone"] {
+      let runs = ["--runs", "runs-\(truth)", "--json"]
+      for (file, method) in [("good.csv", "moby"), ("bad.csv", "supervised")] {
+        let scored = try run(
+          "bench-linear",
+          [
+            "evaluate", "--ground-truth", truth, "--predictions", file, "--name", method,
+            "--method", method,
+          ] + runs)
+        #expect(
+          JSONValue(parsing: Array(scored.output.utf8))?["top1"]?.doubleValue
+            == (method == "moby" ? 0.9 : 0.5))
+      }
+      _ = try run(
+        "bench-report",
+        [
+          "--runs", "runs-\(truth)", "--references", "none", "--output", "report-\(truth)",
+          "--quiet",
+        ])
+      let page = String(
+        decoding: try FileBytes.read(folder.file("report-\(truth)/report.html")), as: UTF8.self)
+      #expect(page.contains("src=\"data:image/jpeg;base64,"), "\(truth)")
+    }
+  }
+
   @Test("A part of the classifier's classes is scored by a class map")
   func classMap() throws {
     try write("some.csv") { _ in true }

@@ -33,7 +33,8 @@ public enum CocoEvaluator {
     let parts = matchedImages(
       detections, groundTruth, images: images, labels: labels, labelCount: categoryIDs.count,
       overlapType: overlapType, settings: settings, progress: progress)
-    let groups = settings.isFederated ? groups(groundTruth, categoryIDs) : []
+    let groups =
+      settings.isFederated && settings.usesCategories ? groups(groundTruth, categoryIDs) : []
     return MatchRecords(
       parts, overlapType: overlapType, settings: settings,
       imageIDs: images.map { groundTruth.images[$0].id },
@@ -54,8 +55,7 @@ public enum CocoEvaluator {
       (1...16).contains(settings.overlapThresholds.count) && !settings.areaRanges.isEmpty,
       "\(settings.overlapThresholds.count) thresholds and \(settings.areaRanges.count) ranges")
     precondition(
-      settings.usesCategories || !settings.isFederated && overlapType != .keypoints,
-      "classes are told apart by LVIS's rules and by keypoints")
+      settings.usesCategories || overlapType != .keypoints, "keypoints are of one class")
     let pieceCount = (images.count + imagesPerPiece - 1) / imagesPerPiece
     let leftOut = overlapType.needsMasks ? groundTruth.categoriesWithoutMask : []
     let parts = Mutex([MatchedImages](repeating: MatchedImages(), count: pieceCount))

@@ -104,9 +104,14 @@ public struct CocoProtocol: Sendable, Equatable {
 
   /// The parameters of LVIS.
   ///
-  /// Source: lvis-dataset/lvis-api, `lvis/eval.py` and `lvis/results.py`.
-  public static func lvis(limit: Int = 300) -> CocoProtocol {
+  /// Source: lvis-dataset/lvis-api, `lvis/eval.py` and `lvis/results.py`; of boundaries
+  /// bowenc0221/boundary-iou-api, `lvis_instance_api/eval.py`, in which an object as large as the end
+  /// of a range of sizes is beyond it.
+  public static func lvis(_ type: OverlapType = .bbox, limit: Int = 300) -> CocoProtocol {
     var settings = CocoProtocol(maxDetections: [limit])
+    if type == .boundary {
+      settings.areaRanges = settings.areaRanges.map { AreaRange($0.name, $0.low, $0.high.nextDown) }
+    }
     settings.imageLimit = limit
     settings.isFederated = true
     settings.ignoresMarked = true

@@ -4,7 +4,9 @@ import Threads
 /// Which class detections give to objects of which class.
 ///
 /// All detections of an image are matched to its objects whatever their classes, by descending score,
-/// each to the free object that it overlaps most. Crowds are left out.
+/// each to the free object that it overlaps most. Crowds are left out. Where annotations are federated
+/// (LVIS), only what is known counts: detections of classes that an image neither shows nor surely
+/// lacks are left out, and one of a class that is annotated in part counts where it is right alone.
 ///
 /// Source: derekallman/hotcoco 1.3.0, `confusion_matrix`; the score below which detections do not
 /// count is that of open-mmlab/mmdetection, `tools/analysis_tools/confusion_matrix.py`.
@@ -50,18 +52,21 @@ public struct DetectionConfusion: Sendable, Equatable {
   ///   - images: Indices of the images that are looked at; nil is all.
   ///   - categories: Ids of the categories that are looked at; nil is all.
   ///   - limit: How many detections of an image count.
+  ///   - isFederated: Whether only what is annotated is judged, as in LVIS.
   /// - Precondition: `overlapType` is not that of keypoints, which know no overlap between classes.
   public init(
     _ detections: CocoDetections, groundTruth: CocoAnnotations, images chosen: [Int]? = nil,
     categories: Set<Int>? = nil, overlapType: OverlapType, threshold: Double = 0.5,
-    lowestScore: Double = 0.3, limit: Int = 100
+    lowestScore: Double = 0.3, limit: Int = 100, isFederated: Bool = false
   ) {
     precondition(overlapType != .keypoints, "keypoints have no confusions of classes")
-    var settings = CocoProtocol(maxDetections: [limit])
+    var settings =
+      isFederated
+      ? CocoProtocol.lvis(overlapType, limit: limit) : CocoProtocol(maxDetections: [limit])
     settings.overlapThresholds = [threshold]
     settings.areaRanges = [AreaRange("all", -.infinity, .infinity)]
     settings.usesCategories = false
-    settings.leavesCrowdsOut = true
+    settings.leavesCrowdsOut = !isFederated
     settings.lowestScore = lowestScore
     let images = CocoEvaluator.uniqueImages(groundTruth, among: chosen)
     let (labels, ids) = CocoEvaluator.labels(groundTruth, among: categories)
@@ -74,13 +79,15 @@ public struct DetectionConfusion: Sendable, Equatable {
     for image in images {
       for index in groundTruth.annotationIndices(ofImage: image) {
         let object = groundTruth.annotations[Int(index)]
-        guard !object.isCrowd, labels[object.category] >= 0, !leftOut.contains(object.category)
+        guard !settings.isIgnored(object, by: overlapType), labels[object.category] >= 0,
+          !leftOut.contains(object.category)
         else { continue }
         counts[Int(labels[object.category]) * side + ids.count] += 1
       }
     }
     for part in parts {
-      for (index, partner) in zip(part.found, part.partners) {
+      for (place, (index, partner)) in zip(part.found, part.partners).enumerated()
+      where part.ignored[place] == 0 {
         let column = Int(labels[detections.detections[Int(index)].category])
         guard partner >= 0 else {
           counts[ids.count * side + column] += 1

@@ -97,11 +97,11 @@ struct DetectionMatcher {
 
   /// Forgets detections of classes of which it is not known whether the image shows them.
   private mutating func dropUnknown(_ image: Int) {
-    let absent = Set(groundTruth.images[image].negativeCategoryIDs ?? [])
-    for label in detectionsByLabel.indices where objectsByLabel[label].isEmpty {
+    for label in detectionsByLabel.indices {
+      let isPresent = !objectsByLabel[label].isEmpty
       detectionsByLabel[label].removeAll {
-        !absent.contains(
-          groundTruth.categories[detections.detections[$0].category].id)
+        !groundTruth.knows(
+          detections.detections[$0].category, isPresent: isPresent, inImage: image)
       }
     }
   }
@@ -114,11 +114,21 @@ struct DetectionMatcher {
       MatchedImages.Cell(
         category: Int32(category), image: Int32(place), detectionCount: Int32(found.count)))
     for index in found { output.scores.append(detections.detections[index].score) }
+    let partial =
+      settings.isFederated
+      ? found.map { groundTruth.isPartial(detections.detections[$0].category, inImage: image) } : []
     if !objects.isEmpty, !found.isEmpty {
       overlaps.compute(objects, found, image: image, atLeast: lowestThreshold)
+      if !settings.usesCategories, partial.contains(true) {
+        // Whether such a detection is wrong on another object is not known.
+        overlaps.forget(columns: objects.count) { row, column in
+          partial[row]
+            && detections.detections[found[row]].category
+              != groundTruth.annotations[objects[column]].category
+        }
+      }
     }
     let areas = overlaps.areas(found, image: image)
-    let isPartial = settings.isFederated && isPartial(found, image: image)
     if keepsPairs {
       output.found += found.map { Int32($0) }
       output.partners += repeatElement(-1, count: found.count)
@@ -128,15 +138,8 @@ struct DetectionMatcher {
     output.matched.append(contentsOf: repeatElement(0, count: found.count * ranges))
     output.ignored.append(contentsOf: repeatElement(0, count: found.count * ranges))
     for range in 0..<ranges {
-      match(objects, areas, range: range, firstFlag: firstFlag, ignoresUnmatched: isPartial)
+      match(objects, areas, range: range, firstFlag: firstFlag, partial: partial)
     }
-  }
-
-  /// Whether the class of detections is annotated in part in their image.
-  private func isPartial(_ found: [Int], image: Int) -> Bool {
-    guard let first = found.first else { return false }
-    let category = groundTruth.categories[detections.detections[first].category]
-    return groundTruth.images[image].notExhaustiveCategoryIDs.contains(category.id)
   }
 
   /// The best detections by descending score, equal ones in the file's order.
@@ -149,8 +152,12 @@ struct DetectionMatcher {
 
   // MARK: Matching
 
+  /// Matches a cell.
+  ///
+  /// - Parameter partial: Whether the class of each detection is annotated in part; empty where all
+  ///   are whole.
   private mutating func match(
-    _ objects: [Int], _ areas: [Double], range: Int, firstFlag: Int, ignoresUnmatched: Bool
+    _ objects: [Int], _ areas: [Double], range: Int, firstFlag: Int, partial: [Bool]
   ) {
     let limits = settings.areaRanges[range]
     let ranges = settings.areaRanges.count
@@ -174,7 +181,7 @@ struct DetectionMatcher {
           output.partners[output.partners.count - areas.count + row] = Int32(objects[object])
         }
       }
-      if ignoresUnmatched || limits.excludes(areas[row]) {
+      if limits.excludes(areas[row]) || !partial.isEmpty && partial[row] {
         let all = UInt16(truncatingIfNeeded: (1 << settings.overlapThresholds.count) - 1)
         output.ignored[at] |= ~output.matched[at] & all
       }

@@ -50,6 +50,11 @@ struct DetectionOverlaps {
     }
   }
 
+  /// Makes overlaps 0 where detection and object, by row and column, are not compared.
+  mutating func forget(columns: Int, where isForgotten: (_ row: Int, _ column: Int) -> Bool) {
+    for at in values.indices where isForgotten(at / columns, at % columns) { values[at] = 0 }
+  }
+
   private mutating func computeBoxes(_ objects: [Int], _ found: [Int]) {
     for (column, object) in objects.enumerated() {
       let annotation = groundTruth.annotations[object]

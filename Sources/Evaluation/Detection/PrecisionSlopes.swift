@@ -1,7 +1,11 @@
 extension PrecisionRecall {
-  /// A true positive on a curve.
+  /// A detection on a curve that is there in the weighed images.
   struct Step {
-    let weight: Double, precision: Double, total: Double
+    /// Of the detection, as `Event` has them.
+    let image: Int32, place: Int32, falsePositive: Int8
+    /// 0 for one that is no true positive.
+    let weight: Double
+    let precision: Double, total: Double
     /// The best precision from here on, and the weight of all steps that have it from here.
     var best = 0.0, run = 0.0
   }
@@ -16,6 +20,9 @@ extension PrecisionRecall {
   ///
   ///     ∂A/∂wᵢ = (Σ_{k of i} Pₖ − A·objectsᵢ + Σₘ runₘ·((1 − Pₘ)·TPᵢ(≤ m) − Pₘ·FPᵢ(≤ m)) / totalₘ)
   ///              / objects
+  ///
+  /// A thousand resamples pass here for every category and threshold, and which images have weight is
+  /// as good as random: the loops have no branch on it.
   func addSlopes(
     category: Int, areaRange: Int, thresholds: [Int], objectCount: Int,
     weights: UnsafePointer<Int32>, _ scratch: inout Scratch, to slopes: inout [Double]
@@ -30,38 +37,9 @@ extension PrecisionRecall {
       let list = areaRange * settings.overlapThresholds.count + threshold
       let events = (list == 0 ? 0 : entry.eventEnds[list - 1])..<entry.eventEnds[list]
       steps(entry.events[events], weights, &scratch)
-      // From the last event back: what a true or false positive of weight 1 does to all maxima behind.
-      var (gain, cost) = (0.0, 0.0)
-      var step = scratch.steps.count
-      for event in entry.events[events].reversed() {
-        let weight = Int(weights[Int(event.image)])
-        guard weight > 0 else { continue }
-        if event.truePositive == 1 {
-          step -= 1
-          let own = scratch.steps[step]
-          if own.run > 0 {
-            gain += own.run * (1 - own.precision) / own.total
-            let lost = own.run * own.precision / own.total
-            cost += lost
-            scratch.costs[Int(event.place)] += lost
-          }
-          areas += own.weight * own.best
-          slopes[Int(event.image)] += (own.best + gain) / objects
-        }
-        slopes[Int(event.image)] -= Double(event.falsePositive) * cost / objects
-      }
+      areas += Self.addPositives(scratch.steps, objects, to: &slopes, costs: &scratch.costs)
     }
-    // False positives by size alone count at every threshold.
-    let bit = UInt8(areaRange)
-    var cost = 0.0
-    for at in stride(from: count - 1, through: 0, by: -1) {
-      cost += scratch.costs[at]
-      let image = Int(entry.images[at])
-      guard cost > 0, entry.countsWhenUnmatched[at] >> bit & 1 == 1, weights[image] > 0 else {
-        continue
-      }
-      slopes[image] -= cost / objects
-    }
+    addFalsePositives(entry, areaRange, weights, objects, scratch.costs, to: &slopes)
     let area = areas / objects
     let ranges = settings.areaRanges.count
     for (offset, image) in entry.cellImages.enumerated() where weights[Int(image)] > 0 {
@@ -70,29 +48,92 @@ extension PrecisionRecall {
     }
   }
 
-  /// The true positives of a curve with the best precision from each on.
+  /// Adds what the true positives of a curve do, and to the costs of a false positive up to each place.
+  ///
+  /// - Returns: The area, times the objects.
+  private static func addPositives(
+    _ steps: [Step], _ objects: Double, to slopes: inout [Double], costs: inout [Double]
+  ) -> Double {
+    var areas = 0.0
+    steps.withUnsafeBufferPointer { steps in
+      slopes.withUnsafeMutableBufferPointer { slopes in
+        // From the last one back: what a true or false positive of weight 1 does to all maxima behind.
+        var (gain, cost) = (0.0, 0.0)
+        for step in steps.reversed() {
+          if step.run > 0 {
+            gain += step.run * (1 - step.precision) / step.total
+            let lost = step.run * step.precision / step.total
+            cost += lost
+            costs[Int(step.place)] += lost
+          }
+          areas += step.weight * step.best
+          let own = step.weight > 0 ? step.best + gain : 0
+          slopes[Int(step.image)] += (own - Double(step.falsePositive) * cost) / objects
+        }
+      }
+    }
+    return areas
+  }
+
+  /// Adds what false positives by size alone do, which count at every threshold.
+  private func addFalsePositives(
+    _ entry: Category, _ areaRange: Int, _ weights: UnsafePointer<Int32>, _ objects: Double,
+    _ costs: [Double], to slopes: inout [Double]
+  ) {
+    let bit = UInt8(areaRange)
+    entry.images.withUnsafeBufferPointer { images in
+      entry.countsWhenUnmatched.withUnsafeBufferPointer { counts in
+        costs.withUnsafeBufferPointer { costs in
+          slopes.withUnsafeMutableBufferPointer { slopes in
+            var (cost, at) = (0.0, images.count)
+            while at > 0 {
+              at &-= 1
+              cost += costs[at] / objects
+              let image = Int(images[at])
+              // The sign bit of −weight: 1 where there is one.
+              let isThere = Int32(
+                truncatingIfNeeded: UInt32(bitPattern: 0 &- weights[image]) &>> 31)
+              slopes[image] -= cost * Double(isThere & Int32(counts[at] &>> bit & 1))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The detections of a curve that are there, with the best precision from each on.
   private func steps(
     _ events: ArraySlice<Event>, _ weights: UnsafePointer<Int32>, _ scratch: inout Scratch
   ) {
-    var (truePositives, correction) = (0, 0)
-    scratch.steps.removeAll(keepingCapacity: true)
-    for event in events {
-      let weight = Int(weights[Int(event.image)])
-      guard weight > 0 else { continue }
-      correction += weight * Int(event.falsePositive)
-      guard event.truePositive == 1 else { continue }
-      truePositives += weight
-      let total = truePositives + Int(scratch.falsePositives[Int(event.place)]) + correction
-      scratch.steps.append(
-        Step(
-          weight: Double(weight), precision: Double(truePositives) / Double(total),
-          total: Double(total)))
-    }
-    var best = -1
-    for at in stride(from: scratch.steps.count - 1, through: 0, by: -1) {
-      if best < 0 || scratch.steps[at].precision > scratch.steps[best].precision { best = at }
-      scratch.steps[at].best = scratch.steps[best].precision
-      scratch.steps[best].run += scratch.steps[at].weight
+    let falsePositives = scratch.falsePositives
+    scratch.steps = [Step](unsafeUninitializedCapacity: events.count) { steps, count in
+      falsePositives.withUnsafeBufferPointer { falsePositives in
+        events.withUnsafeBufferPointer { events in
+          var (truePositives, correction) = (0, 0)
+          for event in events {
+            let weight = Int(weights[Int(event.image)])
+            correction += weight * Int(event.falsePositive)
+            let own = weight * Int(event.truePositive)
+            truePositives += own
+            let total =
+              Double(truePositives + Int(falsePositives[Int(event.place)]) + correction)
+            // One without weight is written over by the next.
+            steps.initializeElement(
+              at: count,
+              to: Step(
+                image: event.image, place: event.place, falsePositive: event.falsePositive,
+                weight: Double(own), precision: own > 0 ? Double(truePositives) / total : 0,
+                total: total))
+            count += weight > 0 ? 1 : 0
+          }
+        }
+      }
+      var (best, precision) = (-1, -1.0)
+      for at in stride(from: count - 1, through: 0, by: -1) {
+        if steps[at].precision > precision { (best, precision) = (at, steps[at].precision) }
+        steps[at].best = precision
+        steps[best].run += steps[at].weight
+      }
     }
   }
 }

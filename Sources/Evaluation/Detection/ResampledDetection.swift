@@ -101,10 +101,17 @@ extension PrecisionRecall {
         }
       }
       guard withSlopes else { continue }
-      for place in own {
+      // A category's own number stands behind those of all, which take the same slopes.
+      var computed: [[Int]: Int] = [:]
+      for place in own.reversed() {
+        if let same = computed[wanted[place]] {
+          slopes[place].add(slopes[same])
+          continue
+        }
         addSlopes(
           category: category, areaRange: 0, thresholds: wanted[place], objectCount: objects,
           weights: weights, &scratch, to: &slopes[place])
+        if headlines[place].category != nil { computed[wanted[place]] = place }
       }
     }
     return sums.indices.map { at in
@@ -112,5 +119,11 @@ extension PrecisionRecall {
         value: counts[at] == 0 ? .nan : sums[at] / Double(counts[at]),
         slopes: slopes[at].map { $0 / Double(max(1, curveCounts[at])) })
     }
+  }
+}
+
+extension [Double] {
+  fileprivate mutating func add(_ other: [Double]) {
+    for at in indices { self[at] += other[at] }
   }
 }

@@ -75,6 +75,9 @@ public struct SwapDistribution: Sendable, Equatable {
     return Double(values.count - low) / count
   }
 
+  /// The least p-value that any of these ways of swapping could have had.
+  var leastTail: Double { tail(values[values.count - 1]) }
+
   /// The largest value whose tail is at least `significance`.
   func critical(_ significance: Double) -> Double {
     guard significance < 1 else { return 0 }

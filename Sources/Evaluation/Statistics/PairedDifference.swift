@@ -45,6 +45,19 @@ public struct PairedDifference: Sendable, Equatable {
     }
   }
 
+  /// The least p-value that any outcome on these images could have had; 0 where there is no least.
+  ///
+  /// It is that of as many disagreements all in one direction, or of the swap that differs most. Where
+  /// it is not below the significance, the test could claim nothing, whatever the truth is.
+  public var leastPValue: Double {
+    switch test {
+    case .studentized(.swaps(let swaps)): swaps.leastTail
+    case .studentized(.student): 0
+    case .proportions(let pair, let form):
+      Proportions.mcNemar(onlyFirst: pair.onlyFirst + pair.onlySecond, onlySecond: 0, form)
+    }
+  }
+
   /// Images below which no interval of AP or mIoU covers as it should; see
   /// `reports/simulation.md`.
   public static let fewestImages = 50

@@ -56,6 +56,26 @@ public struct PairedProportions: Sendable, Equatable {
     Proportions.mcNemar(onlyFirst: onlyFirst, onlySecond: onlySecond, form)
   }
 
+  /// How often the test claims a difference of equal classifiers that disagree on as many images as
+  /// these: few disagreements have few p-values, so that the exact test stays below its level.
+  public func attainedSignificance(_ significance: Double, _ form: McNemar = .exact) -> Double {
+    let count = onlyFirst + onlySecond
+    let most = Proportions.mostRejected(of: count, significance, form)
+    return most < 0 ? 0 : min(1, 2 * Proportions.binomialTail(upTo: most, of: count, 0.5))
+  }
+
+  /// The fewest disagreements of which any outcome is called at a significance.
+  ///
+  /// - Precondition: the significance is above 0.
+  public static func fewestDisagreements(
+    _ significance: Double, _ form: McNemar = .exact
+  ) -> Int {
+    precondition(significance > 0, "no outcome is called at a significance of \(significance)")
+    var count = 1
+    while Proportions.mcNemar(onlyFirst: count, onlySecond: 0, form) >= significance { count += 1 }
+    return count
+  }
+
   /// The standard error of the estimate, by counts with half an image added to each cell.
   ///
   /// Source: Agresti and Min, Statistics in Medicine 24, 2005.

@@ -85,7 +85,7 @@ struct CocoDriver: FuzzDriver {
     settings.keypointSigmas = [0.05, 0.1]
     settings.ignoresMarked = random.once(in: 2)
     settings.imageLimit = random.once(in: 3) ? 3 : nil
-    settings.isFederated = settings.usesCategories && random.once(in: 2)
+    settings.isFederated = random.once(in: 2)
     for type in OverlapType.allCases where type != .keypoints || settings.usesCategories {
       let records = CocoEvaluator.match(
         detections, to: truth, overlapType: type, settings: settings)
@@ -93,8 +93,10 @@ struct CocoDriver: FuzzDriver {
       _ = records.bestPoint()
       _ = records.calibration().expectedError
       if type != .keypoints {
-        _ = DetectionErrors(detections, groundTruth: truth, overlapType: type)
-        _ = DetectionConfusion(detections, groundTruth: truth, overlapType: type)
+        _ = DetectionErrors(
+          detections, groundTruth: truth, overlapType: type, isFederated: settings.isFederated)
+        _ = DetectionConfusion(
+          detections, groundTruth: truth, overlapType: type, isFederated: settings.isFederated)
       }
       _ = records.imagePrecisions()
       let path = folder + "/input.matches"

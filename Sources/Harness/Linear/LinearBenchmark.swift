@@ -1,4 +1,5 @@
 import CommandLine
+import FileSupport
 import Layers
 import Loading
 import Models
@@ -62,8 +63,13 @@ struct LinearBenchmark: ComparisonProgram {
   func report(_ outcomes: [Outcome]) throws {
     let results = outcomes.map(\.result)
     let table = LinearTable.make(results)
-    let tables = [table] + [try differences(outcomes)].compactMap { $0 }
-    try context.deliver(tables, of: results, named: "linear", json: table.json)
+    let compared = try differences(outcomes)
+    var json = table.json
+    if let compared, case .object(let members) = json {
+      json = .object(members.merging(["differences": compared.json]) { $1 })
+    }
+    try context.deliver(
+      [table] + [compared].compactMap { $0 }, of: results, named: "linear", json: json)
     let published = LinearTable.published(beside: results) { name in
       NetworkTable.rows.first { $0.title == name }?.spellings ?? []
     }

@@ -12,6 +12,7 @@ final class Gallery {
   static let side = 320
 
   private var detections: [String: DetectionGallery] = [:]
+  private var classified: [String: ClassificationGallery] = [:]
 
   /// Pictures of images by their positions in the data set.
   func pictures(_ row: StoredRun, _ base: StoredRun, _ images: [Int]) -> [GalleryPictures] {
@@ -30,9 +31,9 @@ final class Gallery {
     case TaskDescription.ade20k.name:
       views = SegmentationGallery(listed, row.result).views(of: images, by: [base, row])
     default:
-      views = Dictionary(
-        images.map { ($0, [Self.view("the image") { try Self.image(listed, $0) }($0)]) },
-        uniquingKeysWith: { first, _ in first })
+      let known = classified[listed.root] ?? ClassificationGallery(listed, row.result)
+      classified[listed.root] = known
+      views = known.views(of: images, listed)
     }
     return images.map { index in
       // A run may bring a picture of its own, whatever the task.
@@ -72,12 +73,6 @@ final class Gallery {
         return .missing("\(caption): \(error)")
       }
     }
-  }
-
-  /// An image of a run, no larger than it is shown.
-  private static func image(_ images: RunImages, _ index: Int) throws -> RGBImage {
-    guard let path = images.path(of: index) else { throw GalleryError.unlisted(index) }
-    return try ImageFile.decode(path: images.root + "/" + path).fitted
   }
 }
 

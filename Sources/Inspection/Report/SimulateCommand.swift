@@ -75,13 +75,10 @@ enum SimulateCommand {
         for images in options.images {
           let forms = task == .classification && trainings == 1 ? McNemar.allCases : [.exact]
           for form in forms {
-            // A comparison takes as long as its images are many.
-            let least = min(200, options.repetitions)
             let simulation = TestSimulation(
               task, imageCount: images, trainingCount: trainings,
-              repetitions: min(
-                options.repetitions, max(least, options.repetitions * 500 / images)),
-              drawCount: options.swaps, mcNemar: form, seed: UInt64(options.seed))
+              repetitions: options.repetitions, drawCount: options.swaps, mcNemar: form,
+              seed: UInt64(options.seed))
             let label = "\(task.rawValue), \(images) images, \(trainings) training"
             let progress = ProgressReporter(
               label, total: 2 * simulation.repetitions, unit: "comparisons")

@@ -122,8 +122,13 @@ extension Delta {
   }
 
   /// The level of an interval in per cent: `95`, `97.5`, `99.44`.
-  static func confidence(_ level: Double) -> String {
-    var text = fixed(100 * (1 - level), 2)
+  static func confidence(_ level: Double) -> String { short(100 * (1 - level)) }
+
+  /// A significance in per cent: `5 %`, `0.21 %`.
+  static func percent(_ level: Double) -> String { short(100 * level) + " %" }
+
+  private static func short(_ value: Double) -> String {
+    var text = fixed(value, 2)
     while text.hasSuffix("0") { text.removeLast() }
     return text.hasSuffix(".") ? String(text.dropLast()) : text
   }
@@ -141,10 +146,25 @@ extension Delta {
 
   /// What an undecided comparison could have found, as the end of a sentence.
   var powerText: String {
+    if let outOfReach { return outOfReach }
     if difference.isTooSmall { return "too few images to say what would be found" }
     return detectable.isFinite
       ? "\(detectableText) \(metric.unit.name) would be found four times out of five"
       : "too few images to find any difference"
+  }
+
+  /// Why no outcome on these images could have been called at this level; nil where one could.
+  var outOfReach: String? {
+    guard difference.leastPValue >= level else { return nil }
+    let percent = Self.percent(level)
+    guard case .proportions(let pair, let form) = difference.test else {
+      return
+        "no result on these \(imageCount) images could be called at \(percent): the least p-value "
+        + "that any has is \(probability(difference.leastPValue))"
+    }
+    return "no result could be called at \(percent) where the two disagree on "
+      + "\(pair.onlyFirst + pair.onlySecond) of \(imageCount) images: it takes at least "
+      + "\(PairedProportions.fewestDisagreements(level, form))"
   }
 
   /// What counts as equivalent, and who says so; nil without a margin.
@@ -163,7 +183,10 @@ extension Delta {
       parts.append(
         "\(form == .exact ? "exact McNemar test" : "McNemar's mid-p test") on \(imageCount) images: "
           + "\(pair.onlyFirst) right here and wrong in \(baseline), \(pair.onlySecond) the other way "
-          + "round; Tango's interval, with 0 inside exactly when the test does not reject")
+          + "round; Tango's interval, with 0 inside exactly when the test does not reject; of equal "
+          + "methods that disagree so often it calls "
+          + "\(percentage(pair.attainedSignificance(level, form))) % at the level of "
+          + Self.percent(level))
     case .studentized(.swaps(let swaps)):
       parts.append(
         "paired permutation test: the two outcomes of images swapped in "

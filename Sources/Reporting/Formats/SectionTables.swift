@@ -125,6 +125,16 @@ struct SectionTables {
         "below \(PairedDifference.fewestImages) images no interval covers as it should, so none is "
           + "given; the permutation test holds")
     }
+    for delta in deltas {
+      guard delta.verdict == .undecided, let reason = delta.outOfReach else { continue }
+      lines.append("\(delta.name) against \(delta.baseline), \(delta.metric.title): \(reason)")
+    }
+    let careful = SeededDifference.fewestImages
+    if deltas.contains(where: { $0.seeded != nil && $0.imageCount < careful }) {
+      lines.append(
+        "several trainings on fewer than \(careful) images: by simulation the test then calls fewer "
+          + "than 5 % of equal methods, so that undecided says less than elsewhere")
+    }
     if !deltas.contains(where: { $0.seeded != nil }), !deltas.isEmpty {
       lines.append(
         "one seed a row: the intervals are over images and say nothing of what another seed would "

@@ -86,7 +86,7 @@ public struct SimulationTables: Sendable {
     """
     # Verdicts where the truth is known
 
-    Made by `swift run \(command)`; comparisons of many images are fewer.
+    Made by `swift run \(command)`.
 
     Two methods see the same images; how hard an image and its objects are is common to both, and the
     second method's mistakes look different also where the numbers are equal. "False claims": better

@@ -30,9 +30,7 @@ struct ClassificationTruth {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     if exists, isFolder.boolValue {
-      let hasSplits = FileManager.default.fileExists(atPath: path + "/val")
-      let folder =
-        try hasSplits ? ClassificationData(root: path).validation : ImageFolder(root: path)
+      let folder = try Self.split(path, classes: classes)
       (classNames, labels) = (folder.classNames, folder.labels.map(Int.init))
       images = (0..<folder.count).map { folder.relativePath($0) }
       (hash, root) = ({ folder.manifestHash() }, folder.root)
@@ -41,6 +39,20 @@ struct ClassificationTruth {
       (hash, root) = ({ try SHA256.digest(file: path) }, nil)
     }
     known = Self.names(of: images)
+  }
+
+  /// The validation images of a data set, or those of a folder or archives that are one split.
+  private static func split(_ path: String, classes: [String]?) throws(DatasetError) -> ImageFolder
+  {
+    let hasSplits = FileManager.default.fileExists(atPath: path + "/val")
+    let layout = try ClassificationLayout.find(path)
+    if hasSplits || layout?.source == .archives {
+      return try ClassificationData(root: path).validation
+    }
+    let part = try ClassificationLayout.part(of: path)
+    // What archives hold side by side is told apart by a list of their classes.
+    if case .archives = part { return try ImageFolder(part, classNames: classes) }
+    return try ImageFolder(part)
   }
 
   /// Every image by its path, and by its name with and without extension where that is unique.

@@ -58,16 +58,15 @@ extension DetectionEvaluationOptions {
         input.detections, groundTruth: input.truth, images: input.selection.images,
         categories: input.selection.categories, overlapType: input.type,
         threshold: records.settings.mainOverlap,
-        lowestScore: confusionScore, limit: limits.max() ?? 100) : nil
+        lowestScore: confusionScore, limit: limits.max() ?? 100, isFederated: rules == .lvis) : nil
     var bounds: [Int: Interval] = [:]
     for id in records.categoryIDs { bounds[id] = intervals["\(input.type.rawValue)/AP/\(id)"] }
     return DetectionDetails(
       records, scores, names: input.names, intervals: bounds, confusion: confusion)
   }
 
-  /// Whether mistakes between classes and places can be told: not of keypoints, and not where only a
-  /// part is annotated.
-  private func hasErrors(_ type: OverlapType) -> Bool { type != .keypoints && rules == .coco }
+  /// Whether mistakes between classes and places can be told: not of keypoints.
+  private func hasErrors(_ type: OverlapType) -> Bool { type != .keypoints }
 
   /// What each kind of error costs; nil where that cannot be told.
   func errors(_ input: DetectionInput) -> DetectionErrors? {
@@ -75,6 +74,6 @@ extension DetectionEvaluationOptions {
     return DetectionErrors(
       input.detections, groundTruth: input.truth, images: input.selection.images,
       categories: input.selection.categories, overlapType: input.type,
-      limit: limits.max() ?? 100)
+      limit: limits.max() ?? 100, isFederated: rules == .lvis)
   }
 }

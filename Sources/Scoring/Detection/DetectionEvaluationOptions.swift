@@ -168,15 +168,11 @@ package struct DetectionEvaluationOptions: CommandOptions {
     guard !classAgnostic || rules == .coco && !types.contains(.keypoints) else {
       throw .conflict("--class-agnostic is for COCO's rules of boxes and masks; leave it out.")
     }
-    guard rules == .coco || types.allSatisfy({ $0 == .bbox || $0 == .segm }) else {
-      throw .conflict("LVIS scores boxes and masks; leave other --iou-type out.")
+    guard rules == .coco || !types.contains(.keypoints) else {
+      throw .conflict("LVIS has no keypoints; leave --iou-type keypoints out.")
     }
     guard rules == .coco || limits.count == 1 else {
       throw .conflict("LVIS has one limit, of an image; give --max-detections one number.")
-    }
-    guard rules == .coco || !errors && !confusion else {
-      throw .conflict(
-        "--errors and --confusion judge what LVIS does not annotate, too; leave them out.")
     }
     guard types != [.keypoints] || !errors && !confusion else {
       throw .conflict("--errors and --confusion are of boxes and masks; leave them out.")
@@ -206,7 +202,7 @@ package struct DetectionEvaluationOptions: CommandOptions {
 extension DetectionEvaluationOptions {
   /// The rules of the protocol, as it has them.
   private func protocolSettings(_ type: OverlapType) -> CocoProtocol {
-    rules == .lvis ? .lvis() : .coco(type)
+    rules == .lvis ? .lvis(type) : .coco(type)
   }
 
   /// The rules with what the options change.

@@ -65,7 +65,104 @@ struct DetectionNumbersTests {
     let masks = try DetectionScene(truth, results, without: \.hasBox)
     expectEqual(
       CocoScores(masks.records(.segm, .lvis())), try #require(expected["segm"]), "LVIS masks")
+    expectEqual(
+      CocoScores(masks.records(.boundary, .lvis(.boundary))), try #require(expected["boundary"]),
+      "LVIS boundaries")
     #expect(boxes.truth.isFederated && boxes.truth.findings.count(.missingCrowd) == 0)
+  }
+
+  @Test(
+    "Errors on federated annotations are those of tidecv", arguments: [OverlapType.bbox, .segm])
+  func federatedErrors(type: OverlapType) throws {
+    let folder = try TemporaryDirectory()
+    // The tool knows no marks of single objects.
+    let text = String(
+      decoding: try FileBytes.read(fixture("detection/lvis_truth")), as: UTF8.self)
+    try AtomicFile.write(
+      text: text.replacing("\"ignore\":1", with: "\"ignore\":0"), to: folder.file("truth.json"))
+    let scene = try DetectionScene(
+      folder.file("truth.json"), fixture("detection/lvis_results"),
+      without: type == .bbox ? \.hasMask : \.hasBox)
+    let expected = try #require(
+      try DetectionReference.load("expected").lvisErrors?[type.rawValue])
+    expectEqual(
+      DetectionErrors(
+        try scene.untied, groundTruth: scene.truth, overlapType: type, limit: 300,
+        isFederated: true), expected, "LVIS \(type)")
+  }
+
+  /// The detections of an image with the highest scores, equal ones in the file's order.
+  private func best(_ limit: Int, of found: CocoDetections, _ image: Int) -> [CocoDetection] {
+    let all = found.indices(ofImage: image).sorted().map { found.detections[Int($0)] }
+    let ranked = all.enumerated().sorted {
+      ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
+    }
+    return ranked.prefix(limit).map(\.element)
+  }
+
+  @Test("Confusions on federated annotations are of what is known alone")
+  func federatedConfusion() throws {
+    let scene = try DetectionScene(
+      fixture("detection/lvis_truth"), fixture("detection/lvis_results"), without: \.hasMask)
+    // Whose turn it is among equal scores is another matter.
+    let (truth, found) = (scene.truth, try scene.untied)
+    let own = DetectionConfusion(
+      found, groundTruth: truth, overlapType: .bbox, lowestScore: 0, limit: 300, isFederated: true)
+    // By hand, image by image: the best 300, less those of classes of which nothing is known; each in
+    // turn takes the free object that it overlaps most, one of a class that is annotated in part only
+    // of its own class.
+    let side = own.side
+    var counts = [Int](repeating: 0, count: side * side)
+    func row(_ category: Int) throws -> Int {
+      try #require(own.categoryIDs.firstIndex(of: truth.categories[category].id))
+    }
+    var (unknown, unjudged) = (0, 0)
+    for (index, image) in truth.images.enumerated() {
+      let objects: [CocoAnnotation] = truth.annotationIndices(ofImage: index).map {
+        truth.annotations[Int($0)]
+      }
+      let present = Set(objects.map(\.category))
+      var isTaken = [Bool](repeating: false, count: objects.count)
+      for detection in best(300, of: found, index) {
+        let id = truth.categories[detection.category].id
+        let isAbsent = image.negativeCategoryIDs?.contains(id) ?? false
+        guard isAbsent || present.contains(detection.category) else {
+          unknown += 1
+          continue
+        }
+        let isPartial = image.notExhaustiveCategoryIDs.contains(id)
+        // Of equal overlaps the last; marked objects come behind all others.
+        var match: Int?
+        for isMarked in [false, true] where match == nil {
+          var most = 0.5
+          for (at, object) in objects.enumerated() where object.isIgnored == isMarked {
+            if isTaken[at] || isPartial && object.category != detection.category { continue }
+            let overlap = boxOverlap(detection.box, object.box, isCrowd: false)
+            if overlap >= most { (most, match) = (overlap, at) }
+          }
+        }
+        let column = try row(detection.category)
+        if let match {
+          isTaken[match] = true
+          if !objects[match].isIgnored {
+            counts[try row(objects[match].category) * side + column] += 1
+          }
+        } else if isPartial {
+          unjudged += 1
+        } else {
+          counts[(side - 1) * side + column] += 1
+        }
+      }
+      for (object, isTaken) in zip(objects, isTaken) where !isTaken && !object.isIgnored {
+        counts[try row(object.category) * side + side - 1] += 1
+      }
+    }
+    #expect(own.counts == counts)
+    // The scene has what the rules are about.
+    #expect(unknown > 0 && unjudged > 0)
+    let judged = DetectionConfusion(
+      found, groundTruth: truth, overlapType: .bbox, lowestScore: 0, limit: 300)
+    #expect(judged.counts != own.counts)
   }
 
   @Test("Records by every protocol are read as they were written")
@@ -154,13 +251,13 @@ struct RealDetectionNumbersTests {
   @Test(
     "Images of LVIS have the numbers of lvis-api",
     .needs(sharedData: "eval_json/lvis_val_100/made_results.json"),
-    arguments: [OverlapType.bbox, .segm])
+    arguments: [OverlapType.bbox, .segm, .boundary])
   func federated(type: OverlapType) throws {
     let folder = try shared("lvis_val_100")
     let scene = try DetectionScene(
       folder + "/lvis_val_100.json", folder + "/made_results.json",
       without: type == .bbox ? \.hasMask : \.hasBox)
     let expected = try #require(try DetectionReference.load("real").lvis[type.rawValue])
-    expectEqual(CocoScores(scene.records(type, .lvis())), expected, "LVIS \(type)")
+    expectEqual(CocoScores(scene.records(type, .lvis(type))), expected, "LVIS \(type)")
   }
 }

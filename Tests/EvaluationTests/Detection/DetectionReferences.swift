@@ -66,6 +66,7 @@ struct DetectionReference: Decodable {
   let boundaryMarked: Numbers?
   let keypoints: Keypoints
   let lvis: [String: Federated]
+  let lvisErrors: [String: Errors]?
 
   static func load(_ name: String) throws -> DetectionReference {
     let path = SourceTree.fixture("Evaluation/detection/\(name).json")
@@ -300,20 +301,27 @@ func expectEqual(
         categories: Set(
           stride(from: 1, to: records.categoryIDs.count, by: 2).map { records.categoryIDs[$0] }))),
     expected.some, "\(what) some", sourceLocation: sourceLocation)
-  let errors = DetectionErrors(try scene.untied, groundTruth: scene.truth, overlapType: type)
   expectEqual(
-    errors.averagePrecision, expected.errors.precision, "\(what) TIDE",
-    sourceLocation: sourceLocation)
+    DetectionErrors(try scene.untied, groundTruth: scene.truth, overlapType: type), expected.errors,
+    what, sourceLocation: sourceLocation)
+}
+
+func expectEqual(
+  _ errors: DetectionErrors, _ expected: DetectionReference.Errors, _ what: String,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  expectEqual(
+    errors.averagePrecision, expected.precision, "\(what) TIDE", sourceLocation: sourceLocation)
   for kind in DetectionErrorKind.allCases {
     #expect(
-      errors.counts[kind] == expected.errors.counts[kind.rawValue], "\(what) \(kind)",
+      errors.counts[kind] == expected.counts[kind.rawValue], "\(what) \(kind)",
       sourceLocation: sourceLocation)
     expectEqual(
-      errors.losses[kind], expected.errors.losses[kind.rawValue] ?? .nan, "\(what) \(kind)",
+      errors.losses[kind], expected.losses[kind.rawValue] ?? .nan, "\(what) \(kind)",
       sourceLocation: sourceLocation)
   }
   expectEqual(
-    [errors.falsePositiveLoss, errors.falseNegativeLoss], expected.errors.special, missing: 0,
+    [errors.falsePositiveLoss, errors.falseNegativeLoss], expected.special, missing: 0,
     "\(what) special", sourceLocation: sourceLocation)
 }
 

@@ -198,6 +198,26 @@ struct CoverageTests {
     #expect(part > 0.95 - 0.005 - 4 * noise(0.95, repetitions), "covered \(part)")
     #expect(part < 0.99, "covered \(part)")
   }
+
+  @Test(
+    "The interval of a number of several trainings holds it whether images or trainings decide",
+    arguments: [(3, 0.0), (3, 0.25), (3, 0.6), (5, 0.25), (2, 0.15)])
+  func seededNumber(trainings: Int, spread: Double) {
+    let (repetitions, images) = (2000, 50)
+    var covered = 0
+    for repetition in 0..<repetitions {
+      var stream = RandomStream(seed: 12, purpose: .test, sample: repetition)
+      let ease = (0..<images).map { _ in stream.normal() }
+      let values = (0..<trainings).map { _ -> [Double] in
+        let luck = spread * stream.normal()
+        return ease.map { $0 + luck + 0.6 * stream.normal() }
+      }
+      let interval = SeededNumber(values).interval()
+      if interval.low <= 0 && 0 <= interval.high { covered += 1 }
+    }
+    let part = Double(covered) / Double(repetitions)
+    #expect((0.935...0.98).contains(part), "covered \(part)")
+  }
 }
 
 /// A small part of `reports/simulation.md`.

@@ -253,6 +253,40 @@ struct StatisticsTests {
     #expect(same?.pValue == 1 && same?.interval() == nil)
   }
 
+  @Test("Few images leave a test few p-values: what it can call at all, and how often it errs")
+  func reach() throws {
+    // 2 / 2⁶ is the first below 5 %, 1 / 2⁵ of the mid-p form; of 24 tests 2 / 2¹⁰ is.
+    #expect(PairedProportions.fewestDisagreements(0.05) == 6)
+    #expect(PairedProportions.fewestDisagreements(0.05, .midP) == 5)
+    #expect(PairedProportions.fewestDisagreements(0.05 / 24) == 10)
+    for form in McNemar.allCases {
+      for count in [0, 4, 5, 6, 9, 24, 61] {
+        let pair = PairedProportions(onlyFirst: count / 3, onlySecond: count - count / 3, count: 90)
+        // All tables of so many disagreements of equal methods, by Pascal's row of their chances.
+        var chances = [1.0]
+        for _ in 0..<count {
+          chances = zip([0] + chances, chances + [0]).map { ($0 + $1) / 2 }
+        }
+        let rejected = chances.enumerated().reduce(0) { sum, entry in
+          let p = Proportions.mcNemar(
+            onlyFirst: entry.offset, onlySecond: count - entry.offset, form)
+          return p < 0.05 ? sum + entry.element : sum
+        }
+        #expect(abs(pair.attainedSignificance(0.05, form) - rejected) < 1e-12)
+        let canCall = PairedDifference(pair, form).leastPValue < 0.05
+        #expect(canCall == (count >= PairedProportions.fewestDisagreements(0.05, form)))
+        #expect(canCall == (rejected > 0))
+      }
+    }
+    // Four images are swapped in eight ways.
+    let four = SwapTest(
+      means: [0.9, 0.8, 0.7, 0.6], minus: [0.1, 0.3, 0.2, 0.5], named: "mean", drawCount: 99,
+      seed: 1)["mean"]
+    #expect(four?.leastPValue == 1.0 / 8 && four?.pValue == 1.0 / 8)
+    let trained = SeededDifference(first: [[0, 1], [1, 1]], second: [[0, 0], [1, 0]]).difference
+    #expect(trained.leastPValue == 0)
+  }
+
   @Test("Four words: better and worse by the difference, equivalent by the margin, else undecided")
   func verdicts() {
     func word(_ b: Int, _ c: Int, _ count: Int, margin: Double?) -> Verdict {

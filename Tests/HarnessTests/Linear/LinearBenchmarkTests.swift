@@ -80,11 +80,11 @@ struct LinearBenchmarkTests {
   @Test("Its own three backbones are made, probed and noted as short")
   func comparison() throws {
     let folder = try prepare()
-    let outcome = try run(
-      [
-        "--data", "data/classification", "--preset", "smoke", "--input-size", "32", "--margin",
-        "top1=0.25",
-      ], in: folder)
+    let arguments = [
+      "--data", "data/classification", "--preset", "smoke", "--input-size", "32", "--margin",
+      "top1=0.25",
+    ]
+    let outcome = try run(arguments, in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
     for part in [
       "Random initialisation", "Supervised", "MoBY", "2 epochs", "deviates from MoBY's protocol",
@@ -93,6 +93,11 @@ struct LinearBenchmarkTests {
     ] {
       #expect(outcome.output.contains(part), "\(part)")
     }
+    // The same of kept results as JSON: three pairs, by two numbers.
+    let again = try run(arguments + ["--json"], in: folder)
+    let json = try #require(JSONValue(parsing: Array(again.output.utf8)))
+    #expect(json["rows"]?.arrayValue?.count == 3)
+    #expect(json["differences"]?["rows"]?.arrayValue?.count == 6)
     // The MoBY checkpoint is in the official layout, recognised like anyone's.
     #expect(outcome.errors.contains("MoBY pretraining"))
   }

@@ -138,6 +138,63 @@ struct GalleryTests {
     }
   }
 
+  @Test("Images in tar archives are read from inside of them, however they are packed")
+  func archives() throws {
+    let folder = try TemporaryDirectory()
+    func picture(_ shade: UInt8) -> RGBImage { RGBImage(width: 12, height: 8, red: shade) }
+    func write(_ path: String, _ members: [(String, [UInt8])]) throws {
+      var archive = TarWriter()
+      for (name, content) in members { archive.add(name, content) }
+      try AtomicFile.write(archive.whole, to: folder.file(path))
+    }
+    func file(_ shade: UInt8) throws -> [UInt8] { try ImageFile.png(picture(shade)) }
+    func number(_ label: Int) -> [UInt8] { Array("\(label)".utf8) }
+    // ImageNet's own archives, WebDataset's shards, and archives with a folder a class.
+    var inner = TarWriter()
+    inner.add("n01_0.JPEG", try file(1))
+    try write(
+      "imagenet/ILSVRC2012_img_train.tar", [("n01.tar", inner.whole), ("n02.tar", inner.whole)])
+    try write(
+      "imagenet/ILSVRC2012_img_val.tar", [("v_2.JPEG", try file(50)), ("v_1.JPEG", try file(90))])
+    try AtomicFile.write(
+      text: "v_1.JPEG 1\nv_2.JPEG 0\n", to: folder.file("imagenet/val_map.txt"))
+    for split in ["train", "val"] {
+      try write(
+        "shards/\(split)/0.tar",
+        [
+          ("1.png", try file(90)), ("1.cls", number(1)), ("0.png", try file(50)),
+          ("0.cls", number(0)),
+        ])
+      try write(
+        "folders/\(split).tar", [("n01/a.png", try file(50)), ("n02/a.png", try file(90))])
+    }
+    for name in ["imagenet", "shards", "folders"] {
+      let data = try ClassificationData(root: folder.file(name))
+      let listed = RunImages(
+        root: data.validation.root, indices: [0, 1],
+        paths: (0..<2).map { data.validation.relativePath($0) })
+      let run = try run(name, .linear, listed, in: folder, classes: data.train.classNames)
+      for (shown, shade) in zip(Gallery().pictures(run, run, [0, 1]), [UInt8(50), 90]) {
+        #expect(shown.missing.isEmpty, "\(name): \(shown.missing)")
+        #expect(
+          shown.pictures.map(\.bytes) == [
+            try ImageFile.jpeg(picture(shade), quality: 85, subsamplesColor: false)
+          ])
+      }
+      // Another list than the archives have.
+      let other = try self.run(
+        name + "-other", .linear, RunImages(root: listed.root, indices: [0], paths: ["no.png"]),
+        in: folder, classes: data.train.classNames)
+      #expect(
+        Gallery().pictures(other, other, [0])[0].missing.first?.contains(
+          "no no.png is found in the archives") == true)
+    }
+    try AtomicFile.write([1, 2, 3], to: folder.file("folders/val.tar"))
+    let damaged = try StoredRun(folder: folder.file("runs/folders"))
+    let shown = Gallery().pictures(damaged, damaged, [0])[0]
+    #expect(shown.pictures.isEmpty && shown.missing[0].contains("val.tar"))
+  }
+
   @Test("Images that are not at hand, or lie outside of the run's folder, are named and not read")
   func missing() throws {
     let folder = try TemporaryDirectory()

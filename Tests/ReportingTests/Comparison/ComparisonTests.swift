@@ -38,6 +38,38 @@ struct ComparisonTests {
     #expect(detectable[0].all > detectable[0].alone && detectable[0].alone > 0.05)
   }
 
+  @Test(
+    "Too few disagreements for any word are said to be too few, and trainings on few images careful"
+  )
+  func tooFew() throws {
+    let runs = try SyntheticRuns()
+    try runs.linear("Supervised", images: 24) { image, _ in image < 12 }
+    try runs.linear("MoBY", images: 24) { image, _ in image < 17 }
+    try runs.linear("Random", images: 24) { image, _ in image == 23 }
+    let comparison = try runs.comparison()
+    let section = try #require(comparison.sections.first)
+    let moby = try #require(section.rows.first { $0.name == "MoBY" }?.cells["top1"]?.delta)
+    #expect(moby.verdict == .undecided && moby.difference.leastPValue == 2.0 / 32)
+    let reason =
+      "no result could be called at 5 % where the two disagree on 5 of 24 images: it takes at least 6"
+    let note = "MoBY against Supervised, top-1: " + reason
+    #expect(comparison.markdown.contains("is undecided (\(reason))"))
+    #expect(comparison.markdown.contains(note) && comparison.html.contains(note))
+    // Thirteen disagreements reach 5 % often enough, but less often than its name says.
+    let random = try #require(section.rows.first { $0.name == "Random" }?.cells["top1"]?.delta)
+    #expect(random.verdict == .worse)
+    #expect(
+      random.explanation.contains("of equal methods that disagree so often it calls 2.2 % at"))
+    let trained = try SyntheticRuns()
+    for (name, edge) in [("Supervised", 60), ("MoBY", 70)] {
+      try trained.linear(name, images: 100, seeds: [0, 1, 2]) { $0 < edge + $1 }
+    }
+    #expect(
+      try trained.comparison().markdown.contains(
+        "several trainings on fewer than 500 images: by simulation the test then calls fewer than 5 %"
+      ))
+  }
+
   @Test("Seeds give mean, deviation and all values, and the variance splits in two")
   func seeds() throws {
     let runs = try SyntheticRuns()

@@ -25,10 +25,13 @@ public enum DetectionErrorKind: String, Sendable, CaseIterable {
 /// could, and else goes away; missed objects go away. The losses do not add up to 1 − AP, since
 /// errors hide each other.
 ///
-/// Ground truth given as detections has no error of any kind.
+/// Ground truth given as detections has no error of any kind. What is not known is not held against a
+/// detector: wrong detections on crowds and, where annotations are federated (LVIS), those of classes
+/// that an image annotates in part, or neither shows nor surely lacks, cost no precision; they are
+/// counted, and put right with the others of their kind, as the tool does.
 ///
 /// Source: Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors, 2020, and
-/// its tool tidecv 1.0.1.
+/// its tool tidecv 1.0.1, also for LVIS.
 /// Differs from the source: detections of equal score keep their order in every corrected curve;
 /// the tool puts wrong ones first there.
 public struct DetectionErrors: Sendable, Equatable {
@@ -54,12 +57,13 @@ public struct DetectionErrors: Sendable, Equatable {
   ///   - chosen: Indices of the images that are looked at; nil is all.
   ///   - categories: Ids of the categories that are looked at; nil is all.
   ///   - limit: How many detections of an image count, of all classes together.
+  ///   - isFederated: Whether only what is annotated is judged, as in LVIS.
   /// - Precondition: `0 < backgroundThreshold ≤ foregroundThreshold`; keypoints have no such errors.
   public init(
     _ detections: CocoDetections, groundTruth: CocoAnnotations, images chosen: [Int]? = nil,
     categories: Set<Int>? = nil, overlapType: OverlapType, foregroundThreshold: Double = 0.5,
     backgroundThreshold: Double = 0.1,
-    limit: Int = 100
+    limit: Int = 100, isFederated: Bool = false
   ) {
     precondition(
       backgroundThreshold > 0 && backgroundThreshold <= foregroundThreshold,
@@ -73,7 +77,7 @@ public struct DetectionErrors: Sendable, Equatable {
       var classifier = ErrorClassifier(
         groundTruth: groundTruth, detections: detections, overlapType: overlapType, labels: labels,
         labelCount: ids.count, foreground: foregroundThreshold, background: backgroundThreshold,
-        limit: limit)
+        limit: limit, isFederated: isFederated)
       for place in piece * perPiece..<min((piece + 1) * perPiece, images.count) {
         classifier.add(image: images[place])
       }
@@ -111,7 +115,8 @@ struct ErrorOutcome: Sendable {
     let score: Double
     let label: Int32
     let outcome: Outcome
-    /// Lies on a crowd: it is no false positive, but its error can be put right.
+    /// Lies on a crowd, or its class is not judged: it is no false positive, but its error can be put
+    /// right.
     let isIgnored: Bool
     /// The class that it is right for once its error is corrected; −1 when it goes away.
     var correctedLabel: Int32

@@ -9,17 +9,22 @@ struct ErrorClassifier {
   private let labels: [Int32]
   private let foreground, background: Double
   private let limit: Int
+  private let overlapType: OverlapType
+  private let settings: CocoProtocol
   private var overlaps: DetectionOverlaps
   private(set) var output: ErrorOutcome
 
   init(
     groundTruth: CocoAnnotations, detections: CocoDetections, overlapType: OverlapType,
-    labels: [Int32], labelCount: Int, foreground: Double, background: Double, limit: Int
+    labels: [Int32], labelCount: Int, foreground: Double, background: Double, limit: Int,
+    isFederated: Bool
   ) {
     self.groundTruth = groundTruth
     self.detections = detections
+    self.overlapType = overlapType
+    settings = isFederated ? .lvis(overlapType, limit: limit) : .standard
     overlaps = DetectionOverlaps(
-      groundTruth: groundTruth, detections: detections, type: overlapType, settings: .standard)
+      groundTruth: groundTruth, detections: detections, type: overlapType, settings: settings)
     self.labels = labels
     self.foreground = foreground
     self.background = background
@@ -38,8 +43,12 @@ struct ErrorClassifier {
   mutating func add(image: Int) {
     let members = groundTruth.annotationIndices(ofImage: image).map { Int($0) }
       .filter { label(ofObject: $0) >= 0 }
-    let objects = members.filter { !groundTruth.annotations[$0].isCrowd }
-    let crowds = members.filter { groundTruth.annotations[$0].isCrowd }
+    func isIgnored(_ object: Int) -> Bool {
+      settings.isIgnored(groundTruth.annotations[object], by: overlapType)
+    }
+    let objects = members.filter { !isIgnored($0) }
+    let crowds = members.filter { isIgnored($0) }
+    let present = Set(members.map { label(ofObject: $0) })
     var sought = objects.map { Sought(label: label(ofObject: $0)) }
     for object in sought { output.objects[Int(object.label)] += 1 }
     let found = ranked(
@@ -58,7 +67,9 @@ struct ErrorClassifier {
         }
       addPoint(
         index, own, values[row * columns..<row * columns + objects.count], &sought,
-        isMatched: isMatched[row], isIgnored: isOnCrowd)
+        isMatched: isMatched[row],
+        isIgnored: isOnCrowd
+          || !isMatched[row] && isUnjudged(index, isPresent: present.contains(own), image))
     }
     for object in sought where !object.isMatched {
       output.unmatched[Int(object.label)] += 1
@@ -68,6 +79,14 @@ struct ErrorClassifier {
         output.missed[Int(object.label)] += 1
       }
     }
+  }
+
+  /// Whether it is not known if a detection that has no object is wrong.
+  private func isUnjudged(_ index: Int, isPresent: Bool, _ image: Int) -> Bool {
+    guard settings.isFederated else { return false }
+    let category = detections.detections[index].category
+    return !groundTruth.knows(category, isPresent: isPresent, inImage: image)
+      || groundTruth.isPartial(category, inImage: image)
   }
 
   private func label(ofObject index: Int) -> Int32 {

@@ -49,17 +49,40 @@ public struct ClassificationLayout: Sendable, Equatable {
         validation: .folder(root + "/val"))
   }
 
+  /// The archives in whose folder the images of a run lie, by the layouts of that folder and the one
+  /// around it: those of the validation images; nil where images are files.
+  public static func archives(ofImages folder: String) -> Part? {
+    let wanted = RelativePath.plain(folder)
+    for root in [folder, RelativePath.above(folder)] {
+      guard let layout = (try? find(root)) ?? nil else { continue }
+      if case .archives(_, let place) = layout.validation, RelativePath.plain(place) == wanted {
+        return layout.validation
+      }
+    }
+    // A split may have been scored alone.
+    guard FileTree.isFolder(folder), let part = try? part(of: folder), !isFolder(part) else {
+      return nil
+    }
+    return part
+  }
+
+  /// The split that a folder is: its archives, or itself.
+  ///
+  /// - Throws: As `find`.
+  public static func part(of folder: String) throws(DatasetError) -> Part {
+    let entries = try FileTree.entries(folder).filter { !$0.isHidden }
+    let archives = entries.map(\.name).filter { $0.hasSuffix(".tar") }
+    let hasFolders = entries.contains { $0.isFolder }
+    return archives.isEmpty || hasFolders ? .folder(folder) : .archives(archives, in: folder)
+  }
+
   private static func isFolder(_ part: Part) -> Bool {
     if case .folder = part { true } else { false }
   }
 
   private static func part(_ root: String, _ names: [String]) throws(DatasetError) -> Part? {
     for name in names where FileTree.isFolder("\(root)/\(name)") {
-      let folder = "\(root)/\(name)"
-      let entries = try FileTree.entries(folder).filter { !$0.isHidden }
-      let archives = entries.map(\.name).filter { $0.hasSuffix(".tar") }
-      let hasFolders = entries.contains { $0.isFolder }
-      return archives.isEmpty || hasFolders ? .folder(folder) : .archives(archives, in: folder)
+      return try part(of: "\(root)/\(name)")
     }
     let archives = try FileTree.entries(root).filter {
       !$0.isFolder && !$0.isHidden && $0.name.hasSuffix(".tar")

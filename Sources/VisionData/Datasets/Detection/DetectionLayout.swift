@@ -133,37 +133,26 @@ public struct DetectionLayout: Sendable, Equatable {
   /// The part of a data set whose images are in a folder, by the layouts of that folder and those
   /// around it; nil where none is.
   public static func part(ofImages folder: String) -> Part? {
-    let wanted = plain(folder)
-    return parts(around: folder).first { $0.images.contains { plain($0) == wanted } }
+    let wanted = RelativePath.plain(folder)
+    return parts(around: folder).first { $0.images.contains { RelativePath.plain($0) == wanted } }
   }
 
   /// The folder with the images of a file of annotations, by the layouts around it; nil where none is.
   public static func images(ofAnnotations file: String) -> String? {
-    let wanted = plain(file)
+    let wanted = RelativePath.plain(file)
     return parts(around: RelativePath.folder(of: file))
-      .first { plain($0.annotations) == wanted }?.images.first { FileTree.isFolder($0) }
+      .first { RelativePath.plain($0.annotations) == wanted }?.images.first {
+        FileTree.isFolder($0)
+      }
   }
 
   private static func parts(around folder: String) -> [Part] {
     let folder = folder.isEmpty ? "." : folder
-    return [above(folder), folder, above(above(folder))].flatMap { root -> [Part] in
-      guard let layout = (try? find(root)) ?? nil else { return [] }
-      return [layout.validation, layout.training, layout.whole].compactMap { $0 }
-    }
-  }
-
-  /// The folder that a folder is in, relative where that one is.
-  private static func above(_ folder: String) -> String {
-    guard ![".", ".."].contains((folder as NSString).lastPathComponent) else {
-      return folder + "/.."
-    }
-    let above = RelativePath.folder(of: folder)
-    return above.isEmpty ? "." : above
-  }
-
-  /// A path by which two of the same place are equal.
-  private static func plain(_ path: String) -> String {
-    URL(fileURLWithPath: path).standardized.path
+    return [RelativePath.above(folder), folder, RelativePath.above(RelativePath.above(folder))]
+      .flatMap { root -> [Part] in
+        guard let layout = (try? find(root)) ?? nil else { return [] }
+        return [layout.validation, layout.training, layout.whole].compactMap { $0 }
+      }
   }
 
   private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
