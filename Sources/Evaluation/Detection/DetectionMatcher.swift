@@ -27,6 +27,8 @@ struct DetectionMatcher {
   private var overlaps: DetectionOverlaps
   private var taken: [UInt16] = []
   private var order: [Int] = []
+  private var ranking: [(score: Double, index: Int)] = []
+  private var found: [Int] = []
   // The column that the detection at hand has at the first threshold.
   private var firstMatch: Int?
   private(set) var output = MatchedImages()
@@ -109,7 +111,7 @@ struct DetectionMatcher {
   private mutating func addCell(
     _ objects: [Int], _ all: [Int], category: Int, image: Int, place: Int
   ) {
-    let found = ranked(all)
+    rank(all)
     output.cells.append(
       MatchedImages.Cell(
         category: Int32(category), image: Int32(place), detectionCount: Int32(found.count)))
@@ -139,12 +141,28 @@ struct DetectionMatcher {
     return groundTruth.images[image].notExhaustiveCategoryIDs.contains(category.id)
   }
 
-  /// The best detections by descending score, equal ones in the file's order.
-  private func ranked(_ all: [Int]) -> [Int] {
-    guard all.count > 1 else { return all }
-    let ordered = all.enumerated().map { (score: detections.detections[$1].score, place: $0) }
-      .sorted { $0.score > $1.score || ($0.score == $1.score && $0.place < $1.place) }
-    return ordered.prefix(settings.maxDetections.last ?? 0).map { all[$0.place] }
+  /// Puts the best detections into `found`, by descending score, equal ones in the file's order.
+  private mutating func rank(_ all: [Int]) {
+    found.removeAll(keepingCapacity: true)
+    guard all.count > 1 else { return found.append(contentsOf: all) }
+    ranking.removeAll(keepingCapacity: true)
+    // Inserting is quick for the few of a cell, all the more as files are often in order.
+    for index in all {
+      let score = detections.detections[index].score
+      var place = ranking.count
+      if all.count <= 32 {
+        while place > 0, ranking[place - 1].score < score { place -= 1 }
+      }
+      ranking.insert((score, index), at: place)
+    }
+    if all.count > 32 {
+      let ordered = ranking.enumerated().sorted {
+        $0.element.score > $1.element.score
+          || ($0.element.score == $1.element.score && $0.offset < $1.offset)
+      }
+      for (place, entry) in ordered.enumerated() { ranking[place] = entry.element }
+    }
+    for entry in ranking.prefix(settings.maxDetections.last ?? 0) { found.append(entry.index) }
   }
 
   // MARK: Matching
