@@ -52,6 +52,7 @@ struct CocoObjectParser {
     var reader = CocoObjectParser(
       document: document, role: role, parser: parser, batchBytes: batch.bytes)
     reader.part.objects.reserveCapacity(batch.starts.count)
+    reader.part.segmentations.slots.reserveCapacity(batch.starts.count)
     for (place, (start, end)) in zip(batch.starts, batch.ends).enumerated() {
       reader.index = batch.firstIndex + place
       switch role {

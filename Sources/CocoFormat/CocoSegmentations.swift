@@ -36,13 +36,16 @@ public struct CocoSegmentations: Sendable {
   }
 
   var slots: [Slot] = []
-  private(set) var parts: [Part] = []
+  /// What is being filled, or the only part.
+  var filling = Part()
+  /// The parts of what was joined.
+  private var parts: [Part] = []
   /// Area and bounds of masks that were measured as they were read, of the first so many objects.
   private var extents: [MaskExtent] = []
   private static let unknown = MaskExtent(area: .max, minX: 0, minY: 0, maxX: 0, maxY: 0)
 
-  /// No masks, and where those of a part come to lie.
-  init() { parts = [Part()] }
+  /// No masks yet.
+  init() {}
 
   /// What the masks of parts are made of; the objects are yet to be appended.
   init(parts: [Part]) { self.parts = parts }
@@ -74,10 +77,8 @@ public struct CocoSegmentations: Sendable {
     extents.append(extent)
   }
 
-  /// What is being filled: the only part.
-  var filling: Part {
-    get { parts[0] }
-    _modify { yield &parts[0] }
+  private func part(of slot: Slot) -> Part {
+    parts.isEmpty ? filling : parts[Int(slot.part)]
   }
 
   /// How many objects there are.
@@ -92,7 +93,7 @@ public struct CocoSegmentations: Sendable {
   /// The shape of an object.
   public subscript(index: Int) -> CocoSegmentation {
     let slot = slots[index]
-    let part = parts[Int(slot.part)]
+    let part = part(of: slot)
     switch slot.kind {
     case .none: return .none
     case .polygons:
@@ -139,7 +140,7 @@ public struct CocoSegmentations: Sendable {
     switch slot.kind {
     case .none: return Drawn(slot: .empty, height: height, width: width)
     case .polygons:
-      let part = parts[Int(slot.part)]
+      let part = part(of: slot)
       let drawn = part.corners.withUnsafeBufferPointer { corners in
         part.polygonEnds.withUnsafeBufferPointer { ends in
           corners.baseAddress.map {
@@ -153,7 +154,7 @@ public struct CocoSegmentations: Sendable {
       return Drawn(slot: drawn ?? .empty, height: height, width: width)
     case .uncompressedRuns, .compressedRuns:
       let (height, width) = (Int(slot.height), Int(slot.width))
-      let drawn = parts[Int(slot.part)].runText.withUnsafeBufferPointer { text in
+      let drawn = part(of: slot).runText.withUnsafeBufferPointer { text in
         intervals.append(
           compressedCounts: UnsafeBufferPointer(rebasing: text[slot.range]),
           height: height, width: width)

@@ -21,6 +21,8 @@ struct DetectionMatcher {
   // The objects and detections of the image at hand, by label.
   private var objectsByLabel: [[Int]]
   private var detectionsByLabel: [[Int]]
+  /// The labels that have any of both.
+  private var present: [Int] = []
   /// Whether to keep which object each detection has at the first threshold.
   private let keepsPairs: Bool
   // One cell: overlaps, and which thresholds an object is taken at.
@@ -62,32 +64,41 @@ struct DetectionMatcher {
       let category = groundTruth.annotations[Int(index)].category
       if labels[category] < 0 || leftOut.contains(category) { continue }
       if settings.leavesCrowdsOut, groundTruth.annotations[Int(index)].isCrowd { continue }
+      note(Int(labels[category]))
       objectsByLabel[Int(labels[category])].append(Int(index))
     }
     for index in counting(image) {
       let detection = detections.detections[Int(index)]
       if labels[detection.category] < 0 || detection.score < settings.lowestScore { continue }
+      note(Int(labels[detection.category]))
       detectionsByLabel[Int(labels[detection.category])].append(Int(index))
     }
     if settings.isFederated { dropUnknown(image) }
+    present.sort()
     if settings.usesCategories {
-      for label in objectsByLabel.indices
-      where !objectsByLabel[label].isEmpty || !detectionsByLabel[label].isEmpty {
+      for label in present where !objectsByLabel[label].isEmpty || !detectionsByLabel[label].isEmpty
+      {
         addCell(
           objectsByLabel[label], detectionsByLabel[label], category: label, image: image,
           place: place)
       }
-    } else if objectsByLabel.contains(where: { !$0.isEmpty })
-      || detectionsByLabel.contains(where: { !$0.isEmpty })
-    {
+    } else if present.contains(where: {
+      !objectsByLabel[$0].isEmpty || !detectionsByLabel[$0].isEmpty
+    }) {
       addCell(
         objectsByLabel.flatMap { $0 }, detectionsByLabel.flatMap { $0 }, category: 0, image: image,
         place: place)
     }
-    for label in objectsByLabel.indices {
+    for label in present {
       objectsByLabel[label].removeAll(keepingCapacity: true)
       detectionsByLabel[label].removeAll(keepingCapacity: true)
     }
+    present.removeAll(keepingCapacity: true)
+  }
+
+  /// Notes that an object or a detection of a label is there, before it is added.
+  private mutating func note(_ label: Int) {
+    if objectsByLabel[label].isEmpty, detectionsByLabel[label].isEmpty { present.append(label) }
   }
 
   /// The detections of an image that count: the best where their number is limited.
@@ -129,8 +140,27 @@ struct DetectionMatcher {
     let firstFlag = output.matched.count
     output.matched.append(contentsOf: repeatElement(0, count: found.count * ranges))
     output.ignored.append(contentsOf: repeatElement(0, count: found.count * ranges))
+    guard !objects.isEmpty else {
+      return leaveUnmatched(areas, firstFlag: firstFlag, ignoresUnmatched: isPartial)
+    }
     for range in 0..<ranges {
       match(objects, areas, range: range, firstFlag: firstFlag, ignoresUnmatched: isPartial)
+    }
+  }
+
+  /// Most cells have no object, so that nothing can match.
+  private mutating func leaveUnmatched(
+    _ areas: [Double], firstFlag: Int, ignoresUnmatched: Bool
+  ) {
+    let all = UInt16(truncatingIfNeeded: (1 << settings.overlapThresholds.count) - 1)
+    let ranges = settings.areaRanges
+    output.objectCounts.append(contentsOf: repeatElement(0, count: ranges.count))
+    var at = firstFlag
+    for area in areas {
+      for range in ranges {
+        if ignoresUnmatched || range.excludes(area) { output.ignored[at] = all }
+        at += 1
+      }
     }
   }
 
@@ -186,11 +216,9 @@ struct DetectionMatcher {
     taken.append(contentsOf: repeatElement(0, count: objects.count))
     for row in areas.indices {
       let at = firstFlag + row * ranges + range
-      if !objects.isEmpty {
-        matchOne(objects, row: row, soughtCount: soughtCount, at: at)
-        if keepsPairs, range == 0, let object = firstMatch {
-          output.partners[output.partners.count - areas.count + row] = Int32(objects[object])
-        }
+      matchOne(objects, row: row, soughtCount: soughtCount, at: at)
+      if keepsPairs, range == 0, let object = firstMatch {
+        output.partners[output.partners.count - areas.count + row] = Int32(objects[object])
       }
       if ignoresUnmatched || limits.excludes(areas[row]) {
         let all = UInt16(truncatingIfNeeded: (1 << settings.overlapThresholds.count) - 1)

@@ -69,10 +69,14 @@ public struct PrecisionRecall: Sendable {
     result.cellImages = records.cellImages[cells]
     result.objectCounts =
       records.objectCounts[cells.lowerBound * allRanges..<cells.upperBound * allRanges]
-    var detections: [(score: Double, index: Int, image: Int32)] = []
+    var detections: [(score: Double, index: Int32, image: Int32)] = []
+    if let last = cells.last {
+      let first = records.detections(ofCell: cells.lowerBound).lowerBound
+      detections.reserveCapacity(records.detections(ofCell: last).upperBound - first)
+    }
     for cell in cells {
       for detection in records.detections(ofCell: cell) {
-        detections.append((records.scores[detection], detection, records.cellImages[cell]))
+        detections.append((records.scores[detection], Int32(detection), records.cellImages[cell]))
       }
     }
     // The index breaks ties, which makes the order that of a stable sort.
@@ -88,7 +92,7 @@ public struct PrecisionRecall: Sendable {
       let counting = UInt8(1) << UInt8(range)
       eventful.removeAll(keepingCapacity: true)
       for (place, detection) in detections.enumerated() {
-        let at = detection.index * allRanges + range
+        let at = Int(detection.index) * allRanges + range
         let (matched, ignored) = (records.matched[at], records.ignored[at])
         let counts = ~matched & all & ~ignored != 0
         if counts { result.countsWhenUnmatched[place] |= counting }

@@ -85,19 +85,26 @@ struct RunDecoder {
     let place = at &+ more
     guard place < text.count else { return nil }
     let second = (Int(base[place]) &- 48) & goesOn
-    guard UInt(bitPattern: second) < 32 else { return nextOfMany() }
+    guard UInt(bitPattern: second) < 32 else {
+      // Not a method: the decoder stays in registers.
+      guard let (number, end) = Self.number(base, from: at, count: text.count) else { return nil }
+      return take(number, end: end)
+    }
     // The highest bit is the sign.
     let sign = 16 &+ (496 & goesOn)
     let bits = (first & 31) | (second &<< 5)
     return take((bits ^ sign) &- sign, end: place &+ 1)
   }
 
-  /// The next run of three characters and more, or of none.
-  private mutating func nextOfMany() -> Int? {
+  /// A number of any count of characters, and where it ends.
+  @inline(never)
+  private static func number(
+    _ base: UnsafePointer<UInt8>, from at: Int, count: Int
+  ) -> (number: Int, end: Int)? {
     var (value, shift, place) = (0, 0, at)
     while true {
-      guard place < text.count else { return nil }
-      let bits = Int(text[place]) &- 48
+      guard place < count else { return nil }
+      let bits = Int(base[place]) &- 48
       guard UInt(bitPattern: bits) < 64, shift < 40 else { return nil }
       value |= (bits & 31) &<< shift
       shift &+= 5
@@ -105,7 +112,7 @@ struct RunDecoder {
       guard bits & 32 != 0 else { break }
     }
     let sign = 1 &<< (shift &- 1)
-    return take((value ^ sign) &- sign, end: place)
+    return ((value ^ sign) &- sign, place)
   }
 
   /// A run by what its characters say: from the fourth on the difference to the one before the last.
