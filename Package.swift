@@ -50,7 +50,9 @@ let libraries = [
   library("CocoFormat", uses: ["CFormats", "FileSupport", "Geometry", "Threads"]),
   library(
     "VisionData",
-    uses: ["CFormats", "CocoFormat", "CounterRandom", "FileSupport", "Geometry", "Threads"]),
+    uses: [
+      "CFormats", "CPixels", "CocoFormat", "CounterRandom", "FileSupport", "Geometry", "Threads",
+    ]),
   library(
     "SampleData",
     uses: ["CocoFormat", "CounterRandom", "FileSupport", "Geometry", "VisionData"]),
@@ -121,6 +123,7 @@ let package = Package(
       cSettings: [
         .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-strict-aliasing", processorFlag])
       ]),
+    .target(name: "CPixels"),
     .target(name: "COpenBLAS", cSettings: optimizedC, linkerSettings: [.linkedLibrary("dl")]),
     .target(
       name: "CFormats", cSettings: optimizedC,
@@ -146,7 +149,7 @@ let package = Package(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
       exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),
     .executableTarget(
-      name: "bench-kernels", dependencies: ["Models"], path: "Benchmarks/Kernels",
+      name: "bench-kernels", dependencies: ["Models", "VisionData"], path: "Benchmarks/Kernels",
       exclude: ["README.md"], swiftSettings: optimized),
     .executableTarget(
       name: "library-example",

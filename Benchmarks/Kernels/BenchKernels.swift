@@ -14,7 +14,7 @@ struct BenchKernels {
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
     let parts = [
-      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "all",
+      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "all",
     ]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")
@@ -41,6 +41,9 @@ struct BenchKernels {
     }
     if wanted == "all" || wanted == "detector" { WholeModels.detector() }
     if wanted == "all" || wanted == "segmentor" { WholeModels.segmentor() }
+    if wanted == "all" || wanted == "data" {
+      DataPipelines.measure(folder: arguments.dropFirst().first)
+    }
   }
 
   /// Runs `body` in single precision and, where the processor gains by it, in bfloat16.

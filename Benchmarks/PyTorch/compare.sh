@@ -12,7 +12,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 out="$(mktemp -d)"
 trap 'rm -rf "$out"' EXIT
-SWINBENCH_THREADS="$threads" "$root/.build/release/bench-kernels" > "$out/ours.jsonl"
+SWINBENCH_THREADS="$threads" "$root/.build/release/bench-kernels" all "$out/photographs" \
+  > "$out/ours.jsonl"
 # The matrix product again under each manual setting: the automatic choice must hold its own.
 for core in SkylakeX Haswell Zen; do
   OPENBLAS_CORETYPE="$core" SWINBENCH_THREADS="$threads" \
@@ -24,5 +25,6 @@ done
 for part in detector segmentor; do
   "$venv/bin/python" "$here/whole_models.py" --threads "$threads" --part "$part" >> "$out/theirs.jsonl"
 done
+"$venv/bin/python" "$here/data_pipelines.py" "$out/photographs" >> "$out/theirs.jsonl"
 "$venv/bin/python" "$here/dense_operations.py" --threads "$threads" >> "$out/theirs.jsonl"
 "$venv/bin/python" "$here/ratios.py" "$out"

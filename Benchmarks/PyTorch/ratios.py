@@ -10,8 +10,9 @@ def lines(path):
 
 folder = pathlib.Path(sys.argv[1])
 ours = lines(folder / "ours.jsonl")
+peers = lines(folder / "theirs.jsonl")
 theirs = {(row["part"], row.get("batch"), row.get("name"), row.get("pass")): row
-          for row in lines(folder / "theirs.jsonl")}
+          for row in peers if row["part"] != "data"}
 
 
 def peer_of(row):
@@ -49,4 +50,16 @@ for row in ours:
             if one:
                 a, b = one["milliseconds"], peer_of(one)["milliseconds"]
                 text += f"{a:{width}.2f} {b:9.2f} {b / a:6.2f}"
+        print(text)
+print()
+print(f"{'JPEG to numbers':16} {'images/s a core':>15}", end="")
+decoders = sorted({row["who"] for row in peers if row["part"] == "data"})
+print("".join(f" {who:>12} {'ratio':>6}" for who in decoders))
+for row in ours:
+    if row["part"] == "data":
+        text = f"{row['name']:16} {row['imagesPerSecond']:15.0f}"
+        for who in decoders:
+            rate = next(peer["imagesPerSecond"] for peer in peers
+                        if (peer["who"], peer.get("name")) == (who, row["name"]))
+            text += f" {rate:12.0f} {row['imagesPerSecond'] / rate:6.2f}"
         print(text)

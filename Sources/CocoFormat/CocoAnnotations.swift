@@ -1,5 +1,6 @@
 import FileSupport
 import Geometry
+import Threads
 
 /// The annotations of one split in COCO's format, in flat arrays.
 ///
@@ -83,22 +84,22 @@ public struct CocoAnnotations: Sendable {
     imagesByID = CocoTables.index(images.map(\.id), .duplicateImage, "image", path, &findings)
     categoriesByID = CocoTables.index(
       categories.map(\.id), .duplicateCategory, "category", path, &findings)
-    var joiner = CocoObjectJoiner(
-      path: path, images: images, categories: categories, imagesByID: imagesByID,
-      categoriesByID: categoriesByID, findings: findings)
-    let (objects, masks) = joiner.join(parts, role: .annotation)
-    annotations = objects.map { entry in
-      CocoAnnotation(
-        id: entry.raw.id, image: entry.image, category: entry.category, box: entry.raw.box,
-        area: entry.raw.area, isCrowd: entry.raw.isCrowd, isIgnored: entry.raw.isIgnored,
-        labelledKeypoints: entry.raw.labelledKeypoints)
+    let joiner = CocoObjectJoiner(
+      path: path, role: .annotation, images: images, categories: categories,
+      imagesByID: imagesByID, categoriesByID: categoriesByID)
+    var joined = threadMap(parts.count) { part in
+      joiner.join(parts[part]) { raw, image, category in
+        CocoAnnotation(
+          id: raw.id, image: image, category: category, box: raw.box, area: raw.area,
+          isCrowd: raw.isCrowd, isIgnored: raw.isIgnored,
+          labelledKeypoints: raw.labelledKeypoints)
+      }
     }
-    segmentations = masks
-    keypoints = joiner.keypoints
-    joiner.findDuplicates(annotations.map(\.id))
+    (annotations, segmentations, keypoints) = joiner.combine(&joined, &findings) { $0 }
+    joiner.findDuplicates(annotations.map(\.id), &findings)
     // LVIS knows no crowds.
-    if Self.isFederated(images) { joiner.findings.forget(.missingCrowd) }
-    self.findings = joiner.findings
+    if Self.isFederated(images) { findings.forget(.missingCrowd) }
+    self.findings = findings
     members = CocoImageMembers(annotations.map(\.image), imageCount: images.count)
   }
 

@@ -39,12 +39,13 @@ public struct CocoDetections: Sendable {
         path: path, problem: "is no JSON list of detections",
         remedy: "name a result file in COCO's format")
     }
+    let joiner = Self.joiner(path, groundTruth)
     let (parts, end) = try JSONArrayReader.read(document, at: at) {
       (parser, batch) throws(DatasetError) in
-      try CocoObjectParser.parse(document, .detection, parser, batch)
+      joiner.join(try CocoObjectParser.parse(document, .detection, parser, batch), Self.detection)
     }
     try document.expectEnd(after: end)
-    try self.init(path: path, parts: parts, groundTruth: groundTruth)
+    try self.init(joiner, parts: parts, groundTruth: groundTruth)
   }
 
   /// Takes over detections that are in memory, as if they had been read from a file.
@@ -59,14 +60,12 @@ public struct CocoDetections: Sendable {
       if part.firstHasBox == nil { part.firstHasBox = result.box != nil }
       part.append(result, index: index, path: name)
     }
-    try self.init(path: name, parts: [part], groundTruth: groundTruth)
+    let joiner = Self.joiner(name, groundTruth)
+    try self.init(
+      joiner, parts: [joiner.join(part, Self.detection)], groundTruth: groundTruth)
   }
 
-  private init(
-    path: String, parts: [CocoObjectPart], groundTruth: CocoAnnotations
-  ) throws(DatasetError) {
-    self.path = path
-    areBoxes = parts.lazy.compactMap(\.firstHasBox).first ?? true
+  private static func joiner(_ path: String, _ groundTruth: CocoAnnotations) -> CocoObjectJoiner {
     var imagesByID: [Int: Int] = [:]
     for index in groundTruth.images.indices.reversed() {
       imagesByID[groundTruth.images[index].id] = index
@@ -75,11 +74,33 @@ public struct CocoDetections: Sendable {
     for index in groundTruth.categories.indices.reversed() {
       categoriesByID[groundTruth.categories[index].id] = index
     }
-    var joiner = CocoObjectJoiner(
-      path: path, images: groundTruth.images, categories: groundTruth.categories,
-      imagesByID: imagesByID, categoriesByID: categoriesByID, findings: CocoFindings())
-    let (entries, masks) = joiner.join(parts, role: .detection)
-    findings = joiner.findings
+    return CocoObjectJoiner(
+      path: path, role: .detection, images: groundTruth.images,
+      categories: groundTruth.categories, imagesByID: imagesByID, categoriesByID: categoriesByID)
+  }
+
+  private static func detection(_ raw: CocoRawObject, _ image: Int, _ category: Int)
+    -> CocoDetection
+  {
+    CocoDetection(
+      image: image, category: category, box: raw.box, area: raw.area, score: raw.score)
+  }
+
+  private init(
+    _ joiner: CocoObjectJoiner, parts: [CocoJoinedPart<CocoDetection>],
+    groundTruth: CocoAnnotations
+  ) throws(DatasetError) {
+    path = joiner.path
+    areBoxes = parts.lazy.compactMap(\.firstHasBox).first ?? true
+    let takesBoxArea = areBoxes
+    var (parts, findings) = (parts, CocoFindings())
+    (detections, segmentations, keypoints) = joiner.combine(&parts, &findings) { detection in
+      guard takesBoxArea else { return detection }
+      return CocoDetection(
+        image: detection.image, category: detection.category, box: detection.box,
+        area: detection.box.area, score: detection.score)
+    }
+    self.findings = findings
     if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })
     {
       let count = findings.count(.unknownImage)
@@ -93,15 +114,7 @@ public struct CocoDetections: Sendable {
         remedy: lost == nil
           ? "use the results of the same split" : "correct the images of \(groundTruth.path)")
     }
-    let takesBoxArea = areBoxes
-    detections = entries.map { entry in
-      CocoDetection(
-        image: entry.image, category: entry.category, box: entry.raw.box,
-        area: takesBoxArea ? entry.raw.box.area : entry.raw.area, score: entry.raw.score)
-    }
-    segmentations = masks
-    keypoints = joiner.keypoints
-    haveMasks = masks.slots.contains { $0.kind != .none }
+    haveMasks = segmentations.slots.contains { $0.kind != .none }
     members = CocoImageMembers(detections.map(\.image), imageCount: groundTruth.images.count)
   }
 

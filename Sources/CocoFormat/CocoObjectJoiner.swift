@@ -1,136 +1,165 @@
 import Geometry
 
-/// Joins the parts of a file: looks ids up and leaves out what names nothing.
-struct CocoObjectJoiner {
-  struct Entry {
-    var raw: CocoRawObject
-    let image, category: Int
-  }
+/// The objects of a part of a file that have an image and a category.
+struct CocoJoinedPart<Object: Sendable>: Sendable {
+  fileprivate(set) var objects: [Object] = []
+  /// Whether the first record of the part has a box; nil where the part is empty.
+  fileprivate(set) var firstHasBox: Bool?
+  fileprivate var masks = CocoSegmentations()
+  fileprivate var keypoints: [(index: Int, points: ArraySlice<Double>)] = []
+  fileprivate var findings = CocoFindings()
+  // What shows itself where the image's size is known is said after everything else.
+  fileprivate var lateFindings = CocoFindings()
+}
 
+/// Joins the parts of a file: looks ids up and leaves out what names nothing.
+struct CocoObjectJoiner: Sendable {
   let path: String
+  let role: CocoObjectParser.Role
   let images: [CocoImage]
   let imagesByID: [Int: Int]
   let categoriesByID: [Int: Int]
   /// Names of the keypoints of each category.
-  let keypointCounts: [Int]
-  var findings: CocoFindings
-  /// The keypoints of the objects that `join` gave.
-  private(set) var keypoints = CocoKeypoints()
+  private let keypointCounts: [Int]
 
   init(
-    path: String, images: [CocoImage], categories: [CocoCategory], imagesByID: [Int: Int],
-    categoriesByID: [Int: Int], findings: CocoFindings
+    path: String, role: CocoObjectParser.Role, images: [CocoImage], categories: [CocoCategory],
+    imagesByID: [Int: Int], categoriesByID: [Int: Int]
   ) {
     self.path = path
+    self.role = role
     self.images = images
     self.imagesByID = imagesByID
     self.categoriesByID = categoriesByID
     keypointCounts = categories.map(\.keypointNames.count)
-    self.findings = findings
   }
 
-  /// The objects that have an image and a category, and their masks.
-  mutating func join(
-    _ parts: [CocoObjectPart], role: CocoObjectParser.Role
-  ) -> (entries: [Entry], masks: CocoSegmentations) {
-    var masks = parts.map(\.segmentations)
-    var entries: [Entry] = []
-    var kept: [Int] = []
-    let total = parts.reduce(0) { $0 + $1.objects.count }
-    entries.reserveCapacity(total)
-    kept.reserveCapacity(total)
-    var position = 0
-    for part in parts {
-      findings.merge(part.findings)
-      for (index, raw) in part.objects.enumerated() {
-        defer { position += 1 }
-        let name =
-          role == .annotation ? "annotation" : "detection"
-        guard let image = imagesByID[raw.imageID] else {
-          findings.add(
-            .unknownImage, in: path,
-            "\(name) \(raw.id) is of image \(raw.imageID), which the list "
-              + "of images lacks")
-          continue
-        }
-        guard let category = categoriesByID[raw.categoryID] else {
-          findings.add(
-            .unknownCategory, in: path,
-            "\(name) \(raw.id) is of category \(raw.categoryID), which "
-              + "the list of categories lacks")
-          continue
-        }
-        keep(part.keypoints[index], of: raw, category, as: entries.count, name)
-        entries.append(Entry(raw: raw, image: image, category: category))
-        kept.append(position)
+  private var name: String { role == .annotation ? "annotation" : "detection" }
+
+  // MARK: One part
+
+  /// The objects of a part that have an image and a category.
+  ///
+  /// - Parameter make: Makes an object of a record and the indices of its image and category.
+  func join<Object: Sendable>(
+    _ part: CocoObjectPart, _ make: (CocoRawObject, _ image: Int, _ category: Int) -> Object
+  ) -> CocoJoinedPart<Object> {
+    var joined = CocoJoinedPart<Object>()
+    joined.firstHasBox = part.firstHasBox
+    joined.findings = part.findings
+    joined.masks.filling = part.segmentations.filling
+    joined.objects.reserveCapacity(part.objects.count)
+    joined.masks.slots.reserveCapacity(part.objects.count)
+    let intervals = MaskIntervals()
+    // Records of an image stand together as a rule.
+    var last: (id: Int, image: Int)?
+    for (index, var raw) in part.objects.enumerated() {
+      guard let image = last?.id == raw.imageID ? last?.image : imagesByID[raw.imageID] else {
+        joined.findings.add(
+          .unknownImage, in: path,
+          "\(name) \(raw.id) is of image \(raw.imageID), which the list of images lacks")
+        continue
       }
+      last = (raw.imageID, image)
+      guard let category = categoriesByID[raw.categoryID] else {
+        joined.findings.add(
+          .unknownCategory, in: path,
+          "\(name) \(raw.id) is of category \(raw.categoryID), which the list of categories lacks")
+        continue
+      }
+      keep(part.keypoints[index], of: raw, category, in: &joined)
+      var slot = part.segmentations.slots[index]
+      // Without a size polygons cannot be drawn: the object has no mask.
+      if slot.kind == .polygons, images[image].height == 0 { slot.kind = .none }
+      complete(&raw, slot, part.segmentations, index, images[image], &joined, intervals)
+      if let extent = part.segmentations.extent(of: index) {
+        joined.masks.setExtent(extent, of: joined.objects.count)
+      }
+      joined.objects.append(make(raw, image, category))
+      joined.masks.slots.append(slot)
     }
-    var all = CocoSegmentations.joined(&masks)
-    if kept.count < total { all.keep(kept) }
-    // Without a size polygons cannot be drawn: the object has no mask.
-    for index in entries.indices
-    where all.slots[index].kind == .polygons && images[entries[index].image].height == 0 {
-      all.slots[index].kind = .none
-    }
-    complete(&entries, all, role)
-    return (entries, all)
+    return joined
   }
 
   /// Takes over the keypoints of an object if there are as many as its category has names for.
-  private mutating func keep(
-    _ points: ArraySlice<Double>, of raw: CocoRawObject, _ category: Int, as index: Int,
-    _ name: String
+  private func keep<Object>(
+    _ points: ArraySlice<Double>, of raw: CocoRawObject, _ category: Int,
+    in joined: inout CocoJoinedPart<Object>
   ) {
     guard !points.isEmpty else { return }
     let expected = keypointCounts[category]
     guard expected == 0 || points.count == 3 * expected else {
-      return findings.add(
+      return joined.findings.add(
         .otherKeypoints, in: path,
         "\(name) \(raw.id) has \(points.count / 3) keypoints, its category \(expected)")
     }
-    keypoints.append(points, of: index)
+    joined.keypoints.append((joined.objects.count, points))
   }
 
   /// Fills in what can be computed only where the image's size is known.
-  private mutating func complete(
-    _ entries: inout [Entry], _ masks: CocoSegmentations, _ role: CocoObjectParser.Role
+  private func complete<Object>(
+    _ raw: inout CocoRawObject, _ slot: CocoSegmentations.Slot, _ masks: CocoSegmentations,
+    _ index: Int, _ image: CocoImage, _ joined: inout CocoJoinedPart<Object>,
+    _ intervals: MaskIntervals
   ) {
-    let intervals = MaskIntervals()
-    let name = role == .annotation ? "annotation" : "detection"
-    for index in entries.indices {
-      let raw = entries[index].raw
-      let image = images[entries[index].image]
-      let slot = masks.slots[index]
-      if slot.kind == .compressedRuns || slot.kind == .uncompressedRuns, image.height > 0,
-        Int(slot.height) != image.height || Int(slot.width) != image.width
-      {
-        findings.add(
-          .otherSize, in: path,
-          "\(name) \(raw.id) has a mask of \(slot.height)x\(slot.width) in "
-            + "image \(image.id) of \(image.height)x\(image.width)")
-      }
-      if !raw.hasBox, role == .annotation {
-        findings.add(.missingBox, in: path, "\(name) \(raw.id) has no bbox")
-      }
-      guard slot.kind == .polygons ? !raw.hasBox || raw.area.isNaN : raw.area.isNaN else {
-        continue
-      }
-      intervals.removeAll()
-      let drawn = masks.draw(index, into: intervals, height: image.height, width: image.width).slot
-      if !raw.hasBox, slot.kind == .polygons {
-        entries[index].raw.box = CocoBox(
-          x: Double(drawn.minX), y: Double(drawn.minY), width: Double(drawn.maxX - drawn.minX),
-          height: Double(drawn.maxY - drawn.minY))
-      }
-      if raw.area.isNaN {
-        entries[index].raw.area =
-          slot.kind == .none ? entries[index].raw.box.area : Double(drawn.area)
-      }
+    if slot.kind == .compressedRuns || slot.kind == .uncompressedRuns, image.height > 0,
+      Int(slot.height) != image.height || Int(slot.width) != image.width
+    {
+      joined.lateFindings.add(
+        .otherSize, in: path,
+        "\(name) \(raw.id) has a mask of \(slot.height)x\(slot.width) in "
+          + "image \(image.id) of \(image.height)x\(image.width)")
     }
+    if !raw.hasBox, role == .annotation {
+      joined.lateFindings.add(.missingBox, in: path, "annotation \(raw.id) has no bbox")
+    }
+    guard slot.kind == .polygons ? !raw.hasBox || raw.area.isNaN : raw.area.isNaN else { return }
+    guard slot.kind != .none else {
+      raw.area = raw.box.area
+      return
+    }
+    intervals.removeAll()
+    let drawn = masks.draw(index, into: intervals, height: image.height, width: image.width).slot
+    if !raw.hasBox, slot.kind == .polygons {
+      raw.box = CocoBox(
+        x: Double(drawn.minX), y: Double(drawn.minY), width: Double(drawn.maxX - drawn.minX),
+        height: Double(drawn.maxY - drawn.minY))
+    }
+    if raw.area.isNaN { raw.area = Double(drawn.area) }
+  }
+
+  // MARK: All parts
+
+  /// The objects of all parts, in order, with their masks and keypoints.
+  ///
+  /// - Parameters:
+  ///   - parts: The parts, each emptied as it is taken over.
+  ///   - findings: Gets what is wrong with them.
+  ///   - make: Makes what is kept of an object.
+  func combine<Object, Kept>(
+    _ parts: inout [CocoJoinedPart<Object>], _ findings: inout CocoFindings,
+    _ make: (Object) -> Kept
+  ) -> (objects: [Kept], masks: CocoSegmentations, keypoints: CocoKeypoints) {
+    var objects: [Kept] = []
+    var masks = CocoSegmentations(parts: parts.map(\.masks.filling))
+    var keypoints = CocoKeypoints()
+    let total = parts.reduce(0) { $0 + $1.objects.count }
+    objects.reserveCapacity(total)
+    masks.slots.reserveCapacity(total)
+    for part in parts { findings.merge(part.findings) }
+    for part in parts { findings.merge(part.lateFindings) }
+    for index in parts.indices {
+      let part = parts[index]
+      parts[index] = CocoJoinedPart()
+      for (place, points) in part.keypoints { keypoints.append(points, of: objects.count + place) }
+      masks.append(part.masks, part: index)
+      for object in part.objects { objects.append(make(object)) }
+    }
+    return (objects, masks, keypoints)
   }
 
   /// Reports ids that several objects have.
-  mutating func findDuplicates(_ ids: [Int]) {
+  func findDuplicates(_ ids: [Int], _ findings: inout CocoFindings) {
     let sorted = ids.sorted()
     for at in sorted.indices.dropFirst() where sorted[at] == sorted[at - 1] {
       if at > 1, sorted[at - 2] == sorted[at] { continue }

@@ -24,10 +24,11 @@ extension CocoObjectParser {
           .malformedMask, object, "has a segmentation of numbers, not of polygons: a list too few")
         return
       }
-      slot.start = part.segmentations.polygonEnds.count
+      let start = part.segmentations.filling.polygonEnds.count
       for at in 0..<cf_json_count(value) { readPolygon(cf_json_item(value, at), object) }
-      slot.end = part.segmentations.polygonEnds.count
-      if slot.end > slot.start { slot.kind = .polygons }
+      if part.segmentations.filling.polygonEnds.count > start {
+        slot = part.segmentations.polygonSlot(from: start)
+      }
     case CF_JSON_OBJECT: slot = readRuns(value, &object)
     default:
       find(
@@ -58,36 +59,34 @@ extension CocoObjectParser {
       find(.repeatedVertex, object, "repeats the corner \(x), \(y)")
       break
     }
-    part.segmentations.corners += numbers.prefix(count)
-    part.segmentations.polygonEnds.append(part.segmentations.corners.count)
+    part.segmentations.filling.corners += numbers.prefix(count)
+    part.segmentations.filling.polygonEnds.append(part.segmentations.filling.corners.count)
   }
 
   private mutating func readRuns(
     _ value: UnsafeRawPointer?, _ object: inout CocoRawObject
   ) -> CocoSegmentations.Slot {
-    var slot = CocoSegmentations.Slot()
     let size = cf_json_member(value, "size")
     guard cf_json_count(size) == 2, let height = wholeNumber(cf_json_item(size, 0)),
       let width = wholeNumber(cf_json_item(size, 1))
     else {
       find(.malformedMask, object, "has run lengths without a size of two whole numbers")
-      return slot
+      return CocoSegmentations.Slot()
     }
     let counts = cf_json_member(value, "counts")
-    let start = part.segmentations.runText.count
+    let isCompressed = cf_json_kind(counts) == CF_JSON_TEXT
+    let start = part.segmentations.filling.runText.count
     do throws(MaskError) {
       _ = try RunLengthMask.pixelCount(height: height, width: width)
-      if cf_json_kind(counts) == CF_JSON_TEXT {
-        slot.kind = .compressedRuns
+      if isCompressed {
         var length = 0
         let text = UnsafeBufferPointer(
           start: UnsafeRawPointer(cf_json_text(counts, &length))?.assumingMemoryBound(
             to: UInt8.self),
           count: length)
         try measure(text, height: height, width: width, &object)
-        part.segmentations.runText += text
+        part.segmentations.filling.runText += text
       } else {
-        slot.kind = .uncompressedRuns
         guard cf_json_kind(counts) == CF_JSON_ARRAY else {
           find(.malformedMask, object, "has run lengths without counts")
           return CocoSegmentations.Slot()
@@ -97,19 +96,18 @@ extension CocoObjectParser {
         }
         let mask = try RunLengthMask(height: height, width: width, counts: runs)
         measure(mask, &object)
-        part.segmentations.runText += mask.compressedCounts
+        part.segmentations.filling.runText += mask.compressedCounts
       }
     } catch {
       find(.badRuns, object, "has a mask that \(error)")
       return CocoSegmentations.Slot()
     }
-    (slot.start, slot.end) = (start, part.segmentations.runText.count)
-    (slot.height, slot.width) = (UInt32(height), UInt32(width))
-    return slot
+    return part.segmentations.runSlot(
+      from: start, isCompressed: isCompressed, height: height, width: width)
   }
 
   /// Checks compressed run lengths and takes area and bounds from them where they are wanted.
-  private func measure(
+  private mutating func measure(
     _ text: UnsafeBufferPointer<UInt8>, height: Int, width: Int, _ object: inout CocoRawObject
   ) throws(MaskError) {
     intervals.removeAll()
@@ -121,12 +119,15 @@ extension CocoObjectParser {
     take(drawn, &object)
   }
 
-  private func measure(_ mask: RunLengthMask, _ object: inout CocoRawObject) {
+  private mutating func measure(_ mask: RunLengthMask, _ object: inout CocoRawObject) {
     intervals.removeAll()
     take(intervals.append(runs: mask.runs, height: mask.height), &object)
   }
 
-  private func take(_ drawn: MaskIntervals.Slot, _ object: inout CocoRawObject) {
+  mutating func take(_ drawn: MaskIntervals.Slot, _ object: inout CocoRawObject) {
+    if role == .detection {
+      part.segmentations.setExtent(drawn.extent, of: part.segmentations.slots.count)
+    }
     if object.area.isNaN { object.area = Double(drawn.area) }
     if !object.hasBox {
       object.box = CocoBox(

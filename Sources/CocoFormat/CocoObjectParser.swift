@@ -31,12 +31,16 @@ struct CocoObjectParser {
 
   let document: JSONDocument
   let role: Role
-  private let parser: UnsafeMutableRawPointer?
+  let parser: UnsafeMutableRawPointer?
+  /// How much of the file the batch takes.
+  let batchBytes: Int
   let intervals = MaskIntervals()
   var numbers: [Double] = []
   var part = CocoObjectPart()
-  // The record at hand, for messages.
-  private var index = 0
+  /// The place of the record at hand in the list, from 0.
+  private(set) var index = 0
+  /// What was read of it without the parser, and what is left for that.
+  var plain = PlainParts()
 
   /// Reads one batch of records.
   ///
@@ -45,21 +49,38 @@ struct CocoObjectParser {
     _ document: JSONDocument, _ role: Role, _ parser: UnsafeMutableRawPointer?,
     _ batch: JSONElementBatch
   ) throws(DatasetError) -> CocoObjectPart {
-    var reader = CocoObjectParser(document: document, role: role, parser: parser)
+    var reader = CocoObjectParser(
+      document: document, role: role, parser: parser, batchBytes: batch.bytes)
     reader.part.objects.reserveCapacity(batch.starts.count)
+    reader.part.segmentations.slots.reserveCapacity(batch.starts.count)
     for (place, (start, end)) in zip(batch.starts, batch.ends).enumerated() {
       reader.index = batch.firstIndex + place
-      let value = try document.parse(parser, start..<end)
-      defer { cf_json_release(value) }
-      reader.read(value)
+      switch role {
+      case .annotation: try reader.readAnnotation(start..<end)
+      case .detection:
+        if !reader.readPlainDetection(start..<end) { try reader.readTree(of: start..<end) }
+      }
     }
     return reader.part
   }
 
-  private init(document: JSONDocument, role: Role, parser: UnsafeMutableRawPointer?) {
+  private init(
+    document: JSONDocument, role: Role, parser: UnsafeMutableRawPointer?, batchBytes: Int
+  ) {
+    self.batchBytes = batchBytes
     self.document = document
     self.role = role
     self.parser = parser
+  }
+
+  /// Reads the record in a range of the file by the parser.
+  ///
+  /// - Throws: `DatasetError` where it is no JSON.
+  mutating func readTree(of range: Range<Int>) throws(DatasetError) {
+    let value = try document.parse(parser, range)
+    defer { cf_json_release(value) }
+    plain.removeAll()
+    read(value)
   }
 
   mutating func find(
@@ -71,7 +92,7 @@ struct CocoObjectParser {
     part.findings.add(rule, in: document.path, "\(name) \(problem())")
   }
 
-  private mutating func read(_ value: UnsafeMutableRawPointer?) {
+  mutating func read(_ value: UnsafeMutableRawPointer?) {
     var object = CocoRawObject()
     let what = role == .annotation ? "annotation" : "detection"
     let box = cf_json_member(value, "bbox")
@@ -92,7 +113,12 @@ struct CocoObjectParser {
       return
     }
     (object.id, object.imageID, object.categoryID) = (id, imageID, categoryID)
-    guard readBox(box, &object) else { return }
+    if let box = plain.box {
+      object.box = box
+      object.hasBox = true
+    } else {
+      guard readBox(box, &object) else { return }
+    }
     let area = cf_json_member(value, "area")
     if role == .annotation {
       if isNumber(area) {
@@ -129,7 +155,7 @@ struct CocoObjectParser {
       }
     }
     let points = readKeypoints(value, &object)
-    readMask(segmentation, &object)
+    if plain.polygonEnds.isEmpty { readMask(segmentation, &object) } else { takePolygons() }
     if !object.hasBox, part.segmentations.slots.last?.kind == CocoSegmentations.Slot.Kind.none {
       guard role == .detection, !points.isEmpty else {
         part.segmentations.slots.removeLast()
@@ -230,15 +256,16 @@ extension JSONDocument {
   ) throws(DatasetError) -> UnsafeMutableRawPointer? {
     var value: UnsafeMutableRawPointer?
     var failedAt = 0
-    var message = [CChar](repeating: 0, count: 160)
-    let status = cf_json_parse(
-      parser, base.map { $0 + range.lowerBound }, range.count, &value, &failedAt, &message,
-      message.count)
-    guard status == 0 else {
+    let problem = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 160) {
+      message -> String? in
+      let status = cf_json_parse(
+        parser, base.map { $0 + range.lowerBound }, range.count, &value, &failedAt,
+        message.baseAddress, message.count)
+      guard status != 0 else { return nil }
       let words = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-      throw malformed(
-        at: range.lowerBound + failedAt, String(decoding: words, as: UTF8.self))
+      return String(decoding: words, as: UTF8.self)
     }
+    if let problem { throw malformed(at: range.lowerBound + failedAt, problem) }
     return value
   }
 }

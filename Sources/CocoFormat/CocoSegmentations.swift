@@ -2,6 +2,8 @@ import Geometry
 
 /// The masks of many objects in flat arrays: about 8 bytes a coordinate and nothing per object but
 /// its slot.
+///
+/// The arrays are those of the parts in which a file was read, taken over as they are.
 public struct CocoSegmentations: Sendable {
   /// Where the mask of one object lies.
   struct Slot: Sendable {
@@ -9,18 +11,75 @@ public struct CocoSegmentations: Sendable {
     var kind = Kind.none
     /// Whether there was a mask that could not be read.
     var isDamaged = false
+    /// The part that holds it.
+    var part: UInt32 = 0
     // Polygons: a range of `polygonEnds`; run lengths: a range of `runText`.
-    var start = 0, end = 0
+    var start = 0
+    var count: UInt32 = 0
     // The size that run lengths carry with them.
     var height: UInt32 = 0, width: UInt32 = 0
+
+    var range: Range<Int> { start..<start + Int(count) }
+  }
+
+  /// What the masks of one part are made of.
+  struct Part: Sendable {
+    // Corners of all polygons, and where each polygon ends.
+    var corners: [Double] = []
+    var polygonEnds: [Int] = []
+    // Compressed run lengths, whatever form the file has.
+    var runText: [UInt8] = []
+
+    fileprivate func cornerRange(_ polygon: Int) -> Range<Int> {
+      (polygon == 0 ? 0 : polygonEnds[polygon - 1])..<polygonEnds[polygon]
+    }
   }
 
   var slots: [Slot] = []
-  // Corners of all polygons, and where each polygon ends.
-  var corners: [Double] = []
-  var polygonEnds: [Int] = []
-  // Compressed run lengths, whatever form the file has.
-  var runText: [UInt8] = []
+  /// What is being filled, or the only part.
+  var filling = Part()
+  /// The parts of what was joined.
+  private var parts: [Part] = []
+  /// Area and bounds of masks that were measured as they were read, of the first so many objects.
+  private var extents: [MaskExtent] = []
+  private static let unknown = MaskExtent(area: .max, minX: 0, minY: 0, maxX: 0, maxY: 0)
+
+  /// No masks yet.
+  init() {}
+
+  /// What the masks of parts are made of; the objects are yet to be appended.
+  init(parts: [Part]) { self.parts = parts }
+
+  /// Appends the objects of a part.
+  mutating func append(_ masks: CocoSegmentations, part: Int) {
+    let first = slots.count
+    for var slot in masks.slots {
+      slot.part = UInt32(part)
+      slots.append(slot)
+    }
+    if extents.count < first, !masks.extents.isEmpty {
+      extents.append(contentsOf: repeatElement(Self.unknown, count: first - extents.count))
+    }
+    extents += masks.extents
+  }
+
+  /// Area and bounds of the mask of an object; nil where they are not known before it is drawn.
+  public func extent(of index: Int) -> MaskExtent? {
+    guard index < extents.count, extents[index] != Self.unknown else { return nil }
+    return extents[index]
+  }
+
+  /// Keeps the area and bounds of the mask of an object, behind those that are kept.
+  mutating func setExtent(_ extent: MaskExtent, of index: Int) {
+    if extents.count < index {
+      extents.append(contentsOf: repeatElement(Self.unknown, count: index - extents.count))
+    }
+    extents.append(extent)
+  }
+
+  private func part(of slot: Slot) -> Part {
+    parts.isEmpty ? filling : parts[Int(slot.part)]
+  }
 
   /// How many objects there are.
   public var count: Int { slots.count }
@@ -31,22 +90,19 @@ public struct CocoSegmentations: Sendable {
   /// Whether an object had a mask that could not be read; it is drawn as an empty one.
   public func isDamaged(_ index: Int) -> Bool { slots[index].isDamaged }
 
-  private func cornerRange(_ polygon: Int) -> Range<Int> {
-    (polygon == 0 ? 0 : polygonEnds[polygon - 1])..<polygonEnds[polygon]
-  }
-
   /// The shape of an object.
   public subscript(index: Int) -> CocoSegmentation {
     let slot = slots[index]
+    let part = part(of: slot)
     switch slot.kind {
     case .none: return .none
     case .polygons:
-      return .polygons((slot.start..<slot.end).map { Array(corners[cornerRange($0)]) })
+      return .polygons(slot.range.map { Array(part.corners[part.cornerRange($0)]) })
     case .uncompressedRuns, .compressedRuns:
-      let mask = runText.withUnsafeBufferPointer { text in
+      let mask = part.runText.withUnsafeBufferPointer { text in
         try? RunLengthMask(
           height: Int(slot.height), width: Int(slot.width),
-          compressedCounts: UnsafeBufferPointer(rebasing: text[slot.start..<slot.end]))
+          compressedCounts: UnsafeBufferPointer(rebasing: text[slot.range]))
       }
       return mask.map { .runs($0, isCompressed: slot.kind == .compressedRuns) } ?? .none
     }
@@ -84,12 +140,13 @@ public struct CocoSegmentations: Sendable {
     switch slot.kind {
     case .none: return Drawn(slot: .empty, height: height, width: width)
     case .polygons:
-      let drawn = corners.withUnsafeBufferPointer { corners in
-        polygonEnds.withUnsafeBufferPointer { ends in
+      let part = part(of: slot)
+      let drawn = part.corners.withUnsafeBufferPointer { corners in
+        part.polygonEnds.withUnsafeBufferPointer { ends in
           corners.baseAddress.map {
             intervals.appendPolygons(
               corners: $0, start: slot.start == 0 ? 0 : ends[slot.start - 1],
-              ends: UnsafeBufferPointer(rebasing: ends[slot.start..<slot.end]), height: height,
+              ends: UnsafeBufferPointer(rebasing: ends[slot.range]), height: height,
               width: width)
           }
         }
@@ -97,9 +154,9 @@ public struct CocoSegmentations: Sendable {
       return Drawn(slot: drawn ?? .empty, height: height, width: width)
     case .uncompressedRuns, .compressedRuns:
       let (height, width) = (Int(slot.height), Int(slot.width))
-      let drawn = runText.withUnsafeBufferPointer { text in
+      let drawn = part(of: slot).runText.withUnsafeBufferPointer { text in
         intervals.append(
-          compressedCounts: UnsafeBufferPointer(rebasing: text[slot.start..<slot.end]),
+          compressedCounts: UnsafeBufferPointer(rebasing: text[slot.range]),
           height: height, width: width)
       }
       return Drawn(slot: drawn ?? .empty, height: height, width: width)
@@ -108,58 +165,44 @@ public struct CocoSegmentations: Sendable {
 
   // MARK: Filling
 
-  /// Adds an object's shape and returns its slot.
+  /// Adds an object's shape.
   mutating func append(_ segmentation: CocoSegmentation) {
-    var slot = Slot()
     switch segmentation {
-    case .none: break
+    case .none: slots.append(Slot())
     case .polygons(let polygons):
-      slot.kind = .polygons
-      slot.start = polygonEnds.count
+      let start = filling.polygonEnds.count
       for polygon in polygons {
-        corners += polygon
-        polygonEnds.append(corners.count)
+        filling.corners += polygon
+        filling.polygonEnds.append(filling.corners.count)
       }
-      slot.end = polygonEnds.count
+      slots.append(polygonSlot(from: start))
     case .runs(let mask, let isCompressed):
-      slot.kind = isCompressed ? .compressedRuns : .uncompressedRuns
-      slot.start = runText.count
-      runText += mask.compressedCounts
-      slot.end = runText.count
-      slot.height = UInt32(mask.height)
-      slot.width = UInt32(mask.width)
+      let start = filling.runText.count
+      filling.runText += mask.compressedCounts
+      slots.append(
+        runSlot(
+          from: start, isCompressed: isCompressed, height: mask.height, width: mask.width))
     }
-    slots.append(slot)
   }
 
-  /// Joins the shapes of several parts of a file, each emptied as it is taken over.
-  static func joined(_ parts: inout [CocoSegmentations]) -> CocoSegmentations {
-    var all = CocoSegmentations()
-    all.slots.reserveCapacity(parts.reduce(0) { $0 + $1.slots.count })
-    all.corners.reserveCapacity(parts.reduce(0) { $0 + $1.corners.count })
-    all.polygonEnds.reserveCapacity(parts.reduce(0) { $0 + $1.polygonEnds.count })
-    all.runText.reserveCapacity(parts.reduce(0) { $0 + $1.runText.count })
-    for index in parts.indices {
-      let (cornerBase, polygonBase, textBase) = (
-        all.corners.count, all.polygonEnds.count, all.runText.count
-      )
-      for var slot in parts[index].slots {
-        let base = slot.kind == .polygons ? polygonBase : textBase
-        slot.start += base
-        slot.end += base
-        all.slots.append(slot)
-      }
-      all.corners += parts[index].corners
-      for end in parts[index].polygonEnds { all.polygonEnds.append(end + cornerBase) }
-      all.runText += parts[index].runText
-      parts[index] = CocoSegmentations()
-    }
-    return all
+  /// The slot of an object whose polygons are those from `start` on.
+  func polygonSlot(from start: Int) -> Slot {
+    var slot = Slot()
+    slot.kind = .polygons
+    slot.start = start
+    slot.count = UInt32(filling.polygonEnds.count - start)
+    return slot
   }
 
-  /// Keeps the shapes of some objects, in ascending order; what others filled stays unused.
-  mutating func keep(_ indices: [Int]) {
-    slots = indices.map { slots[$0] }
+  /// The slot of an object whose run lengths are those from `start` on.
+  func runSlot(from start: Int, isCompressed: Bool, height: Int, width: Int) -> Slot {
+    var slot = Slot()
+    slot.kind = isCompressed ? .compressedRuns : .uncompressedRuns
+    slot.start = start
+    slot.count = UInt32(filling.runText.count - start)
+    slot.height = UInt32(height)
+    slot.width = UInt32(width)
+    return slot
   }
 }
 

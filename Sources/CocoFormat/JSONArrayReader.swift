@@ -106,6 +106,9 @@ struct JSONElementBatch {
   let firstIndex: Int
   fileprivate(set) var starts: [Int] = []
   fileprivate(set) var ends: [Int] = []
+
+  /// How much of the file they take.
+  var bytes: Int { (ends.last ?? 0) - (starts.first ?? 0) }
 }
 
 /// Parses the elements of one array by all threads, each element into a tree of its own.

@@ -115,6 +115,19 @@ public final class ThreadPool: Sendable {
   }
 }
 
+/// Computes a value for every index, by all threads; the order of the results is that of indices.
+@inlinable
+public func threadMap<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+  guard count > 0 else { return [] }
+  return [Value](unsafeUninitializedCapacity: count) { buffer, filled in
+    nonisolated(unsafe) let base = buffer.baseAddress
+    ThreadPool.shared.forEach(count) { index in
+      base.map { ($0 + index).initialize(to: body(index)) }
+    }
+    filled = count
+  }
+}
+
 /// The closure of one loop.
 private final class LoopBody {
   let body: (Int) -> Void

@@ -49,8 +49,8 @@ const char *cf_json_text(const void *value, size_t *count);
 /// Copies the numbers of an array of `cf_json_count` items; returns how many items are numbers.
 size_t cf_json_doubles(const void *array, double *out);
 
-/// What the scanner found at a place.
-enum { CF_SCAN_CUT = -1 };
+/// What the scanner found at a place: the bytes end inside the value, or it is not plain.
+enum { CF_SCAN_CUT = -1, CF_SCAN_ODD = -2 };
 
 /// Where the value that starts at `at` ends, or CF_SCAN_CUT when the bytes end inside it.
 ///
@@ -59,3 +59,23 @@ ptrdiff_t cf_json_value_end(const uint8_t *bytes, size_t count, size_t at);
 
 /// The first place from `at` on that is no white space; `count` when there is none.
 size_t cf_json_skip_space(const uint8_t *bytes, size_t count, size_t at);
+
+/// A number of JSON, read without the parser.
+typedef struct {
+  double value;     ///< The nearest double, ties to even, as the parser gives it.
+  int64_t whole;    ///< The number where it is whole.
+  int is_whole;     ///< Whether it has neither a fraction nor an exponent.
+} cf_json_scalar;
+
+/// Reads a number without the parser; returns where it ends.
+///
+/// What is no number by JSON's grammar, or has more digits or a larger exponent than files of
+/// measurements have (19 digits, 10^-27 of the last one), is CF_SCAN_ODD and the parser's business.
+ptrdiff_t cf_json_number(
+    const uint8_t *bytes, size_t count, size_t at, cf_json_scalar *number);
+
+/// Reads a list of such numbers; returns where it ends, or CF_SCAN_ODD, also for more than
+/// `capacity` of them.
+ptrdiff_t cf_json_number_list(
+    const uint8_t *bytes, size_t count, size_t at, double *numbers, size_t capacity,
+    size_t *found);

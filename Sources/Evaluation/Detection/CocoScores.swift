@@ -1,3 +1,5 @@
+import Threads
+
 /// Average precision and recall of detections, and the twelve numbers that COCO reports.
 public struct CocoScores: Sendable {
   /// What was compared.

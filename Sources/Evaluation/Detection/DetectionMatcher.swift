@@ -21,12 +21,16 @@ struct DetectionMatcher {
   // The objects and detections of the image at hand, by label.
   private var objectsByLabel: [[Int]]
   private var detectionsByLabel: [[Int]]
+  /// The labels that have any of both.
+  private var present: [Int] = []
   /// Whether to keep which object each detection has at the first threshold.
   private let keepsPairs: Bool
   // One cell: overlaps, and which thresholds an object is taken at.
   private var overlaps: DetectionOverlaps
   private var taken: [UInt16] = []
   private var order: [Int] = []
+  private var ranking: [(score: Double, index: Int)] = []
+  private var found: [Int] = []
   // The column that the detection at hand has at the first threshold.
   private var firstMatch: Int?
   private(set) var output = MatchedImages()
@@ -60,32 +64,41 @@ struct DetectionMatcher {
       let category = groundTruth.annotations[Int(index)].category
       if labels[category] < 0 || leftOut.contains(category) { continue }
       if settings.leavesCrowdsOut, groundTruth.annotations[Int(index)].isCrowd { continue }
+      note(Int(labels[category]))
       objectsByLabel[Int(labels[category])].append(Int(index))
     }
     for index in counting(image) {
       let detection = detections.detections[Int(index)]
       if labels[detection.category] < 0 || detection.score < settings.lowestScore { continue }
+      note(Int(labels[detection.category]))
       detectionsByLabel[Int(labels[detection.category])].append(Int(index))
     }
     if settings.isFederated { dropUnknown(image) }
+    present.sort()
     if settings.usesCategories {
-      for label in objectsByLabel.indices
-      where !objectsByLabel[label].isEmpty || !detectionsByLabel[label].isEmpty {
+      for label in present where !objectsByLabel[label].isEmpty || !detectionsByLabel[label].isEmpty
+      {
         addCell(
           objectsByLabel[label], detectionsByLabel[label], category: label, image: image,
           place: place)
       }
-    } else if objectsByLabel.contains(where: { !$0.isEmpty })
-      || detectionsByLabel.contains(where: { !$0.isEmpty })
-    {
+    } else if present.contains(where: {
+      !objectsByLabel[$0].isEmpty || !detectionsByLabel[$0].isEmpty
+    }) {
       addCell(
         objectsByLabel.flatMap { $0 }, detectionsByLabel.flatMap { $0 }, category: 0, image: image,
         place: place)
     }
-    for label in objectsByLabel.indices {
+    for label in present {
       objectsByLabel[label].removeAll(keepingCapacity: true)
       detectionsByLabel[label].removeAll(keepingCapacity: true)
     }
+    present.removeAll(keepingCapacity: true)
+  }
+
+  /// Notes that an object or a detection of a label is there, before it is added.
+  private mutating func note(_ label: Int) {
+    if objectsByLabel[label].isEmpty, detectionsByLabel[label].isEmpty { present.append(label) }
   }
 
   /// The detections of an image that count: the best where their number is limited.
@@ -97,7 +110,7 @@ struct DetectionMatcher {
 
   /// Forgets detections of classes of which it is not known whether the image shows them.
   private mutating func dropUnknown(_ image: Int) {
-    for label in detectionsByLabel.indices {
+    for label in present {
       let isPresent = !objectsByLabel[label].isEmpty
       detectionsByLabel[label].removeAll {
         !groundTruth.knows(
@@ -109,7 +122,7 @@ struct DetectionMatcher {
   private mutating func addCell(
     _ objects: [Int], _ all: [Int], category: Int, image: Int, place: Int
   ) {
-    let found = ranked(all)
+    rank(all)
     output.cells.append(
       MatchedImages.Cell(
         category: Int32(category), image: Int32(place), detectionCount: Int32(found.count)))
@@ -137,17 +150,53 @@ struct DetectionMatcher {
     let firstFlag = output.matched.count
     output.matched.append(contentsOf: repeatElement(0, count: found.count * ranges))
     output.ignored.append(contentsOf: repeatElement(0, count: found.count * ranges))
+    guard !objects.isEmpty else {
+      return leaveUnmatched(areas, firstFlag: firstFlag, partial: partial)
+    }
     for range in 0..<ranges {
       match(objects, areas, range: range, firstFlag: firstFlag, partial: partial)
     }
   }
 
-  /// The best detections by descending score, equal ones in the file's order.
-  private func ranked(_ all: [Int]) -> [Int] {
-    guard all.count > 1 else { return all }
-    let ordered = all.enumerated().map { (score: detections.detections[$1].score, place: $0) }
-      .sorted { $0.score > $1.score || ($0.score == $1.score && $0.place < $1.place) }
-    return ordered.prefix(settings.maxDetections.last ?? 0).map { all[$0.place] }
+  /// Most cells have no object, so that nothing can match.
+  private mutating func leaveUnmatched(
+    _ areas: [Double], firstFlag: Int, partial: [Bool]
+  ) {
+    let all = UInt16(truncatingIfNeeded: (1 << settings.overlapThresholds.count) - 1)
+    let ranges = settings.areaRanges
+    output.objectCounts.append(contentsOf: repeatElement(0, count: ranges.count))
+    var at = firstFlag
+    for (row, area) in areas.enumerated() {
+      let isPartial = !partial.isEmpty && partial[row]
+      for range in ranges {
+        if isPartial || range.excludes(area) { output.ignored[at] = all }
+        at += 1
+      }
+    }
+  }
+
+  /// Puts the best detections into `found`, by descending score, equal ones in the file's order.
+  private mutating func rank(_ all: [Int]) {
+    found.removeAll(keepingCapacity: true)
+    guard all.count > 1 else { return found.append(contentsOf: all) }
+    ranking.removeAll(keepingCapacity: true)
+    // Inserting is quick for the few of a cell, all the more as files are often in order.
+    for index in all {
+      let score = detections.detections[index].score
+      var place = ranking.count
+      if all.count <= 32 {
+        while place > 0, ranking[place - 1].score < score { place -= 1 }
+      }
+      ranking.insert((score, index), at: place)
+    }
+    if all.count > 32 {
+      let ordered = ranking.enumerated().sorted {
+        $0.element.score > $1.element.score
+          || ($0.element.score == $1.element.score && $0.offset < $1.offset)
+      }
+      for (place, entry) in ordered.enumerated() { ranking[place] = entry.element }
+    }
+    for entry in ranking.prefix(settings.maxDetections.last ?? 0) { found.append(entry.index) }
   }
 
   // MARK: Matching
@@ -175,11 +224,9 @@ struct DetectionMatcher {
     taken.append(contentsOf: repeatElement(0, count: objects.count))
     for row in areas.indices {
       let at = firstFlag + row * ranges + range
-      if !objects.isEmpty {
-        matchOne(objects, row: row, soughtCount: soughtCount, at: at)
-        if keepsPairs, range == 0, let object = firstMatch {
-          output.partners[output.partners.count - areas.count + row] = Int32(objects[object])
-        }
+      matchOne(objects, row: row, soughtCount: soughtCount, at: at)
+      if keepsPairs, range == 0, let object = firstMatch {
+        output.partners[output.partners.count - areas.count + row] = Int32(objects[object])
       }
       if limits.excludes(areas[row]) || !partial.isEmpty && partial[row] {
         let all = UInt16(truncatingIfNeeded: (1 << settings.overlapThresholds.count) - 1)

@@ -83,6 +83,16 @@ struct DetectionOverlaps {
       Drawn(mask: groundTruth.segmentations.draw($0, into: intervals, height: height, width: width))
     }
     for (row, index) in found.enumerated() {
+      // Most detections are far from every object, and need not be drawn to see it.
+      if let extent = detections.segmentations.extent(of: index),
+        !zip(drawn, objects).contains(where: { other, object in
+          extent.canOverlap(
+            other.mask.slot.extent, isCrowd: settings.isCrowd(groundTruth.annotations[object]),
+            atLeast: threshold)
+        })
+      {
+        continue
+      }
       var own = Drawn(
         mask: detections.drawMask(index, into: intervals, height: height, width: width))
       for column in drawn.indices {
@@ -181,16 +191,12 @@ func boxOverlap(_ box: CocoBox, _ object: CocoBox, isCrowd: Bool) -> Double {
 extension MaskIntervals {
   /// Intersection over union of two masks, or 0 where it is sure to be below a threshold.
   func overlap(_ mask: Slot, _ object: Slot, isCrowd: Bool, atLeast threshold: Double) -> Double {
-    let width = min(mask.maxX, object.maxX) - max(mask.minX, object.minX)
-    let height = min(mask.maxY, object.maxY) - max(mask.minY, object.minY)
-    guard width > 0, height > 0 else { return 0 }
-    // Both pixels in common and the quotient can be no larger than this.
-    let most = min(width * height, min(mask.area, object.area))
-    let sum = mask.area + object.area
-    guard Double(most) / Double(isCrowd ? mask.area : sum - most) >= threshold else { return 0 }
+    guard mask.extent.canOverlap(object.extent, isCrowd: isCrowd, atLeast: threshold) else {
+      return 0
+    }
     let common = intersectionArea(mask, object)
     guard common > 0 else { return 0 }
-    return Double(common) / Double(isCrowd ? mask.area : sum - common)
+    return Double(common) / Double(isCrowd ? mask.area : mask.area + object.area - common)
   }
 }
 

@@ -69,42 +69,48 @@ public struct PrecisionRecall: Sendable {
     result.cellImages = records.cellImages[cells]
     result.objectCounts =
       records.objectCounts[cells.lowerBound * allRanges..<cells.upperBound * allRanges]
-    var detections: [(score: Double, index: Int, image: Int32)] = []
+    var detections: [(score: Double, index: Int32, image: Int32)] = []
+    if let last = cells.last {
+      let first = records.detections(ofCell: cells.lowerBound).lowerBound
+      detections.reserveCapacity(records.detections(ofCell: last).upperBound - first)
+    }
     for cell in cells {
       for detection in records.detections(ofCell: cell) {
-        detections.append((records.scores[detection], detection, records.cellImages[cell]))
+        detections.append((records.scores[detection], Int32(detection), records.cellImages[cell]))
       }
     }
     // The index breaks ties, which makes the order that of a stable sort.
     detections.sort { $0.score > $1.score || ($0.score == $1.score && $0.index < $1.index) }
-    let thresholdCount = records.settings.overlapThresholds.count
-    let all = UInt16(truncatingIfNeeded: (1 << thresholdCount) - 1)
     result.images = detections.map(\.image)
     result.scores = detections.map(\.score)
-    result.countsWhenUnmatched = detections.map { detection in
-      var bits: UInt8 = 0
-      for range in 0..<rangeCount {
-        let at = detection.index * allRanges + range
-        let unmatched = ~records.matched[at] & all
-        if unmatched & ~records.ignored[at] != 0 { bits |= 1 << UInt8(range) }
-      }
-      return bits
-    }
+    result.countsWhenUnmatched = [UInt8](repeating: 0, count: detections.count)
+    let thresholdCount = records.settings.overlapThresholds.count
+    let all = UInt16(truncatingIfNeeded: (1 << thresholdCount) - 1)
+    // Detections with an event at any threshold: few, so that the lists need not look at all.
+    var eventful: [(place: Int, matched: UInt16, ignored: UInt16, events: UInt16)] = []
     for range in 0..<rangeCount {
+      let counting = UInt8(1) << UInt8(range)
+      eventful.removeAll(keepingCapacity: true)
+      for (place, detection) in detections.enumerated() {
+        let at = Int(detection.index) * allRanges + range
+        let (matched, ignored) = (records.matched[at], records.ignored[at])
+        let counts = ~matched & all & ~ignored != 0
+        if counts { result.countsWhenUnmatched[place] |= counting }
+        // Matched, or left out where others like it count.
+        let events = matched | (counts ? ~matched & ignored & all : 0)
+        if events != 0 { eventful.append((place, matched, ignored, events)) }
+      }
       for threshold in 0..<thresholdCount {
         let bit = UInt16(1) << UInt16(threshold)
-        for (place, detection) in detections.enumerated() {
-          let at = detection.index * allRanges + range
-          let isMatched = records.matched[at] & bit != 0
-          let isIgnored = records.ignored[at] & bit != 0
-          let counts: Int8 = result.countsWhenUnmatched[place] >> UInt8(range) & 1 == 1 ? 1 : 0
-          let falsePositive: Int8 = !isMatched && !isIgnored ? 1 : 0
-          guard isMatched || falsePositive != counts else { continue }
+        for detection in eventful where detection.events & bit != 0 {
+          let isMatched = detection.matched & bit != 0
+          let isIgnored = detection.ignored & bit != 0
+          let counts = result.countsWhenUnmatched[detection.place] & counting != 0
           result.events.append(
             Event(
-              place: Int32(place), image: detection.image,
+              place: Int32(detection.place), image: result.images[detection.place],
               truePositive: isMatched && !isIgnored ? 1 : 0,
-              falsePositive: falsePositive - counts))
+              falsePositive: (!isMatched && !isIgnored ? 1 : 0) - (counts ? 1 : 0)))
         }
         result.eventEnds.append(result.events.count)
       }
@@ -263,17 +269,5 @@ extension PrecisionRecall.Scratch {
       }
       if next < 0 { break }
     }
-  }
-}
-
-/// Computes a value for every index, by all threads; the order of the results is that of indices.
-func threadMap<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
-  guard count > 0 else { return [] }
-  return [Value](unsafeUninitializedCapacity: count) { buffer, filled in
-    nonisolated(unsafe) let base = buffer.baseAddress
-    ThreadPool.shared.forEach(count) { index in
-      base.map { ($0 + index).initialize(to: body(index)) }
-    }
-    filled = count
   }
 }

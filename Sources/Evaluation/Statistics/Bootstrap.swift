@@ -1,4 +1,5 @@
 import CounterRandom
+import Threads
 
 /// How sure the numbers of one method are, by resampling the images.
 ///

@@ -1,4 +1,5 @@
 import CounterRandom
+import Threads
 
 /// The paired permutation test: were there no difference, the outcomes of any image could as well be
 /// the other method's.

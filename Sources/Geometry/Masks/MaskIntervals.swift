@@ -14,6 +14,13 @@ public final class MaskIntervals {
     /// A mask of no pixels.
     public static let empty = Slot(
       start: 0, count: 0, area: 0, minX: 0, minY: 0, maxX: 0, maxY: 0)
+
+    /// Area and bounds alone.
+    public var extent: MaskExtent {
+      MaskExtent(
+        area: UInt32(area), minX: UInt32(minX), minY: UInt32(minY), maxX: UInt32(maxX),
+        maxY: UInt32(maxY))
+    }
   }
 
   // Pairs of first pixel and the pixel after the last.
@@ -67,40 +74,13 @@ public final class MaskIntervals {
   ) -> Slot? {
     let start = count
     reserve(text.count / 2 + 1)
-    guard let added = Self.decode(text, pixelCount: height * width, into: bounds + 2 * start)
+    guard let decoded = Self.decode(text, height: height, width: width, into: bounds + 2 * start)
     else { return nil }
-    count += added
-    return finish(from: start, height: height)
-  }
-
-  private static func decode(
-    _ text: UnsafeBufferPointer<UInt8>, pixelCount: Int, into out: UnsafeMutablePointer<UInt32>
-  ) -> Int? {
-    var decoder = RunDecoder(text)
-    var count = 0
-    var position = 0
-    var isForeground = false
-    do throws(MaskError) {
-      while let run = try decoder.next() {
-        let end = position &+ run
-        guard end <= pixelCount else { return nil }
-        if isForeground, run > 0 {
-          if count > 0, out[2 &* count &- 1] == UInt32(truncatingIfNeeded: position) {
-            // The background between was empty.
-            out[2 &* count &- 1] = UInt32(truncatingIfNeeded: end)
-          } else {
-            out[2 &* count] = UInt32(truncatingIfNeeded: position)
-            out[2 &* count &+ 1] = UInt32(truncatingIfNeeded: end)
-            count &+= 1
-          }
-        }
-        position = end
-        isForeground.toggle()
-      }
-    } catch {
-      return nil
-    }
-    return position == pixelCount ? count : nil
+    guard decoded.count > 0 else { return .empty }
+    count += decoded.count
+    return Slot(
+      start: start, count: decoded.count, area: decoded.area, minX: decoded.minX,
+      minY: decoded.minY, maxX: decoded.maxX, maxY: decoded.maxY)
   }
 
   /// Adds the union of polygons as the reference tools rasterise them.
@@ -247,5 +227,39 @@ public final class MaskIntervals {
     let rest = UInt32(height * width) - position
     if rest > 0 || runs.isEmpty { runs.append(rest) }
     return RunLengthMask(height: height, width: width, canonicalRuns: runs)
+  }
+}
+
+/// Area and bounds of a mask: enough to tell that two masks are far from each other.
+public struct MaskExtent: Sendable, Equatable {
+  /// Pixels inside.
+  public let area: UInt32
+  /// Bounds in whole pixels, half-open; all 0 for an empty mask.
+  public let minX, minY, maxX, maxY: UInt32
+
+  /// The extent of a mask with so many pixels inside of so wide bounds.
+  public init(area: UInt32, minX: UInt32, minY: UInt32, maxX: UInt32, maxY: UInt32) {
+    self.area = area
+    self.minX = minX
+    self.minY = minY
+    self.maxX = maxX
+    self.maxY = maxY
+  }
+
+  /// Whether the intersection over union of masks of such extents can reach a threshold at all.
+  ///
+  /// - Parameter isCrowd: Whether the other one marks a crowd; then the area of this mask alone
+  ///   stands below the fraction.
+  @inlinable
+  public func canOverlap(
+    _ other: MaskExtent, isCrowd: Bool, atLeast threshold: Double
+  ) -> Bool {
+    let (right, left) = (min(maxX, other.maxX), max(minX, other.minX))
+    let (bottom, top) = (min(maxY, other.maxY), max(minY, other.minY))
+    guard right > left, bottom > top else { return false }
+    // Both pixels in common and the quotient can be no larger than this.
+    let most = min(Int(right - left) * Int(bottom - top), Int(min(area, other.area)))
+    let below = isCrowd ? Int(area) : Int(area) + Int(other.area) - most
+    return Double(most) / Double(below) >= threshold
   }
 }

@@ -1,3 +1,4 @@
+import CounterRandom
 import FileSupport
 import Foundation
 import Geometry
@@ -29,6 +30,42 @@ private func box(_ mask: RunLengthMask) -> [Int] {
 
 @Suite("Masks", .timeLimit(.minutes(5)))
 struct MaskTests {
+  @Test("Counts decoded to intervals say what the strict decoder says, sound and damaged")
+  func intervals() throws {
+    var stream = RandomStream(seed: 3, purpose: .test, epoch: 0, sample: 0)
+    let intervals = MaskIntervals()
+    var refused = 0
+    for trial in 0..<3000 {
+      let (height, width) = (1 + stream.below(60), 1 + stream.below(60))
+      var pixels = [UInt8](repeating: 0, count: height * width)
+      let period = 1 + stream.below(40)
+      for at in pixels.indices { pixels[at] = (at / period + trial) % 3 == 0 ? 1 : 0 }
+      if trial % 4 == 0 { for at in pixels.indices { pixels[at] = UInt8(stream.below(2)) } }
+      let mask = pixels.withUnsafeBufferPointer {
+        RunLengthMask(height: height, width: width, pixels: $0)
+      }
+      var text = mask.compressedCounts
+      if trial % 3 == 0, !text.isEmpty {
+        text[stream.below(text.count)] = UInt8(40 + stream.below(80))
+      }
+      if trial % 5 == 0, !text.isEmpty { text.removeLast(1 + stream.below(min(3, text.count))) }
+      intervals.removeAll()
+      text.withUnsafeBufferPointer { bytes in
+        let slot = intervals.append(compressedCounts: bytes, height: height, width: width)
+        let strict = try? RunLengthMask(height: height, width: width, compressedCounts: bytes)
+        #expect((slot == nil) == (strict == nil))
+        guard let slot, let strict else {
+          refused += 1
+          return
+        }
+        #expect(intervals.mask(slot, height: height, width: width) == strict)
+        let again = intervals.append(runs: strict.runs, height: height)
+        #expect(slot.extent == again.extent)
+      }
+    }
+    #expect(refused > 300 && refused < 2700)
+  }
+
   @Test("Polygons are rasterised to the bit as pycocotools does, inside the image and outside")
   func polygons() throws {
     let rows = try reference("polygons")

@@ -2,6 +2,8 @@
 // bit: the rounding between the steps is part of the published augmentations. A blend is computed
 // in Float and cut off, not rounded.
 
+import CPixels
+
 extension RGBImage {
   /// Luminance of one pixel by the ITU-R 601 weights in 16-bit fixed point.
   @inline(__always)
@@ -43,11 +45,7 @@ extension RGBImage {
   public func contrasted(by factor: Double) -> RGBImage {
     guard !pixels.isEmpty else { return self }
     let sum = pixels.withUnsafeBufferPointer { bytes in
-      var sum = 0
-      for at in stride(from: 0, to: bytes.count, by: 3) {
-        sum &+= Int(Self.luminance(bytes[at], bytes[at + 1], bytes[at + 2]))
-      }
-      return sum
+      bytes.baseAddress.map { cp_luminance_sum($0, bytes.count / 3) } ?? 0
     }
     let mean = UInt8(Double(sum) / Double(width * height) + 0.5)
     return mapped((0...255).map { Self.blend(mean, UInt8($0), Float(factor)) })
@@ -55,14 +53,8 @@ extension RGBImage {
 
   /// Saturation: towards gray (factor 0), unchanged (1) or beyond.
   public func saturated(by factor: Double) -> RGBImage {
-    let factor = Float(factor)
-    return changed { bytes in
-      for at in stride(from: 0, to: bytes.count, by: 3) {
-        let gray = Self.luminance(bytes[at], bytes[at + 1], bytes[at + 2])
-        bytes[at] = Self.blend(gray, bytes[at], factor)
-        bytes[at + 1] = Self.blend(gray, bytes[at + 1], factor)
-        bytes[at + 2] = Self.blend(gray, bytes[at + 2], factor)
-      }
+    changed { bytes in
+      if let base = bytes.baseAddress { cp_saturate(base, bytes.count / 3, Float(factor)) }
     }
   }
 
@@ -75,60 +67,7 @@ extension RGBImage {
     precondition(abs(fraction) <= 0.5, "a hue shift must be in -0.5...0.5, got \(fraction)")
     let shift = UInt8(truncatingIfNeeded: Int(fraction * 255))
     return changed { bytes in
-      for at in stride(from: 0, to: bytes.count, by: 3) {
-        let (hue, saturation, value) = Self.hsv(bytes[at], bytes[at + 1], bytes[at + 2])
-        (bytes[at], bytes[at + 1], bytes[at + 2]) = Self.rgb(hue &+ shift, saturation, value)
-      }
-    }
-  }
-
-  @inline(__always)
-  private static func hsv(
-    _ red: UInt8, _ green: UInt8, _ blue: UInt8
-  ) -> (UInt8, UInt8, UInt8) {
-    let top = max(red, green, blue)
-    let bottom = min(red, green, blue)
-    guard top != bottom else { return (0, 0, top) }
-    let range = Float(top &- bottom)
-    let saturation = range / Float(top)
-    let r = Float(top &- red) / range
-    let g = Float(top &- green) / range
-    let b = Float(top &- blue) / range
-    let sector: Float
-    if red == top {
-      sector = b - g
-    } else if green == top {
-      sector = Float(2.0 + Double(r) - Double(b))
-    } else {
-      sector = Float(4.0 + Double(g) - Double(r))
-    }
-    // The sum lies in 5/6...11/6, so one subtraction is the remainder by 1.
-    let turn = Double(sector) / 6 + 1
-    let hue = Float(turn >= 1 ? turn - 1 : turn)
-    return (UInt8(Double(hue) * 255), UInt8(Double(saturation) * 255), top)
-  }
-
-  @inline(__always)
-  private static func rgb(
-    _ hue: UInt8, _ saturation: UInt8, _ value: UInt8
-  ) -> (UInt8, UInt8, UInt8) {
-    guard saturation != 0 else { return (value, value, value) }
-    // Where the reference rounds to Float decides single levels: the remainder, not the sector.
-    let turn = Double(hue) * 6 / 255
-    let sector = Int32(turn)
-    let s = Float(Double(saturation) / 255)
-    let f = Float(turn - Double(sector))
-    let full = Double(value)
-    let p = UInt8((full * (1 - Double(s))).rounded())
-    let q = UInt8((full * (1 - Double(s * f))).rounded())
-    let t = UInt8((full * (1 - Double(s) * (1 - Double(f)))).rounded())
-    switch sector {
-    case 0, 6: return (value, t, p)
-    case 1: return (q, value, p)
-    case 2: return (p, value, t)
-    case 3: return (p, q, value)
-    case 4: return (t, p, value)
-    default: return (value, p, q)
+      if let base = bytes.baseAddress { cp_shift_hue(base, bytes.count / 3, shift) }
     }
   }
 
@@ -151,16 +90,14 @@ extension RGBImage {
 
   /// Mirrored left to right.
   public func flippedHorizontally() -> RGBImage {
-    changed { bytes in
-      for row in 0..<height {
-        var left = row * width * 3
-        var right = left + (width - 1) * 3
-        while left < right {
-          for channel in 0..<3 { bytes.swapAt(left + channel, right + channel) }
-          left += 3
-          right -= 3
+    RGBImage(
+      width: width, height: height,
+      pixels: [UInt8](unsafeUninitializedCapacity: pixels.count) { out, filled in
+        filled = pixels.count
+        pixels.withUnsafeBufferPointer { bytes in
+          guard let out = out.baseAddress, let bytes = bytes.baseAddress else { return }
+          for row in 0..<height { cp_mirror(bytes + row * width * 3, width, out + row * width * 3) }
         }
-      }
-    }
+      })
   }
 }

@@ -66,14 +66,40 @@ public struct RandomResizedCrop: Sendable, Equatable {
 }
 
 extension RGBImage {
+  /// Width and height with the shorter side at `size` pixels; the longer one is cut to whole pixels.
+  private func sides(shorter size: Int) -> (width: Int, height: Int) {
+    let (short, long) = (min(width, height), max(width, height))
+    guard short != size else { return (width, height) }
+    let longer = Int(Double(size * long) / Double(short))
+    return width <= height ? (size, longer) : (longer, size)
+  }
+
   /// The image with its shorter side at `size` pixels; the longer one is cut to whole pixels.
   public func resized(shorterSide size: Int, filter: ResamplingFilter) -> RGBImage {
-    let (short, long) = (min(width, height), max(width, height))
-    guard short != size else { return self }
-    let longer = Int(Double(size * long) / Double(short))
+    let sides = sides(shorter: size)
+    guard sides != (width, height) else { return self }
+    return resized(width: sides.width, height: sides.height, filter: filter)
+  }
+
+  /// The square of `cropSize` pixels in the middle of the image with its shorter side at `size`
+  /// pixels; nothing else of that is computed.
+  public func resized(
+    shorterSide size: Int, filter: ResamplingFilter, centerCropped cropSize: Int
+  ) -> RGBImage {
+    let sides = sides(shorter: size)
+    guard sides != (width, height), cropSize <= min(sides.width, sides.height) else {
+      return resized(shorterSide: size, filter: filter).centerCropped(cropSize)
+    }
     return resized(
-      width: width <= height ? size : longer, height: width <= height ? longer : size,
-      filter: filter)
+      width: sides.width, height: sides.height, filter: filter,
+      window: Self.centerBox(cropSize, width: sides.width, height: sides.height))
+  }
+
+  private static func centerBox(_ size: Int, width: Int, height: Int) -> PixelBox {
+    func offset(_ length: Int) -> Int {
+      Int((Double(length - size) / 2).rounded(.toNearestOrEven))
+    }
+    return PixelBox(left: offset(width), top: offset(height), width: size, height: size)
   }
 
   /// The square of `size` pixels in the middle; smaller images get a black border first.
@@ -89,11 +115,7 @@ extension RGBImage {
         }
       }
     }
-    func offset(_ length: Int) -> Int {
-      Int((Double(length - size) / 2).rounded(.toNearestOrEven))
-    }
     return image.cropped(
-      to: PixelBox(
-        left: offset(image.width), top: offset(image.height), width: size, height: size))
+      to: Self.centerBox(size, width: image.width, height: image.height))
   }
 }

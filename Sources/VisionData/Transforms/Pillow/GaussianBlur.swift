@@ -1,3 +1,5 @@
+import CPixels
+
 extension RGBImage {
   /// A Gaussian blur as the usual Python imaging library makes it: three box blurs of fractional
   /// radius along rows, then three along columns, edges repeated, each rounded to 8 bits.
@@ -44,9 +46,11 @@ private func blurRows(
   _ image: UnsafeMutablePointer<UInt8>, width: Int, height: Int, _ box: ExtendedBox
 ) {
   // Each line is copied between its repeated edges, so that the sliding sum needs no bounds.
+  // A byte more than the line has is read.
   let edge = box.radius + 1
-  withUnsafeTemporaryAllocation(of: UInt8.self, capacity: (width + 2 * edge) * 3) { room in
+  withUnsafeTemporaryAllocation(of: UInt8.self, capacity: (width + 2 * edge) * 3 + 1) { room in
     guard let line = room.baseAddress else { return }
+    line[(width + 2 * edge) * 3] = 0
     for row in 0..<height {
       let out = image + row * width * 3
       for _ in 0..<box.passes {
@@ -57,20 +61,7 @@ private func blurRows(
           }
         }
         (line + edge * 3).update(from: out, count: width * 3)
-        for channel in 0..<3 {
-          var sum: UInt32 = 0
-          for column in 1..<(2 * edge) { sum &+= UInt32(line[column * 3 + channel]) }
-          var left = line + channel
-          var right = left + 2 * edge * 3
-          for column in 0..<width {
-            let far = UInt32(left.pointee) &+ UInt32(right.pointee)
-            out[column * 3 + channel] = UInt8(
-              truncatingIfNeeded: (sum &* box.inner &+ far &* box.outer &+ (1 << 23)) >> 24)
-            sum = sum &+ UInt32(right.pointee) &- UInt32(left[3])
-            left += 3
-            right += 3
-          }
-        }
+        cp_box_row(line, width, edge, box.inner, box.outer, out)
       }
     }
   }

@@ -1,3 +1,4 @@
+import CPixels
 import CounterRandom
 
 /// Turns a decoded image into the one a network sees, with draws from one stream.
@@ -56,7 +57,7 @@ public struct EvaluationTransform: ImageTransform, Equatable {
   }
 
   public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
-    image.resized(shorterSide: resizeSize, filter: filter).centerCropped(cropSize)
+    image.resized(shorterSide: resizeSize, filter: filter, centerCropped: cropSize)
   }
 
   public var summary: String { "resize \(resizeSize) \(filter.rawValue), center crop \(cropSize)" }
@@ -187,14 +188,18 @@ public struct PixelNormalization: Sendable, Equatable {
   ///
   /// - Parameter out: Room for `3 · width · height` numbers.
   public func write(_ image: RGBImage, to out: UnsafeMutableBufferPointer<Float>) {
+    precondition(
+      out.count >= image.pixels.count, "room for \(out.count) of \(image.pixels.count) numbers")
     let plane = image.width * image.height
-    for channel in 0..<3 {
-      let table = (0...255).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
-      image.pixels.withUnsafeBufferPointer { pixels in
-        table.withUnsafeBufferPointer { table in
-          let start = channel * plane
-          for i in 0..<plane { out[start + i] = table[Int(pixels[3 * i + channel])] }
-        }
+    let tables = (0..<3).flatMap { channel in
+      (0...255).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
+    }
+    image.pixels.withUnsafeBufferPointer { pixels in
+      tables.withUnsafeBufferPointer { tables in
+        guard let pixels = pixels.baseAddress, let tables = tables.baseAddress,
+          let out = out.baseAddress
+        else { return }
+        cp_look_up(pixels, plane, tables, out)
       }
     }
   }

@@ -1,3 +1,4 @@
+import CPixels
 import Foundation
 import Geometry
 
@@ -27,8 +28,8 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
 /// The weights with which one output line gathers input pixels, in 22-bit fixed point.
 private struct Taps {
   /// First input position and number of taps of each output position.
-  var starts: [Int]
-  var counts: [Int]
+  var starts: [Int32]
+  var counts: [Int32]
   /// `length` weights an output position.
   var weights: [Int32]
   let length: Int
@@ -51,9 +52,19 @@ private struct Taps {
         let share = (sum == 0 ? weight : weight / sum) * Double(1 << 22)
         weights[position * length + tap] = Int32(share < 0 ? share - 0.5 : share + 0.5)
       }
-      starts.append(first)
-      counts.append(last - first)
+      starts.append(Int32(first))
+      counts.append(Int32(last - first))
     }
+  }
+
+  /// The input positions that a range of output positions gathers from.
+  func inputs(of positions: Range<Int>) -> Range<Int> {
+    var (first, last) = (Int.max, 0)
+    for position in positions {
+      first = min(first, Int(starts[position]))
+      last = max(last, Int(starts[position]) + Int(counts[position]))
+    }
+    return first..<last
   }
 }
 
@@ -63,9 +74,14 @@ extension RGBImage {
   /// Both passes round to 8 bits, as the usual Python imaging library does, so that its pixels
   /// and these are the same.
   ///
-  /// - Precondition: the box lies inside the image and the new size is positive.
+  /// - Parameters:
+  ///   - box: What is resized; nil is all.
+  ///   - window: What of the result is wanted, the same pixels as of the whole; nil is all.
+  /// - Precondition: the box lies inside the image, the window inside the result, and the new size is
+  ///   positive.
   public func resized(
-    width newWidth: Int, height newHeight: Int, filter: ResamplingFilter, box: PixelBox? = nil
+    width newWidth: Int, height newHeight: Int, filter: ResamplingFilter, box: PixelBox? = nil,
+    window: PixelBox? = nil
   ) -> RGBImage {
     let box = box ?? PixelBox(left: 0, top: 0, width: width, height: height)
     precondition(
@@ -73,43 +89,76 @@ extension RGBImage {
         && box.left + box.width <= width && box.top + box.height <= height,
       "box \(box) outside of \(width)x\(height)")
     precondition(newWidth > 0 && newHeight > 0, "size \(newWidth)x\(newHeight)")
-    let across =
-      newWidth == box.width ? nil : Taps(from: box.width, to: newWidth, filter: filter)
+    let window = window ?? PixelBox(left: 0, top: 0, width: newWidth, height: newHeight)
+    precondition(
+      window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0
+        && window.left + window.width <= newWidth && window.top + window.height <= newHeight,
+      "window \(window) outside of \(newWidth)x\(newHeight)")
+    let columns = window.left..<window.left + window.width
+    let rows = window.top..<window.top + window.height
     let down =
       newHeight == box.height ? nil : Taps(from: box.height, to: newHeight, filter: filter)
-    let rowLength = newWidth * 3
-    let narrow = [UInt8](unsafeUninitializedCapacity: rowLength * box.height) { out, filled in
-      filled = rowLength * box.height
+    let inputRows = down?.inputs(of: rows) ?? rows
+    let across =
+      newWidth == box.width ? nil : Taps(from: box.width, to: newWidth, filter: filter)
+    let narrow = resampledRows(box, inputRows, across, columns)
+    guard let down else {
+      return RGBImage(width: window.width, height: window.height, pixels: narrow)
+    }
+    let rowLength = window.width * 3
+    let result = [UInt8](unsafeUninitializedCapacity: rowLength * rows.count) { out, filled in
+      filled = rowLength * rows.count
+      guard let out = out.baseAddress else { return }
+      narrow.withUnsafeBufferPointer { source in
+        down.weights.withUnsafeBufferPointer { weights in
+          guard let source = source.baseAddress, let weights = weights.baseAddress else { return }
+          for y in rows {
+            cp_resample_columns(
+              source + (Int(down.starts[y]) - inputRows.lowerBound) * rowLength, rowLength,
+              weights + y * down.length, down.counts[y], out + (y - rows.lowerBound) * rowLength)
+          }
+        }
+      }
+    }
+    return RGBImage(width: window.width, height: window.height, pixels: result)
+  }
+
+  /// Some rows of a box, resampled to some output columns.
+  private func resampledRows(
+    _ box: PixelBox, _ rows: Range<Int>, _ taps: Taps?, _ columns: Range<Int>
+  ) -> [UInt8] {
+    let rowLength = columns.count * 3
+    return [UInt8](unsafeUninitializedCapacity: rowLength * rows.count) { out, filled in
+      filled = rowLength * rows.count
       guard let out = out.baseAddress else { return }
       pixels.withUnsafeBufferPointer { source in
         guard let source = source.baseAddress else { return }
-        for y in 0..<box.height {
-          let row = source + ((box.top + y) * width + box.left) * 3
-          if let across {
-            resampleRow(row, across, width: newWidth, into: out + y * rowLength)
-          } else {
-            (out + y * rowLength).update(from: row, count: rowLength)
+        func row(_ y: Int) -> UnsafePointer<UInt8> {
+          source + ((box.top + y) * width + box.left) * 3
+        }
+        guard let taps else {
+          for y in rows {
+            (out + (y - rows.lowerBound) * rowLength).update(
+              from: row(y) + columns.lowerBound * 3, count: rowLength)
+          }
+          return
+        }
+        // The last row of the image has no byte behind it, which the vectors read.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: box.width * 3 + 1) { room in
+          guard let last = room.baseAddress else { return }
+          last.update(from: row(rows.upperBound - 1), count: box.width * 3)
+          last[box.width * 3] = 0
+          for y in stride(from: rows.lowerBound, to: rows.upperBound, by: 4) {
+            // Four at a time; those that are too many repeat the last one.
+            let group = (0..<4).map { min(y + $0, rows.upperBound - 1) }
+            resampleRows(
+              group.map { $0 == rows.upperBound - 1 ? UnsafePointer(last) : row($0) }, taps,
+              columns,
+              into: group.map { out + ($0 - rows.lowerBound) * rowLength })
           }
         }
       }
     }
-    guard let down else { return RGBImage(width: newWidth, height: newHeight, pixels: narrow) }
-    let result = [UInt8](unsafeUninitializedCapacity: rowLength * newHeight) { out, filled in
-      filled = rowLength * newHeight
-      guard let out = out.baseAddress else { return }
-      var sums = [Int32](repeating: 0, count: rowLength)
-      narrow.withUnsafeBufferPointer { source in
-        sums.withUnsafeMutableBufferPointer { sums in
-          guard let source = source.baseAddress, let sums = sums.baseAddress else { return }
-          for y in 0..<newHeight {
-            resampleColumns(
-              source + down.starts[y] * rowLength, down, position: y, length: rowLength,
-              sums: sums, into: out + y * rowLength)
-          }
-        }
-      }
-    }
-    return RGBImage(width: newWidth, height: newHeight, pixels: result)
   }
 
   /// The pixels of a box.
@@ -120,48 +169,17 @@ extension RGBImage {
   }
 }
 
-private func resampleRow(
-  _ row: UnsafePointer<UInt8>, _ taps: Taps, width: Int, into out: UnsafeMutablePointer<UInt8>
+private func resampleRows(
+  _ rows: [UnsafePointer<UInt8>?], _ taps: Taps, _ columns: Range<Int>,
+  into out: [UnsafeMutablePointer<UInt8>?]
 ) {
-  taps.weights.withUnsafeBufferPointer { weights in
-    taps.starts.withUnsafeBufferPointer { starts in
-      taps.counts.withUnsafeBufferPointer { counts in
-        for x in 0..<width {
-          var red: Int32 = 1 << 21
-          var green: Int32 = 1 << 21
-          var blue: Int32 = 1 << 21
-          var at = starts[x] &* 3
-          let base = x &* taps.length
-          for tap in 0..<counts[x] {
-            let weight = weights[base &+ tap]
-            red &+= Int32(row[at]) &* weight
-            green &+= Int32(row[at &+ 1]) &* weight
-            blue &+= Int32(row[at &+ 2]) &* weight
-            at &+= 3
-          }
-          out[3 &* x] = clamped(red &>> 22)
-          out[3 &* x &+ 1] = clamped(green &>> 22)
-          out[3 &* x &+ 2] = clamped(blue &>> 22)
-        }
+  taps.starts.withUnsafeBufferPointer { starts in
+    taps.counts.withUnsafeBufferPointer { counts in
+      taps.weights.withUnsafeBufferPointer { weights in
+        cp_resample_rows(
+          rows, starts.baseAddress, counts.baseAddress, weights.baseAddress, taps.length,
+          columns.lowerBound, columns.upperBound, out)
       }
     }
   }
-}
-
-private func resampleColumns(
-  _ rows: UnsafePointer<UInt8>, _ taps: Taps, position: Int, length: Int,
-  sums: UnsafeMutablePointer<Int32>, into out: UnsafeMutablePointer<UInt8>
-) {
-  for i in 0..<length { sums[i] = 1 << 21 }
-  for tap in 0..<taps.counts[position] {
-    let weight = taps.weights[position * taps.length + tap]
-    let row = rows + tap * length
-    for i in 0..<length { sums[i] &+= Int32(row[i]) &* weight }
-  }
-  for i in 0..<length { out[i] = clamped(sums[i] &>> 22) }
-}
-
-@inline(__always)
-private func clamped(_ value: Int32) -> UInt8 {
-  UInt8(truncatingIfNeeded: min(255, max(0, value)))
 }
