@@ -1,3 +1,5 @@
+import Foundation
+
 /// Names of files that were written elsewhere, in annotations, lists and archives; and parts of paths.
 public enum RelativePath {
   /// Whether a name is that of something below the folder it is relative to.
@@ -16,5 +18,24 @@ public enum RelativePath {
     let name = Array(path.utf8).reversed().drop { $0 == slash }.drop { $0 != slash }
     let folder = name.drop { $0 == slash }.reversed()
     return folder.isEmpty && path.hasPrefix("/") ? "/" : String(decoding: folder, as: UTF8.self)
+  }
+
+  /// The folder that a folder is in, relative where that one is.
+  public static func above(_ folder: String) -> String {
+    guard ![".", ".."].contains((folder as NSString).lastPathComponent) else {
+      return folder + "/.."
+    }
+    let above = self.folder(of: folder)
+    return above.isEmpty ? "." : above
+  }
+
+  /// A path by which two of the same place are equal.
+  public static func plain(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardized.path
+  }
+
+  /// A name without what follows in it.
+  public static func stem(_ name: String, suffix: String) -> String {
+    name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name
   }
 }

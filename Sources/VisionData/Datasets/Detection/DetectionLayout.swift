@@ -133,37 +133,56 @@ public struct DetectionLayout: Sendable, Equatable {
   /// The part of a data set whose images are in a folder, by the layouts of that folder and those
   /// around it; nil where none is.
   public static func part(ofImages folder: String) -> Part? {
-    let wanted = plain(folder)
-    return parts(around: folder).first { $0.images.contains { plain($0) == wanted } }
+    let wanted = RelativePath.plain(folder)
+    return parts(around: folder).first { part in
+      part.images.contains { RelativePath.plain($0) == wanted }
+    }
   }
 
-  /// The folder with the images of a file of annotations, by the layouts around it; nil where none is.
-  public static func images(ofAnnotations file: String) -> String? {
-    let wanted = plain(file)
-    return parts(around: RelativePath.folder(of: file))
-      .first { plain($0.annotations) == wanted }?.images.first { FileTree.isFolder($0) }
+  /// The annotations that detections are scored against: a file, a data set's folder for its
+  /// validation split, or of VOC a list of names or the folder of the XML files.
+  ///
+  /// - Throws: `DatasetError` for a folder that is no data set, or has nothing to be scored.
+  public static func truth(_ path: String) throws(DatasetError) -> Part {
+    let wanted = RelativePath.plain(path)
+    guard FileTree.isFolder(path) else {
+      let near = RelativePath.folder(of: path)
+      // VOC's lists lie three levels below the data set.
+      let around = [near, RelativePath.above(near)]
+      let known = around.lazy.flatMap { parts(around: $0) }
+        .first { RelativePath.plain($0.annotations) == wanted }
+      if let known { return known }
+      if path.hasSuffix(".txt"), let part = try vocList(path) { return part }
+      return Part(path, images: [])
+    }
+    if let layout = try find(path) { return try layout.part(.testing, scoresOnly: true) }
+    if let known = parts(around: path).first(where: { part in
+      part.markup.map { RelativePath.plain($0) == wanted } == true
+    }) {
+      return known
+    }
+    if try FileTree.files(below: path).files.contains(where: { $0.hasSuffix(".xml") }) {
+      return Part(path, images: [path], markup: path)
+    }
+    return try expect(path).part(.testing, scoresOnly: true)
+  }
+
+  /// Another list of VOC's than those of the two splits, such as `trainval.txt`.
+  private static func vocList(_ path: String) throws(DatasetError) -> Part? {
+    let base = RelativePath.above(RelativePath.above(RelativePath.folder(of: path)))
+    guard let layout = try voc(base), let known = layout.validation ?? layout.training else {
+      return nil
+    }
+    return Part(path, images: known.images, markup: known.markup)
   }
 
   private static func parts(around folder: String) -> [Part] {
     let folder = folder.isEmpty ? "." : folder
-    return [above(folder), folder, above(above(folder))].flatMap { root -> [Part] in
+    let above = RelativePath.above(folder)
+    return [above, folder, RelativePath.above(above)].flatMap { root -> [Part] in
       guard let layout = (try? find(root)) ?? nil else { return [] }
       return [layout.validation, layout.training, layout.whole].compactMap { $0 }
     }
-  }
-
-  /// The folder that a folder is in, relative where that one is.
-  private static func above(_ folder: String) -> String {
-    guard ![".", ".."].contains((folder as NSString).lastPathComponent) else {
-      return folder + "/.."
-    }
-    let above = RelativePath.folder(of: folder)
-    return above.isEmpty ? "." : above
-  }
-
-  /// A path by which two of the same place are equal.
-  private static func plain(_ path: String) -> String {
-    URL(fileURLWithPath: path).standardized.path
   }
 
   private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
