@@ -14,9 +14,6 @@ public final class FileDigests: Sendable {
   private let known = Mutex<[String: [String: Entry]]>([:])
   private let progress: @Sendable (_ done: Int, _ total: Int) -> Void
 
-  /// Seconds that a file must have lain unchanged for its digest to be kept.
-  private static let settling = 2.0
-
   /// - Parameters:
   ///   - folder: Where digests are kept; nil keeps none.
   ///   - progress: Called from any thread with the files read and their number.
@@ -54,7 +51,7 @@ public final class FileDigests: Sendable {
     for (index, digest) in found.withLock({ $0 }) {
       result[index] = digest
       // Only what did not change while it was read, nor just before.
-      guard let stamp = stamps[index], abs(now - Double(stamp.changedSecond)) > Self.settling,
+      guard let stamp = stamps[index], stamp.isSettled(at: now),
         stamp == FileStamp(path: root + "/" + paths[index])
       else { continue }
       kept[paths[index]] = (stamp.text, digest)

@@ -31,8 +31,11 @@ public struct FileStamp: Sendable, Equatable {
     changed = [info.st_ctim.tv_sec, info.st_ctim.tv_nsec]
   }
 
-  /// When anything of it changed last, in seconds since 1970.
-  var changedSecond: Int { changed[0] }
+  /// Whether the file had lain unchanged for two seconds, so that what was read of it may be kept:
+  /// a second write in the same tick of the clock would leave no trace.
+  ///
+  /// - Parameter now: Seconds since 1970.
+  public func isSettled(at now: Double) -> Bool { abs(now - Double(changed[0])) > 2 }
 
   /// As a text, for fingerprints.
   public var text: String {

@@ -33,4 +33,9 @@ public enum RelativePath {
   public static func plain(_ path: String) -> String {
     URL(fileURLWithPath: path).standardized.path
   }
+
+  /// A name without what follows in it.
+  public static func stem(_ name: String, suffix: String) -> String {
+    name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name
+  }
 }

@@ -273,4 +273,30 @@ struct CommandProcessTests {
       Self.text(wrong.standardErrorContent).hasPrefix(
         "Error: option '--completions' got 'tcsh', but must be one of bash, zsh, fish.\n"))
   }
+
+  @Test("A program hears its arguments where /proc is not mounted")
+  func withoutProc() throws {
+    let folder = try TemporaryDirectory()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    let program = SourceTree.root.path + "/.build/debug/bench-data"
+    process.arguments = [
+      "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+      "mount -t tmpfs none /proc && echo mounted && exec \"$0\" --version", program,
+    ]
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = Pipe()
+    receiveSignals()
+    try process.run()
+    let text = Self.text(Array(output.fileHandleForReading.readDataToEndOfFile()))
+    process.waitUntilExit()
+    // Not every machine lets a user mount.
+    guard text.hasPrefix("mounted") else {
+      print("skipped: no folder may be mounted here")
+      return
+    }
+    #expect(text == "mounted\nswinbench \(Command.version)\n")
+  }
 }

@@ -194,7 +194,7 @@ struct PredictedRunTests {
     let set = try SegmentationFolder(root: folder.file("sample/ade20k"), split: .validation)
     #expect(maps.dataIdentity["test"] == set.manifestHash())
     // What was predicted is kept to be drawn, as class indices.
-    let classes = try LabelMapFolder(folder.file("sample/ade20k")).classes("", labels: nil)
+    let classes = try SegmentationTruth(folder.file("sample/ade20k")).classes()
     let (_, labels) = try set.load(0, classes.encoding)
     let kept = try ImageFile.decodeLabels(
       path: RunImages.predictedMap(of: set.name(0), in: maps.path))

@@ -24,6 +24,25 @@ public func expectClose(
   }
 }
 
+/// Expects a tensor to have the norm and the samples that a reference kept of it.
+///
+/// Single values may be tiny beside their tensor; they are held to the tensor's own scale.
+public func expectSampled(
+  _ tensor: Tensor, norm: Double, values expected: [Double], relative: Double,
+  absoluteNorm: Double = 1e-12, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let values = tensor.values
+  let at = expected.indices.map { ($0 * 7919 + 13) % values.count }
+  let scale = norm / Double(values.count).squareRoot()
+  expectClose(
+    at.map { values[$0] }, expected, relative: relative, absolute: relative * scale, what,
+    sourceLocation: sourceLocation)
+  let own = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+  expectClose(
+    [Float(own)], [norm], relative: relative, absolute: absoluteNorm, what + " norm",
+    sourceLocation: sourceLocation)
+}
+
 /// Expects the gradients of `body` to match central differences.
 ///
 /// The output is weighed with fixed random numbers into one loss. The step and the tolerance

@@ -146,7 +146,8 @@ struct FineTuningOptions: Sendable {
         DataOptions.table(layout: layout, limit: "First n test images. Without it all."), at: \.data
       )
       .option(
-        "architecture", \.architecture, value: "name", .input, "Backbone. Without it the preset's."
+        "architecture", \.architecture, value: "name", .input,
+        "Backbone. Without it the file's, or the preset's."
       )
       .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
       .flag("eval-only", \.evaluatesOnly, .run, "Score --\(network) without training.")

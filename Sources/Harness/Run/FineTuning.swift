@@ -122,13 +122,18 @@ struct FineTuning<Task: FineTuningTask> {
       return Start(
         network: network, identity: identity(report.architecture, report), settings: settings)
     case .backbone(_, let path, _):
-      let network = Task.Network(
-        task.configuration, initializer: Initializer(seed: UInt64(seed)))
-      let report = try path.map { path in
-        let loaded = try BackboneLoader.load(
+      let named = options.backboneArchitecture
+      let loaded = try path.map { path in
+        try BackboneLoader.load(
           path: path, branch: options.backbone.branch,
-          claim: NetworkClaim(architecture: network.backbone.architecture),
+          claim: NetworkClaim(architecture: named, isDense: true),
           allowsPartial: options.backbone.allowsPartial)
+      }
+      var configuration = task.configuration
+      // The file says which network it is, unless the user says which it must be.
+      if named == nil, let loaded { configuration.backbone = loaded.backbone.architecture }
+      let network = Task.Network(configuration, initializer: Initializer(seed: UInt64(seed)))
+      let report = try loaded.map { loaded in
         var report = loaded.report
         report.note(resized: try network.backbone.takeWeights(of: loaded))
         return report

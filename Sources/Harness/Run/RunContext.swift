@@ -32,6 +32,7 @@ struct RunContext {
       // A few files take no time worth a line.
       if total > 10_000 { lines.update(done: done, total: total) }
     }
+    ArchiveIndex.folder = options.cache + "/archives"
     try options.apply()
     say(
       "\(Arithmetic.summary), \(ThreadPool.shared.threadCount) threads, preset \(preset.rawValue)")

@@ -63,6 +63,7 @@ public enum DataCommands {
 
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
     options.engine.apply()
+    ArchiveIndex.folder = options.cache + "/archives"
     let root = try options.files.layout?.root ?? root(options.data)
     let lines = CheckProgress()
     let update = { @Sendable (done: Int, total: Int) in lines.update(done: done, total: total) }

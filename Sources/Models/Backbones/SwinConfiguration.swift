@@ -25,6 +25,25 @@ public struct SwinConfiguration: Sendable, Hashable {
   public static let tiny = SwinConfiguration(
     embeddingSize: 96, depths: [2, 2, 6, 2], headCounts: [3, 6, 12, 24], windowSize: 7)
 
+  /// Swin-S: 48,837,258 parameters without a head.
+  public static let small = SwinConfiguration(
+    embeddingSize: 96, depths: [2, 2, 18, 2], headCounts: [3, 6, 12, 24], windowSize: 7)
+
+  /// Swin-B: 86,743,224 parameters without a head.
+  public static let base = SwinConfiguration(
+    embeddingSize: 128, depths: [2, 2, 18, 2], headCounts: [4, 8, 16, 32], windowSize: 7)
+
+  /// Swin-L: 194,995,476 parameters without a head.
+  public static let large = SwinConfiguration(
+    embeddingSize: 192, depths: [2, 2, 18, 2], headCounts: [6, 12, 24, 48], windowSize: 7)
+
+  /// The same network with other windows, as published for 384 pixels with 12.
+  public func windows(of size: Int) -> SwinConfiguration {
+    var other = self
+    other.windowSize = size
+    return other
+  }
+
   /// The smallest member that still has every part: for generated data at small input sizes.
   public static let mini = SwinConfiguration(
     embeddingSize: 32, depths: [1, 1, 2, 1], headCounts: [1, 2, 4, 8], windowSize: 4)

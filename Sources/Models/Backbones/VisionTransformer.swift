@@ -27,7 +27,15 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
     self.headCount = headCount
   }
 
-  /// DeiT-S: 21,665,664 parameters without a head.
+  /// DeiT-Ti: 5,524,416 parameters without a head.
+  public static let deitTiny = VisionTransformerConfiguration(
+    patchSize: 16, embeddingSize: 192, depth: 12, headCount: 3)
+
+  /// DeiT-B, which is ViT-B/16: 85,798,656 parameters without a head.
+  public static let deitBase = VisionTransformerConfiguration(
+    patchSize: 16, embeddingSize: 768, depth: 12, headCount: 12)
+
+  /// DeiT-S, which is ViT-S/16: 21,665,664 parameters without a head.
   public static let deitSmall = VisionTransformerConfiguration(
     patchSize: 16, embeddingSize: 384, depth: 12, headCount: 6)
 
@@ -38,6 +46,27 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
     configuration.hasFixedPositions = true
     return configuration
   }()
+
+  /// MoCo v3's ViT-B: ViT-B/16 with sine-cosine positions that are not trained.
+  public static let mocoV3Base = {
+    var configuration = deitBase
+    configuration.hasFixedPositions = true
+    return configuration
+  }()
+
+  /// The same network with a distillation token.
+  public var distilled: VisionTransformerConfiguration {
+    var other = self
+    other.hasDistillationToken = true
+    return other
+  }
+
+  /// The same network on patches of another size, as DINO's with 8 pixels.
+  public func patches(of size: Int) -> VisionTransformerConfiguration {
+    var other = self
+    other.patchSize = size
+    return other
+  }
 }
 
 /// One pre-norm transformer block with global attention.

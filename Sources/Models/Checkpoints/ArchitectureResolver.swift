@@ -7,11 +7,16 @@ public struct NetworkClaim: Sendable, Equatable {
   public var architecture: Architecture?
   /// The attention heads of a plain transformer.
   public var headCount: Int?
+  /// Whether it must have the maps of several sizes that detectors and segmentors need.
+  public var isDense: Bool
 
   /// Says nothing, or something, of the network.
-  public init(architecture: Architecture? = nil, headCount: Int? = nil) {
+  public init(
+    architecture: Architecture? = nil, headCount: Int? = nil, isDense: Bool = false
+  ) {
     self.architecture = architecture
     self.headCount = headCount
+    self.isDense = isDense
   }
 }
 
@@ -53,6 +58,13 @@ struct ArchitectureResolver {
         problem:
           "holds a \(read.isPlain ? "ViT" : "Swin Transformer") where \(wanted.name) is needed",
         remedy: "give a file of that network, or its --architecture")
+    }
+    guard !claim.isDense || read.isDense else {
+      throw CheckpointError(
+        path: path,
+        problem: "holds a \(read.isPlain ? "ViT" : "Swin Transformer of other than four stages"), "
+          + "which has not the feature maps of four sizes that detectors and segmentors need",
+        remedy: "give a Swin Transformer")
     }
     var result = read
     switch read {
@@ -135,6 +147,8 @@ struct ArchitectureResolver {
 
   // MARK: Plain transformers
 
+  private var fileName: String { path.split(separator: "/").last.map(String.init) ?? path }
+
   private mutating func depth(of vit: VisionTransformerConfiguration) -> Int {
     if let said = hints.blockCount, (vit.depth..<1000).contains(said.value) {
       origins.append("depth as \(said.place) says")
@@ -183,6 +197,14 @@ struct ArchitectureResolver {
     for name in hints.names where !vit.hasFixedPositions {
       guard let count = PublishedShapes.headCount(named: name.value, like: vit) else { continue }
       origins.append("heads \(count) by the name '\(name.value)' (\(name.place))")
+      return count
+    }
+    // Published files of these channels do not agree, and say nothing but by their own names.
+    if vit.embeddingSize == 192, !vit.hasFixedPositions, !vit.hasDistillationToken,
+      let count = PublishedShapes.headCount(named: fileName, like: vit)
+    {
+      origins.append("heads \(count) by the file's name")
+      assumptions.append("\(count) heads are assumed by the file's name; --heads names others")
       return count
     }
     if let known = PublishedShapes.headCount(like: vit) {

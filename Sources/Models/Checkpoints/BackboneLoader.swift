@@ -94,7 +94,7 @@ public enum BackboneLoader {
         path: file.path,
         problem: "holds \(file.entries.count) tensors but no Swin or ViT backbone (it begins with "
           + "\(examples))",
-        remedy: "give a Swin-T or DeiT-S checkpoint")
+        remedy: "give the checkpoint of a Swin, DeiT or ViT")
     }
     let found = sites.site(branch)
     guard let site = found.first else {
@@ -128,8 +128,9 @@ public enum BackboneLoader {
     if let part = weights.foreignPart {
       throw CheckpointError(
         path: file.path,
-        problem: "has '\(part)': its network is of another kind (Swin V2, register tokens or other "
-          + "additions), which is not built here", remedy: "give a plain Swin or ViT")
+        problem:
+          "has '\(part)': it is \(CanonicalWeights.network(of: part)), which is not built here",
+        remedy: "give a plain Swin or ViT")
     }
     return weights
   }
@@ -142,8 +143,8 @@ public enum BackboneLoader {
       throw CheckpointError(
         path: path,
         problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "
-          + "Swin Transformer nor a ViT that is known", remedy: "give a Swin-T or DeiT-S checkpoint"
-      )
+          + "Swin Transformer nor a ViT that is known",
+        remedy: "give the checkpoint of a Swin, DeiT or ViT")
     }
     guard case .visionTransformer(let network) = read else { return read }
     guard inputSize % network.patchSize == 0 else {

@@ -138,12 +138,30 @@ extension CanonicalWeights {
     ].contains { key.hasPrefix($0) }
   }
 
+  /// Parts that other networks of the family have and these have not, and whose they are.
+  private static let foreign: [(part: String, network: String)] = [
+    (".attn.logit_scale", "Swin V2, with attention by cosines"),
+    (".cpb_mlp.", "Swin V2, with position biases from an MLP"),
+    (".continuous_position_bias_mlp.", "Swin V2, with position biases from an MLP"),
+    ("register_tokens", "a ViT with register tokens, as DINOv2's later ones"),
+    ("reg_token", "a ViT with register tokens, as DINOv2's later ones"),
+    ("storage_tokens", "a ViT with register tokens, as DINOv3's"),
+    (".mlp.w12.", "a ViT with gated MLPs, as DINOv2's ViT-g"),
+    (".mlp.weights_in.", "a ViT with gated MLPs, as DINOv2's ViT-g"),
+    ("norm_pre.", "a ViT with a norm before its blocks, as CLIP's"),
+    ("pre_norm.", "a ViT with a norm before its blocks, as CLIP's"),
+    ("ln_pre.", "a ViT with a norm before its blocks, as CLIP's"),
+    ("rel_pos", "a ViT with relative positions"),
+    ("fc_norm.", "a ViT that is read by the mean of its patches, as fine-tuned MAE"),
+  ]
+
+  /// The network that a part belongs to, for the refusal.
+  static func network(of part: String) -> String {
+    foreign.first { part.contains($0.part) }?.network ?? "another network"
+  }
+
   /// Whether a key is of a part that other networks of the family have and these have not.
   private static func changesTheNetwork(_ key: String) -> Bool {
-    [
-      "register_tokens", "reg_token", "storage_tokens", "norm_pre.", "pre_norm.", "ln_pre.",
-      "rel_pos", "fc_norm.",
-    ].contains { key.hasPrefix($0) } || key.hasSuffix(".attn.logit_scale")
-      || key.contains(".continuous_position_bias_mlp.") || key.contains(".cpb_mlp.")
+    foreign.contains { $0.part.hasPrefix(".") ? key.contains($0.part) : key.hasPrefix($0.part) }
   }
 }

@@ -1,16 +1,20 @@
 /// What networks are known to have that leave no trace in the shapes of their weights.
 enum PublishedShapes {
-  /// Channels and blocks of the published Swin Transformers, and of Swin-mini.
-  static let swin: [(channels: Int, depths: [Int])] = [
-    (96, [2, 2, 6, 2]), (96, [2, 2, 18, 2]), (128, [2, 2, 18, 2]), (192, [2, 2, 18, 2]),
-    (96, [2, 2, 30, 2]), (32, [1, 1, 2, 1]),
-  ]
+  /// Channels and blocks of the Swin Transformers that have a name, and of one more that is met.
+  static let swin: [(channels: Int, depths: [Int])] =
+    NetworkTable.rows.compactMap { row in
+      guard case .swin(let swin) = row.architecture else { return nil }
+      return (swin.embeddingSize, swin.depths)
+    } + [(96, [2, 2, 30, 2])]
 
-  /// Channels, blocks and heads of the published plain transformers.
-  static let plain: [(channels: Int, depth: Int, heads: Int, name: String)] = [
-    (192, 12, 3, "DeiT-Ti"), (384, 12, 6, "DeiT-S"), (768, 12, 12, "ViT-B"),
-    (1024, 24, 16, "ViT-L"), (1280, 32, 16, "ViT-H"),
-  ]
+  /// Channels, blocks and heads of the plain transformers that have a name, and of larger ones.
+  static let plain: [(channels: Int, depth: Int, heads: Int, name: String)] =
+    NetworkTable.rows.compactMap { row in
+      guard case .visionTransformer(let vit) = row.architecture, !vit.hasFixedPositions else {
+        return nil
+      }
+      return (vit.embeddingSize, vit.depth, vit.headCount, row.title)
+    } + [(1024, 24, 16, "ViT-L"), (1280, 32, 16, "ViT-H")]
 
   /// The heads of published networks of these shapes, and whether others differ; nil where
   /// published networks of these shapes do not agree at all.
@@ -24,7 +28,9 @@ enum PublishedShapes {
     guard
       let known = plain.first(where: {
         $0.channels == vit.embeddingSize && $0.depth == vit.depth
-      }), known.channels != 192  // MAE-Lite's has twelve, DeiT-Ti three.
+      }),
+      // MAE-Lite's has twelve, DeiT-Ti three; of the two only DeiT-Ti is distilled.
+      known.channels != 192 || vit.hasDistillationToken
     else { return nil }
     return (known.heads, known.name, known.channels == 384)
   }

@@ -2,10 +2,16 @@ import FileSupport
 import Layers
 import TensorCore
 
+/// The numbers of a whole network for a task.
+public protocol TaskNetworkConfiguration: Sendable, Hashable {
+  /// The backbone; it must have a dense form.
+  var backbone: Architecture { get set }
+}
+
 /// A whole network for a task, backbone and heads, whose files are another framework's.
 public protocol TaskNetwork: Module {
   /// What decides which weights fit it.
-  associatedtype Configuration: Sendable, Hashable
+  associatedtype Configuration: TaskNetworkConfiguration
   /// Builds the network.
   init(_ configuration: Configuration, initializer: Initializer)
   /// The numbers of this network.

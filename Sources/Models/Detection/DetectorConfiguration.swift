@@ -5,7 +5,7 @@ import TensorCore
 ///
 /// Source: He et al., Mask R-CNN, 2017; Cai and Vasconcelos, Cascade R-CNN, 2018; the settings are
 /// those of the Swin detection recipes.
-public struct DetectorConfiguration: Sendable, Hashable {
+public struct DetectorConfiguration: TaskNetworkConfiguration {
   /// How a box head looks.
   public enum BoxHeadForm: String, Sendable {
     /// Two shared linear layers.

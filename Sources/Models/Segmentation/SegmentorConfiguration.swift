@@ -1,5 +1,5 @@
 /// The numbers that define a UPerNet segmentor.
-public struct SegmentorConfiguration: Sendable, Hashable {
+public struct SegmentorConfiguration: TaskNetworkConfiguration {
   /// The backbone; it must have a dense form.
   public var backbone: Architecture
   /// Classes that are told apart.

@@ -70,10 +70,13 @@ package struct DetectionEvaluationOptions: CommandOptions {
           + "--detections moby.json --versus supervised.json --per-class --errors",
         "swift run bench-coco evaluate --ground-truth lvis_v1_val.json --detections results.json "
           + "--protocol lvis --best-f1 --calibration",
+        "swift run bench-coco evaluate --ground-truth VOC2007/ImageSets/Main/test.txt "
+          + "--detections results.json",
       ]
     )
     .option(
-      "ground-truth", \.groundTruth, value: "file", .input, "Annotations: instances_*.json.",
+      "ground-truth", \.groundTruth, value: "path", .input,
+      "Annotations (instances_*.json), or the folder of a data set; of PASCAL VOC also a list of names.",
       isRequired: true
     )
     .option(

@@ -20,7 +20,9 @@ package struct EvaluateDetections {
   package func run() throws -> ExitCode {
     options.engine.apply()
     let clock = Laps(isQuiet: options.engine.quiet)
-    let groundTruth = try CocoAnnotations(path: options.groundTruth)
+    let part = try DetectionLayout.truth(options.groundTruth)
+    let truth = try DetectionTruth(part)
+    let groundTruth = truth.annotations
     report(groundTruth.findings)
     let selection = try DetectionSelection(options, of: groundTruth)
     let detections = try load(options.detections, groundTruth)
@@ -70,7 +72,7 @@ package struct EvaluateDetections {
       try AtomicFile.write(
         text: JSONValue.object(document).text(isPretty: true) + "\n", to: output)
     }
-    try keepRun(scored, detections, groundTruth, selection)
+    try keepRun(scored, detections, truth, part, selection)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
       + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
@@ -83,9 +85,10 @@ package struct EvaluateDetections {
 
   /// Keeps the numbers as a run that reports compare with others.
   private func keepRun(
-    _ scored: [Scored], _ detections: CocoDetections, _ groundTruth: CocoAnnotations,
-    _ selection: DetectionSelection
+    _ scored: [Scored], _ detections: CocoDetections, _ truth: DetectionTruth,
+    _ part: DetectionLayout.Part, _ selection: DetectionSelection
   ) throws {
+    let groundTruth = truth.annotations
     let images = selection.imageIndices(of: groundTruth).map { groundTruth.images[$0] }
     var settings = [
       "max-detections":
@@ -100,12 +103,12 @@ package struct EvaluateDetections {
       .coco, predictions: [options.detections],
       data: [
         "name": (options.groundTruth as NSString).lastPathComponent,
-        "test": try SHA256.digest(file: options.groundTruth),
+        "test": try truth.hash(),
         "test images": String(images.count), "classes": String(groundTruth.categories.count),
       ],
       settings: settings, scoring: options.scoring,
       images: RunImages(
-        root: DetectionLayout.images(ofAnnotations: options.groundTruth) ?? "",
+        root: part.images.first { FileTree.isFolder($0) } ?? "",
         indices: images.map(\.id), paths: images.map(\.fileName))
     ) { run, result in
       result.metrics = DetectionNumbers.metrics(scored.map(\.scores), imageCount: images.count)

@@ -11,7 +11,7 @@ import VisionData
 package enum EvaluateSegmentation {
   package static func run(_ options: SegmentationEvaluationOptions) throws -> ExitCode {
     options.engine.apply()
-    let truth = try LabelMapFolder(options.groundTruth)
+    let truth = try SegmentationTruth(options.groundTruth)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
     let scored = try options.predictions.map { try score($0, against: truth, scorer) }
@@ -46,14 +46,16 @@ package enum EvaluateSegmentation {
 
   /// Keeps the numbers of one folder as a run that reports compare with others.
   private static func keepRun(
-    _ scored: ScoredPredictions, of truth: LabelMapFolder, _ classes: SegmentationClasses,
+    _ scored: ScoredPredictions, of truth: SegmentationTruth, _ classes: SegmentationClasses,
     _ scorer: PredictionScorer, _ options: SegmentationEvaluationOptions
   ) throws {
-    let predictions = try LabelMapFolder(scored.folder)
+    let paths = try truth.predictions(in: LabelMapFolder(scored.folder)).paths
     let set = truth.dataset
+    // By the names of a training's own records, so that both are compared image by image.
+    let names = set.map { set in (0..<set.count).map { set.name($0) } } ?? truth.names
     let count = scored.records.count
     try options.run.keep(
-      .ade20k, predictions: truth.names.compactMap(predictions.path),
+      .ade20k, predictions: paths,
       data: [
         "name": (options.groundTruth as NSString).lastPathComponent,
         "test": set?.manifestHash() ?? truth.manifestHash(), "test images": String(count),
@@ -74,12 +76,11 @@ package enum EvaluateSegmentation {
       for (name, interval) in intervals { result.metrics[name]?.interval = interval }
       try run.restart(TaskDescription.ade20k.recordFiles[0])
       try run.append(
-        zip(truth.names, scored.records).map { $1.json(name: $0) },
+        zip(names, scored.records).map { $1.json(name: $0) },
         to: TaskDescription.ade20k.recordFiles[0])
       try run.synchronize(TaskDescription.ade20k.recordFiles[0])
       // For a report to draw; without images there is nothing to draw them over.
-      for name in set == nil ? [] : truth.names {
-        guard let path = predictions.path(name) else { continue }
+      for (name, path) in zip(set == nil ? [] : names, paths) {
         try AtomicFile.write(
           try ImageFile.png(try scorer.indices(path)),
           to: RunImages.predictedMap(of: name, in: run.path))
@@ -89,22 +90,9 @@ package enum EvaluateSegmentation {
   }
 
   private static func score(
-    _ folder: String, against truth: LabelMapFolder, _ scorer: PredictionScorer
+    _ folder: String, against truth: SegmentationTruth, _ scorer: PredictionScorer
   ) throws -> ScoredPredictions {
-    let predictions = try LabelMapFolder(folder)
-    let known = Set(truth.names)
-    let paths = truth.names.compactMap(predictions.path)
-    guard paths.count == truth.names.count else {
-      let missing = truth.names.filter { predictions.path($0) == nil }
-      throw DatasetError(
-        path: folder,
-        problem: "lacks \(missing[0]).png"
-          + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
-          + " of \(truth.names.count) predictions",
-        remedy: "predict every image, or give only the label maps that are to be scored",
-        exitCode: .missingFile)
-    }
-    let extra = predictions.names.filter { !known.contains($0) }
+    let (paths, extra) = try truth.predictions(in: LabelMapFolder(folder))
     if let first = extra.first {
       Console.error(
         "warning: \(folder): \(first).png"

@@ -35,15 +35,17 @@ package struct SegmentationEvaluationOptions: CommandOptions {
         "swift run bench-ade20k evaluate --ground-truth ade/annotations/validation "
           + "--predictions out",
         "swift run bench-ade20k evaluate --ground-truth ade --predictions a,b --per-class",
+        "swift run bench-ade20k evaluate --ground-truth cityscapes/gtFine/val --predictions out",
       ]
     )
     .option(
       "ground-truth", \.groundTruth, value: "folder", .input,
-      "Label maps, or the data set's folder for those of its validation images.", isRequired: true
+      "Label maps, or a data set's folder (ADE20K, Cityscapes, PASCAL VOC) for its validation images.",
+      isRequired: true
     )
     .option(
       "predictions", \.predictions, value: "folder,…", .input,
-      "PNG files of the same names; one folder or two.", isRequired: true
+      "PNG files of the images' or the maps' names; one folder or two.", isRequired: true
     )
     .option(
       "classes", \.classes, value: "table", .input,

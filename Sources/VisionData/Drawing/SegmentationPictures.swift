@@ -7,7 +7,7 @@ public struct SegmentationPictures {
   /// Images that have a label map, in byte order.
   public let names: [String]
   private let images: [String: String]
-  private let maps: LabelMapFolder
+  private let maps: SegmentationTruth
   private let predictions: LabelMapFolder?
   private let encoding: LabelEncoding
   private let predictionEncoding: LabelEncoding
@@ -16,13 +16,14 @@ public struct SegmentationPictures {
   ///
   /// - Throws: `DatasetError` when it cannot be read, or no image has a label map.
   public init(
-    images root: String, maps: LabelMapFolder, predictions: LabelMapFolder?,
+    images root: String, maps: SegmentationTruth, predictions: LabelMapFolder?,
     classes: SegmentationClasses, values: PredictionValues
   ) throws(DatasetError) {
     var images: [String: String] = [:]
     for entry in try FileTree.files(below: root).files
     where ["jpg", "jpeg", "png"].contains((entry as NSString).pathExtension.lowercased()) {
-      images[(entry as NSString).deletingPathExtension] = root + "/" + entry
+      let name = (entry as NSString).deletingPathExtension
+      images[RelativePath.stem(name, suffix: maps.layout?.imageSuffix ?? "")] = root + "/" + entry
     }
     names = maps.names.filter { images[$0] != nil }
     guard !names.isEmpty else {
@@ -50,11 +51,11 @@ public struct SegmentationPictures {
       try size.map { try ImageFile.decode(path: path, for: ($0.width, $0.height)) }
       ?? ImageFile.decode(path: path)
     func map(
-      _ folder: LabelMapFolder, _ encoding: LabelEncoding, option: String
+      _ path: String?, in root: String, _ encoding: LabelEncoding, option: String
     ) throws -> LabelMap {
-      guard let path = folder.path(name) else {
+      guard let path else {
         throw DatasetError(
-          path: folder.root, problem: "lacks \(name).png", remedy: "predict every image",
+          path: root, problem: "lacks \(name).png", remedy: "predict every image",
           exitCode: .missingFile)
       }
       let stored = try ImageFile.decodeLabels(path: path)
@@ -74,10 +75,17 @@ public struct SegmentationPictures {
           remedy: error.remedy.replacing("--labels", with: option))
       }
     }
-    var result = [("labels", try map(maps, encoding, option: "--label-values"))]
+    var result = [
+      ("labels", try map(maps.path(name), in: maps.root, encoding, option: "--label-values"))
+    ]
     if let predictions {
       result.append(
-        ("prediction", try map(predictions, predictionEncoding, option: "--prediction-values")))
+        (
+          "prediction",
+          try map(
+            predictions.path(name), in: predictions.root, predictionEncoding,
+            option: "--prediction-values")
+        ))
     }
     return (image, result)
   }

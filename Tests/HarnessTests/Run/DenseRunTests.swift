@@ -1,5 +1,6 @@
 import CounterRandom
 import Foundation
+import Layers
 import Models
 import SampleData
 import TestSupport
@@ -53,6 +54,38 @@ struct DenseRunTests {
     let folder = try TemporaryDirectory()
     try SampleSet(.small(instances: (12, 3), labels: (6, 3))).generate(at: folder.file("sample"))
     return folder
+  }
+
+  @Test("Heads are built on the Swin that a file holds, and on no other kind", arguments: jobs)
+  func backbones(job: Job) throws {
+    let folder = try prepare()
+    var deeper = SwinConfiguration.mini
+    deeper.depths = [1, 1, 3, 1]
+    let swin = SwinTransformer(deeper, inputSize: 64, initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(
+      StateDictionary(swin).entries, to: folder.file("deeper.pth"))
+    let plain = VisionTransformer(
+      VisionTransformerConfiguration(patchSize: 16, embeddingSize: 128, depth: 1, headCount: 2),
+      inputSize: 32, initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(
+      StateDictionary(plain).entries, to: folder.file("plain.pth"))
+    let options =
+      job.arguments + job.training + [
+        job.length.option, "1", "--seeds", "0", "--resamples", "20", "--quiet", "--output", "runs",
+      ]
+    let outcome = try ChildProgram.run(
+      job.program, options + ["--backbone", "deeper.pth"], in: folder.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let name = "Swin (32 channels, depths 1-1-3-1, window 4)"
+    #expect(outcome.output.contains(name), "\(outcome.output)")
+    // The user's word goes before the file's.
+    let named = try ChildProgram.run(
+      job.program, options + ["--backbone", "deeper.pth", "--architecture", "swin-mini"],
+      in: folder.path)
+    #expect(named.status == 65 && named.errors.contains("Swin-mini"), "\(named.errors)")
+    let refused = try ChildProgram.run(
+      job.program, options + ["--backbone", "plain.pth"], in: folder.path)
+    #expect(refused.status == 65 && refused.errors.contains("holds a ViT"), "\(refused.errors)")
   }
 
   @Test("A run killed at random moments goes on and ends in the same bytes", arguments: jobs)

@@ -2,6 +2,7 @@ import CommandLine
 import Foundation
 import Models
 import Reporting
+import Runs
 import SampleData
 import TestSupport
 import Testing

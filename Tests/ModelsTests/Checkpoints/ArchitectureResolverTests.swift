@@ -116,6 +116,10 @@ struct ArchitectureResolverTests {
       try load(vit(320), claim: NetworkClaim(architecture: .swin(.tiny)))
     }
     #expect(plain.description.contains("holds a ViT where Swin-T is needed"))
+    let flat = try #require(throws: CheckpointError.self) {
+      try load(vit(320), claim: NetworkClaim(isDense: true))
+    }
+    #expect(flat.description.contains("holds a ViT, which has not the feature maps"))
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     #expect(throws: CheckpointError.self) {
       try load(swin, claim: NetworkClaim(architecture: .swin(.tiny)), inputSize: 64)

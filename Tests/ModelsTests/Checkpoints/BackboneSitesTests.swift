@@ -122,14 +122,19 @@ struct BackboneSitesTests {
     let vit = VisionTransformer(
       VisionTransformerConfiguration(patchSize: 16, embeddingSize: 64, depth: 1, headCount: 1),
       inputSize: 32, initializer: Initializer(seed: 1))
-    for key in ["register_tokens", "reg_token", "norm_pre.weight", "fc_norm.weight"] {
+    for (key, network) in [
+      ("register_tokens", "register tokens"), ("reg_token", "register tokens"),
+      ("norm_pre.weight", "CLIP"), ("fc_norm.weight", "mean of its patches"),
+      ("blocks.0.mlp.w12.weight", "gated MLPs"), ("blocks.0.attn.logit_scale", "Swin V2"),
+      ("layers.0.blocks.0.attn.cpb_mlp.0.weight", "Swin V2"),
+    ] {
       try CheckpointWriter.write(
         StateDictionary(vit).entries + [(key, [64], [Float](repeating: 1, count: 64))],
         to: folder.file("a.pth"))
       let error = try #require(throws: CheckpointError.self) {
         try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32)
       }
-      #expect(error.description.contains(key))
+      #expect(error.description.contains(key) && error.description.contains(network), "\(error)")
     }
   }
 

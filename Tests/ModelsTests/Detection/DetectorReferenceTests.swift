@@ -87,6 +87,18 @@ struct DetectorReferenceTests {
     #expect(keys.contains("roi_head.bbox_head.0.shared_convs.3.bn.running_var") == (tensors > 300))
   }
 
+  @Test(
+    "Cascades on larger backbones have the published parameters (107 and 145 million)",
+    arguments: [(SwinConfiguration.small, 106_947_708), (.base, 144_977_002)])
+  func larger(backbone: SwinConfiguration, count: Int) {
+    var configuration = DetectorConfiguration.cascadeMaskRCNN
+    configuration.backbone = .swin(backbone)
+    let detector = Detector(configuration, initializer: .blank)
+    #expect(detector.parameterCount == count)
+    // Twelve blocks of thirteen tensors more than Swin-T.
+    #expect(detector.parameters.count + detector.buffers.count == 337 - 12 + 12 * 13)
+  }
+
   @Test("An image without objects has no box or mask loss, and trains")
   func noObjects() throws {
     let detector = SmallDetector.make(.maskRCNN)

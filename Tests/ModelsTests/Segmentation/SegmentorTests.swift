@@ -70,14 +70,9 @@ struct SegmentorTests {
   private func expect(
     _ tensor: Tensor, _ expected: Sampled, relative: Double, _ what: String
   ) {
-    let values = tensor.values
-    let at = expected.values.indices.map { ($0 * 7919 + 13) % values.count }
-    let scale = expected.norm / Double(values.count).squareRoot()
-    expectClose(
-      at.map { values[$0] }, expected.values, relative: relative, absolute: relative * scale, what)
-    let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-    expectClose(
-      [Float(norm)], [expected.norm], relative: relative, absolute: 1e-7, what + " norm")
+    expectSampled(
+      tensor, norm: expected.norm, values: expected.values, relative: relative,
+      absoluteNorm: 1e-7, what)
   }
 
   @Test("Losses, gradients and moved running statistics of a training step are mmsegmentation's")
@@ -178,5 +173,19 @@ struct SegmentorTests {
       #expect(abs(Double(cost.attention) / 1e9 - attention) < 0.005, "\(cost)")
     }
     #expect(SegmentorConfiguration.ade20k.multiplyAdds(height: 512, width: 2048).text == "944.7 G")
+  }
+
+  @Test(
+    "UPerNet on larger backbones has the published parameters and multiply-adds",
+    arguments: [
+      (SwinConfiguration.small, 81_259_766, 1038.0), (.base, 121_279_716, 1188),
+    ])
+  func larger(backbone: SwinConfiguration, count: Int, billions: Double) {
+    let configuration = SegmentorConfiguration(backbone: .swin(backbone), classCount: 150)
+    let segmentor = Segmentor(configuration, initializer: .blank)
+    #expect(segmentor.parameterCount == count)
+    #expect(segmentor.parameters.count == 220 + 12 * 13)
+    let cost = Double(configuration.multiplyAdds(height: 512, width: 2048).total) / 1e9
+    #expect(abs(cost - billions) < 1.5, "\(cost)")
   }
 }

@@ -93,18 +93,42 @@ struct SegmentationEvaluationTests {
   @Test("Folders are read by name, and the class table is found beside the data set")
   func folders() throws {
     let folder = try TemporaryDirectory()
-    #expect(message { _ = try LabelMapFolder(folder.path) }.contains("holds no PNG"))
+    #expect(message { _ = try SegmentationTruth(folder.path) }.contains("holds no PNG"))
     try write([1, 2, 2, 2], to: folder.file("annotations/validation/town/b.png"))
     try write([1, 2, 2, 2], to: folder.file("annotations/validation/a.png"))
     try AtomicFile.write(text: #"["x", "y"]"#, to: folder.file("classes.json"))
     for path in [folder.path, folder.file("annotations/validation")] {
-      let maps = try LabelMapFolder(path)
+      let maps = try SegmentationTruth(path)
       #expect(maps.names == ["a", "town/b"])
       #expect(maps.path("town/b")?.hasSuffix("validation/town/b.png") == true)
       #expect(maps.path("c") == nil)
       #expect(try maps.classes("", labels: nil).names == ["x", "y"])
       #expect(try maps.classes("", labels: .direct).encoding.kind == .direct)
       #expect(try maps.classes("ade20k", labels: nil).count == 150)
+    }
+  }
+
+  @Test("Cityscapes' ids are scored by its 19 classes, by the name of a folder")
+  func cityscapes() throws {
+    let folder = try TemporaryDirectory()
+    // Road, car, ego vehicle, sidewalk.
+    let stem = "val/ulm/ulm_1_gtFine_"
+    try write([7, 26, 1, 8], to: folder.file("gtFine/\(stem)labelIds.png"))
+    try write([90, 91, 92, 93], to: folder.file("gtFine/\(stem)color.png"))
+    try write([7, 26, 33, 7], to: folder.file("ids/ulm_1_leftImg8bit.png"))
+    try write([0, 13, 18, 0], to: folder.file("train-ids/ulm/ulm_1.png"))
+    for (out, values) in [("ids", "ids"), ("train-ids", "indices")] {
+      let outcome = try ChildProgram.run(
+        "bench-ade20k",
+        [
+          "evaluate", "--ground-truth", "gtFine/val", "--predictions", out, "--prediction-values",
+          values, "--resamples", "0", "--json", "--quiet",
+        ], in: folder.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      // Two of three pixels; road 1 of 2, car 1 of 1, sidewalk 0 of 1.
+      let numbers = outcome.output.matches(of: /[0-9]+\.[0-9]+/).compactMap { Double($0.output) }
+      #expect(numbers.contains { abs($0 - 2.0 / 3) < 1e-9 || abs($0 - 66.67) < 0.01 }, "\(numbers)")
+      #expect(numbers.contains { abs($0 - 0.5) < 1e-9 || abs($0 - 50) < 0.01 }, "\(numbers)")
     }
   }
 

@@ -40,7 +40,8 @@ struct DetectionLayoutTests {
     ]
     if layout.source != .named {
       for part in [try layout.part(.training), try layout.part(.testing)] {
-        let images = try #require(DetectionLayout.images(ofAnnotations: part.annotations))
+        let known = try DetectionLayout.truth(part.annotations)
+        let images = try #require(known.images.first { FileTree.isFolder($0) })
         #expect(part.images.contains(images))
         #expect(DetectionLayout.part(ofImages: images + "/") != nil)
       }
@@ -186,6 +187,32 @@ struct DetectionLayoutTests {
     let hash = try val.annotationHash()
     try voc("2008_2", object("cat", "10 11 12 14"))
     #expect(try DetectionDataset(layout.part(.testing), use: .testing).annotationHash() != hash)
+  }
+
+  @Test("What is scored is found from VOC's folders and lists; any folder of XML files will do")
+  func vocTruth() throws {
+    for name in ["1", "2", "3"] { try voc(name, object("dog", "1 1 20 30")) }
+    let base = "VOCdevkit/VOC2012"
+    try list("train", "1\n")
+    try list("val", "2\n3\n")
+    try list("mine", "3\n")
+    func images(_ path: String) throws -> [String] {
+      try DetectionTruth(DetectionLayout.truth(folder.file(path))).annotations.images.map(
+        \.fileName)
+    }
+    for path in ["", base, base + "/Annotations", base + "/ImageSets/Main/val.txt"] {
+      #expect(try images(path) == ["2.png", "3.png"], "\(path)")
+    }
+    #expect(try images(base + "/ImageSets/Main/train.txt") == ["1.png"])
+    #expect(try images(base + "/ImageSets/Main/mine.txt") == ["3.png"])
+    let set = try splits(DetectionLayout.expect(folder.path))[1]
+    let truth = try DetectionTruth(DetectionLayout.truth(folder.file(base)))
+    #expect(try truth.hash() == set.annotationHash())
+    try FileManager.default.moveItem(
+      atPath: folder.file(base + "/Annotations"), toPath: folder.file("xml"))
+    #expect(try images("xml").count == 3)
+    #expect(message { _ = try images("nothing") }.contains("nothing"))
+    #expect(message { _ = try images(base + "/JPEGImages") }.contains("does not exist"))
   }
 
   @Test("Faults of VOC's files are said in one sentence each")

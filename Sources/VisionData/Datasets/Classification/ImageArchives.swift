@@ -29,27 +29,58 @@ struct ImageArchives: Sendable {
   /// The most classes that a number may stand for.
   private static let classLimit = 1 << 20
 
-  /// What was read in this process: a program looks at its data more than once.
-  private static let known = Mutex<[String: ImageArchives]>([:])
+  /// What was read last in this process: a program looks at its data more than once.
+  private static let known = Mutex<[(key: String, archives: ImageArchives)]>([])
+  /// How many sets of archives are remembered: both splits of two data sets.
+  private static let knownLimit = 4
 
   /// The images in some archives, read when they were not read before, or have changed.
   ///
   /// - Throws: As `init`.
   static func of(root: String, files: [String]) throws(DatasetError) -> ImageArchives {
     let key = ([root] + files).joined(separator: "\n")
-    let stamps = files.map { FileStamp(path: root + "/" + $0) }
-    if let found = known.withLock({ $0[key] }), found.stamps.map(Optional.some) == stamps {
-      return found
+    let stamps = files.compactMap { FileStamp(path: root + "/" + $0) }
+    let index = ArchiveIndex.folder.map { ArchiveIndex(folder: $0, root: root, files: files) }
+    if stamps.count == files.count {
+      if let found = known.withLock({ $0.first { $0.key == key } })?.archives,
+        found.stamps == stamps
+      {
+        return found
+      }
+      if let found = index?.read(stamps) {
+        remember(found, as: key)
+        return found
+      }
     }
     let found = try ImageArchives(root: root, files: files)
-    known.withLock { $0[key] = found }
+    index?.write(found)
+    remember(found, as: key)
     return found
+  }
+
+  private static func remember(_ found: ImageArchives, as key: String) {
+    known.withLock { known in
+      known.removeAll { $0.key == key }
+      known.append((key, found))
+      if known.count > knownLimit { known.removeFirst() }
+    }
+  }
+
+  /// Takes over what was kept.
+  init(
+    root: String, files: [String], stamps: [FileStamp], archives: [Int32], starts: [Int],
+    sizes: [Int32], paths: PathTable, numbers: [Int32], ignoredCount: Int, hidden: [String]
+  ) {
+    (self.root, self.files, self.stamps) = (root, files, stamps)
+    (self.archives, self.starts, self.sizes) = (archives, starts, sizes)
+    (self.paths, self.numbers, self.ignoredCount) = (paths, numbers, ignoredCount)
+    self.hidden = hidden
   }
 
   /// Reads the headers of archives.
   ///
   /// - Throws: `DatasetError` for an archive that is damaged, and for images that are links.
-  private init(root: String, files: [String]) throws(DatasetError) {
+  init(root: String, files: [String]) throws(DatasetError) {
     self.root = root
     self.files = files
     for (place, file) in files.enumerated() {

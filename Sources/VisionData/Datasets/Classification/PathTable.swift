@@ -1,7 +1,18 @@
 /// Many paths in one block of bytes: 1.28 million take about 50 MB.
 struct PathTable: Sendable {
-  private var bytes: [UInt8] = []
-  private var ends: [Int] = []
+  /// All paths, one behind the other, and where each ends.
+  private(set) var bytes: [UInt8] = []
+  private(set) var ends: [Int] = []
+
+  init() {}
+
+  /// Paths that were kept; nil where their ends are none.
+  init?(bytes: [UInt8], ends: [Int]) {
+    guard (ends.last ?? 0) == bytes.count, (ends.first ?? 0) >= 0,
+      zip(ends, ends.dropFirst()).allSatisfy({ $0 <= $1 })
+    else { return nil }
+    (self.bytes, self.ends) = (bytes, ends)
+  }
 
   var count: Int { ends.count }
 

@@ -19,8 +19,10 @@ public struct DetectionDataset: Sendable {
     case testing
   }
 
+  /// The annotations with what they were read from.
+  private let truth: DetectionTruth
   /// The file's contents.
-  public let annotations: CocoAnnotations
+  public var annotations: CocoAnnotations { truth.annotations }
   /// Where the images are.
   public var folder: String { locations.folder }
   /// Indices of the taken images in the file's order.
@@ -30,8 +32,6 @@ public struct DetectionDataset: Sendable {
   /// Whether an object without a mask gets its box as one.
   public var fillsMasks = false
   private let locations: ImageLocations
-  /// The files of other formats that the annotations were read from, below their folder.
-  private let markup: (folder: String, files: [String])?
   /// The place of each category among the ascending ids: the class of a detector.
   private let labels: [Int]
 
@@ -39,28 +39,21 @@ public struct DetectionDataset: Sendable {
   ///
   /// - Throws: `FileError` or `DatasetError` when a file is missing or no annotations.
   public init(_ part: DetectionLayout.Part, use: Use) throws {
-    if let markup = part.markup {
-      let (annotations, files) = try VOCAnnotations(part, markup: markup).read()
-      try self.init(annotations, folders: part.images, use: use, markup: (markup, files))
-    } else {
-      try self.init(
-        CocoAnnotations(path: part.annotations), folders: part.images, use: use, markup: nil)
-    }
+    try self.init(DetectionTruth(part), folders: part.images, use: use)
   }
 
   /// Takes images from annotations.
   ///
   /// - Throws: `DatasetError` when no image is left.
   public init(annotations: CocoAnnotations, folder: String, use: Use) throws(DatasetError) {
-    try self.init(annotations, folders: [folder], use: use, markup: nil)
+    try self.init(DetectionTruth(annotations), folders: [folder], use: use)
   }
 
   private init(
-    _ annotations: CocoAnnotations, folders: [String], use: Use,
-    markup: (folder: String, files: [String])?
+    _ truth: DetectionTruth, folders: [String], use: Use
   ) throws(DatasetError) {
-    self.annotations = annotations
-    self.markup = markup
+    self.truth = truth
+    let annotations = truth.annotations
     labels = annotations.labelsOfCategories
     images = annotations.images.indices.filter { index in
       let image = annotations.images[index]
@@ -85,9 +78,7 @@ public struct DetectionDataset: Sendable {
   public var hasMasks: Bool { annotations.objectsWithoutMask < annotations.annotations.count }
 
   /// The names of the classes.
-  public var classNames: [String] {
-    annotations.categoriesByLabel.map { annotations.categories[$0].name }
-  }
+  public var classNames: [String] { truth.classNames }
 
   /// The same data with the first images only.
   public func first(_ count: Int) -> DetectionDataset {
@@ -116,13 +107,7 @@ public struct DetectionDataset: Sendable {
   public func annotationHash(
     _ digests: FileDigests = FileDigests(folder: nil)
   ) throws(FileError) -> String {
-    guard let markup else { return try SHA256.digest(file: annotations.path) }
-    var hash = SHA256()
-    hash.update("classes\t\(classNames.joined(separator: "\t"))\n")
-    for (file, digest) in zip(markup.files, digests.digests(of: markup.files, in: markup.folder)) {
-      hash.update("\(file)\t\(digest ?? "unreadable")\n")
-    }
-    return hash.finish()
+    try truth.hash(digests)
   }
 
   /// A hash of the taken images' names and contents.

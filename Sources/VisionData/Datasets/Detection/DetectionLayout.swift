@@ -137,22 +137,50 @@ public struct DetectionLayout: Sendable, Equatable {
     return parts(around: folder).first { $0.images.contains { RelativePath.plain($0) == wanted } }
   }
 
-  /// The folder with the images of a file of annotations, by the layouts around it; nil where none is.
-  public static func images(ofAnnotations file: String) -> String? {
-    let wanted = RelativePath.plain(file)
-    return parts(around: RelativePath.folder(of: file))
-      .first { RelativePath.plain($0.annotations) == wanted }?.images.first {
-        FileTree.isFolder($0)
-      }
+  /// The annotations that detections are scored against: a file, a data set's folder for its
+  /// validation split, or of VOC a list of names or the folder of the XML files.
+  ///
+  /// - Throws: `DatasetError` for a folder that is no data set, or has nothing to be scored.
+  public static func truth(_ path: String) throws(DatasetError) -> Part {
+    let wanted = RelativePath.plain(path)
+    guard FileTree.isFolder(path) else {
+      let near = RelativePath.folder(of: path)
+      // VOC's lists lie three levels below the data set.
+      let around = [near, RelativePath.above(near)]
+      let known = around.lazy.flatMap { parts(around: $0) }
+        .first { RelativePath.plain($0.annotations) == wanted }
+      if let known { return known }
+      if path.hasSuffix(".txt"), let part = try vocList(path) { return part }
+      return Part(path, images: [])
+    }
+    if let layout = try find(path) { return try layout.part(.testing, scoresOnly: true) }
+    if let known = parts(around: path).first(where: { part in
+      part.markup.map { RelativePath.plain($0) == wanted } == true
+    }) {
+      return known
+    }
+    if try FileTree.files(below: path).files.contains(where: { $0.hasSuffix(".xml") }) {
+      return Part(path, images: [path], markup: path)
+    }
+    return try expect(path).part(.testing, scoresOnly: true)
+  }
+
+  /// Another list of VOC's than those of the two splits, such as `trainval.txt`.
+  private static func vocList(_ path: String) throws(DatasetError) -> Part? {
+    let base = RelativePath.above(RelativePath.above(RelativePath.folder(of: path)))
+    guard let layout = try voc(base), let known = layout.validation ?? layout.training else {
+      return nil
+    }
+    return Part(path, images: known.images, markup: known.markup)
   }
 
   private static func parts(around folder: String) -> [Part] {
     let folder = folder.isEmpty ? "." : folder
-    return [RelativePath.above(folder), folder, RelativePath.above(RelativePath.above(folder))]
-      .flatMap { root -> [Part] in
-        guard let layout = (try? find(root)) ?? nil else { return [] }
-        return [layout.validation, layout.training, layout.whole].compactMap { $0 }
-      }
+    let above = RelativePath.above(folder)
+    return [above, folder, RelativePath.above(above)].flatMap { root -> [Part] in
+      guard let layout = (try? find(root)) ?? nil else { return [] }
+      return [layout.validation, layout.training, layout.whole].compactMap { $0 }
+    }
   }
 
   private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -31,6 +31,8 @@ public struct SegmentationLayout: Sendable, Equatable {
   /// What follows the common name in the files of pictures and of label maps.
   public let imageSuffix, labelSuffix: String
   private var parts: [SegmentationFolder.Split: Part] = [:]
+  // Whether it was looked for without asking for pictures.
+  private var mapsOnly = false
 
   private init(
     _ root: String, _ source: Source, imageSuffix: String = "", labelSuffix: String = ""
@@ -84,14 +86,16 @@ public struct SegmentationLayout: Sendable, Equatable {
 
   /// The layout of a folder; nil where it holds no label maps.
   ///
-  /// - Parameter labelSuffix: What follows a picture's name in its map's; nil is what is usual.
+  /// - Parameters:
+  ///   - labelSuffix: What follows a picture's name in its map's; nil is what is usual.
+  ///   - mapsOnly: Whether pictures are not needed.
   /// - Throws: `DatasetError` for several data sets in one folder, or a folder that cannot be read.
   public static func find(
-    _ root: String, labelSuffix: String? = nil
+    _ root: String, labelSuffix: String? = nil, mapsOnly: Bool = false
   ) throws(DatasetError) -> SegmentationLayout? {
-    if let found = cityscapes(root, labelSuffix) { return found }
+    if let found = cityscapes(root, labelSuffix, mapsOnly) { return found }
     if let found = try voc(root, labelSuffix) { return found }
-    let found = folders(root, labelSuffix)
+    let found = folders(root, labelSuffix, mapsOnly)
     return found.parts.isEmpty ? nil : found
   }
 
@@ -106,12 +110,14 @@ public struct SegmentationLayout: Sendable, Equatable {
       ?? SegmentationLayout(root, .ade20k, labelSuffix: labelSuffix ?? "")
   }
 
-  private static func cityscapes(_ root: String, _ suffix: String?) -> SegmentationLayout? {
-    guard FileTree.isFolder(root + "/leftImg8bit"), FileTree.isFolder(root + "/gtFine") else {
-      return nil
-    }
+  private static func cityscapes(
+    _ root: String, _ suffix: String?, _ mapsOnly: Bool
+  ) -> SegmentationLayout? {
+    guard mapsOnly || FileTree.isFolder(root + "/leftImg8bit"), FileTree.isFolder(root + "/gtFine")
+    else { return nil }
     var layout = SegmentationLayout(
       root, .cityscapes, imageSuffix: "_leftImg8bit", labelSuffix: suffix ?? "_gtFine_labelIds")
+    layout.mapsOnly = mapsOnly
     layout.add(images: { "leftImg8bit/\($0)" }, labels: { "gtFine/\($0)" })
     return layout.parts.isEmpty ? nil : layout
   }
@@ -137,11 +143,15 @@ public struct SegmentationLayout: Sendable, Equatable {
     "annotations", "ann_dir", "masks", "mask", "labels", "label", "gt",
   ]
 
-  private static func folders(_ root: String, _ suffix: String?) -> SegmentationLayout {
+  private static func folders(
+    _ root: String, _ suffix: String?, _ mapsOnly: Bool
+  ) -> SegmentationLayout {
     var layout = SegmentationLayout(root, .ade20k, labelSuffix: suffix ?? "")
+    layout.mapsOnly = mapsOnly
     layout.add(images: { "images/\($0)" }, labels: { "annotations/\($0)" })
     guard layout.parts.isEmpty else { return layout }
     layout = SegmentationLayout(root, .folders, labelSuffix: suffix ?? "")
+    layout.mapsOnly = mapsOnly
     for images in imageFolders {
       for labels in labelFolders {
         layout.add(images: { "\(images)/\($0)" }, labels: { "\(labels)/\($0)" })
@@ -156,7 +166,8 @@ public struct SegmentationLayout: Sendable, Equatable {
   /// Takes the folders of splits that are there and hold maps.
   private mutating func add(images: (String) -> String, labels: (String) -> String) {
     for split in SegmentationFolder.Split.allCases where parts[split] == nil {
-      for pictures in split.folders where FileTree.isFolder("\(root)/\(images(pictures))") {
+      let known = split.folders.filter { FileTree.isFolder("\(root)/\(images($0))") }
+      for pictures in known.isEmpty && mapsOnly ? split.folders : known {
         let maps = ([pictures] + split.folders).map(labels).first {
           FileTree.isFolder("\(root)/\($0)")
             && (source != .folders || Self.holdsMap("\(root)/\($0)"))
