@@ -3,7 +3,8 @@
 # report: all tasks on sample data, then the report of them; stopped, it goes on where it was.
 # lint:   what swift-format finds in the tree; .swift-format holds the rules.
 # release: one folder with all programs for machines without Swift; CPU says for which processors.
-# compare: measures the engine beside PyTorch (makes a Python environment of its own).
+# benchmark: measures the engine beside those of others, and keeps the result by processor (makes a
+#   Python environment of its own).
 
 PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev \
   libxml2-dev
@@ -11,7 +12,7 @@ PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-d
 # What the programs of a release are compiled for: x86-64-v3 is AVX2, native is this machine.
 CPU ?= x86-64-v3
 
-.PHONY: bench test lint report release compare packages clean
+.PHONY: bench test lint report release benchmark packages clean
 
 bench: packages
 	swift build --product bench-linear
@@ -31,7 +32,7 @@ report: packages
 release: packages
 	CPU=$(CPU) Benchmarks/Release/release.sh
 
-compare: packages
+benchmark: packages
 	swift build -c release --product bench-kernels
 	Benchmarks/PyTorch/compare.sh
 

@@ -7,7 +7,7 @@ import Threads
 /// Measures the engine: matrix products, dense operations, Swin-T inference and training, and the
 /// networks of detection and segmentation.
 ///
-/// Prints one JSON object a line. `Benchmarks/compare.sh` runs it beside PyTorch.
+/// Prints one JSON object a line. `make benchmark` runs it beside other engines.
 @main
 struct BenchKernels {
   static func main() {

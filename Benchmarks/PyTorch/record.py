@@ -1,9 +1,10 @@
 """Keeps one comparison: results/<processor>/<commit>.json, and the table of it beside that.
 
-    record.py FOLDER [--against REPOSITORY]
+    record.py FOLDER --results RESULTS [--notes NOTE …]
+    record.py --warnings
 
-FOLDER holds ours.jsonl and theirs.jsonl. Warns of what spoils numbers: other work on the machine,
-and settings of the environment that choose kernels.
+FOLDER holds ours.jsonl and theirs.jsonl. `--warnings` prints, before anything runs, a line for all
+that spoils numbers: other work on the machine, and settings of the environment that choose kernels.
 """
 import argparse
 import json

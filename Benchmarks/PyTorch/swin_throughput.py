@@ -1,4 +1,4 @@
-"""Swin-T throughput of PyTorch eager in single precision, one JSON object a line."""
+"""Training steps of Swin-T in PyTorch eager, single precision, one JSON object a line."""
 import argparse
 import json
 import resource
@@ -31,17 +31,10 @@ def report(part, batch, seconds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--part", choices=["inference", "training", "moby"], required=True)
+    parser.add_argument("--part", choices=["training", "moby"], required=True)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     name = "swin_tiny_patch4_window7_224"
-    if options.part == "inference":
-        model = timm.create_model(name, num_classes=0).eval()
-        for batch in (1, 8, 32):
-            images = torch.randn(batch, 3, 224, 224)
-            with torch.no_grad():
-                report("inference", batch, best(lambda: model(images)))
-        return
     if options.part == "moby":
         for batch in (8, 16):
             step = moby.make_step(name, batch)

@@ -1,9 +1,11 @@
 import Foundation
 import Synchronization
 
-/// Memory of tensors: small buffers are kept by size for the next one that asks, large ones lie in
-/// a heap of their own, since images of varying sizes ask for varying buffers. Fresh pages from the
-/// system cost more than the arithmetic on them.
+/// Memory of tensors.
+///
+/// Small buffers are kept by size for the next one that asks, large ones lie in a heap of their own,
+/// since images of varying sizes ask for varying buffers. Fresh pages from the system cost more than
+/// the arithmetic on them.
 final class BufferPool: Sendable {
   static let shared = BufferPool()
 
@@ -17,7 +19,9 @@ final class BufferPool: Sendable {
 
   private static let largeBytes = 1 << 16
 
-  /// What a buffer of so many bytes takes. Small sizes are rounded up to an eighth of their power
+  /// What a buffer of so many bytes takes.
+  ///
+  /// Small sizes are rounded up to an eighth of their power
   /// of two, so at most 12.5 % is wasted.
   static func roundedCapacity(_ bytes: Int) -> Int {
     guard bytes > 4096 else { return max(64, (bytes + 63) & ~63) }

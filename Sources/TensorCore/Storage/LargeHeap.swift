@@ -13,6 +13,9 @@ struct LargeHeap {
   }
   /// By address; no two touch.
   private var gaps: [Gap] = []
+  /// Pieces of the system's memory so far; neighbours among them are as one.
+  private(set) var chunkCount = 0
+  var gapCount: Int { gaps.count }
 
   private static let chunk = 256 << 20
   private static let page = 4096
@@ -67,11 +70,14 @@ struct LargeHeap {
   }
 
   private mutating func grow(by size: Int) {
-    guard
-      let chunk = mmap(
-        nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-      chunk != MAP_FAILED
-    else { fatalError("the system has no \(size >> 20) MiB of memory left") }
+    chunkCount += 1
+    let mapped = mmap(
+      nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let chunk = mapped, chunk != MAP_FAILED else {
+      // Allocating says what the system says when it has no memory left.
+      let last = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: Self.page)
+      return give(UInt(bitPattern: last), size: size)
+    }
     #if canImport(Glibc)
       // A wish: without large pages memory is as right, and slower to get.
       madvise(chunk, size, MADV_HUGEPAGE)
