@@ -1,6 +1,8 @@
 #include "CProduct.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define CP_FUSED(a, b, sums) __builtin_elementwise_fma(a, b, sums)
 
@@ -59,7 +61,7 @@ int cp_best_level(void) {
 int cp_has_bf16(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return cp_best_level() == CP_AVX512 && __builtin_cpu_supports("avx512bf16");
+  return cp_level() == CP_AVX512 && __builtin_cpu_supports("avx512bf16");
 #else
   return 0;
 #endif
@@ -69,7 +71,9 @@ static atomic_int chosen = -1;
 
 int cp_level(void) {
   int level = atomic_load_explicit(&chosen, memory_order_relaxed);
-  return level < 0 ? cp_use(CP_AVX512) : level;
+  if (level >= 0) return level;
+  const char *wish = getenv("SWINBENCH_INSTRUCTIONS");
+  return cp_use(wish && strcmp(wish, "avx2") == 0 ? CP_AVX2 : CP_AVX512);
 }
 
 int cp_use(int level) {

@@ -15,11 +15,12 @@ enum { CP_PORTABLE = 0, CP_AVX2 = 1, CP_AVX512 = 2 };
 enum { CP_PANEL = 32, CP_TILE_ROWS = 14 };
 
 // The best that this processor runs, and what is in use. `cp_use` takes no more than the processor
-// has and answers with what is in use then.
+// has and answers with what is in use then. SWINBENCH_INSTRUCTIONS=avx2 in the environment leaves
+// wider vectors unused.
 int cp_best_level(void);
 int cp_level(void);
 int cp_use(int level);
-// Whether the processor multiplies pairs of bfloat16 numbers.
+// Whether pairs of bfloat16 numbers can be multiplied.
 int cp_has_bf16(void);
 
 // c[m][n] (+)= sum over k < depth of a(m, k) * b(k, n), on the calling thread.
