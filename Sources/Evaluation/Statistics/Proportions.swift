@@ -13,6 +13,14 @@ public struct Interval: Sendable, Equatable {
 
   /// Whether two intervals share a point.
   public func overlaps(_ other: Interval) -> Bool { low <= other.high && other.low <= high }
+
+  /// The part of it that lies in a range of possible values.
+  public func clamped(to range: ClosedRange<Double>) -> Interval {
+    func within(_ bound: Double) -> Double {
+      min(max(bound, range.lowerBound), range.upperBound)
+    }
+    return Interval(low: within(low), high: within(high))
+  }
 }
 
 /// Statistics of counts.

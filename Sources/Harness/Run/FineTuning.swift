@@ -192,7 +192,8 @@ struct FineTuning<Task: FineTuningTask> {
     for name in names where own[0].images.count >= Bootstrap.fewestImages {
       let values = own.compactMap { $0.imageValues(of: name) }
       guard values.count == own.count, values.allSatisfy({ $0[0].isFinite }) else { continue }
-      intervals[name] = SeededNumber(values).interval()
+      // No score lies outside of these, however few trainings there were.
+      intervals[name] = SeededNumber(values).interval().clamped(to: 0...1)
     }
     return intervals
   }

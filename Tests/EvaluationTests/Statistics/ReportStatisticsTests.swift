@@ -254,4 +254,13 @@ struct SimulationTests {
     #expect(found.coverage > 0.90, "\(found)")
     #expect((0.65...0.95).contains(found.power), "\(found)")
   }
+
+  @Test("An interval is cut to the values that are possible")
+  func clamped() {
+    let wide = Interval(low: -0.03, high: 1.2)
+    #expect(wide.clamped(to: 0...1) == Interval(low: 0, high: 1))
+    let inside = Interval(low: 0.1, high: 0.4)
+    #expect(inside.clamped(to: 0...1) == inside)
+    #expect(Interval(low: 1.5, high: 2).clamped(to: 0...1) == Interval(low: 1, high: 1))
+  }
 }
