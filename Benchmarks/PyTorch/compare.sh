@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the engine and the engines of others one after the other on this machine, prints the ratios
 # and keeps them in Benchmarks/results/<processor>/<commit>. PARTS leaves parts out, for example
-# PARTS="sgemm inference".
+# PARTS="sgemm inference"; ENGINES says beside whom inference is measured.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
@@ -27,7 +27,7 @@ for part in $parts; do
   case "$part" in
     sgemm) ;;
     inference)
-      for engine in openvino onnxruntime compile eager; do
+      for engine in ${ENGINES:-openvino onnxruntime compile eager}; do
         "$python" "$here/inference_engines.py" --threads "$threads" --engine "$engine"
       done ;;
     training | moby) "$python" "$here/swin_throughput.py" --threads "$threads" --part "$part" ;;
