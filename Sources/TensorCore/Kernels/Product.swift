@@ -168,7 +168,7 @@ enum Product {
     m: Int, n: Int, k: Int, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     let threads = ThreadPool.shared.threadCount
-    let wanted = min(3 * threads, m * n * k >> 17)
+    let wanted = min(3 * threads, (m * n * k) >> 17)
     guard wanted > 1, threads > 1, !ThreadPool.isInsideLoop else { return body(0..<m, 0..<n) }
     let (tiles, panels) = ((m + tileRows - 1) / tileRows, (n + panelWidth - 1) / panelWidth)
     let first = min(max(tiles, panels), wanted)
