@@ -17,19 +17,9 @@ from torchvision import io as vision_io
 from torchvision.transforms import InterpolationMode, v2
 from torchvision import transforms
 
+from measuring import best
+
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def best(body):
-    """The least seconds of the processor of several runs after one to warm up."""
-    body()
-    least, total, runs = float("inf"), 0.0, 0
-    while runs < 3 or total < 4:
-        start = time.process_time()
-        body()
-        seconds = time.process_time() - start
-        least, total, runs = min(least, seconds), total + seconds, runs + 1
-    return least
 
 
 class Blur:
@@ -114,7 +104,7 @@ def main():
     for peer, pipelines, body in (("pillow", pillow_pipelines(), pillow),
                                   ("torchvision", tensor_pipelines(), torchvision)):
         for name, views in pipelines.items():
-            seconds = best(lambda: body(views))
+            seconds = best(lambda: body(views), 4, time.process_time)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             print(json.dumps({"who": peer, "part": "data", "name": name, "peakMiB": peak,
                               "imagesPerSecond": len(files) / seconds}), flush=True)

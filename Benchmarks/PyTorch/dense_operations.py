@@ -5,11 +5,12 @@ and channel-last; the faster counts.
 """
 import argparse
 import json
-import time
 
 import torch
 import torch.nn.functional as F
 import torchvision
+
+from measuring import best
 
 CONVOLUTIONS = {
     "UPerNet fusion": (1, 2048, 512, 128, 128), "UPerNet level 0": (1, 512, 512, 128, 128),
@@ -18,18 +19,6 @@ CONVOLUTIONS = {
     "FPN P2": (1, 256, 256, 200, 304), "FPN P3": (1, 256, 256, 100, 152),
     "FPN P4": (1, 256, 256, 50, 76), "FPN P5": (1, 256, 256, 25, 38),
     "mask head": (128, 256, 256, 14, 14), "cascade box head": (512, 256, 256, 7, 7)}
-
-
-def best(body, budget):
-    """The shortest of several runs after one to warm up; at least three, for about `budget` s."""
-    body()
-    shortest, total, runs = float("inf"), 0.0, 0
-    while runs < 3 or total < budget:
-        start = time.perf_counter()
-        body()
-        seconds = time.perf_counter() - start
-        shortest, total, runs = min(shortest, seconds), total + seconds, runs + 1
-    return shortest
 
 
 def report(name, step, seconds, **rest):

@@ -4,16 +4,14 @@ Engines: PyTorch eager and compiled, ONNX Runtime, OpenVINO; each in single prec
 can also in bfloat16. Networks, sizes and batches are those of `bench-kernels inference`.
 """
 import argparse
-import json
 import pathlib
-import resource
 import tempfile
 
 import numpy as np
 import timm
 import torch
 
-from swin_throughput import best
+from measuring import best, report
 
 NETWORKS = {"Swin-T": "swin_tiny_patch4_window7_224", "DeiT-S": "deit_small_patch16_224"}
 BATCHES = (1, 8, 32)
@@ -78,11 +76,8 @@ def main():
                 with tempfile.TemporaryDirectory() as folder:
                     run = make(model, images, precision, options.threads, pathlib.Path(folder))
                     seconds = best(run)
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-                print(json.dumps({
-                    "who": options.engine, "part": "inference", "network": name,
-                    "precision": precision, "batch": batch, "peakMiB": peak,
-                    "imagesPerSecond": batch / seconds}), flush=True)
+                report("inference", batch, seconds, who=options.engine, network=name,
+                       precision=precision)
 
 
 if __name__ == "__main__":

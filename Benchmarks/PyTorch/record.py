@@ -33,9 +33,9 @@ def rate(row):
 
 
 def processor():
-    names = re.findall(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    family = re.findall(r"cpu family\s*: (\d+)\nmodel\s*: (\d+)",
-                        pathlib.Path("/proc/cpuinfo").read_text())
+    text = pathlib.Path("/proc/cpuinfo").read_text()
+    names = re.findall(r"model name\s*: (.*)", text)
+    family = re.findall(r"cpu family\s*: (\d+)\nmodel\s*: (\d+)", text)
     name = names[0] if names else "unknown"
     suffix = f"-{family[0][0]}-{family[0][1]}" if family else ""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") + suffix
@@ -72,9 +72,6 @@ def main():
     parser.add_argument("--notes", nargs="*", default=[])
     options = parser.parse_args()
     ours, theirs = lines(options.folder / "ours.jsonl"), lines(options.folder / "theirs.jsonl")
-    for row in ours + theirs:
-        row.setdefault("precision", "f32") if row["part"] in ("training", "inference") else None
-        row.setdefault("network", "Swin-T") if row["part"] in ("training", "inference") else None
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
                             cwd=options.results.parent).stdout.strip() or "unknown"
     changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True,

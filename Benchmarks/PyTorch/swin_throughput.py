@@ -1,31 +1,11 @@
 """Training steps of Swin-T in PyTorch eager, single precision, one JSON object a line."""
 import argparse
-import json
-import resource
-import time
 
 import timm
 import torch
 
 import moby
-
-
-def best(body):
-    """The shortest of several runs after one to warm up; at least three, for about six seconds."""
-    body()
-    shortest, total, runs = float("inf"), 0.0, 0
-    while runs < 3 or total < 6:
-        start = time.perf_counter()
-        body()
-        seconds = time.perf_counter() - start
-        shortest, total, runs = min(shortest, seconds), total + seconds, runs + 1
-    return shortest
-
-
-def report(part, batch, seconds):
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"who": "pytorch", "part": part, "batch": batch, "peakMiB": peak,
-                      "imagesPerSecond": batch / seconds}), flush=True)
+from measuring import best, report
 
 
 def main():
@@ -51,7 +31,7 @@ def main():
             torch.nn.functional.cross_entropy(model(images), targets).backward()
             optimizer.step()
 
-        report("training", batch, best(step))
+        report("training", batch, best(step), network="Swin-T", precision="f32")
 
 
 if __name__ == "__main__":

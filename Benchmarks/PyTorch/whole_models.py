@@ -5,8 +5,6 @@ far as its interface has them; UPerNet is composed of torch's modules. Sizes and
 `bench-kernels detector` and `segmentor`.
 """
 import argparse
-import json
-import resource
 
 import torch
 import torch.nn.functional as F
@@ -17,15 +15,9 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from swin_throughput import best
+from measuring import best, report
 
 CHANNELS = [96, 192, 384, 768]
-
-
-def report(part, batch, seconds, **extra):
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"who": "pytorch", "part": part, "batch": batch, "peakMiB": peak,
-                      "imagesPerSecond": batch / seconds, **extra}), flush=True)
 
 
 class Stages(nn.Module):
