@@ -45,6 +45,7 @@ let libraries = [
   library("Threads", uses: []),
   library("FileSupport", uses: ["CFormats"]),
   library("Geometry", uses: []),
+  library("Processes", uses: ["FileSupport"]),
   library("VectorMath", uses: ["CVector"]),
   library("CommandLine", uses: ["FileSupport"]),
   library("CocoFormat", uses: ["CFormats", "FileSupport", "Geometry", "Threads"]),
@@ -160,16 +161,17 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "CocoFormat", "FileSupport", "Geometry", "SampleData", "TensorCore", "VisionData",
+        "CocoFormat", "FileSupport", "Geometry", "Processes", "SampleData", "TensorCore",
+        "VisionData",
       ], path: "Tests/TestSupport",
       swiftSettings: optimized),
   ]
     + libraries
     + [
-      "CounterRandom", "Threads", "FileSupport", "Geometry", "VectorMath", "CommandLine",
-      "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models", "Evaluation",
-      "Reporting", "Loading", "Runs", "Protocols", "Training", "Scoring", "Inspection",
-      "Harness", "Fuzzing",
+      "CounterRandom", "Threads", "FileSupport", "Geometry", "Processes", "VectorMath",
+      "CommandLine", "CocoFormat", "VisionData", "SampleData", "TensorCore", "Layers", "Models",
+      "Evaluation", "Reporting", "Loading", "Runs", "Protocols", "Training", "Scoring",
+      "Inspection", "Harness", "Fuzzing",
     ].map(tests)
     + [.testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: optimized)],
   swiftLanguageModes: [.v6])

@@ -1,0 +1,30 @@
+import FileSupport
+
+/// The work cannot be shared by as many processes as were started.
+public struct ProcessCountError: ReportableError, Equatable {
+  /// How many there are.
+  public let size: Int
+  /// How many there may be.
+  public let allowed: [Int]
+
+  /// Describes a refusal.
+  public init(size: Int, allowed: [Int]) {
+    self.size = size
+    self.allowed = allowed
+  }
+
+  public var exitCode: ExitCode { .usage }
+  public var description: String {
+    let last = allowed.last.map(String.init) ?? "1"
+    let others = allowed.dropLast().map(String.init).joined(separator: ", ")
+    return "the work cannot be shared by \(size) processes with the same sums; start "
+      + (others.isEmpty ? last : "\(others) or \(last)") + " of them."
+  }
+
+  /// The powers of two up to the first that is larger.
+  static func powersOfTwo(around size: Int) -> [Int] {
+    var powers = [1]
+    while let last = powers.last, last <= size, last < 1 << 30 { powers.append(last * 2) }
+    return powers
+  }
+}
