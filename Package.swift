@@ -60,11 +60,11 @@ let libraries = [
   library(
     "TensorCore",
     uses: ["COpenBLAS", "CProduct", "CVector", "VectorMath", "CounterRandom", "Threads"]),
-  library("Layers", uses: ["TensorCore", "CounterRandom"]),
+  library("Layers", uses: ["TensorCore", "CounterRandom", "Processes"]),
   library(
     "Models",
     uses: [
-      "CounterRandom", "FileSupport", "Geometry", "Layers", "TensorCore", "Threads",
+      "CounterRandom", "FileSupport", "Geometry", "Layers", "Processes", "TensorCore", "Threads",
     ]),
   library(
     "Evaluation",
@@ -74,12 +74,14 @@ let libraries = [
     "Loading",
     uses: ["CounterRandom", "FileSupport", "Models", "TensorCore", "Threads", "VisionData"]),
   library(
-    "Runs", uses: ["CommandLine", "FileSupport", "Reporting", "TensorCore", "Threads"]),
+    "Runs",
+    uses: ["CommandLine", "FileSupport", "Processes", "Reporting", "TensorCore", "Threads"]),
   library(
     "Protocols",
     uses: ["CommandLine", "Layers", "Loading", "Models", "Reporting", "VisionData"]),
   library(
-    "Training", uses: ["CommandLine", "FileSupport", "Layers", "Models", "Runs", "TensorCore"]),
+    "Training",
+    uses: ["CommandLine", "FileSupport", "Layers", "Models", "Processes", "Runs", "TensorCore"]),
   library(
     "Scoring",
     uses: [
@@ -97,9 +99,8 @@ let libraries = [
     "Harness",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Inspection", "Layers", "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData",
-      "Scoring",
-      "TensorCore", "Threads", "Training", "VisionData",
+      "Inspection", "Layers", "Loading", "Models", "Processes", "Protocols", "Reporting", "Runs",
+      "SampleData", "Scoring", "TensorCore", "Threads", "Training", "VisionData",
     ]),
   library(
     "Fuzzing",

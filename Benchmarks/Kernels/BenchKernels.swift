@@ -10,7 +10,7 @@ import Threads
 /// Prints one JSON object a line. `make benchmark` runs it beside other engines.
 @main
 struct BenchKernels {
-  static func main() {
+  static func main() throws {
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
     let parts = [
@@ -37,7 +37,7 @@ struct BenchKernels {
       }
     }
     if wanted == "all" || wanted == "moby" {
-      for batch in [8, 16] { pretraining(batch: batch) }
+      for batch in [8, 16] { try pretraining(batch: batch) }
     }
     if wanted == "all" || wanted == "detector" { WholeModels.detector() }
     if wanted == "all" || wanted == "segmentor" { WholeModels.segmentor() }
@@ -114,33 +114,43 @@ struct BenchKernels {
   }
 
   /// A whole step of MoBY: four forward passes, two backward, target, queues, clipping, AdamW.
-  static func pretraining(batch: Int) {
+  ///
+  /// In one group, and in as many as are usual.
+  static func pretraining(batch: Int) throws {
     var recipe = MethodDescription.moby.recipe(for: .swin(.tiny))
     recipe.batchSize = batch
-    let engine = PretrainingEngine(
-      recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
-      seed: 0)
+    let usual = ImageGroups.usualCount(
+      batchSize: batch,
+      workPerImage: 2 * Double(Architecture.swin(.tiny).multiplyAdds(inputSize: 224)))
     let views = PretrainingBatch(
       views: [1, 2].map {
         Initializer(seed: $0).normal([batch, 3, 224, 224], key: "images")
       })
-    var step = 0
-    let seconds = best {
-      _ = engine.step(views, step: step, epoch: 0)
-      step += 1
+    for groups in Set([1, usual]).sorted() {
+      let engine = PretrainingEngine(
+        recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
+        seed: 0, groups: ImageGroups(batchSize: batch, count: groups))
+      var step = 0
+      let seconds = try best {
+        _ = try engine.step(views, step: step, epoch: 0)
+        step += 1
+      }
+      report([
+        "part": "moby", "batch": batch, "groups": groups,
+        "imagesPerSecond": Double(batch) / seconds,
+      ])
     }
-    report(["part": "moby", "batch": batch, "imagesPerSecond": Double(batch) / seconds])
   }
 
   /// The shortest of several runs after one to warm up; at least three, for about `seconds`.
-  static func best(seconds budget: Double = 6, _ body: () -> Void) -> Double {
-    body()
+  static func best(seconds budget: Double = 6, _ body: () throws -> Void) rethrows -> Double {
+    try body()
     var shortest = Double.infinity
     var total = 0.0
     var runs = 0
     while runs < 3 || total < budget {
       let start = DispatchTime.now().uptimeNanoseconds
-      body()
+      try body()
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
       shortest = min(shortest, seconds)
       total += seconds

@@ -27,6 +27,7 @@ public enum AtomicFile {
   public static func write(
     to path: String, _ body: (inout Writer) throws(FileError) -> Void
   ) throws(FileError) {
+    guard !FileWriting.isOff else { return }
     let folder = RelativePath.folder(of: path)
     if !folder.isEmpty { try makeFolder(folder) }
     sweep(folder.isEmpty ? "." : folder)
@@ -85,6 +86,7 @@ public enum AtomicFile {
   ///
   /// - Throws: `FileError` when one of them cannot be made.
   public static func makeFolder(_ path: String) throws(FileError) {
+    guard !FileWriting.isOff else { return }
     if mkdir(path, 0o755) == 0 || errno == EEXIST {
       var info = stat()
       guard stat(path, &info) == 0 else { throw .system(path, doing: "write", code: errno) }
@@ -151,6 +153,7 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, _ descriptor: Int32) -> Int32 {
 /// A file that only grows, one line at a time; each line reaches the system whole.
 public final class AppendOnlyFile {
   private let path: String
+  // Negative where nothing is written.
   private let descriptor: Int32
 
   /// Opens the file at its end, making it if needed.
@@ -159,6 +162,10 @@ public final class AppendOnlyFile {
   /// - Throws: `FileError` when it cannot be opened for writing.
   public init(path: String, cutTo length: Int? = nil) throws(FileError) {
     self.path = path
+    guard !FileWriting.isOff else {
+      descriptor = -1
+      return
+    }
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw .system(path, doing: "write", code: errno) }
     if let length, ftruncate(descriptor, off_t(length)) != 0 {
@@ -166,12 +173,15 @@ public final class AppendOnlyFile {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
 
   /// Appends text.
   ///
   /// - Throws: `FileError` when the disk is full.
   public func append(_ text: String) throws(FileError) {
+    guard descriptor >= 0 else { return }
     let code = Array(text.utf8).withUnsafeBytes { writeAll($0, descriptor) }
     guard code == 0 else { throw .system(path, doing: "write", code: code) }
   }
@@ -180,6 +190,8 @@ public final class AppendOnlyFile {
   ///
   /// - Throws: `FileError` when the disk is full.
   public func synchronize() throws(FileError) {
-    guard fsync(descriptor) == 0 else { throw .system(path, doing: "write", code: errno) }
+    guard descriptor < 0 || fsync(descriptor) == 0 else {
+      throw .system(path, doing: "write", code: errno)
+    }
   }
 }

@@ -10,6 +10,10 @@ public final class FolderLock {
   ///
   /// - Throws: `FileError` when another process has it, or the folder may not be written.
   public init(folder: String) throws(FileError) {
+    guard !FileWriting.isOff else {
+      descriptor = -1
+      return
+    }
     let opened = open(folder + "/" + Self.fileName, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard opened >= 0 else {
       let reason = String(cString: strerror(errno))
@@ -33,6 +37,7 @@ public final class FolderLock {
   }
 
   deinit {
+    guard descriptor >= 0 else { return }
     // Unlocked by word: a process that is being started may hold a copy of the descriptor.
     flock(descriptor, LOCK_UN)
     close(descriptor)

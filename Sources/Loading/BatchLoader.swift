@@ -27,12 +27,18 @@ public final class BatchLoader {
     public let labels: [Int]
     /// Position of each image in the folder.
     public let indices: [Int]
+
+    /// Collects a batch.
+    public init(images: Tensor, labels: [Int], indices: [Int]) {
+      (self.images, self.labels, self.indices) = (images, labels, indices)
+    }
   }
 
   private let prefetch: OrderedPrefetch<[BatchBuffer]>
   private let folder: ImageFolder
   private let order: [Int]
   private let batchSize: Int
+  private let share: Range<Int>
   private let policy: BadImagePolicy
   private var nextBatch: Int
   /// Images left out so far, with the reason.
@@ -44,30 +50,36 @@ public final class BatchLoader {
   ///   - folder: Where the images are.
   ///   - order: Which images, in which order.
   ///   - startBatch: Batches of the order that are left out, for runs that go on.
+  ///   - share: The places of each batch that are loaded, where processes share it; nil is all.
   ///   - transforms: One pipeline a view; each gives square images of its own size.
   ///   - policy: What to do with images that cannot be decoded.
   ///   - threadCount: Decoding threads.
   public init(
-    folder: ImageFolder, order: [Int], startBatch: Int = 0, transforms: [any ImageTransform],
-    normalization: PixelNormalization = .imageNet, batchSize: Int, seed: UInt64, epoch: Int,
+    folder: ImageFolder, order: [Int], startBatch: Int = 0, share: Range<Int>? = nil,
+    transforms: [any ImageTransform], normalization: PixelNormalization = .imageNet, batchSize: Int,
+    seed: UInt64, epoch: Int,
     policy: BadImagePolicy, threadCount: Int = ThreadPool.shared.threadCount
   ) {
     precondition(batchSize > 0 && !transforms.isEmpty, "a batch needs images and a transform")
     self.folder = folder
     self.order = order
     self.batchSize = batchSize
+    let share = share ?? 0..<batchSize
+    self.share = share
     self.policy = policy
     nextBatch = startBatch
     let occurrences = Self.occurrences(order, of: folder.count)
     let batchCount = (order.count + batchSize - 1) / batchSize
-    func count(_ batch: Int) -> Int { min(batchSize, order.count - batch * batchSize) }
+    func count(_ batch: Int) -> Int {
+      max(0, min(share.upperBound, order.count - batch * batchSize) - share.lowerBound)
+    }
     prefetch = OrderedPrefetch(
       min(startBatch, batchCount)..<batchCount, depth: 3, threadCount: threadCount,
       partCount: count
     ) { batch in
       transforms.map { BatchBuffer(shape: [count(batch), 3, $0.size, $0.size]) }
     } load: { views, batch, position in
-      let place = batch * batchSize + position
+      let place = batch * batchSize + share.lowerBound + position
       let index = order[place]
       let occurrence = occurrences.isEmpty ? 0 : occurrences[place]
       let image = try folder.image(index)
@@ -109,7 +121,7 @@ public final class BatchLoader {
   /// - Throws: `ImageError` for an image that cannot be decoded, when the policy is to fail.
   public func nextViews() throws -> (views: [Tensor], labels: [Int], indices: [Int])? {
     guard let (views, failures) = prefetch.next() else { return nil }
-    let start = nextBatch * batchSize
+    let start = nextBatch * batchSize + share.lowerBound
     nextBatch += 1
     let indices = Array(order[start..<start + views[0].shape[0]])
     for failure in failures {

@@ -30,18 +30,21 @@ public final class DetectionLoader {
   ///
   /// - Parameters:
   ///   - batches: Indices into the annotations' images.
+  ///   - own: Which of them are loaded, where processes share them; nil is all.
   ///   - after: Batches of the epoch that came before.
   public init(
     _ dataset: DetectionDataset, batches: [[Int]], augmentation: DetectionAugmentation,
-    seed: UInt64, epoch: Int, after: [[Int]] = [],
+    seed: UInt64, epoch: Int, own: [Int]? = nil, after: [[Int]] = [],
     threadCount: Int = ThreadPool.shared.threadCount
   ) {
     let occurrences = Self.occurrences(after + batches).dropFirst(after.count)
+    let own = own ?? Array(batches.indices)
     prefetch = OrderedPrefetch(
-      batches.indices, depth: 3, threadCount: threadCount, partCount: { batches[$0].count }
+      own.indices, depth: 3, threadCount: threadCount, partCount: { batches[own[$0]].count }
     ) {
-      Slot(count: batches[$0].count)
-    } load: { slot, batch, position in
+      Slot(count: batches[own[$0]].count)
+    } load: { slot, number, position in
+      let batch = own[number]
       let image = batches[batch][position]
       // Groups are filled up by repeating images; each time one is seen otherwise.
       let occurrence = occurrences[occurrences.startIndex + batch][position]

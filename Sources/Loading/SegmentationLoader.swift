@@ -48,22 +48,25 @@ public final class SegmentationLoader {
   ///   - encoding: What the maps' values mean.
   ///   - transform: How training images are changed; its crop is the network's input.
   ///   - sampler: Which images come when; its seed is that of the draws, too.
+  ///   - share: The places of each batch that are loaded, where processes share it; nil is all.
   ///   - steps: What is to be loaded; a run that goes on starts at its next step.
   ///   - threadCount: Decoding threads.
   public init(
     folder: SegmentationFolder, encoding: LabelEncoding, transform: SegmentationAugmentation,
     normalization: ByteNormalization = .imageNet, sampler: StepSampler,
-    steps: Range<Int>, threadCount: Int = ThreadPool.shared.threadCount
+    share: Range<Int>? = nil, steps: Range<Int>,
+    threadCount: Int = ThreadPool.shared.threadCount
   ) {
     precondition(
       sampler.imageCount <= folder.count,
       "the sampler has \(sampler.imageCount) images, the folder \(folder.count)")
     nextStep = steps.lowerBound
     let size = transform.crop.size
+    let share = share ?? 0..<sampler.batchSize
     prefetch = OrderedPrefetch(
-      steps, depth: 2, threadCount: threadCount, partCount: { _ in sampler.batchSize }
+      steps, depth: 2, threadCount: threadCount, partCount: { _ in share.count }
     ) {
-      Slot(items: sampler.items(step: $0), size: size)
+      Slot(items: Array(sampler.items(step: $0)[share]), size: size)
     } load: { slot, _, position in
       let item = slot.items[position]
       let (image, labels) = try folder.load(item.index, encoding)

@@ -6,11 +6,14 @@ public struct ProcessCountError: ReportableError, Equatable {
   public let size: Int
   /// How many there may be.
   public let allowed: [Int]
+  /// Why, and what would change it.
+  public let reason: String?
 
   /// Describes a refusal.
-  public init(size: Int, allowed: [Int]) {
+  public init(size: Int, allowed: [Int], reason: String? = nil) {
     self.size = size
     self.allowed = allowed
+    self.reason = reason
   }
 
   public var exitCode: ExitCode { .usage }
@@ -18,7 +21,8 @@ public struct ProcessCountError: ReportableError, Equatable {
     let last = allowed.last.map(String.init) ?? "1"
     let others = allowed.dropLast().map(String.init).joined(separator: ", ")
     return "the work cannot be shared by \(size) processes with the same sums; start "
-      + (others.isEmpty ? last : "\(others) or \(last)") + " of them."
+      + (others.isEmpty ? last : "\(others) or \(last)") + " of them"
+      + (reason.map { " (\($0))." } ?? ".")
   }
 
   /// The powers of two up to the first that is larger.

@@ -15,7 +15,9 @@ public enum Processes {
   private static let shared = Mutex<any Communicator>(SingleProcess())
 
   /// The communicator of this process; a single process before `start`.
-  public static var current: any Communicator { shared.withLock { $0 } }
+  public static var current: any Communicator {
+    standIn ?? shared.withLock { $0 }
+  }
 
   /// Joins the other processes.
   public static func start(_ mode: Mode) throws {}

@@ -24,6 +24,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// Updates, and images in each.
   public var stepCount: Int
   public var batchSize = 16
+  /// Groups of a batch that are summed apart; nil is as many as cost no speed.
+  public var groupCount: Int?
   /// Side of the training crops.
   public var cropSize = 512
   /// The rate after the warm-up; it falls to 0 in a straight line.
@@ -89,6 +91,15 @@ public struct SegmentationRecipe: Sendable, Equatable {
     return configuration
   }
 
+  /// Groups of a batch.
+  package var groups: Int {
+    groupCount
+      ?? ImageGroups.usualCount(
+        batchSize: batchSize,
+        workPerImage: Double(
+          configuration(classCount: 1).multiplyAdds(height: cropSize, width: cropSize).total))
+  }
+
   /// How training images are seen.
   package var training: SegmentationAugmentation {
     var transform = SegmentationAugmentation(cropSize: cropSize)
@@ -149,7 +160,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
     [
       "recipe": name.rawValue, "preset": preset.rawValue,
       "network": configuration(classCount: 1).name, "iterations": String(stepCount),
-      "batch-size": String(batchSize),
+      "batch-size": String(batchSize), "groups": String(groups),
       "crop-size": String(cropSize), "learning-rate": learningRate.argument,
       "weight-decay": weightDecay.argument, "drop-path": String(dropPathRate),
       "warmup-iterations": String(warmupSteps), "training view": training.summary,

@@ -33,7 +33,7 @@ public final class RunDirectory {
   /// Removes what a killed run was writing aside; the lock says that nobody writes it now.
   private func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for name in names where name.contains(".partial-") { unlink(path + "/" + name) }
+    for name in names where name.contains(".partial-") { FileWriting.remove(path + "/" + name) }
   }
 
   /// Writes a JSON document of the run.
@@ -48,6 +48,7 @@ public final class RunDirectory {
   /// - Throws: `FileError` when one may not be removed.
   public func clear() throws(FileError) {
     files = [:]
+    guard !FileWriting.isOff else { return }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     where name != FolderLock.fileName {
       do {

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Processes
 import Reporting
 import TensorCore
 import Threads
@@ -54,7 +55,7 @@ package final class RunSession {
   package init(
     _ result: RunResult, name: String, parts: [String: [String: String]] = [:],
     scoring: [String: String] = [:], options: RunOptions
-  ) throws(FileError) {
+  ) throws {
     key = result.key(parts)
     directory = try RunDirectory(path: Self.path(key.digest, name: name, in: options.output))
     if options.restarts { try directory.clear() }
@@ -69,14 +70,25 @@ package final class RunSession {
         "version": .string(Command.version), "products": .string(Arithmetic.summary),
       ]),
     ])
-    let known = try Self.finished(in: directory, scoring: scoring)
-    finished = known?.key(parts).digest == key.digest ? known : nil
+    finished = try Self.agreed { [directory, key] in
+      let known = try Self.finished(in: directory, scoring: scoring)
+      return known?.key(parts).digest == key.digest ? known : nil
+    }
     guard finished == nil else { return }
     if case .object(let known)? = directory.read("timing.json")?["phases"] {
       phases = known.compactMapValues(\.doubleValue)
     }
     try directory.write(key.document, to: "protocol.json")
     try directory.write(manifest, to: "manifest.json")
+  }
+
+  /// What the process that writes finds, on all processes.
+  private static func agreed(_ find: () throws -> RunResult?) throws -> RunResult? {
+    let ranks = Processes.current
+    guard ranks.size > 1 else { return try find() }
+    let own = ranks.isRoot ? try find() : nil
+    let bytes = try ranks.broadcast(Array((own?.json.text() ?? "").utf8), from: 0)
+    return ranks.isRoot || bytes.isEmpty ? own : try RunResult(bytes, of: "the finished result")
   }
 
   private static func object(_ members: [String: String]) -> JSONValue {
@@ -148,6 +160,7 @@ package final class RunSession {
   package func finish(_ result: inout RunResult, files: [String], images: RunImages? = nil)
     throws(FileError)
   {
+    guard !FileWriting.isOff else { return }
     for name in files { result.files[name] = try SHA256.digest(file: path + "/" + name) }
     try images?.write(to: path)
     try writeTiming()

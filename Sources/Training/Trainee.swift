@@ -86,7 +86,8 @@ public protocol Trainee: AnyObject {
   ///
   /// - Throws: What loading throws.
   func batches(epoch: Int, from batch: Int) throws -> any BatchSource<Batch>
-  /// Leaves the gradients of a batch in the parameters, after as many passes as it takes.
+  /// Leaves the gradients of a batch in the parameters, after as many passes as it takes; of a batch
+  /// that processes share the sums over all of them.
   ///
   /// - Returns: The mean loss; nil when the batch makes no update.
   /// - Throws: `TrainingError` when the loss is not finite.

@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Layers
+import Processes
 import Runs
 import TensorCore
 
@@ -23,8 +24,7 @@ public struct TrainingLoop {
   public var epochSaveInterval = 60.0
   /// Whether nothing but errors is said.
   public var isQuiet = false
-  /// Called once an update, between gradients and clipping: what several processes add up is added
-  /// up here.
+  /// Called once an update, between gradients and clipping.
   public var reduce: (_ optimizers: [any Optimizer], _ loss: inout Float) throws -> Void = {
     _, _ in
   }
@@ -54,6 +54,7 @@ public struct TrainingLoop {
   /// One process's part of a training.
   private struct Session {
     let loop: TrainingLoop
+    private let ranks = Processes.current
     var position = TrainingPosition()
     private var eventCount = 0
     private var sinceSave = Stopwatch()
@@ -80,6 +81,7 @@ public struct TrainingLoop {
         }
         (self.position, eventCount) = (position, count)
       }
+      try Self.requireSameStart(position, eventCount: eventCount, of: loop.run)
       let batches = position.epoch * trainee.batchesPerEpoch + position.batch
       if batches > 0, !loop.isQuiet {
         Console.error(
@@ -91,6 +93,20 @@ public struct TrainingLoop {
         trainee.label,
         total: trainee.epochCount * trainee.batchesPerEpoch * trainee.imagesPerBatch,
         unit: "images", resumedAt: batches * trainee.imagesPerBatch)
+    }
+
+    /// Makes sure that every process goes on from the same place; all have read the state when it
+    /// returns.
+    private static func requireSameStart(
+      _ position: TrainingPosition, eventCount: Int, of run: RunDirectory
+    ) throws {
+      let ranks = Processes.current
+      let own = [position.epoch, position.batch, position.step, position.skippedImages, eventCount]
+      let starts = try ranks.gatherBytes(own.withUnsafeBytes { Array($0) })
+      guard starts.contains(where: { $0 != starts[0] }) else { return }
+      throw FileError(
+        path: run.path, problem: "is not the same folder for all \(ranks.size) processes",
+        remedy: "give an --output that all machines share", exitCode: .badData)
     }
 
     mutating func run(_ trainee: some Trainee) throws {
@@ -137,7 +153,7 @@ public struct TrainingLoop {
           progress.advance(by: trainee.imagesPerBatch, extra: event.progress)
         }
         position.batch += 1
-        if Interruption.isRequested {
+        if try ranks.any(Interruption.isRequested) {
           try save(trainee)
           throw InterruptedError()
         }
@@ -175,7 +191,10 @@ public struct TrainingLoop {
     }
 
     private mutating func save(_ trainee: some Trainee) throws {
-      guard let state = loop.state, case .object(var facts) = trainee.facts else { return }
+      // All processes have the same state; the first one keeps it.
+      guard ranks.isRoot, let state = loop.state, case .object(var facts) = trainee.facts else {
+        return
+      }
       // Every line that the state counts is on disk before it.
       try loop.run.synchronize(TrainingLoop.events)
       facts["position"] = position.json

@@ -113,7 +113,7 @@ public struct TrainingState: Sendable {
   }
 
   /// Removes the file, at the end of a training.
-  public func remove() { unlink(path) }
+  public func remove() { FileWriting.remove(path) }
 
   private func digest(_ tensors: [StateTensor], facts: String) -> String {
     var hash = SHA256()

@@ -32,15 +32,14 @@ struct DetectionInference {
     let missing = images.filter { known[dataset.annotations.images[$0].id] == nil }
     let progress = ProgressReporter(
       label, total: images.count, unit: "images", resumedAt: images.count - missing.count)
-    for image in missing {
-      try Interruption.check()
-      let row = Detection.row(
-        try detections(image), imageID: dataset.annotations.images[image].id)
-      try run.append([row], to: RunImages.detections)
-      known[dataset.annotations.images[image].id] = row
-      progress.advance()
+    let rows = try ImageRows(run: run, name: RunImages.detections).append(
+      missing, progress: progress
+    ) { image in
+      .init(
+        line: Detection.row(
+          try detections(image), imageID: dataset.annotations.images[image].id))
     }
-    try run.synchronize(RunImages.detections)
+    for (image, row) in zip(missing, rows) { known[dataset.annotations.images[image].id] = row }
     progress.finish()
     let ids = dataset.annotations.categoriesByLabel.map { dataset.annotations.categories[$0].id }
     return try images.flatMap { image -> [CocoResult] in

@@ -123,12 +123,13 @@ struct DetectionTask: FineTuningTask {
 
   // MARK: Training
 
-  func training(_ network: Detector, seed: Int, label: String) -> (any Trainee)? {
+  func training(_ network: Detector, seed: Int, label: String) throws -> (any Trainee)? {
     network.dropsEmptyProposals = recipe.dropsEmptyProposals
-    return training.map {
+    return try training.map {
       DetectorTraining(
         recipe: recipe, detector: network, dataset: $0, seed: UInt64(seed),
-        label: "\(label): training")
+        label: "\(label): training",
+        groups: try .shared(batchSize: recipe.batchSize, count: recipe.passesPerStep))
     }
   }
 

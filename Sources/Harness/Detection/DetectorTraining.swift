@@ -3,6 +3,7 @@ import FileSupport
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import TensorCore
@@ -21,6 +22,8 @@ final class DetectorTraining: Trainee {
   private let seed: UInt64
   private let sampler: AspectRatioBatches
   private let optimizer: AdamW
+  // A group of images is a pass.
+  private let groups: ImageGroups
   private let schedule: StepSchedule
   // The terms of the loss of the update at hand.
   private var terms: [(name: String, value: Float)] = []
@@ -28,8 +31,10 @@ final class DetectorTraining: Trainee {
   /// Prepares a training from the detector's weights as they are.
   init(
     recipe: DetectionRecipe, detector: Detector, dataset: DetectionDataset, seed: UInt64,
-    label: String
+    label: String, groups: ImageGroups? = nil
   ) {
+    self.groups =
+      groups ?? ImageGroups(batchSize: recipe.batchSize, count: recipe.passesPerStep)
     self.recipe = recipe
     self.detector = detector
     self.dataset = dataset
@@ -66,40 +71,42 @@ final class DetectorTraining: Trainee {
     let batches = sampler.batches(epoch: epoch).prefix(batchesPerEpoch * recipe.passesPerStep)
       .map { batch in batch.map { dataset.images[$0] } }
     let done = batch * recipe.passesPerStep
+    let rest = Array(batches.dropFirst(done))
     return Passes(
       loader: DetectionLoader(
-        dataset, batches: Array(batches.dropFirst(done)), augmentation: recipe.augmentation,
-        seed: seed, epoch: epoch, after: Array(batches.prefix(done))),
-      count: recipe.passesPerStep)
+        dataset, batches: rest, augmentation: recipe.augmentation, seed: seed, epoch: epoch,
+        own: rest.indices.filter { firstPass..<firstPass + groups.ownCount ~= $0 % groups.count },
+        after: Array(batches.prefix(done))),
+      count: groups.ownCount)
   }
 
+  /// The first of an update's passes that this process makes.
+  private var firstPass: Int { groups.communicator.rank * groups.ownCount }
+
   func gradients(_ batch: [DetectionBatch], at position: TrainingPosition) throws -> Float? {
-    var loss: Float = 0
-    terms = []
+    var sum = GroupSum(groups, parameters: optimizer.parameters.map(\.tensor))
+    var names: [String] = []
     defer { detector.backbone.dropPath = nil }
     for (pass, images) in batch.enumerated() {
-      let number = position.step * recipe.passesPerStep + pass
+      let number = position.step * recipe.passesPerStep + firstPass + pass
       detector.backbone.dropPath =
         recipe.dropPathRate > 0
         ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: number) : nil
       let losses = detector.losses(images, draws: DetectionDraws(seed: seed, step: number))
       let share = scaled(losses.sum, by: 1 / Float(recipe.passesPerStep))
-      guard share.item.isFinite else {
-        throw TrainingError.notFinite(
-          what: "the loss of \(recipe.detector.name)", step: position.step,
-          remedy: "lower its --learning-rate")
-      }
-      share.backward()
-      loss += share.item
-      for (index, term) in losses.terms.enumerated() {
-        let value = term.value.item / Float(recipe.passesPerStep)
-        if index < terms.count {
-          terms[index].value += value
-        } else {
-          terms.append((term.name, value))
-        }
-      }
+      if share.item.isFinite { share.backward() }
+      names = losses.terms.map(\.name)
+      sum.add(
+        terms: [share.item]
+          + losses.terms.map { $0.value.item / Float(recipe.passesPerStep) })
     }
+    let sums = try sum.finish()
+    guard let loss = sums.first, loss.isFinite else {
+      throw TrainingError.notFinite(
+        what: "the loss of \(recipe.detector.name)", step: position.step,
+        remedy: "lower its --learning-rate")
+    }
+    terms = zip(names, sums.dropFirst()).map { ($0, $1) }
     // A pass without objects leaves the mask head without a gradient; its weights decay still.
     for parameter in optimizer.parameters where parameter.tensor.gradient == nil {
       parameter.tensor.gradient = Tensor(zeros: parameter.tensor.shape)

@@ -3,6 +3,7 @@ import FileSupport
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import Runs
@@ -179,7 +180,9 @@ struct LinearBenchmark: ComparisonProgram {
           path: session.path + "/state-seed\(seed).safetensors",
           key: LinearProbe.stateKey(session.key.digest, seed: seed))
         if !linear.isCached {
-          try session.takeUp(state) { LinearProbe.stateKey($0, seed: seed) }
+          try Processes.rootFirst {
+            try session.takeUp(state) { LinearProbe.stateKey($0, seed: seed) }
+          }
         }
         var loop = TrainingLoop(
           run: session.directory, state: options.settings.isCached ? nil : state)

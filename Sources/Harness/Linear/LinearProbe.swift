@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import TensorCore
@@ -49,6 +50,7 @@ final class LinearProbe: Trainee {
   private let policy: BadImagePolicy
   private let seed: Int
   private let batchSize: Int
+  private let ranks = Processes.current
   private let heldOut: [Int]
   private let heldOutImages: Set<Int32>
   private var probe: ProbeState
@@ -129,7 +131,11 @@ final class LinearProbe: Trainee {
 
   private struct ImageSource: BatchSource {
     let loader: BatchLoader
-    func next() throws -> Batch? { try loader.next().map(Batch.images) }
+    func next() throws -> Batch? {
+      try loader.nextViews().map {
+        .images(.init(images: $0.views[0], labels: $0.labels, indices: $0.indices))
+      }
+    }
     var skippedImages: Int { loader.skipped.count }
   }
 
@@ -152,12 +158,13 @@ final class LinearProbe: Trainee {
     return ImageSource(
       loader: BatchLoader(
         folder: split, order: used.map { Int(train.indices[$0]) }, startBatch: batch,
-        transforms: [settings.trainTransform], normalization: settings.normalization,
+        share: ranks.share(of: batchSize), transforms: [settings.trainTransform],
+        normalization: settings.normalization,
         batchSize: batchSize, seed: UInt64(seed),
         epoch: epoch, policy: policy))
   }
 
-  func gradients(_ batch: Batch, at position: TrainingPosition) -> Float? {
+  func gradients(_ batch: Batch, at position: TrainingPosition) throws -> Float? {
     let features: Tensor
     let labels, indices: [Int]
     switch batch {
@@ -166,13 +173,8 @@ final class LinearProbe: Trainee {
       labels = rows.map { Int(train.labels[$0]) }
       indices = rows.map { Int(train.indices[$0]) }
     case .images(let loaded):
-      // The published code leaves the frozen backbone in training mode, with drop path.
-      backbone.dropPath = DropPathContext(
-        rate: Float(settings.dropPathRate), seed: UInt64(seed),
-        step: position.epoch << 16 | position.batch)
-      defer { backbone.dropPath = nil }
-      features = withoutGradients { backbone.features(loaded.images) }
-      (labels, indices) = (loaded.labels, loaded.indices)
+      (features, labels, indices) = try self.features(loaded, at: position)
+      if labels.isEmpty { return nil }
     }
     let losses = probe.heads.map {
       $0.gradients(features: features, labels: labels, step: position.step)
@@ -188,6 +190,27 @@ final class LinearProbe: Trainee {
       }
     }
     return losses[0]
+  }
+
+  /// The features of a batch's images, wherever they were computed.
+  private func features(
+    _ own: BatchLoader.Batch, at position: TrainingPosition
+  ) throws -> (Tensor, labels: [Int], indices: [Int]) {
+    let counts = try ranks.gather([Float(own.labels.count)]).map { Int($0) }
+    // The published code leaves the frozen backbone in training mode, with drop path.
+    backbone.dropPath = DropPathContext(
+      rate: Float(settings.dropPathRate), seed: UInt64(seed),
+      step: position.epoch << 16 | position.batch, firstImage: counts[..<ranks.rank].reduce(0, +))
+    defer { backbone.dropPath = nil }
+    let features =
+      own.labels.isEmpty ? [] : withoutGradients { backbone.features(own.images) }.values
+    let all = try LabelledFeatures(
+      values: features, labels: own.labels.map(Int32.init), indices: own.indices.map(Int32.init)
+    ).gathered(by: ranks)
+    return (
+      Tensor(all.values, shape: [all.labels.count, backbone.featureCount]),
+      all.labels.map { Int($0) }, all.indices.map { Int($0) }
+    )
   }
 
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {

@@ -29,9 +29,6 @@ struct EpochProbe {
 
   /// Top-1 of the vote of `k` neighbours.
   func top1(_ backbone: any Backbone) throws -> Double {
-    let kept = backbone.dropPath
-    backbone.dropPath = nil
-    defer { backbone.dropPath = kept }
     let (trainUnits, trainLabels) = try units(train, trainOrder, backbone)
     let (units, labels) = try units(validation, validationOrder, backbone)
     let nearest = NearestNeighbourProbe.neighbours(of: units, limit: k, among: [(0, trainUnits)])
@@ -50,16 +47,10 @@ struct EpochProbe {
   private func units(
     _ folder: ImageFolder, _ order: [Int], _ backbone: any Backbone
   ) throws -> (Tensor, [Int32]) {
-    let loader = BatchLoader(
-      folder: folder, order: order, transforms: [transform], batchSize: 32, seed: 0, epoch: 0,
-      policy: policy)
-    var parts: [Tensor] = []
-    var labels: [Int32] = []
-    while let batch = try loader.next() {
-      try Interruption.check()
-      parts.append(withoutGradients { l2Normalized(backbone.features(batch.images)) })
-      labels += batch.labels.map(Int32.init)
-    }
-    return (concatenated(parts), labels)
+    let pass = FeaturePass(
+      backbone: backbone, folder: folder, transform: transform, batchSize: 32, policy: policy)
+    let found = try pass(order).features
+    let features = Tensor(found.values, shape: [found.labels.count, backbone.featureCount])
+    return (l2Normalized(features), found.labels)
   }
 }

@@ -57,7 +57,7 @@ struct Forecast: Sendable {
         let batch = makeNoise(plan, count: count, classes: data.train.classNames.count)
         TensorMemory.restartPeak()
         let watch = Stopwatch()
-        _ = engine.step(batch, step: 0, epoch: 0)
+        _ = try engine.step(batch, step: 0, epoch: 0)
         let seconds = watch.seconds
         if index > 0 { measured.append((count, seconds, TensorMemory.peakBytes)) }
         parameterCount = engine.optimizer.parameters.reduce(0) { $0 + $1.tensor.elementCount }

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Models
+import Processes
 import Reporting
 import Runs
 import SampleData
@@ -15,8 +16,10 @@ public enum PretrainingCommand {
   public static func run(_ parsed: ParsedOptions<PretrainingOptions>) throws -> ExitCode {
     let options = parsed.options
     let context = try RunContext(options.run, data: options.data, preset: options.preset)
-    let source = try context.source(\.classificationPath)
-    let data = try context.classification(source)
+    let (source, data) = try Processes.rootFirst {
+      let source = try context.source(\.classificationPath)
+      return (source, try context.classification(source))
+    }
     var plan = try PretrainingPlan(options, imageCount: data.train.count)
     if options.run.isDryRun {
       Console.output(parsed.text(plan.settings))
@@ -28,10 +31,12 @@ public enum PretrainingCommand {
     }
     for seed in options.seeds {
       plan.seed = seed
-      let run = try PretrainingRun(
-        plan, data: data, dataName: source.name, digests: context.digests,
-        saveInterval: options.saveMinutes * 60,
-        isQuiet: options.run.engine.quiet)
+      let run = try Processes.rootFirst {
+        try PretrainingRun(
+          plan, data: data, dataName: source.name, digests: context.digests,
+          saveInterval: options.saveMinutes * 60,
+          isQuiet: options.run.engine.quiet)
+      }
       if options.forecastOnly {
         let forecast = try run.forecast()
         Console.output(forecast.text)

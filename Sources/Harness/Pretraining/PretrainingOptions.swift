@@ -37,6 +37,7 @@ public struct PretrainingOptions: CommandOptions {
   var gflop: Double?
   var warmupEpochs: Int?
   var accumulation = 1
+  var groups: Int?
   var inputSize = 224
   var seeds = [0]
   var probeLimit = 1000
@@ -139,6 +140,10 @@ public struct PretrainingOptions: CommandOptions {
       "Take a batch in n pieces, for less memory and a third more time."
     )
     .option(
+      "groups", \.groups, in: .within(1, 1e6), value: "n", .run,
+      "Sum gradients in n groups of images, a power of two: as many processes can share a batch."
+    )
+    .option(
       "probe-limit", \.probeLimit, in: .within(0, 1e9), value: "n", .run,
       "Images a split of the nearest-neighbour probe after each epoch; 0 is no probe."
     )
@@ -205,6 +210,7 @@ public struct PretrainingOptions: CommandOptions {
         "--accumulate \(accumulation) leaves pieces of less than two images of a batch of "
           + "\(recipe.batchSize).")
     }
+    try GroupCount.validate(groups, batchSize: recipe.batchSize)
     if epochs != nil, gflop != nil {
       throw .conflict("--epochs and --gflop both set the length; give one.")
     }

@@ -12,6 +12,7 @@ extension PretrainingPlan {
     inputSize = options.inputSize
     seed = options.seeds[0]
     accumulation = options.accumulation
+    groupCount = options.groups
     limit = options.data.limit
     onBadImage = options.data.onBadImage
     probeLimit = options.probeLimit

@@ -17,6 +17,8 @@ public struct PretrainingPlan: Sendable {
   public var seed = 0
   /// Pieces that a batch is taken in, to save memory.
   public var accumulation = 1
+  /// Groups of a batch that are summed apart; nil is as many as cost no speed.
+  public var groupCount: Int?
   /// At most this many training images are used, evenly by class; nil is all.
   public var limit: Int?
   /// At an image that cannot be decoded.
@@ -32,6 +34,16 @@ public struct PretrainingPlan: Sendable {
 
   /// Images that go through a network at once.
   var chunkSize: Int { (recipe.batchSize + accumulation - 1) / accumulation }
+
+  /// Groups of a batch.
+  var groups: Int {
+    groupCount
+      ?? ImageGroups.usualCount(
+        batchSize: recipe.batchSize,
+        workPerImage: recipe.settings.onlineViews.reduce(0) {
+          $0 + Double(architecture.multiplyAdds(inputSize: views[$1].size))
+        })
+  }
 
   /// Operations of an image.
   var cost: TrainingCost { cost(recomputes: accumulation > 1) }
@@ -55,6 +67,7 @@ public struct PretrainingPlan: Sendable {
     var list: [String: String] = [
       "method": recipe.method.title, "architecture": architecture.name,
       "input-size": String(inputSize), "seed": String(seed), "accumulate": String(accumulation),
+      "groups": String(groups),
       "limit": limit.map(String.init) ?? "all", "on-bad-image": onBadImage.rawValue,
       "probe-limit": String(probeLimit),
       "epochs": String(recipe.epochs), "warmup-epochs": String(recipe.warmupEpochs),

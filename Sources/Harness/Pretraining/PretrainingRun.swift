@@ -2,7 +2,9 @@ import CommandLine
 import CounterRandom
 import FileSupport
 import Foundation
+import Layers
 import Models
+import Processes
 import Reporting
 import Runs
 import TensorCore
@@ -90,11 +92,11 @@ public final class PretrainingRun {
     return "\(plan.recipe.method.rawValue)_\(String(network))_ep\(plan.recipe.epochs)"
   }
 
-  private func makeEngine() -> PretrainingEngine {
+  private func makeEngine(_ groups: ImageGroups) -> PretrainingEngine {
     PretrainingEngine(
       plan.recipe, architecture: plan.architecture, inputSize: plan.inputSize,
       classCount: data.train.classNames.count, stepsPerEpoch: stepsPerEpoch,
-      seed: UInt64(plan.seed), chunkSize: plan.chunkSize)
+      seed: UInt64(plan.seed), chunkSize: plan.chunkSize, groups: groups)
   }
 
   private var name: String { "pretrain-\(slug)" }
@@ -130,13 +132,14 @@ public final class PretrainingRun {
     }
     let state = TrainingState(
       path: session.path + "/state.safetensors", key: session.key.digest)
-    try session.takeUp(state)
+    try Processes.rootFirst { try session.takeUp(state) }
     if forecasts {
       let forecast = try forecast()
       if !isQuiet { Console.error(forecast.text) }
       try forecast.check(folder: session.path)
     }
-    let training = PretrainingTraining(plan, data: data, order: order, engine: makeEngine())
+    let groups = try ImageGroups.shared(batchSize: plan.recipe.batchSize, count: plan.groups)
+    let training = PretrainingTraining(plan, data: data, order: order, engine: makeEngine(groups))
     var loop = TrainingLoop(run: session.directory, state: state)
     loop.saveInterval = saveInterval
     loop.isQuiet = isQuiet

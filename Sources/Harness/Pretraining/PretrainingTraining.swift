@@ -3,6 +3,7 @@ import FileSupport
 import Layers
 import Loading
 import Models
+import Processes
 import TensorCore
 import Training
 import VisionData
@@ -53,7 +54,7 @@ final class PretrainingTraining: Trainee {
     Views(
       loader: BatchLoader(
         folder: data.train, order: images(ofEpoch: epoch), startBatch: batch,
-        transforms: plan.views,
+        share: engine.groups.ownImages, transforms: plan.views,
         batchSize: plan.recipe.batchSize, seed: UInt64(plan.seed), epoch: epoch,
         policy: plan.onBadImage))
   }
@@ -62,9 +63,10 @@ final class PretrainingTraining: Trainee {
     _ batch: (views: [Tensor], labels: [Int], indices: [Int]), at position: TrainingPosition
   ) throws -> Float? {
     // A batch that lost an image would not divide the queue and shift the norm's statistics.
-    guard batch.labels.count == plan.recipe.batchSize else { return nil }
-    return engine.gradients(
-      makeBatch(batch.views, batch.labels, step: position.step), step: position.step,
+    let isShort = batch.labels.count < engine.groups.ownImages.count
+    guard try !engine.groups.communicator.any(isShort) else { return nil }
+    return try engine.gradients(
+      try makeBatch(batch.views, batch.labels, step: position.step), step: position.step,
       epoch: position.epoch)
   }
 
@@ -95,23 +97,43 @@ final class PretrainingTraining: Trainee {
       .prefix(stepsPerEpoch * plan.recipe.batchSize).map { order[$0] }
   }
 
-  private func makeBatch(_ views: [Tensor], _ labels: [Int], step: Int) -> PretrainingBatch {
+  private func makeBatch(
+    _ views: [Tensor], _ labels: [Int], step: Int
+  ) throws -> PretrainingBatch {
     guard let mixing = plan.recipe.settings.labels?.mixing else {
       return PretrainingBatch(views: views)
     }
+    let communicator = engine.groups.communicator
+    let labels = try communicator.gather(labels.map(Float.init)).map { Int($0) }
     let classes = data.train.classNames.count
-    let view = views[0]
-    let (height, width) = (view.shape[2], view.shape[3])
+    let (height, width) = (views[0].shape[2], views[0].shape[3])
     var stream = RandomStream(seed: UInt64(plan.seed), purpose: .mixing, epoch: step)
     let mix = mixing.draw(width: width, height: height, stream: &stream)
-    view.withMutableValues {
-      MixupCutmix.apply(mix, to: $0, count: labels.count, height: height, width: width)
+    // An image is mixed with its mirror in the batch, which another process has.
+    let mirrored = try withMirror(views[0], communicator)
+    mirrored.withMutableValues {
+      MixupCutmix.apply(mix, to: $0, count: mirrored.shape[0], height: height, width: width)
     }
     let targets = Tensor(
       mixing.targets(
         labels, classCount: classes, share: mix.share(width: width, height: height)),
       shape: [labels.count, classes])
-    return PretrainingBatch(views: views, targets: targets)
+    let own = views[0].shape[0]
+    return PretrainingBatch(
+      views: [mirrored.shape[0] == own ? mirrored : rows(mirrored, 0..<own)], targets: targets)
+  }
+
+  /// Own images and, behind them, those that mirror them; one process has both already.
+  private func withMirror(_ view: Tensor, _ communicator: any Communicator) throws -> Tensor {
+    guard communicator.size > 1 else { return view }
+    let partner = communicator.size - 1 - communicator.rank
+    let others = Tensor(zeros: view.shape)
+    try view.withValues { own in
+      try others.withMutableValues {
+        try communicator.swap(UnsafeRawBufferPointer(own), into: .init($0), with: partner)
+      }
+    }
+    return concatenated([view, others])
   }
 
   // MARK: State

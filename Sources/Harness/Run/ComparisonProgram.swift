@@ -1,5 +1,6 @@
 import CommandLine
 import FileSupport
+import Processes
 import Reporting
 import Runs
 
@@ -42,7 +43,7 @@ extension ComparisonProgram {
       Console.output(parsed.text(options.recipeSettings))
       return .success
     }
-    try Self(parsed).run()
+    try Processes.rootFirst { try Self(parsed) }.run()
     return .success
   }
 
@@ -59,8 +60,10 @@ extension ComparisonProgram {
   ///
   /// - Throws: As `execute`.
   func run() throws {
-    let candidates = named.isEmpty ? try ownBackbones().candidates() : named
-    try report(try candidates.map { try outcome(of: $0) })
+    let candidates =
+      named.isEmpty ? try Processes.rootFirst { try ownBackbones().candidates() } : named
+    let outcomes = try candidates.map { try outcome(of: $0) }
+    if Processes.current.isRoot { try report(outcomes) }
   }
 }
 

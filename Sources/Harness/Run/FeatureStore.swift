@@ -4,6 +4,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Processes
 import TensorCore
 import VisionData
 
@@ -63,7 +64,10 @@ struct FeatureStore {
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.
-    if let known = kept(path, key: key, of: split, count: order.count) { return known }
+    let known = kept(path, key: key, of: split, count: order.count)
+    // Nobody writes before all have looked.
+    try Processes.current.barrier()
+    if let known { return known }
     let shards = stride(from: 0, to: order.count, by: Self.shardSize).map { start in
       (start: start, end: min(order.count, start + Self.shardSize))
     }
@@ -89,7 +93,8 @@ struct FeatureStore {
       blocks: parts.count, block: { Array(parts[$0].values) },
       labels: parts.flatMap(\.labels), indices: parts.flatMap(\.indices),
       featureCount: backbone.featureCount, key: key, to: path)
-    for number in shards.indices { unlink(path + ".shard\(number)") }
+    try Processes.current.barrier()
+    for number in shards.indices { FileWriting.remove(path + ".shard\(number)") }
     guard let written = FeatureMatrix(path: path, key: key, truth: split.labels) else {
       throw FileError(
         path: path, problem: "could not be read back", remedy: "check the disk",
@@ -121,32 +126,17 @@ struct FeatureStore {
       progress.advance(by: order.count)
       return known
     }
-    let loader = BatchLoader(
-      folder: split, order: order, transforms: [transform], normalization: normalization,
-      batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
-    var rows: [[Float]] = []
-    var labels: [Int32] = []
-    var indices: [Int32] = []
-    backbone.dropPath = nil
-    while let batch = try loader.next() {
-      try Interruption.check()
-      let values = withoutGradients { backbone.features(batch.images) }.values
-      if let place = values.firstIndex(where: { !$0.isFinite }) {
-        throw DatasetError(
-          path: split.path(batch.indices[place / backbone.featureCount]),
-          problem: "gives features that are not finite numbers with this backbone",
-          remedy: "check the checkpoint, and the --mean and --std of its pixels")
-      }
-      rows.append(values)
-      labels += batch.labels.map(Int32.init)
-      indices += batch.indices.map(Int32.init)
-      progress.advance(by: batch.labels.count)
-    }
-    for error in loader.skipped { Console.error("skipped \(error.name): \(error.problem)") }
-    guard !labels.isEmpty else { return nil }
+    let pass = FeaturePass(
+      backbone: backbone, folder: split, transform: transform, normalization: normalization,
+      batchSize: batchSize, policy: policy)
+    let (found, skipped) = try pass(order) { progress.advance(by: $0 * Processes.current.size) }
+    for line in skipped { Console.error("skipped \(line)") }
+    guard !found.labels.isEmpty else { return nil }
     try FeatureMatrix.write(
-      blocks: rows.count, block: { rows[$0] }, labels: labels, indices: indices,
+      blocks: 1, block: { _ in found.values }, labels: found.labels, indices: found.indices,
       featureCount: backbone.featureCount, key: key, to: path)
+    // Who does not write reads what was written.
+    try Processes.current.barrier()
     return FeatureMatrix(path: path, key: key, truth: split.labels)
   }
 }

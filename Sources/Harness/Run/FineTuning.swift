@@ -5,6 +5,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Processes
 import Reporting
 import Runs
 import Training
@@ -77,6 +78,10 @@ struct FineTuning<Task: FineTuningTask> {
       }
       records.append(
         try session.timed("scoring") { try task.score(start.network, in: run, label: label) })
+    }
+    // What follows is written, and one process writes.
+    guard Processes.current.isRoot else {
+      return Outcome(result: result, records: records, network: start.network)
     }
     result.notes = notes
     let isTrained = !options.evaluatesOnly
@@ -162,14 +167,15 @@ struct FineTuning<Task: FineTuningTask> {
   ) throws {
     let path = "\(run.path)/\(Task.Network.file.kind).pth"
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
-    if FileManager.default.fileExists(atPath: path) {
+    // Nobody writes it before all have looked.
+    if try Processes.current.any(FileManager.default.fileExists(atPath: path)) {
       network.copyParameters(from: try Task.Network.load(path: path).network)
       network.setTraining(false)
     } else {
       var loop = TrainingLoop(run: run, state: state)
       loop.saveInterval = options.saveMinutes * 60
       loop.isQuiet = options.run.engine.quiet
-      if let training = task.training(network, seed: seed, label: label) {
+      if let training = try task.training(network, seed: seed, label: label) {
         _ = try loop.train(training)
       }
       try network.write(

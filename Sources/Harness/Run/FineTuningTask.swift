@@ -44,7 +44,7 @@ protocol FineTuningTask {
   /// - Throws: `CheckpointError` that names the recipe that would.
   func accept(_ network: Network, from path: String) throws
   /// The training of a network; nil where there are no training images.
-  func training(_ network: Network, seed: Int, label: String) -> (any Trainee)?
+  func training(_ network: Network, seed: Int, label: String) throws -> (any Trainee)?
 
   /// Scores a network; images that were scored before are not done again.
   func score(_ network: Network, in run: RunDirectory, label: String) throws -> Records

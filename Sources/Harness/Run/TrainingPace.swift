@@ -39,8 +39,8 @@ extension FineTuning {
   /// - Throws: What loading and training throw.
   func secondsPerCandidate(measuring small: Task) throws -> Double {
     let network = Task.Network(small.configuration, initializer: Initializer(seed: 0))
-    guard let probe = small.training(network, seed: 0, label: ""),
-      let whole = task.training(network, seed: 0, label: "")
+    guard let probe = try small.training(network, seed: 0, label: ""),
+      let whole = try task.training(network, seed: 0, label: "")
     else { return 0 }
     let pace = try TrainingPace(probe).secondsPerImage
     let trained = whole.epochCount * whole.batchesPerEpoch * whole.imagesPerBatch

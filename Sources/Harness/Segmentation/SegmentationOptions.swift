@@ -64,6 +64,10 @@ public struct SegmentationOptions: ComparisonOptions {
       "Crops an update."
     )
     .option(
+      "groups", \.recipe.groupCount, in: .within(1, 1e6), value: "n", .run,
+      "Sum gradients in n groups of images, a power of two: as many processes can share a batch."
+    )
+    .option(
       "crop-size", \.recipe.cropSize, in: .within(32, 2048), value: "px", .protocolSettings,
       "Side of the crops."
     )
@@ -89,6 +93,7 @@ public struct SegmentationOptions: ComparisonOptions {
     try common.validate(
       network: "segmentor", training: ["iterations", "batch-size", "learning-rate", "augment"])
     try LabelSuffix.validate(labelSuffix)
+    try GroupCount.validate(recipe.groupCount, batchSize: recipe.batchSize)
   }
 
   var run: RunOptions { common.run }

@@ -113,11 +113,12 @@ struct SegmentationTask: FineTuningTask {
 
   // MARK: Training
 
-  func training(_ network: Segmentor, seed: Int, label: String) -> (any Trainee)? {
-    training.map {
+  func training(_ network: Segmentor, seed: Int, label: String) throws -> (any Trainee)? {
+    try training.map {
       SegmentorTraining(
         recipe: recipe, segmentor: network, folder: $0, encoding: table.encoding,
-        seed: UInt64(seed), label: "\(label): training")
+        seed: UInt64(seed), label: "\(label): training",
+        groups: try .shared(batchSize: recipe.batchSize, count: recipe.groups))
     }
   }
 

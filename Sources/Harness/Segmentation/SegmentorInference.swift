@@ -66,8 +66,8 @@ struct SegmentorInference {
     }
     let progress = ProgressReporter(
       label, total: count, unit: "images", resumedAt: known.keys.count { $0 < count })
-    for index in 0..<count where known[index] == nil {
-      try Interruption.check()
+    let missing = (0..<count).filter { known[$0] == nil }
+    let rows = try ImageRows(run: run, name: name).append(missing, progress: progress) { index in
       let (image, labels) = try folder.load(index, encoding)
       let predicted = classes(image)
       guard !predicted.labels.contains(ClassMap.undefined) else {
@@ -76,15 +76,16 @@ struct SegmentorInference {
       let record = try SegmentationRecord(
         index: index, pairs: LabelPairs(labels: labels.labels, predictions: predicted.labels),
         classCount: encoding.classCount)
-      known[index] = record
-      // Before its record: what has one is not done again.
-      try AtomicFile.write(
-        try ImageFile.png(predicted),
-        to: RunImages.predictedMap(of: folder.name(index), in: run.path))
-      try run.append([record.json(name: folder.name(index))], to: name)
-      progress.advance()
+      return .init(
+        line: record.json(name: folder.name(index)),
+        file: (
+          RunImages.predictedMap(of: folder.name(index), in: run.path),
+          try ImageFile.png(predicted)
+        ))
     }
-    try run.synchronize(name)
+    for (index, row) in zip(missing, rows) {
+      known[index] = SegmentationRecord(row, classCount: encoding.classCount)
+    }
     progress.finish()
     return (0..<count).compactMap { known[$0] }
   }

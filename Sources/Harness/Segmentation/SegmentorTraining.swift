@@ -2,6 +2,7 @@ import FileSupport
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import TensorCore
@@ -19,14 +20,16 @@ final class SegmentorTraining: Trainee {
   private let seed: UInt64
   private let sampler: StepSampler
   private let optimizer: AdamW
+  private let groups: ImageGroups
   // The losses of the update at hand.
   private var decode = Float.nan, auxiliary = Float.nan
 
   /// Prepares a training from the segmentor's weights as they are.
   init(
     recipe: SegmentationRecipe, segmentor: Segmentor, folder: SegmentationFolder,
-    encoding: LabelEncoding, seed: UInt64, label: String
+    encoding: LabelEncoding, seed: UInt64, label: String, groups: ImageGroups? = nil
   ) {
+    self.groups = groups ?? .whole(recipe.batchSize)
     self.recipe = recipe
     self.segmentor = segmentor
     self.folder = folder
@@ -47,23 +50,57 @@ final class SegmentorTraining: Trainee {
   func batches(epoch: Int, from batch: Int) -> any BatchSource<SegmentationLoader.Batch> {
     SegmentationLoader(
       folder: folder, encoding: encoding, transform: recipe.training, sampler: sampler,
-      steps: batch..<recipe.stepCount)
+      share: groups.ownImages, steps: batch..<recipe.stepCount)
   }
 
   func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?
   {
-    segmentor.backbone.dropPath =
-      recipe.dropPathRate > 0
-      ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: position.step) : nil
-    let losses = segmentor.losses(
-      batch.images, labels: batch.labels, seed: seed, step: position.step)
-    guard losses.total.item.isFinite else {
+    let parameters = optimizer.parameters.map(\.tensor)
+    var sum = GroupSum(groups, parameters: parameters)
+    var failure: (any Error)?
+    // Batch norms see every image of the batch, whoever computes it.
+    let lockstep = Lockstep(groups.ownCount, parameters: parameters) { [groups] values in
+      var values = values
+      do {
+        try values.withUnsafeMutableBufferPointer { try groups.communicator.sum($0) }
+      } catch {
+        failure = error
+      }
+      return values
+    }
+    var losses = [[Float]](repeating: [], count: groups.ownCount)
+    lockstep.run { [self] group in
+      losses[group] = passGradients(batch, groups.ownGroups[group], step: position.step)
+    } ended: { group in
+      sum.add(terms: losses[group])
+    }
+    if let failure { throw failure }
+    let terms = try sum.finish()
+    guard terms[0].isFinite else {
       throw TrainingError.notFinite(
         what: "the loss of the segmentor", step: position.step, remedy: "lower its --learning-rate")
     }
-    (decode, auxiliary) = (losses.decode, losses.auxiliary)
+    (decode, auxiliary) = (terms[1], terms[2])
+    return terms[0]
+  }
+
+  /// Leaves the gradients of some of the batch's images.
+  ///
+  /// - Returns: The loss and both of its terms.
+  private func passGradients(
+    _ batch: SegmentationLoader.Batch, _ images: Range<Int>, step: Int
+  ) -> [Float] {
+    let first = groups.ownImages.lowerBound + images.lowerBound
+    segmentor.backbone.dropPath =
+      recipe.dropPathRate > 0
+      ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: step, firstImage: first) : nil
+    let pixels = batch.labels.count / batch.images.shape[0]
+    let losses = segmentor.losses(
+      rows(batch.images, images),
+      labels: Array(batch.labels[images.lowerBound * pixels..<images.upperBound * pixels]),
+      seed: seed, step: step, firstImage: first, batchCount: groups.batchSize)
     losses.total.backward()
-    return losses.total.item
+    return [losses.total.item, losses.decode, losses.auxiliary]
   }
 
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {

@@ -68,19 +68,17 @@ public final class BYOL: SiameseMethod {
       seed: seed, makeEncoder: makeEncoder, projector: { [shape] _ in shape }, predictor: shape)
   }
 
-  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
-    -> Tensor
-  {
+  public func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor {
     // The source adds 1e-12 under the root: rsqrt(max(Σx², 1e-12)).
     let queries = features.map { l2Normalized(networks.queries($0), epsilon: 1e-6) }
     let keys = withoutGradients {
-      batch.views.map { view in
-        l2Normalized(networks.keys(view, chunkSize: position.chunkSize), epsilon: 1e-6)
-      }
+      targetFeatures.map { l2Normalized(networks.targetProjector($0), epsilon: 1e-6) }
     }
     func direction(_ query: Int, _ key: Int) -> Tensor {
       let difference = add(queries[query], scaled(keys[key], by: -1))
-      return scaled(sum(multiply(difference, difference)), by: 1 / Float(batch.count))
+      return scaled(sum(multiply(difference, difference)), by: 1 / Float(difference.shape[0]))
     }
     observation = StepObservation(queries: queries[0].detached(), keys: keys[1])
     return add(direction(0, 1), direction(1, 0))

@@ -113,6 +113,7 @@ public final class DINO: PretrainingMethod {
     teacher.setRequiresGradient(false)
   }
 
+  public var targetEncoder: (any Backbone)? { teacherEncoder }
   public var publishedBranch: CheckpointBranch { .target }
   public var publishedEncoder: any Backbone { teacherEncoder }
   public func momentum(step: Int) -> Double { schedule(step: step) }
@@ -129,36 +130,32 @@ public final class DINO: PretrainingMethod {
     return first + (last - first) * Double(epoch) / Double(count - 1)
   }
 
-  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
-    -> Tensor
-  {
-    let count = batch.count
+  public func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor {
+    let count = features[0].shape[0]
     let (seen, raw) = withoutGradients { () -> (Tensor, Tensor) in
-      let features = concatenated(
-        [0, 1].map {
-          encoded(batch.views[$0], by: teacherEncoder, chunkSize: position.chunkSize)
-        })
-      let (bottleneck, outputs) = teacher(features)
+      let (bottleneck, outputs) = teacher(concatenated(targetFeatures))
       return (rows(bottleneck, 0..<count), outputs)
     }
     let temperature = Float(teacherTemperature(epoch: position.epoch))
-    let targets = [0, 1].map { sharpened(raw, $0 * count..<($0 + 1) * count, temperature) }
+    let aims = [0, 1].map { sharpened(raw, $0 * count..<($0 + 1) * count, temperature) }
     // The head sees every view at once; all of its parts work row by row.
     let (bottleneck, outputs) = student(concatenated(features))
     var total: Tensor?
     var pairCount = 0
     for view in features.indices {
       // Terms that share a student view are one cross-entropy against the sum of their targets.
-      let teachers = targets.indices.filter { $0 != view }
+      let teachers = aims.indices.filter { $0 != view }
       pairCount += teachers.count
-      let target = teachers.dropFirst().reduce(targets[teachers[0]]) { add($0, targets[$1]) }
+      let target = teachers.dropFirst().reduce(aims[teachers[0]]) { add($0, aims[$1]) }
       let logits = scaled(
         rows(outputs, view * count..<(view + 1) * count),
         by: 1 / Float(settings.studentTemperature))
       let term = softCrossEntropy(logits, targets: target)
       total = total.map { add($0, term) } ?? term
     }
-    moveCenter(towards: raw)
+    moveToColumnMeans(center, of: raw, momentum: 0.9)
     observation = StepObservation(
       queries: rows(bottleneck.detached(), count..<2 * count), keys: seen)
     return scaled(total ?? Tensor(zeros: [1]), by: 1 / Float(max(1, pairCount)))
@@ -168,11 +165,6 @@ public final class DINO: PretrainingMethod {
     withoutGradients {
       softmax(centered(rows(raw, range), by: center, temperature: temperature))
     }
-  }
-
-  /// With several processes the mean is over the outputs of all of them.
-  private func moveCenter(towards raw: Tensor) {
-    moveToColumnMeans(center, of: raw, momentum: 0.9)
   }
 
   public func willStep(at position: StepPosition) {

@@ -17,8 +17,6 @@ final class KeyQueue {
 
   /// Puts a batch in place of the oldest keys.
   ///
-  /// With several processes, `batch` is what all of them gathered, so that their queues agree.
-  ///
   /// - Precondition: the batch divides the queue.
   func enqueue(_ batch: Tensor) {
     let (size, count) = (keys.shape[0], batch.shape[0])

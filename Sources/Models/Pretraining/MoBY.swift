@@ -86,18 +86,17 @@ public final class MoBY: SiameseMethod {
     }
   }
 
+  public func prepare(at position: StepPosition) { moveTarget(step: position.step) }
+
   /// - Precondition: the batch divides the queue.
-  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
-    -> Tensor
-  {
+  public func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor {
     let queries = features.map { l2Normalized(networks.queries($0)) }
     let keys = withoutGradients {
-      moveTarget(step: position.step)
-      return batch.views.map { view in
-        l2Normalized(networks.keys(view, chunkSize: position.chunkSize))
-      }
+      targetFeatures.map { l2Normalized(networks.targetProjector($0)) }
     }
-    let labels = [Int](repeating: 0, count: batch.count)
+    let labels = [Int](repeating: 0, count: features[0].shape[0])
     func direction(_ query: Int, _ key: Int) -> Tensor {
       crossEntropy(
         contrastiveLogits(

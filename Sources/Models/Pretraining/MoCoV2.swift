@@ -113,29 +113,26 @@ public final class MoCoV2: SiameseMethod {
       initializer: Initializer(seed: seed))
   }
 
+  public func prepare(at position: StepPosition) { moveTarget(step: position.step) }
+
   /// - Precondition: the batch divides the queue.
-  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
-    -> Tensor
-  {
+  public func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor {
     let queries = l2Normalized(networks.queries(features[0]))
-    let keys = withoutGradients {
-      moveTarget(step: position.step)
-      return l2Normalized(projectedKeys(batch.views[1], at: position))
-    }
+    let keys = withoutGradients { l2Normalized(projectedKeys(targetFeatures[0], at: position)) }
     let loss = crossEntropy(
       contrastiveLogits(queries: queries, keys: keys, queue: queue.keys, temperature: temperature),
-      targets: [Int](repeating: 0, count: batch.count))
+      targets: [Int](repeating: 0, count: features[0].shape[0]))
     queue.enqueue(keys)
     observation = StepObservation(queries: queries.detached(), keys: keys)
     return loss
   }
 
-  private func projectedKeys(_ view: Tensor, at position: StepPosition) -> Tensor {
-    guard shufflesKeys else { return networks.keys(view, chunkSize: position.chunkSize) }
-    let features = encoded(view, by: networks.targetEncoder, chunkSize: position.chunkSize)
-    // With several processes the permutation is over the gathered batch.
+  private func projectedKeys(_ features: Tensor, at position: StepPosition) -> Tensor {
+    guard shufflesKeys else { return networks.targetProjector(features) }
     var stream = RandomStream(seed: seed, purpose: .queue, epoch: position.step)
-    let order = stream.permutation(view.shape[0])
+    let order = stream.permutation(features.shape[0])
     let outputs = networks.targetProjector(selectedRows(features, order))
     var inverse = order
     for (row, source) in order.enumerated() { inverse[source] = row }

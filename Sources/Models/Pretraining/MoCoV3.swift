@@ -73,18 +73,16 @@ public final class MoCoV3: SiameseMethod {
     }
   }
 
-  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
-    -> Tensor
-  {
+  public func prepare(at position: StepPosition) { moveTarget(step: position.step) }
+
+  public func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor {
     let queries = features.map { l2Normalized(networks.queries($0)) }
     let keys = withoutGradients {
-      moveTarget(step: position.step)
-      return batch.views.map { view in
-        l2Normalized(networks.keys(view, chunkSize: position.chunkSize))
-      }
+      targetFeatures.map { l2Normalized(networks.targetProjector($0)) }
     }
-    // With several processes the keys are those of all, and the labels start at this one's share.
-    let labels = Array(0..<batch.count)
+    let labels = Array(0..<features[0].shape[0])
     func direction(_ query: Int, _ key: Int) -> Tensor {
       let logits = scaled(
         matmul(queries[query], keys[key], transposeB: true), by: 1 / temperature)

@@ -3,9 +3,11 @@ import TensorCore
 
 /// The views of one step's images, and what they should be when that is known.
 public struct PretrainingBatch {
-  /// One tensor a view, `[N, 3, S, S]`; views may differ in size.
+  /// One tensor a view, `[N, 3, S, S]`.
+  ///
+  /// Views may differ in size. Of several processes each has the images that it computes.
   public let views: [Tensor]
-  /// Target distributions over the classes, `[N, K]`, for supervised training.
+  /// Target distributions over the classes, `[B, K]`, for supervised training; of the whole batch.
   public let targets: Tensor?
 
   /// Collects the views of a step.
@@ -13,9 +15,6 @@ public struct PretrainingBatch {
     self.views = views
     self.targets = targets
   }
-
-  /// Images, not views.
-  public var count: Int { views[0].shape[0] }
 }
 
 /// Where in a run a step lies.
@@ -24,14 +23,11 @@ public struct StepPosition: Sendable {
   public let step: Int
   /// The epoch, from 0.
   public let epoch: Int
-  /// Images that go through a network at once; passes without gradients are cut the same way.
-  public let chunkSize: Int
 
   /// Names a step.
-  public init(step: Int, epoch: Int, chunkSize: Int = .max) {
+  public init(step: Int, epoch: Int) {
     self.step = step
     self.epoch = epoch
-    self.chunkSize = chunkSize
   }
 }
 
@@ -51,9 +47,11 @@ public struct StepObservation {
 
 /// A way of training a backbone: networks, loss, and what happens around an update.
 ///
-/// A step is cut where its memory can be: the features of all views first (in pieces when a batch
-/// does not fit), then heads and loss over the whole batch, so that batch statistics, queues and
-/// negatives are those of the whole batch whatever the pieces are.
+/// A step is cut where images can be told apart: the features of all views first, group by group
+/// and process by process, then heads and loss over the features of the whole batch, so that batch
+/// statistics, queues, negatives and centres are those of the whole batch whatever the pieces are.
+/// Several processes each compute heads and loss, alike to the last bit: that costs a thousandth of
+/// the encoders' work a process and saves every exchange inside of them.
 public protocol PretrainingMethod: Module {
   /// The backbone that gradients train.
   var encoder: any Backbone { get }
@@ -63,17 +61,24 @@ public protocol PretrainingMethod: Module {
   var publishedEncoder: any Backbone { get }
   /// Everything that the optimiser trains, by checkpoint key.
   func visitTrained(_ visit: (String, Tensor) -> Void)
+  /// The encoder that gives targets, for the views that the settings name; nil without one.
+  var targetEncoder: (any Backbone)? { get }
   /// Pairs of a moving average and what it follows; empty without a target network.
   var followed: [(target: Tensor, online: Tensor)] { get }
   /// The target's momentum at one step.
   func momentum(step: Int) -> Double
 
-  /// The loss of one batch; moves targets and queues that move before the update.
+  /// Called before the features are computed; moves what moves before them.
+  func prepare(at position: StepPosition)
+  /// The loss of one batch; moves the queues and centres that move before the update.
   ///
   /// - Parameters:
-  ///   - features: `[N, D]` for each view that the settings call online, from that encoder.
-  ///   - batch: The views themselves, for the target network.
-  func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition) -> Tensor
+  ///   - features: `[B, D]` for each view that the settings call online, from that encoder.
+  ///   - targetFeatures: `[B, D]` for each view that they call a target's, from that encoder.
+  ///   - targets: What the images should be, `[B, K]`, where that is known.
+  func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor
   /// Called between the backward pass and the update.
   func willStep(at position: StepPosition)
   /// Called after the update.
@@ -90,13 +95,14 @@ extension PretrainingMethod {
   public var publishedBranch: CheckpointBranch { .online }
   public var publishedEncoder: any Backbone { encoder }
   public func exportedKey(_ key: String) -> String { key }
+  public var targetEncoder: (any Backbone)? { nil }
+  public func prepare(at position: StepPosition) {}
   public func willStep(at position: StepPosition) {}
   public func didStep(at position: StepPosition) {}
 
   /// θ_target ← m·θ_target + (1 − m)·θ_online for every followed parameter.
   ///
-  /// Parameters alone are averaged: running statistics belong to each network. With several
-  /// processes every one computes the same average, so nothing is exchanged here.
+  /// Parameters alone are averaged: running statistics belong to each network.
   func moveTarget(step: Int) {
     let momentum = momentum(step: step)
     for (target, online) in followed {
@@ -114,16 +120,6 @@ extension PretrainingMethod {
     }
     return rule.applied(to: trained, weightDecay: weightDecay)
   }
-}
-
-/// Features of a view without gradients, in pieces of at most `chunkSize` images.
-func encoded(_ view: Tensor, by encoder: any Backbone, chunkSize: Int) -> Tensor {
-  let count = view.shape[0]
-  guard chunkSize < count else { return encoder.features(view) }
-  return concatenated(
-    stride(from: 0, to: count, by: chunkSize).map { first in
-      encoder.features(rows(view, first..<min(count, first + chunkSize)))
-    })
 }
 
 /// Pairs the parameters of two modules of one structure.

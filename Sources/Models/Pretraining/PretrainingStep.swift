@@ -1,4 +1,5 @@
 import Layers
+import Processes
 import TensorCore
 
 /// One method under its recipe: from views to updated weights.
@@ -14,6 +15,8 @@ public final class PretrainingEngine {
   public let optimizer: any Optimizer
   /// Steps of the whole run.
   public let totalSteps: Int
+  /// How a batch is cut into groups, and which of them this process computes.
+  public let groups: ImageGroups
   /// Images that go through the encoder at once.
   public let chunkSize: Int
   private let schedule: any LearningRateSchedule
@@ -32,15 +35,17 @@ public final class PretrainingEngine {
   /// - Parameters:
   ///   - inputSize: Side of the (global) views in pixels.
   ///   - classCount: Classes, for supervised training.
-  ///   - chunkSize: Images that go through the encoder at once; smaller than the batch saves
-  ///     memory for a second forward pass, and gives the gradients of the whole batch.
+  ///   - chunkSize: Images that go through the encoder at once; smaller than this process's part of
+  ///     a batch saves memory for a second forward pass, and gives the gradients of the whole batch.
+  ///   - groups: How a batch is cut; nil is one group on one process.
   public init(
     _ recipe: PretrainingRecipe, architecture: Architecture, inputSize: Int, classCount: Int,
-    stepsPerEpoch: Int, seed: UInt64, chunkSize: Int = .max
+    stepsPerEpoch: Int, seed: UInt64, chunkSize: Int = .max, groups: ImageGroups? = nil
   ) {
     self.recipe = recipe
     self.seed = seed
     self.chunkSize = chunkSize
+    self.groups = groups ?? .whole(recipe.batchSize)
     let totalSteps = recipe.epochs * stepsPerEpoch
     self.totalSteps = totalSteps
     let initializer = Initializer(seed: seed)
@@ -69,19 +74,20 @@ public final class PretrainingEngine {
 
   /// Trains on one batch: `gradients`, then `update`.
   ///
+  /// - Throws: What communication throws.
   /// - Parameters:
   ///   - step: The optimiser's step, from 0.
   ///   - epoch: The epoch, from 0.
-  public func step(_ batch: PretrainingBatch, step: Int, epoch: Int) -> Outcome {
+  public func step(_ batch: PretrainingBatch, step: Int, epoch: Int) throws -> Outcome {
     update(
-      loss: gradients(batch, step: step, epoch: epoch), step: step, epoch: epoch)
+      loss: try gradients(batch, step: step, epoch: epoch), step: step, epoch: epoch)
   }
 
   /// Clips the gradients, updates the networks and forgets the gradients.
   ///
   /// Nothing is updated when loss or gradients are not finite.
   public func update(loss: Float, step: Int, epoch: Int) -> Outcome {
-    let position = StepPosition(step: step, epoch: epoch, chunkSize: chunkSize)
+    let position = StepPosition(step: step, epoch: epoch)
     let limit = Float(recipe.clipNorm)
     let norm =
       switch recipe.clipping {
@@ -107,61 +113,103 @@ public final class PretrainingEngine {
 
   /// Leaves the gradients of one batch in the parameters.
   ///
-  /// - Returns: The batch's loss.
-  public func gradients(_ batch: PretrainingBatch, step: Int, epoch: Int) -> Float {
-    gradients(batch, at: StepPosition(step: step, epoch: epoch, chunkSize: chunkSize))
-  }
-
-  private func gradients(_ batch: PretrainingBatch, at position: StepPosition) -> Float {
-    let count = batch.count
-    guard chunkSize < count else {
-      let features = recipe.settings.onlineViews.map { view in
-        encode(batch.views[view], view: view, first: 0, at: position)
+  /// - Parameter batch: The views of `groups.ownImages`.
+  /// - Returns: The batch's loss, over all processes.
+  /// - Throws: What communication throws.
+  public func gradients(_ batch: PretrainingBatch, step: Int, epoch: Int) throws -> Float {
+    let position = StepPosition(step: step, epoch: epoch)
+    let online = recipe.settings.onlineViews
+    method.prepare(at: position)
+    defer { method.encoder.dropPath = nil }
+    // Features first; then the loss over the whole batch; then each group's backward pass, started
+    // from the features' gradients. Where memory does not hold every group's tape, the features are
+    // computed a second time: draws are keyed, so the same branches are dropped.
+    let keepsTapes = chunkSize >= groups.ownImages.count
+    var tapes = groups.ownGroups.map { group in
+      online.map { view in
+        keepsTapes
+          ? encode(batch, view, group, at: position)
+          : withoutGradients {
+            concatenated(pieces(group).map { encode(batch, view, $0, at: position) })
+          }
       }
-      method.encoder.dropPath = nil
-      let loss = method.loss(features: features, batch: batch, at: position)
-      if loss.item.isFinite { loss.backward() }
-      return loss.item
     }
-    // Features first, without a tape; then the loss over the whole batch; then each piece again
-    // with its tape, started from the features' gradients. Draws are keyed, so the second pass
-    // drops the same branches.
-    let features = recipe.settings.onlineViews.map { view in
-      withoutGradients {
-        concatenated(
-          pieces(count).map { piece in
-            encode(
-              rows(batch.views[view], piece), view: view, first: piece.lowerBound, at: position)
-          })
-      }
+    let features = try online.indices.map { view in
+      try gathered(concatenated(tapes.map { $0[view].detached() }))
+    }
+    if !keepsTapes { tapes = [] }
+    let targetFeatures = try withoutGradients {
+      try recipe.settings.targetViews.map { try gathered(fixedFeatures(of: batch.views[$0])) }
     }
     for feature in features { feature.requiresGradient = true }
     method.encoder.dropPath = nil
-    let loss = method.loss(features: features, batch: batch, at: position)
+    let loss = method.loss(
+      features: features, targetFeatures: targetFeatures, targets: batch.targets, at: position)
     guard loss.item.isFinite else { return loss.item }
     loss.backward()
-    for (feature, view) in zip(features, recipe.settings.onlineViews) {
-      guard let gradient = feature.gradient else { continue }
-      for piece in pieces(count) {
-        encode(rows(batch.views[view], piece), view: view, first: piece.lowerBound, at: position)
-          .backward(rows(gradient, piece))
+    var sum = GroupSum(groups, parameters: trainedEncoder)
+    for (number, group) in groups.ownGroups.enumerated() {
+      for (index, view) in online.enumerated().reversed() {
+        guard let gradient = features[index].gradient else { continue }
+        for piece in keepsTapes ? [group] : pieces(group) {
+          let seed = rows(gradient, globalImages(piece))
+          let tape = keepsTapes ? tapes[number][index] : encode(batch, view, piece, at: position)
+          tape.backward(seed)
+        }
       }
+      if keepsTapes { tapes[number] = [] }
+      sum.add()
     }
-    method.encoder.dropPath = nil
+    _ = try sum.finish()
     return loss.item
   }
 
-  private func pieces(_ count: Int) -> [Range<Int>] {
-    stride(from: 0, to: count, by: chunkSize).map { $0..<min(count, $0 + chunkSize) }
+  /// What the optimiser trains of the encoder.
+  private var trainedEncoder: [Tensor] {
+    method.encoder.parameters.map(\.tensor).filter(\.requiresGradient)
   }
 
+  /// Pieces of own images that go through the encoder at once.
+  private func pieces(_ images: Range<Int>) -> [Range<Int>] {
+    let size = max(1, min(chunkSize, images.count))
+    return stride(from: images.lowerBound, to: images.upperBound, by: size).map {
+      $0..<min(images.upperBound, $0 + size)
+    }
+  }
+
+  /// Own images as positions in the whole batch.
+  private func globalImages(_ own: Range<Int>) -> Range<Int> {
+    let first = groups.ownImages.lowerBound
+    return first + own.lowerBound..<first + own.upperBound
+  }
+
+  /// The online features of some of the own images.
   private func encode(
-    _ images: Tensor, view: Int, first: Int, at position: StepPosition
+    _ batch: PretrainingBatch, _ view: Int, _ images: Range<Int>, at position: StepPosition
   ) -> Tensor {
     method.encoder.dropPath = DropPathContext(
       rate: Float(recipe.dropPathRate), seed: seed, step: position.step, pass: view,
-      firstImage: first)
-    return method.encoder.features(images)
+      firstImage: globalImages(images).lowerBound)
+    return method.encoder.features(part(batch.views[view], images))
+  }
+
+  /// The target's features of the own images.
+  private func fixedFeatures(of view: Tensor) -> Tensor {
+    guard let encoder = method.targetEncoder else {
+      preconditionFailure("\(recipe.method.title) names views of a target that it does not have")
+    }
+    return concatenated(pieces(0..<view.shape[0]).map { encoder.features(part(view, $0)) })
+  }
+
+  private func part(_ images: Tensor, _ range: Range<Int>) -> Tensor {
+    range.count == images.shape[0] ? images : rows(images, range)
+  }
+
+  /// The rows of all processes.
+  private func gathered(_ own: Tensor) throws -> Tensor {
+    guard groups.communicator.size > 1 else { return own }
+    let values = try groups.communicator.gather(own.values)
+    return Tensor(values, shape: [groups.batchSize] + own.shape.dropFirst())
   }
 
   // MARK: State

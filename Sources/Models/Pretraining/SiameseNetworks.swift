@@ -45,11 +45,6 @@ final class SiameseNetworks {
     let projected = projector(features)
     return predictor.map { $0(projected) } ?? projected
   }
-
-  /// The target's projections of a view; call it without gradients.
-  func keys(_ view: Tensor, chunkSize: Int) -> Tensor {
-    targetProjector(encoded(view, by: targetEncoder, chunkSize: chunkSize))
-  }
 }
 
 /// A method with an online network and a target that follows it.
@@ -64,6 +59,7 @@ protocol SiameseMethod: PretrainingMethod {
 
 extension SiameseMethod {
   public var encoder: any Backbone { networks.encoder }
+  public var targetEncoder: (any Backbone)? { networks.targetEncoder }
   public func momentum(step: Int) -> Double { schedule(step: step) }
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void) {}
   func restoreMemory(_ stored: (String) -> [Float]?) {}

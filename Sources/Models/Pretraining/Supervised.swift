@@ -74,10 +74,10 @@ public final class Supervised: PretrainingMethod {
   public func momentum(step: Int) -> Double { 0 }
 
   /// - Precondition: the batch has targets.
-  public func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition)
-    -> Tensor
-  {
-    guard let targets = batch.targets else {
+  public func loss(
+    features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+  ) -> Tensor {
+    guard let targets else {
       preconditionFailure("supervised training needs targets")
     }
     observation = StepObservation(

@@ -62,20 +62,27 @@ public final class Segmentor: TaskNetwork {
   ///   - images: `[B, 3, S, S]`.
   ///   - labels: `[B, S, S]` class indices; 255 is ignored.
   ///   - seed: Seed of the dropped channels, with the step.
-  public func losses(_ images: Tensor, labels: [UInt8], seed: UInt64, step: Int) -> Losses {
+  ///   - firstImage: Position in the step's batch of the first image.
+  ///   - batchCount: Images of the step's batch, when these are a part of it; the losses are then
+  ///     the part's share of the batch's.
+  public func losses(
+    _ images: Tensor, labels: [UInt8], seed: UInt64, step: Int, firstImage: Int = 0,
+    batchCount: Int? = nil
+  ) -> Losses {
     setTraining(true)
     let (height, width) = (images.shape[2], images.shape[3])
     let targets = labels.map(Int.init)
     func dropout(_ head: Int) -> (Tensor) -> Tensor {
       { [rate = configuration.dropoutRate] x in
         var stream = RandomStream(seed: seed, purpose: .dropout, epoch: step, sample: head)
-        return channelDropout(x, rate: rate, stream: &stream)
+        return channelDropout(x, rate: rate, stream: &stream, firstImage: firstImage)
       }
     }
+    let pixelCount = (batchCount ?? images.shape[0]) * height * width
     func loss(_ logits: Tensor) -> Tensor {
       crossEntropy(
         bilinearResized(logits, height: height, width: width), targets: targets, ignoring: 255,
-        normalizer: Float(targets.count))
+        normalizer: Float(pixelCount))
     }
     let maps = backbone.stageMaps(images)
     let decode = loss(decodeHead(maps, dropout: dropout(0)))

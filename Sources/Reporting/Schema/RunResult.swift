@@ -163,11 +163,17 @@ public struct RunResult: Sendable, Equatable {
   ///
   /// - Throws: `FileError` when it is missing, cut off, edited, of a newer schema or otherwise no
   ///   result.
-  public init(path: String) throws(FileError) {
+  public init(path: String) throws(FileError) { try self.init(FileBytes.read(path), of: path) }
+
+  /// Reads the bytes of a result file.
+  ///
+  /// - Parameter path: The file, for errors.
+  /// - Throws: As `init(path:)`.
+  package init(_ bytes: [UInt8], of path: String) throws(FileError) {
     func fault(_ problem: String, _ remedy: String) -> FileError {
       FileError(path: path, problem: problem, remedy: remedy, exitCode: .badData)
     }
-    guard let stored = JSONValue(parsing: try FileBytes.read(path)) else {
+    guard let stored = JSONValue(parsing: bytes) else {
       throw fault("is cut off or no JSON", "run the benchmark again")
     }
     guard let schema = stored["schema"]?.intValue, let task = stored["task"]?.stringValue else {

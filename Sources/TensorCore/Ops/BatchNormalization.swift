@@ -26,7 +26,8 @@ public final class RunningStatistics {
 /// Batch normalisation over all leading axes of `[..., C]`, optionally followed by a rectifier.
 ///
 /// Training uses the batch's mean and biased variance, and moves the running mean and the
-/// running unbiased variance towards them by `momentum`. Evaluation uses the running ones.
+/// running unbiased variance towards them by `momentum`. Evaluation uses the running ones. Inside of
+/// a `Lockstep` the batch is that of all groups: count, statistics and gradients.
 ///
 /// - Parameter rectified: Whether negative outputs become 0.
 /// - Precondition: in training, more than one row.
@@ -42,10 +43,12 @@ public func batchNorm(
   precondition(
     statistics.mean.elementCount == columns,
     "batchNorm: statistics of \(statistics.mean.elementCount) channels for \(x.shape)")
-  precondition(!training || rowCount > 1, "batchNorm in training needs more than one row")
+  let meeting = training ? Lockstep.current : nil
+  var batchRows = rowCount
   let moments = BatchMoments(columns: columns)
   if training {
-    moments.measure(x, rowCount: rowCount, epsilon: epsilon, moving: statistics, by: momentum)
+    batchRows = moments.measure(
+      x, rowCount: rowCount, epsilon: epsilon, moving: statistics, by: momentum, with: meeting)
   } else {
     moments.mean.pointer.update(from: statistics.mean.pointer, count: columns)
     for c in 0..<columns {
@@ -67,7 +70,8 @@ public func batchNorm(
       columns: columns)
   }
   let affine = [weight, bias].compactMap { $0 }
-  return record(out, inputs: [x] + affine) { [kept = rectified ? out.detached() : nil] gradient in
+  return record(out, inputs: [x] + affine) {
+    [kept = rectified ? out.detached() : nil, batchRows] gradient in
     let dy = kept.map { rectifierGradient(gradient, output: $0) } ?? gradient
     // With x̂ = r·(x − mean): dx = w·r·(g − mean(g) − x̂·mean(g·x̂)); in evaluation the means drop
     // out.
@@ -79,12 +83,14 @@ public func batchNorm(
         rows: range.count, columns: columns)
     }
     for c in 0..<columns { sums.pointer[c] *= moments.reciprocal.pointer[c] }
+    // Gain and offset get this group's part; the input's gradient depends on all of them.
+    let whole = meeting.map { Tensor($0.sum(sums.values), shape: sums.shape) } ?? sums
     let meanGradient = Tensor(zeros: [columns])
     let slope = Tensor(zeros: [columns])
     if training {
       for c in 0..<columns {
-        meanGradient.pointer[c] = sums.pointer[columns + c] / Float(rowCount)
-        slope.pointer[c] = -moments.reciprocal.pointer[c] * sums.pointer[c] / Float(rowCount)
+        meanGradient.pointer[c] = whole.pointer[columns + c] / Float(batchRows)
+        slope.pointer[c] = -moments.reciprocal.pointer[c] * whole.pointer[c] / Float(batchRows)
       }
     }
     var dx: Tensor?
@@ -143,30 +149,43 @@ private struct BatchMoments {
     reciprocal = Tensor(uninitialized: [columns])
   }
 
-  /// The moments of a batch in two passes; the running statistics move towards them.
+  /// The moments of a batch in two passes; the running statistics move towards them, once.
+  ///
+  /// - Returns: The rows of the batch.
   func measure(
     _ x: Tensor, rowCount: Int, epsilon: Float, moving statistics: RunningStatistics,
-    by momentum: Float
-  ) {
+    by momentum: Float, with meeting: Lockstep.Meeting?
+  ) -> Int {
     let columns = mean.elementCount
-    let sums = RowBlocks.columnSums(x.pointer, rows: rowCount, columns: columns)
-    Kernels.scale(sums.pointer, by: 1 / Float(rowCount), into: mean.pointer, count: columns)
-    let squares = RowBlocks.accumulate(rows: rowCount, columns: columns, width: columns) {
+    var sums = RowBlocks.columnSums(x.pointer, rows: rowCount, columns: columns)
+    var batchRows = rowCount
+    if let meeting {
+      let whole = meeting.sum(sums.values + [Float(rowCount)])
+      sums = Tensor(Array(whole.prefix(columns)), shape: [columns])
+      batchRows = Int(whole[columns])
+    }
+    precondition(batchRows > 1, "batchNorm in training needs more than one row")
+    Kernels.scale(sums.pointer, by: 1 / Float(batchRows), into: mean.pointer, count: columns)
+    var squares = RowBlocks.accumulate(rows: rowCount, columns: columns, width: columns) {
       range, sums in
       accumulateSquares(
         x.pointer + range.lowerBound * columns, mean: mean.pointer, sums: sums, rows: range.count,
         columns: columns)
     }
+    if let meeting { squares = Tensor(meeting.sum(squares.values), shape: [columns]) }
+    let isMoving = meeting?.isFirst ?? true
     let runningMean = statistics.mean.mutablePointer
     let runningVariance = statistics.variance.mutablePointer
     for c in 0..<columns {
-      let variance = squares.pointer[c] / Float(rowCount)
+      let variance = squares.pointer[c] / Float(batchRows)
       reciprocal.pointer[c] = 1 / (variance + epsilon).squareRoot()
-      let unbiased = squares.pointer[c] / Float(rowCount - 1)
+      guard isMoving else { continue }
+      let unbiased = squares.pointer[c] / Float(batchRows - 1)
       runningMean[c] += momentum * (mean.pointer[c] - runningMean[c])
       runningVariance[c] += momentum * (unbiased - runningVariance[c])
     }
-    statistics.batchCount += 1
+    if isMoving { statistics.batchCount += 1 }
+    return batchRows
   }
 }
 

@@ -46,11 +46,17 @@ public func concatenatedChannels(_ parts: [Tensor]) -> Tensor {
 /// - in, out: `[B, ..., C]`
 ///
 /// Source: Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015.
-public func channelDropout(_ x: Tensor, rate: Float, stream: inout RandomStream) -> Tensor {
+///
+/// - Parameter firstImage: Position in its batch of the first image: a batch that is taken in pieces
+///   has the draws of the whole.
+public func channelDropout(
+  _ x: Tensor, rate: Float, stream: inout RandomStream, firstImage: Int = 0
+) -> Tensor {
   guard rate > 0 else { return x }
   let (batch, channels) = (x.shape[0], x.shape.last ?? 1)
   let rowsPerImage = x.elementCount / max(1, batch * channels)
   let kept = 1 / (1 - rate)
+  for _ in 0..<firstImage * channels { _ = stream.uniform() }
   let factors = Tensor(uninitialized: [batch, channels])
   for i in 0..<batch * channels { factors.pointer[i] = stream.uniform() < rate ? 0 : kept }
   func times(_ x: Tensor) -> Tensor {

@@ -22,6 +22,16 @@ public func scaleInPlace(_ x: Tensor, by factor: Float) {
   }
 }
 
+/// total ← total + x, in place; for gradients, never for recorded tensors.
+func addInPlace(_ x: Tensor, to total: Tensor) {
+  precondition(x.elementCount == total.elementCount, "\(x.shape) and \(total.shape) differ")
+  let start = total.mutablePointer
+  RowBlocks.forEach(rows: x.elementCount, columns: 1) { range in
+    let at = start + range.lowerBound
+    Kernels.add(at, x.pointer + range.lowerBound, into: at, count: range.count)
+  }
+}
+
 /// target ← momentum · target + (1 − momentum) · source, in place: a moving average of weights.
 ///
 /// The share of the source is formed in double precision: near 1 a single-precision momentum

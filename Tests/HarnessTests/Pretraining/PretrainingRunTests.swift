@@ -190,7 +190,9 @@ struct PretrainingRunTests {
         inputs: encoder.featureCount, shape: shape, key: "projector.", initializer: initializer)
     }
 
-    func loss(features: [Tensor], batch: PretrainingBatch, at position: StepPosition) -> Tensor {
+    func loss(
+      features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
+    ) -> Tensor {
       let outputs = features.map { l2Normalized(head($0)) }
       let difference = add(outputs[0], scaled(outputs[1], by: -1))
       observation = StepObservation(queries: outputs[0].detached(), keys: outputs[1].detached())
@@ -215,10 +217,11 @@ struct PretrainingRunTests {
     var monitor = HealthMonitor()
     var called: Int?
     for step in 0..<50 {
-      let batch = PretrainingBatch(
-        views: (0..<2).map { DeterministicFill.tensor("v\($0).\(step)", [8, 3, 32, 32], bound: 2) })
+      let views = (0..<2).map {
+        DeterministicFill.tensor("v\($0).\(step)", [8, 3, 32, 32], bound: 2)
+      }
       method.loss(
-        features: batch.views.map { method.encoder.features($0) }, batch: batch,
+        features: views.map { method.encoder.features($0) }, targetFeatures: [], targets: nil,
         at: StepPosition(step: step, epoch: 0)
       ).backward()
       optimizer.step()

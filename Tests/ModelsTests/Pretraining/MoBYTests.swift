@@ -16,11 +16,14 @@ struct MoBYTests {
   }
 
   private func loss(_ model: MoBY, _ step: Int) -> Tensor {
-    let batch = PretrainingBatch(
-      views: ["a", "b"].map { DeterministicFill.tensor("\($0)\(step)", [6, 3, 32, 32]) })
+    let views = ["a", "b"].map { DeterministicFill.tensor("\($0)\(step)", [6, 3, 32, 32]) }
+    let position = StepPosition(step: step, epoch: 0)
+    model.prepare(at: position)
     return model.loss(
-      features: batch.views.map { model.encoder.features($0) }, batch: batch,
-      at: StepPosition(step: step, epoch: 0))
+      features: views.map { model.encoder.features($0) },
+      targetFeatures: withoutGradients {
+        views.compactMap { model.targetEncoder?.features($0) }
+      }, targets: nil, at: position)
   }
 
   private func values(_ model: MoBY, _ prefix: String) -> [[Float]] {

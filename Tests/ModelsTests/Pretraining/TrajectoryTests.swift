@@ -172,7 +172,7 @@ struct TrajectoryTests {
     let insensitive = Set(trajectory.zeroGradient)
     var compared = 0
     for (step, expected) in trajectory.steps.enumerated() {
-      let outcome = engine.step(
+      let outcome = try engine.step(
         Self.batch(method, numbers, step: step), step: step,
         epoch: step / numbers.stepsPerEpoch)
       let what = "\(name) step \(step)"

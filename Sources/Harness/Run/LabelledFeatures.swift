@@ -1,0 +1,83 @@
+import CommandLine
+import FileSupport
+import Layers
+import Loading
+import Models
+import Processes
+import TensorCore
+import VisionData
+
+extension Communicator {
+  /// This rank's part of some items in a row.
+  func share(of count: Int) -> Range<Int> { count * rank / size..<count * (rank + 1) / size }
+}
+
+/// Features of images, with the class and the position of each.
+struct LabelledFeatures {
+  /// `[count, featureCount]`.
+  var values: [Float] = []
+  var labels: [Int32] = []
+  var indices: [Int32] = []
+
+  /// Those of all ranks, in their order.
+  ///
+  /// - Throws: What communication throws.
+  func gathered(by ranks: any Communicator) throws -> LabelledFeatures {
+    guard ranks.size > 1 else { return self }
+    func all<Number: BitwiseCopyable>(_ own: [Number]) throws -> [Number] {
+      try ranks.gatherBytes(own.withUnsafeBytes { Array($0) }).flatMap { bytes in
+        bytes.withUnsafeBytes { Array($0.bindMemory(to: Number.self)) }
+      }
+    }
+    return LabelledFeatures(
+      values: try all(values), labels: try all(labels), indices: try all(indices))
+  }
+}
+
+/// A pass of a backbone over images as a test sees them; several processes share them.
+struct FeaturePass {
+  let backbone: any Backbone
+  let folder: ImageFolder
+  let transform: any ImageTransform
+  var normalization = PixelNormalization.imageNet
+  let batchSize: Int
+  let policy: BadImagePolicy
+
+  /// The features of some images, in order, and what was left out.
+  ///
+  /// - Parameter done: Called with the images of each batch of this process.
+  /// - Throws: What loading throws; `DatasetError` for an image whose features are no numbers.
+  func callAsFunction(
+    _ order: [Int], done: (Int) -> Void = { _ in }
+  ) throws -> (features: LabelledFeatures, skipped: [String]) {
+    let ranks = Processes.current
+    let loader = BatchLoader(
+      folder: folder, order: Array(order[ranks.share(of: order.count)]), transforms: [transform],
+      normalization: normalization, batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
+    let kept = backbone.dropPath
+    backbone.dropPath = nil
+    defer { backbone.dropPath = kept }
+    var own = LabelledFeatures()
+    while let batch = try loader.next() {
+      try Interruption.check()
+      let values = withoutGradients { backbone.features(batch.images) }.values
+      if let place = values.firstIndex(where: { !$0.isFinite }) {
+        throw DatasetError(
+          path: folder.path(batch.indices[place / backbone.featureCount]),
+          problem: "gives features that are not finite numbers with this backbone",
+          remedy: "check the checkpoint, and the --mean and --std of its pixels")
+      }
+      own.values += values
+      own.labels += batch.labels.map(Int32.init)
+      own.indices += batch.indices.map(Int32.init)
+      done(batch.labels.count)
+    }
+    let skipped = loader.skipped.map { "\($0.name): \($0.problem)" }.joined(separator: "\n")
+    return (
+      try own.gathered(by: ranks),
+      try ranks.gatherBytes(Array(skipped.utf8)).flatMap {
+        String(decoding: $0, as: UTF8.self).split(separator: "\n").map(String.init)
+      }
+    )
+  }
+}
