@@ -14,7 +14,8 @@ struct BenchKernels {
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
     let parts = [
-      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "all",
+      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "scaling",
+      "all",
     ]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")
@@ -41,6 +42,10 @@ struct BenchKernels {
     }
     if wanted == "all" || wanted == "detector" { WholeModels.detector() }
     if wanted == "all" || wanted == "segmentor" { WholeModels.segmentor() }
+    // Not a part of all: it runs on one thread.
+    if wanted == "scaling" {
+      try Scaling.measure(only: arguments.dropFirst().first.flatMap(Int.init))
+    }
     if wanted == "all" || wanted == "data" {
       DataPipelines.measure(folder: arguments.dropFirst().first)
     }

@@ -40,7 +40,10 @@ public final class ThreadPool: Sendable {
 
   /// How many threads take part in a loop, the caller included; at most `maximumThreadCount`.
   public var threadCount: Int {
-    get { activeLimit.load(ordering: .relaxed) }
+    get {
+      let assumed = LoopTrace.Recorder.assumedThreads.load(ordering: .relaxed)
+      return assumed > 0 ? assumed : activeLimit.load(ordering: .relaxed)
+    }
     set { activeLimit.store(max(1, min(newValue, maximumThreadCount)), ordering: .relaxed) }
   }
 
@@ -50,6 +53,12 @@ public final class ThreadPool: Sendable {
   /// Runs `body` for 0..<count and returns when every piece is done.
   public func forEach(_ count: Int, _ body: (Int) -> Void) {
     guard count > 0 else { return }
+    if LoopTrace.Recorder.assumedThreads.load(ordering: .relaxed) > 0,
+      let recorder = LoopTrace.Recorder.current.withLock({ $0 })
+    {
+      recorder.run(count, body)
+      return
+    }
     if count == 1 || threadCount == 1 || LoopFlag.isInside || !callers.try() {
       for piece in 0..<count { body(piece) }
       return

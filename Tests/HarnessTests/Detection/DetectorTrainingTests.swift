@@ -20,12 +20,12 @@ import VisionData
 private struct Stop: Error {}
 
 /// A drawn data set of a few scenes.
-private func makeData(_ folder: TemporaryDirectory) throws -> String {
+func smallDetectionData(_ folder: TemporaryDirectory) throws -> String {
   try SampleSet(.small(instances: (6, 3))).generate(at: folder.file("sample")) { _, _ in }
     .instancesPath
 }
 
-private func smallRecipe() -> DetectionRecipe {
+func smallDetectionRecipe() -> DetectionRecipe {
   var recipe = DetectionRecipe(.maskRCNN1x, preset: .mini)
   recipe.detector = DetectorConfiguration.maskRCNN.miniature(classCount: 10)
   recipe.detector.backbone = .swin(
@@ -45,7 +45,7 @@ struct DetectorTrainingTests {
   func repeatedImages() throws {
     let folder = try TemporaryDirectory()
     let dataset = try DetectionDataset(
-      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
+      DetectionLayout.expect(smallDetectionData(folder)).part(.training), use: .training)
     let image = try #require(dataset.images.first)
     let other = try #require(dataset.images.last)
     func load(_ batches: [[Int]], after: [[Int]] = []) throws -> [[Float]] {
@@ -67,8 +67,8 @@ struct DetectorTrainingTests {
   func resume() throws {
     let folder = try TemporaryDirectory()
     let dataset = try DetectionDataset(
-      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
-    let recipe = smallRecipe()
+      DetectionLayout.expect(smallDetectionData(folder)).part(.training), use: .training)
+    let recipe = smallDetectionRecipe()
     func train(_ name: String, stopAt: Int? = nil) throws -> (Detector, [Float], resumedAt: Int) {
       let detector = Detector(recipe.detector, initializer: Initializer(seed: 2))
       let run = try RunDirectory(path: folder.file(name))
@@ -112,8 +112,8 @@ struct DetectorTrainingTests {
   func otherState() throws {
     let folder = try TemporaryDirectory()
     let dataset = try DetectionDataset(
-      DetectionLayout.expect(makeData(folder)).part(.training), use: .training)
-    var recipe = smallRecipe()
+      DetectionLayout.expect(smallDetectionData(folder)).part(.training), use: .training)
+    var recipe = smallDetectionRecipe()
     recipe.epochs = 1
     let detector = Detector(recipe.detector, initializer: Initializer(seed: 2))
     let run = try RunDirectory(path: folder.file("run"))
@@ -134,12 +134,13 @@ struct DetectorTrainingTests {
   func inference() throws {
     let folder = try TemporaryDirectory()
     let dataset = try DetectionDataset(
-      DetectionLayout.expect(makeData(folder)).part(.testing), use: .testing)
-    var configuration = smallRecipe().detector
+      DetectionLayout.expect(smallDetectionData(folder)).part(.testing), use: .testing)
+    var configuration = smallDetectionRecipe().detector
     configuration.scoreThreshold = 0.01
     let detector = Detector(configuration, initializer: Initializer(seed: 4))
     let inference = DetectionInference(
-      detector: detector, dataset: dataset, testSize: smallRecipe().testSize, label: "test")
+      detector: detector, dataset: dataset, testSize: smallDetectionRecipe().testSize, label: "test"
+    )
     let run = try RunDirectory(path: folder.file("run"))
     let first = try inference.results(Array(dataset.images.prefix(1)), in: run)
     let path = run.path + "/" + RunImages.detections
@@ -169,7 +170,7 @@ struct DetectorTrainingTests {
     #expect(abs(schedule.learningRate(step: 8 * 7330) - 1e-5) < 1e-15)
     #expect(abs(schedule.learningRate(step: 11 * 7330) - 1e-6) < 1e-16)
     #expect(one.batchSize == 16 && one.dropPathRate == 0.1)
-    let detector = Detector(smallRecipe().detector, initializer: .blank)
+    let detector = Detector(smallDetectionRecipe().detector, initializer: .blank)
     let decays = Dictionary(
       uniqueKeysWithValues: WeightDecayRule.namedNorms.applied(
         to: detector.parameters, weightDecay: one.weightDecay
