@@ -8,6 +8,8 @@
 
 PACKAGES := libopenblas-dev libpng-dev libjson-c-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev libssl-dev \
   libxml2-dev
+# What tests start several processes with; where they are not, those tests are skipped.
+TEST_PACKAGES := openmpi-bin mpich
 
 # What the programs of a release are compiled for: x86-64-v3 is AVX2, native is this machine.
 CPU ?= x86-64-v3
@@ -18,7 +20,8 @@ bench: packages
 	swift build --product bench-linear
 	swift run --skip-build bench-linear
 
-test: packages
+test:
+	@$(MAKE) --no-print-directory packages PACKAGES="$(PACKAGES) $(TEST_PACKAGES)"
 	swift build --build-tests
 	swift test --skip-build
 

@@ -45,9 +45,9 @@ let libraries = [
   library("Threads", uses: []),
   library("FileSupport", uses: ["CFormats"]),
   library("Geometry", uses: []),
-  library("Processes", uses: ["FileSupport"]),
+  library("Processes", uses: ["CMPI", "FileSupport"]),
   library("VectorMath", uses: ["CVector"]),
-  library("CommandLine", uses: ["FileSupport"]),
+  library("CommandLine", uses: ["FileSupport", "Processes"]),
   library("CocoFormat", uses: ["CFormats", "FileSupport", "Geometry", "Threads"]),
   library(
     "VisionData",
@@ -126,6 +126,8 @@ let package = Package(
         .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-strict-aliasing", processorFlag])
       ]),
     .target(name: "CPixels"),
+    .target(
+      name: "CMPI", exclude: ["calls.inc"], linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "COpenBLAS", cSettings: optimizedC, linkerSettings: [.linkedLibrary("dl")]),
     .target(
       name: "CFormats", cSettings: optimizedC,
@@ -151,8 +153,8 @@ let package = Package(
       name: "bench-fuzz", dependencies: ["CommandLine", "Fuzzing"], path: "Benchmarks/Fuzz",
       exclude: ["README.md", "faults.sh", "kill.sh"], swiftSettings: optimized),
     .executableTarget(
-      name: "bench-kernels", dependencies: ["Models", "VisionData"], path: "Benchmarks/Kernels",
-      exclude: ["README.md"], swiftSettings: optimized),
+      name: "bench-kernels", dependencies: ["CommandLine", "Models", "Runs", "VisionData"],
+      path: "Benchmarks/Kernels", exclude: ["README.md"], swiftSettings: optimized),
     .executableTarget(
       name: "library-example",
       dependencies: [

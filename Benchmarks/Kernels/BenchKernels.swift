@@ -5,7 +5,7 @@ import TensorCore
 import Threads
 
 /// Measures the engine: matrix products, dense operations, Swin-T inference and training, and the
-/// networks of detection and segmentation.
+/// networks of detection and segmentation; and the network between processes.
 ///
 /// Prints one JSON object a line. `make benchmark` runs it beside other engines.
 @main
@@ -13,8 +13,10 @@ struct BenchKernels {
   static func main() throws {
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
+    if wanted == "network" { NetworkCommand.run(Array(arguments.dropFirst())) }
     let parts = [
-      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "scaling",
+      "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "network",
+      "scaling",
       "all",
     ]
     guard parts.contains(wanted) else {

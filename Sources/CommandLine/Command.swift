@@ -1,5 +1,6 @@
 import FileSupport
 import Foundation
+import Processes
 import Synchronization
 
 /// Runs a program: parsing, error text, signals and exit status are the same for all of them.
@@ -56,15 +57,28 @@ public enum Command {
       completion: { Completion(program: program, shapes: table.shapes) })
     do {
       let parsed = try table.parse(arguments)
-      exit(try body(parsed).rawValue)
+      if !table.shapes.contains(where: { $0.name == "mpi" }) { try Processes.refuseOthers() }
+      let status = try body(parsed).rawValue
+      Processes.finish()
+      exit(status)
     } catch let error as UsageError {
       fail(error, name: table.name, usage: table.usage)
     } catch let error as any ReportableError {
-      Console.error("Error: \(table.fitting(error.sentence))")
-      exit(error.exitCode.rawValue)
+      end(error, error.exitCode, saying: table.fitting(error.sentence))
     } catch {
-      Console.error("Error: \(error)")
-      exit(ExitCode.internalFailure.rawValue)
+      end(error, .internalFailure, saying: "\(error)")
+    }
+  }
+
+  /// Ends this process, and all that work with it, because of an error.
+  private static func end(
+    _ error: any Error, _ code: ExitCode, saying sentence: String, isCommon: Bool = false
+  ) -> Never {
+    Processes.fail(
+      error, exitCode: code.rawValue, isCommon: isCommon,
+      isStopped: { Interruption.isRequested }
+    ) {
+      Console.write("Error: \(sentence)\n", to: STDERR_FILENO)
     }
   }
 
@@ -105,9 +119,11 @@ public enum Command {
 
   /// Says in three lines what is wrong with the command line, and ends the process.
   package static func fail(_ error: UsageError, name: String, usage: String) -> Never {
-    Console.error(
-      "Error: \(error.sentence)\nUsage: \(name) \(usage)\nSee '\(runner)\(name) --help'.")
-    exit(error.exitCode.rawValue)
+    end(
+      error, error.exitCode,
+      saying: "\(error.sentence)\nUsage: \(name) \(usage)\nSee '\(runner)\(name) --help'.",
+      // Every process was started with the same words.
+      isCommon: !Processes.areStarted)
   }
 }
 

@@ -1,16 +1,23 @@
 import FileSupport
 import Foundation
+import Processes
 
 /// Text for people: results on stdout, everything else on stderr.
+///
+/// Of several processes that work together, the first one speaks for all.
 public enum Console {
   /// Writes a line of results.
   ///
   /// A reader that has seen enough (`| head`) ends the program quietly; results that cannot be
   /// written end it with an error, because they would be lost.
-  public static func output(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+  public static func output(_ text: String) {
+    if Processes.speaks { write(text + "\n", to: STDOUT_FILENO) }
+  }
 
   /// Writes a line that is no result.
-  public static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+  public static func error(_ text: String) {
+    if Processes.speaks { write(text + "\n", to: STDERR_FILENO) }
+  }
 
   /// Columns for help: those of the terminal, between 60 and 100, else 80.
   static var helpWidth: Int { columnCount(STDOUT_FILENO).map { min(100, max(60, $0)) } ?? 80 }
@@ -35,10 +42,10 @@ public enum Console {
         if code == EINTR { continue }
         // What goes to stderr is told to nobody when that fails, too.
         guard descriptor == STDOUT_FILENO else { return }
-        if code == EPIPE { exit(0) }
+        if code == EPIPE { Processes.current.abort(exitCode: 0) }
         error(
           "Error: standard output: \(String(cString: strerror(code))); no results were printed.")
-        exit(ExitCode.cannotWrite.rawValue)
+        Processes.current.abort(exitCode: ExitCode.cannotWrite.rawValue)
       }
       at += put
     }

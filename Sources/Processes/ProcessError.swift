@@ -32,3 +32,13 @@ public struct ProcessCountError: ReportableError, Equatable {
     return powers
   }
 }
+
+/// Several processes were started for work that one does.
+public struct SoloWorkError: ReportableError, Equatable {
+  let launcher: String
+
+  public var exitCode: ExitCode { .usage }
+  public var description: String {
+    "this command works in one process, and \(launcher) started several; run it without."
+  }
+}

@@ -15,30 +15,28 @@ extension Communicator {
     guard size.nonzeroBitCount == 1 else {
       throw ProcessCountError(size: size, allowed: ProcessCountError.powersOfTwo(around: size))
     }
-    let tree = TreeSum(self)
-    if values.count * size <= TreeSum<Self>.smallCount {
-      try tree.sumAtOnce(values)
-    } else {
-      var start = 0
-      while start < values.count {
-        let end = min(start + TreeSum<Self>.bucketCount, values.count)
-        try tree.sumBucket(.init(rebasing: values[start..<end]))
-        start = end
-      }
-    }
+    try TreeSum(ranks: self).sum(values)
   }
 }
 
 /// Sums over ranks by a fixed binary tree.
 struct TreeSum<Ranks: Communicator> {
   let ranks: Ranks
-
   /// How many numbers of all ranks together are sent to all: what a message costs by itself.
-  static var smallCount: Int { 16 << 10 }
+  var smallCount = 16 << 10
   /// How many numbers are in work at a time, which bounds the memory: 64 MiB beside the caller's.
-  static var bucketCount: Int { 8 << 20 }
+  var bucketCount = 8 << 20
 
-  init(_ ranks: Ranks) { self.ranks = ranks }
+  /// Replaces numbers by their sums.
+  func sum(_ values: UnsafeMutableBufferPointer<Float>) throws {
+    guard values.count * ranks.size > smallCount else { return try sumAtOnce(values) }
+    var start = 0
+    while start < values.count {
+      let end = min(start + bucketCount, values.count)
+      try sumBucket(.init(rebasing: values[start..<end]))
+      start = end
+    }
+  }
 
   /// Every rank gets everything and sums it by itself.
   func sumAtOnce(_ values: UnsafeMutableBufferPointer<Float>) throws {

@@ -1,10 +1,31 @@
 import CommandLine
+import Processes
 import Threads
 
 extension EngineOptions {
-  /// Takes silence and threads over for the process.
-  package func apply() {
+  /// Takes silence, processes and threads over for a command that works in one process.
+  ///
+  /// - Throws: `ProcessCountError` where a launcher started several.
+  package func apply() throws {
+    try join()
+    try Processes.refuseOthers()
+  }
+
+  /// Takes silence, processes and threads over for a command whose work processes share.
+  ///
+  /// - Throws: `ProcessStartError` where the others cannot be joined.
+  package func join() throws {
     if quiet { ProgressReporter.silence() }
+    try Processes.start(mpi)
+    if Processes.current.size > 1, threads == nil {
+      let cores = try Cores(Processes.current)
+      ThreadPool.shared.threadCount = cores.threadCount
+      if cores.areMostlyIdle, !quiet {
+        Console.error(
+          "The launcher gives the processes \(cores.covered) of this machine's \(cores.machine) "
+            + "cores; with --bind-to none they use all.")
+      }
+    }
     if let threads { ThreadPool.shared.threadCount = threads }
   }
 }

@@ -61,11 +61,12 @@ extension RunOptions {
     package let exitCode: ExitCode
   }
 
-  /// Takes silence, threads and arithmetic over for the process.
+  /// Takes silence, processes, threads and arithmetic over for the process.
   ///
-  /// - Throws: `ArithmeticError` for what this machine cannot, or only more slowly.
-  package func apply() throws(ArithmeticError) {
-    engine.apply()
+  /// - Throws: `ArithmeticError` for what this machine cannot, or only more slowly;
+  ///   `ProcessStartError` where other processes cannot be joined.
+  package func apply() throws {
+    try engine.join()
     guard precision == .f32 || products == .own else {
       throw ArithmeticError(
         description: "--precision bf16 is for our own products; leave --products openblas out.",

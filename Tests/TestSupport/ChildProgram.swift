@@ -6,6 +6,14 @@ public enum ChildProgram {
   public struct Outcome {
     public let status: Int32
     public let output, errors: String
+
+    /// Whether it ended by itself, not by a signal.
+    public let hasExited: Bool
+
+    /// The sentences that say what went wrong.
+    public var failures: [Substring] {
+      errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
+    }
   }
 
   /// Runs a program to its end, or kills it.
@@ -16,13 +24,37 @@ public enum ChildProgram {
   ///   - seconds: When to send SIGKILL; nil lets the program finish.
   ///   - states: States that it saves under `output` before the time begins.
   ///   - signal: What is sent in place of SIGKILL.
+  ///   - launcher: Who starts it, and how often; nil starts one process.
+  ///   - environment: Variables that are set beside those of the tests.
+  ///   - limit: Seconds after which a program that hangs is killed.
   public static func run(
     _ name: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil,
-    states: Int = 0, output: String = "", signal: Int32 = SIGKILL
+    states: Int = 0, output: String = "", signal: Int32 = SIGKILL,
+    under launcher: (MessageLauncher, count: Int)? = nil, environment: [String: String] = [:],
+    limit: Double? = nil
+  ) throws -> Outcome {
+    let program = path(name)
+    guard let (launcher, count) = launcher else {
+      return try run(
+        path: program, arguments, in: folder, killAfter: seconds, states: states, output: output,
+        signal: signal, environment: environment, limit: limit)
+    }
+    return try run(
+      path: try launcher.path, launcher.arguments(count) + [program] + arguments, in: folder,
+      killAfter: seconds, states: states, output: output, signal: signal,
+      environment: environment, limit: limit)
+  }
+
+  /// Runs any program to its end, or kills it.
+  public static func run(
+    path: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil,
+    states: Int = 0, output: String = "", signal: Int32 = SIGKILL,
+    environment: [String: String] = [:], limit: Double? = nil
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: SourceTree.root.path + "/.build/debug/" + name)
+    process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     let paths = ["stdout", "stderr"].map { "\(folder)/\($0)-\(UUID().uuidString)" }
     for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
@@ -38,11 +70,23 @@ public enum ChildProgram {
       Thread.sleep(forTimeInterval: seconds)
       if process.isRunning { kill(process.processIdentifier, signal) }
     }
+    if let limit {
+      let end = Date(timeIntervalSinceNow: limit)
+      while process.isRunning, Date() < end { Thread.sleep(forTimeInterval: 0.02) }
+      if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
     process.waitUntilExit()
     let texts = try paths.map {
       String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self)
     }
-    return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+    return Outcome(
+      status: process.terminationStatus, output: texts[0], errors: texts[1],
+      hasExited: process.terminationReason == .exit)
+  }
+
+  /// Where a program of the package lies.
+  public static func path(_ name: String) -> String {
+    SourceTree.root.path + "/.build/debug/" + name
   }
 
   /// Waits until a program saved some states of training, or ended.

@@ -1,4 +1,5 @@
 import Foundation
+import Processes
 import Synchronization
 
 /// Shows how far long work is, on stderr: one rewritten line on a terminal, else a line at times.
@@ -60,7 +61,7 @@ public final class ProgressReporter: Sendable {
   public convenience init(_ label: String, total: Int, unit: String, resumedAt: Int = 0) {
     self.init(
       label, total: total, unit: unit, resumedAt: resumedAt, output: .standardError,
-      isQuiet: Self.quiet.load(ordering: .relaxed))
+      isQuiet: Self.quiet.load(ordering: .relaxed) || !Processes.speaks)
   }
 
   init(

@@ -62,7 +62,7 @@ struct ShowDetectionsOptions: CommandOptions {
 enum ShowDetections {
   /// Draws the first images of a split with their detections on one sheet.
   static func run(_ options: ShowDetectionsOptions) throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     var recipe = DetectionRecipe(options.recipe, preset: options.preset)
     recipe.scaleImages(by: options.imageScale)
     let root = try options.data ?? SampleSet.made(\.instancesPath)

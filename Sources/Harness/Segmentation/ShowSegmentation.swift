@@ -64,7 +64,7 @@ struct ShowSegmentationOptions: CommandOptions {
 
 enum ShowSegmentation {
   static func run(_ options: ShowSegmentationOptions) throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     let maps = try SegmentationTruth(options.labels)
     let predictions = try options.predictions.map { try LabelMapFolder($0) }
     let classes = try maps.classes(options.classes, labels: options.encoding)

@@ -32,7 +32,7 @@ public struct SuiteCommand {
   }
 
   private func run() throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     var record = SuiteRecord(folder: options.output, isFresh: options.restarts)
     var failed = 0
     var prepared: [SuiteJob.Prepared] = []

@@ -51,7 +51,7 @@ public enum DataCommands {
     (settings.instanceScenes, settings.segmentationScenes) = (scenes, scenes)
     settings.imageSize = options.imageSize
     let set = SampleSet(settings)
-    options.engine.apply()
+    try options.engine.apply()
     let progress = ProgressReporter("drawing", total: set.fileCount, unit: "files")
     let summary = try set.generate(at: options.output) { done, _ in progress.advance(to: done) }
     progress.finish()
@@ -62,7 +62,7 @@ public enum DataCommands {
   }
 
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     ArchiveIndex.folder = options.cache + "/archives"
     let root = try options.files.layout?.root ?? root(options.data)
     let lines = CheckProgress()

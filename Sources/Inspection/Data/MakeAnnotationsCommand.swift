@@ -58,7 +58,7 @@ struct MakeAnnotationsCommand {
   let options: MakeAnnotationsOptions
 
   func run() throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     var set = SyntheticAnnotations()
     set.seed = UInt64(options.seed)
     set.imageCount = options.images

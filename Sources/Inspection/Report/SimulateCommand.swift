@@ -53,7 +53,7 @@ package struct SimulateOptions: CommandOptions {
 /// `bench-report simulate`: a table of how often tests and intervals are right.
 enum SimulateCommand {
   static func run(_ options: SimulateOptions) throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     let tables = tables(options)
     Console.output(tables.all.map(\.markdown).joined(separator: "\n"))
     if let output = options.output {

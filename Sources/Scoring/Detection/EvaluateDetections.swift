@@ -18,7 +18,7 @@ package struct EvaluateDetections {
   ///
   /// - Throws: What reading and writing files throws.
   package func run() throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     let clock = Laps(isQuiet: options.engine.quiet)
     let part = try DetectionLayout.truth(options.groundTruth)
     let truth = try DetectionTruth(part)

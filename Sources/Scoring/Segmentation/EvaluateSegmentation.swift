@@ -10,7 +10,7 @@ import VisionData
 /// Scores folders of label maps: `bench-ade20k evaluate`.
 package enum EvaluateSegmentation {
   package static func run(_ options: SegmentationEvaluationOptions) throws -> ExitCode {
-    options.engine.apply()
+    try options.engine.apply()
     let truth = try SegmentationTruth(options.groundTruth)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)

@@ -1,0 +1,157 @@
+#include "CMPI.h"
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "functions.h"
+
+#define DEFINE(name) void *cmpi_##name;
+CMPI_FUNCTIONS(DEFINE)
+cmpi_handles cmpi_open;
+
+static int interface = CMPI_NONE;
+static const cmpi_calls *calls;
+static int serialized;
+static char library_version[200];
+
+cmpi_constants cmpi_constants_of(int which) {
+  switch (which) {
+  case CMPI_OPEN_MPI: return (cmpi_constants){.serialized = 2, .shared = 0};
+  case CMPI_MPICH:
+    return (cmpi_constants){.world = 0x44000000, .byte = 0x4c00010d, .errors_return = 0x54000001,
+                            .info_null = 0x1c000000, .status_ignore = 1, .serialized = 2,
+                            .shared = 1};
+  case CMPI_STANDARD:
+    return (cmpi_constants){.world = 0x101, .byte = 0x247, .errors_return = 0x143,
+                            .info_null = 0x130, .serialized = 2048, .shared = 221};
+  default: return (cmpi_constants){0};
+  }
+}
+
+// Which interface the open library has; its functions were found.
+static int recognized(void *library, const char *name, const char *version) {
+  // Open MPI's own interface may tell the version of the standard one, too: the file decides.
+  int major = -1, minor = -1;
+  int (*abi)(int *, int *) = (int (*)(int *, int *))dlsym(library, "MPI_Abi_get_version");
+  const int has_standard = abi && abi(&major, &minor) == 0 && major >= 1;
+  const int is_open_mpi = strstr(version, "Open MPI") != NULL;
+  if (has_standard && (!is_open_mpi || strstr(name, "mpi_abi"))) return CMPI_STANDARD;
+  if (is_open_mpi) return CMPI_OPEN_MPI;
+  static const char *const relatives[] = {"MPICH", "Intel(R) MPI", "MVAPICH"};
+  for (size_t i = 0; i < sizeof relatives / sizeof *relatives; i++)
+    if (strstr(version, relatives[i])) return CMPI_MPICH;
+  return CMPI_NONE;
+}
+
+static int find_functions(void *library, char *message, size_t capacity) {
+#define FIND(name) \
+  if (!(cmpi_##name = dlsym(library, "MPI_" #name))) { \
+    snprintf(message, capacity, "it has no function MPI_" #name); \
+    return 1; \
+  }
+  CMPI_FUNCTIONS(FIND)
+  return 0;
+}
+
+static int find_handles(void *library, char *message, size_t capacity) {
+  const cmpi_constants constants = cmpi_constants_of(interface);
+  serialized = constants.serialized;
+  cmpi_open = (cmpi_handles){constants.world, constants.byte, constants.errors_return,
+                             constants.info_null, (void *)constants.status_ignore,
+                             constants.shared};
+  calls = interface == CMPI_MPICH ? &cmpi_calls_of_integers : &cmpi_calls_of_addresses;
+  if (interface != CMPI_OPEN_MPI) return 0;
+  const struct {
+    const char *name;
+    intptr_t *handle;
+  } variables[] = {{"ompi_mpi_comm_world", &cmpi_open.world},
+                   {"ompi_mpi_byte", &cmpi_open.byte},
+                   {"ompi_mpi_errors_return", &cmpi_open.errors_return},
+                   {"ompi_mpi_info_null", &cmpi_open.info_null}};
+  for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+    if (!(*variables[i].handle = (intptr_t)dlsym(library, variables[i].name))) {
+      snprintf(message, capacity, "it has no variable %s", variables[i].name);
+      return 1;
+    }
+  return 0;
+}
+
+int cmpi_load(const char *const *names, size_t count, char *message, size_t capacity) {
+  if (interface != CMPI_NONE) return 0;
+  void *library = NULL;
+  const char *name = "";
+  for (size_t i = 0; !library && i < count; i++) {
+    // The library's own plug-ins look for its symbols among those of the program.
+    library = dlopen(name = names[i], RTLD_NOW | RTLD_GLOBAL);
+    if (!library) snprintf(message, capacity, "%s", dlerror());
+  }
+  if (!library) return 2;
+  if (find_functions(library, message, capacity)) return 1;
+  char version[8192 + 1] = "";  // as long as any of the three allows
+  int length = 0;
+  ((int (*)(char *, int *))cmpi_Get_library_version)(version, &length);
+  snprintf(library_version, sizeof library_version, "%.*s", (int)strcspn(version, ",\r\n"), version);
+  for (char *c = library_version; *c; c++)
+    if (*c == '\t') *c = ' ';
+  interface = recognized(library, name, version);
+  if (interface == CMPI_NONE) {
+    snprintf(message, capacity, "its binary interface is not known, it calls itself '%s'",
+             library_version);
+    return 1;
+  }
+  if (!find_handles(library, message, capacity)) return 0;
+  interface = CMPI_NONE;
+  return 1;
+}
+
+int cmpi_interface(void) { return interface; }
+const char *cmpi_library_version(void) { return library_version; }
+
+int cmpi_start(int *rank, int *size, int *local_size, char *message, size_t capacity) {
+  int provided = -1;
+  int code = ((int (*)(int *, char ***, int, int *))cmpi_Init_thread)(NULL, NULL, serialized,
+                                                                      &provided);
+  if (code) {
+    snprintf(message, capacity, "MPI_Init_thread failed with code %d", code);
+    return 1;
+  }
+  if (provided < serialized) {
+    snprintf(message, capacity, "it was built without support of threads");
+    return 1;
+  }
+  code = calls->start(rank, size, local_size);
+  if (code) cmpi_error_text(code, message, capacity);
+  return code != 0;
+}
+
+int cmpi_barrier(void) { return calls->barrier(); }
+int cmpi_broadcast(void *bytes, int count, int root) { return calls->broadcast(bytes, count, root); }
+int cmpi_gather(const void *bytes, int count, void *all) { return calls->gather(bytes, count, all); }
+int cmpi_exchange(const void *pieces, int count, void *received) {
+  return calls->exchange(pieces, count, received);
+}
+int cmpi_swap(const void *bytes, void *received, int count, int partner) {
+  return calls->swap(bytes, received, count, partner);
+}
+void cmpi_abort(int exit_code) { calls->abort(exit_code); }
+int cmpi_finalize(void) { return ((int (*)(void))cmpi_Finalize)(); }
+
+void cmpi_error_text(int code, char *text, size_t capacity) {
+  char whole[8192 + 1] = "";
+  int length = 0;
+  if (((int (*)(int, char *, int *))cmpi_Error_string)(code, whole, &length))
+    snprintf(whole, sizeof whole, "code %d", code);
+  snprintf(text, capacity, "%s", whole);
+}
+
+void cmpi_pause(unsigned looks) {
+  if (looks < 300) {
+    sched_yield();
+  } else {
+    const struct timespec pause = {0, looks < 1000 ? 20000 : 100000};
+    nanosleep(&pause, NULL);
+  }
+}
