@@ -57,6 +57,7 @@ package final class RunSession {
     scoring: [String: String] = [:], options: RunOptions
   ) throws {
     key = result.key(parts)
+    try SameWork.requireSameRun(key)
     directory = try RunDirectory(path: Self.path(key.digest, name: name, in: options.output))
     if options.restarts { try directory.clear() }
     twin =

@@ -25,13 +25,14 @@ public enum ChildProgram {
   ///   - states: States that it saves under `output` before the time begins.
   ///   - signal: What is sent in place of SIGKILL.
   ///   - launcher: Who starts it, and how often; nil starts one process.
+  ///   - rank: Which of the processes is killed in place of the launcher.
   ///   - environment: Variables that are set beside those of the tests.
   ///   - limit: Seconds after which a program that hangs is killed.
   public static func run(
     _ name: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil,
     states: Int = 0, output: String = "", signal: Int32 = SIGKILL,
-    under launcher: (MessageLauncher, count: Int)? = nil, environment: [String: String] = [:],
-    limit: Double? = nil
+    under launcher: (MessageLauncher, count: Int)? = nil, rank: Int? = nil,
+    environment: [String: String] = [:], limit: Double? = nil
   ) throws -> Outcome {
     let program = path(name)
     guard let (launcher, count) = launcher else {
@@ -42,14 +43,15 @@ public enum ChildProgram {
     return try run(
       path: try launcher.path, launcher.arguments(count) + [program] + arguments, in: folder,
       killAfter: seconds, states: states, output: output, signal: signal,
-      environment: environment, limit: limit)
+      rank: rank.map { (program, $0) }, environment: environment, limit: limit)
   }
 
   /// Runs any program to its end, or kills it.
   public static func run(
     path: String, _ arguments: [String], in folder: String, killAfter seconds: Double? = nil,
     states: Int = 0, output: String = "", signal: Int32 = SIGKILL,
-    environment: [String: String] = [:], limit: Double? = nil
+    rank: (program: String, number: Int)? = nil, environment: [String: String] = [:],
+    limit: Double? = nil
   ) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
@@ -68,7 +70,11 @@ public enum ChildProgram {
     if let seconds {
       wait(for: states, under: folder + "/" + output, of: process)
       Thread.sleep(forTimeInterval: seconds)
-      if process.isRunning { kill(process.processIdentifier, signal) }
+      if process.isRunning {
+        let ranks = rank.map { processes(of: $0.program, in: folder) } ?? []
+        let victim = rank.flatMap { ranks.isEmpty ? nil : ranks[$0.number % ranks.count] }
+        kill(victim ?? process.processIdentifier, signal)
+      }
     }
     if let limit {
       let end = Date(timeIntervalSinceNow: limit)
@@ -82,6 +88,21 @@ public enum ChildProgram {
     return Outcome(
       status: process.terminationStatus, output: texts[0], errors: texts[1],
       hasExited: process.terminationReason == .exit)
+  }
+
+  /// The processes of a program that work in a folder.
+  private static func processes(of program: String, in folder: String) -> [Int32] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    func target(_ pid: Int32, _ link: String) -> String? {
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/\(link)"))
+        .map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path }
+    }
+    let (program, folder) = (
+      URL(fileURLWithPath: program).resolvingSymlinksInPath().path,
+      URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+    )
+    return names.compactMap { Int32($0) }
+      .filter { target($0, "exe") == program && target($0, "cwd") == folder }.sorted()
   }
 
   /// Where a program of the package lies.

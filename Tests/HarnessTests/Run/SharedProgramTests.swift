@@ -1,0 +1,145 @@
+import CounterRandom
+import FileSupport
+import Foundation
+import SampleData
+import TestSupport
+import Testing
+
+/// The programs under a launcher: as many processes as there may be write the bytes of one.
+@Suite("Programs that processes share", .serialized, .timeLimit(.minutes(20)))
+struct SharedProgramTests {
+  /// A program and how it is started.
+  struct Job: Sendable, CustomTestStringConvertible {
+    let program: String
+    let arguments: [String]
+    var testDescription: String { ([program] + arguments.prefix(2)).joined(separator: " ") }
+  }
+
+  private static let pretraining = [
+    "moby", "byol", "moco-v2", "moco-v3", "dino", "dino-multicrop", "supervised",
+  ].map { method in
+    Job(
+      program: "bench-pretrain",
+      arguments: [
+        "--method", method, "--data", "sample/classification", "--batch-size", "8", "--groups", "4",
+        "--epochs", "2", "--no-forecast", "--probe-limit", "16",
+      ])
+  }
+
+  private static let tasks = [
+    Job(
+      program: "bench-linear",
+      arguments: [
+        "--no-cached", "--epochs", "2", "--seeds", "0", "--data", "sample/classification",
+        "--backbone", "random",
+      ]),
+    Job(
+      program: "bench-coco",
+      arguments: [
+        "--batch-size", "8", "--epochs", "1", "--seeds", "0", "--data", "sample/coco", "--backbone",
+        "random", "--resamples", "20",
+      ]),
+    Job(
+      program: "bench-ade20k",
+      arguments: [
+        "--batch-size", "4", "--groups", "4", "--iterations", "4", "--seeds", "0", "--data",
+        "sample/ade20k", "--backbone", "random", "--resamples", "20",
+      ]),
+  ]
+
+  private func prepare() throws -> TemporaryDirectory {
+    let folder = try TemporaryDirectory()
+    try SampleSet(.small(images: (2, 1), instances: (8, 3), labels: (6, 3)))
+      .generate(at: folder.file("sample"))
+    return folder
+  }
+
+  private func run(
+    _ job: Job, in folder: TemporaryDirectory, to output: String,
+    under launcher: (MessageLauncher, count: Int)? = nil, more: [String] = []
+  ) throws -> [String: Data] {
+    let outcome = try ChildProgram.run(
+      job.program,
+      job.arguments + ["--preset", "smoke", "--output", output, "--cache", output + "-cache"]
+        + more, in: folder.path, under: launcher, limit: 200)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return try ChildProgram.files(under: folder.file(output))
+  }
+
+  private func expectSame(_ launcher: MessageLauncher, _ job: Job, counts: [Int]) throws {
+    let folder = try prepare()
+    let alone = try run(job, in: folder, to: "one")
+    #expect(alone.keys.contains { $0.hasSuffix("result.json") })
+    for count in counts {
+      let shared = try run(job, in: folder, to: "of \(count)", under: (launcher, count))
+      #expect(Set(shared.keys) == Set(alone.keys))
+      for (name, bytes) in alone {
+        let isSame = shared[name] == bytes
+        #expect(isSame, "\(name) of \(count) processes")
+      }
+    }
+  }
+
+  @Test("Open MPI, two and four", .needs(.openMPI), arguments: pretraining + tasks)
+  func openMPI(job: Job) throws { try expectSame(.openMPI, job, counts: [2, 4]) }
+
+  @Test("MPICH, two", .needs(.mpich), arguments: pretraining.prefix(1) + tasks)
+  func mpich(job: Job) throws { try expectSame(.mpich, job, counts: [2]) }
+
+  @Test(
+    "A run whose processes are killed goes on with another number of them", .needs(.openMPI),
+    arguments: [pretraining[0], tasks[2]])
+  func killed(job: Job) throws {
+    let folder = try prepare()
+    let more = ["--save-minutes", "0"]
+    let long = Job(
+      program: job.program,
+      arguments: job.arguments + (job.program == "bench-pretrain" ? [] : ["--iterations", "40"]))
+    let alone = try run(long, in: folder, to: "one")
+    var stream = RandomStream(seed: 3, purpose: .test)
+    for count in [4, 2, 4] {
+      let cut = try ChildProgram.run(
+        long.program,
+        long.arguments + more
+          + ["--preset", "smoke", "--output", "cut", "--cache", "cut-cache"], in: folder.path,
+        killAfter: stream.uniform(0, 0.02), states: 1, output: "cut",
+        under: (.openMPI, count), rank: stream.below(count), limit: 100)
+      #expect(cut.status != 0 && cut.hasExited, "\(cut.errors)")
+    }
+    let rest = try run(long, in: folder, to: "cut", under: (.openMPI, 2), more: more)
+    #expect(Set(rest.keys) == Set(alone.keys))
+    for (name, bytes) in alone {
+      let isSame = rest[name] == bytes
+      #expect(isSame, "\(name)")
+    }
+  }
+
+  @Test("A count that the batch does not go into is refused in one sentence", .needs(.openMPI))
+  func refused() throws {
+    let folder = try prepare()
+    let outcome = try ChildProgram.run(
+      "bench-pretrain",
+      Self.pretraining[0].arguments + ["--preset", "smoke", "--output", "out"], in: folder.path,
+      under: (.openMPI, 3), limit: 60)
+    #expect(outcome.status == 64, "\(outcome.errors)")
+    #expect(outcome.failures.count == 1 && outcome.errors.contains("1, 2 or 4"))
+  }
+
+  @Test("A process with other data ends all in one sentence", .needs(.openMPI))
+  func otherData() throws {
+    let folder = try prepare()
+    try SampleSet(.small(images: (3, 1))).generate(at: folder.file("other"))
+    let common = [
+      ChildProgram.path("bench-pretrain"), "--preset", "smoke", "--epochs", "1", "--batch-size",
+      "8",
+      "--groups", "2", "--no-forecast",
+    ]
+    let words =
+      MessageLauncher.openMPI.arguments(1) + common + ["--data", "sample/classification"]
+      + [":", "-n", "1"] + common + ["--data", "other/classification"]
+    let outcome = try ChildProgram.run(
+      path: MessageLauncher.openMPI.path, words, in: folder.path, limit: 60)
+    #expect(outcome.status == 65, "\(outcome.errors)")
+    #expect(outcome.failures.count == 1 && outcome.errors.contains("other data"))
+  }
+}
