@@ -83,4 +83,15 @@ struct Launcher: Equatable {
     // It ends this process, too, and takes the status from the order.
     Thread.sleep(forTimeInterval: 2)
   }
+
+  /// Tells Hydra that this process ends by itself, in the place of the library.
+  ///
+  /// - Returns: Whether Hydra knows; else the library must say so.
+  func leave() -> Bool {
+    guard let control else { return false }
+    let order = Array("cmd=finalize\n".utf8)
+    guard write(control, order, order.count) == order.count else { return false }
+    var answer = [UInt8](repeating: 0, count: 256)
+    return read(control, &answer, answer.count) > 0
+  }
 }

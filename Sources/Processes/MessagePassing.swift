@@ -109,8 +109,15 @@ final class MessagePassing: Communicator {
     _exit(exitCode)
   }
 
-  /// Leaves the world.
-  func finish() { turn.withLock { _ in _ = cmpi_finalize() } }
+  /// Leaves the world, when all others are about to.
+  func finish() {
+    try? barrier()
+    // MPICH over UCX can wait for ever in its own end when there are several machines: one process
+    // still closes its connections while another, which would have to answer, listens to the
+    // launcher alone. Nothing is under way any more, so that the launcher can be told at once.
+    if size > localSize, Launcher.current?.leave() == true { return }
+    turn.withLock { _ in _ = cmpi_finalize() }
+  }
 
   // MARK: Parts
 
