@@ -18,12 +18,14 @@ public struct FeatureMatrix {
   /// The numbers, `[count, featureCount]`; valid while this value lives.
   public let values: UnsafeBufferPointer<Float>
 
-  /// Some rows as a tensor.
-  public func rows(_ rows: some Collection<Int>) -> Tensor {
-    Tensor(shape: [rows.count, featureCount]) { target in
+  /// Some rows as a tensor, whole or some columns of them.
+  public func rows(_ rows: some Collection<Int>, columns: Range<Int>? = nil) -> Tensor {
+    let columns = columns ?? 0..<featureCount
+    return Tensor(shape: [rows.count, columns.count]) { target in
       for (place, row) in rows.enumerated() {
-        _ = target[(place * featureCount)...].update(
-          fromContentsOf: values[row * featureCount..<(row + 1) * featureCount])
+        let start = row * featureCount
+        _ = target[(place * columns.count)...].update(
+          fromContentsOf: values[start + columns.lowerBound..<start + columns.upperBound])
       }
     }
   }

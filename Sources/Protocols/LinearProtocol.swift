@@ -1,124 +1,170 @@
 import CommandLine
+import Models
 import Reporting
 import VisionData
 
-/// Every setting of a linear probe that decides its numbers; the defaults are MoBY's.
+/// Every setting of a probe on frozen features that decides its numbers; the defaults are MoBY's.
 public struct LinearProtocol: Sendable, Equatable {
   /// Whose protocol it is.
   public enum Name: String, OptionChoice, Sendable {
     case moby
+    case mocoV3 = "moco-v3"
+    case dino, logistic
   }
 
+  /// How the classifier is found.
+  public enum Classifier: Sendable, Equatable {
+    /// By stochastic gradient descent, epoch by epoch.
+    case descent
+    /// As the optimum of L2-regularised logistic regression, by L-BFGS.
+    case logistic
+  }
+
+  /// How the rate falls.
+  public enum Schedule: Sendable, Equatable {
+    /// Step by step, after a warm-up, as MoBY's.
+    case steps
+    /// Epoch by epoch along a cosine to 0.
+    case epochs
+  }
+
+  /// How the classifier starts.
+  public enum Start: String, Sendable {
+    case truncatedNormal = "truncated normal 0.02"
+    case normal = "normal 0.01"
+  }
+
+  /// Whose protocol it is.
+  public var name = Name.moby
+  /// How the classifier is found.
+  public var classifier = Classifier.descent
+  /// Which features it sees; nil is what the recipe takes of the network.
+  public var feature: FeatureChoice?
   /// Passes over the training images.
   public var epochs = 100
   /// Epochs of linear warm-up.
   public var warmupEpochs = 5
   /// Images a step.
   public var batchSize = 512
-  /// Learning rates for a batch of 512; with several, one is chosen on held-out training images.
+  /// Images that learning rates are given for; others scale them.
+  public var rateBatchSize = 512
+  /// Learning rates for so many; with several, one is chosen on held-out training images.
   public var learningRates = [1.0]
-  /// Part of the training images held out to choose among several learning rates and epochs.
+  /// How rates fall.
+  public var schedule = Schedule.steps
+  /// Whether the momentum of 0.9 is Nesterov's.
+  public var isNesterov = true
+  /// How the classifier starts.
+  public var start = Start.truncatedNormal
+  /// Part of the training images held out to choose among several settings and epochs.
   public var heldOutFraction = 0.1
   /// Weight decay of the classifier.
   public var weightDecay = 0.0
   /// Label smoothing of the loss.
   public var labelSmoothing = 0.1
-  /// Limit of the classifier's gradient norm.
+  /// Limit of the classifier's gradient norm; 0 is none.
   public var clipNorm = 5.0
   /// Drop-path rate of the frozen backbone while the classifier trains.
   public var dropPathRate = 0.2
+  /// Strengths λ of a logistic regression that are tried; empty is CLIP's search.
+  ///
+  /// The objective is Σ loss + λ/2·|W|², so that λ is scikit-learn's 1/C.
+  public var regularizations: [Double] = []
+  /// Iterations of L-BFGS at most.
+  public var iterationLimit = 1000
   /// Side of the images, in pixels.
   public var inputSize = 224
+  /// How test images are resized, and whether to the crop's side itself.
+  public var testFilter = ResamplingFilter.bilinear
+  /// Whether the shorter side of a test image is resized to the crop's side, nothing being cut of it.
+  public var keepsShortSide = false
   /// How pixels are brought to the numbers that the network was trained with.
   public var normalization = PixelNormalization.imageNet
   /// Whether features are computed once, without augmentation and drop path.
   public var isCached = false
 
-  /// The published protocol.
+  /// MoBY's published protocol.
   public init() {}
 
-  /// A protocol at some size: the small ones compute features once, and `mini` chooses its rate.
-  public init(_ name: Name, preset: Preset) {
-    guard preset != .full else { return }
-    batchSize = 64
-    inputSize = 64
-    isCached = true
-    if preset == .smoke {
-      (epochs, warmupEpochs) = (3, 1)
-    } else {
-      (epochs, learningRates) = (60, [0.3, 1, 3, 10])
-    }
-  }
-
   /// How test images are seen.
-  public var testTransform: EvaluationTransform { EvaluationTransform(inputSize: inputSize) }
+  public var testTransform: EvaluationTransform {
+    var transform = EvaluationTransform(inputSize: inputSize)
+    transform.filter = testFilter
+    if keepsShortSide { transform.resizeSize = inputSize }
+    return transform
+  }
 
   /// How training images are seen.
   public var trainTransform: CropFlipTransform { CropFlipTransform(size: inputSize) }
 
-  /// Whether learning rate and epoch are chosen on held-out images.
-  public var selects: Bool { learningRates.count > 1 }
+  /// Whether settings and epoch are chosen on held-out images.
+  public var selects: Bool {
+    classifier == .logistic ? regularizations.count != 1 : learningRates.count > 1
+  }
 
   /// How many of a class's training images are held out.
   package func heldOutCount(of count: Int) -> Int {
     selects ? Int((Double(count) * heldOutFraction).rounded()) : 0
   }
 
+  /// The features that are taken of a network.
+  public func feature(of architecture: Architecture) -> FeatureChoice {
+    if let feature { return feature }
+    guard name == .dino else { return FeatureChoice() }
+    // DINO's numbers for ViT-S and smaller, EsViT's for Swin; ViT-B and larger have the other.
+    if case .visionTransformer(let own) = architecture, own.embeddingSize >= 768 {
+      return FeatureChoice(blockCount: 1, pooling: .classAndMean)
+    }
+    return FeatureChoice(blockCount: min(4, architecture.blockWidths.count))
+  }
+
   /// The settings by name, as text.
   public var settings: [String: String] {
     var list = common
+    switch classifier {
+    case .descent: list.merge(descent) { $1 }
+    case .logistic: list.merge(logistic) { $1 }
+    }
+    if name != .moby { list["recipe"] = name.rawValue }
     if normalization != .imageNet { list["pixels"] = normalization.summary }
     return list
   }
 
   private var common: [String: String] {
     [
-      "epochs": String(epochs), "warmup-epochs": String(warmupEpochs),
-      "batch-size": String(batchSize), "learning-rates": learningRates.argument,
-      "held-out": selects ? heldOutFraction.argument : "0",
-      "weight-decay": weightDecay.argument, "label-smoothing": labelSmoothing.argument,
-      "clip-norm": clipNorm.argument, "drop-path": isCached ? "0" : dropPathRate.argument,
-      "input-size": String(inputSize), "features": isCached ? "cached" : "augmented every epoch",
+      "held-out": selects ? heldOutFraction.argument : "0", "input-size": String(inputSize),
+      "features": isCached ? "cached" : "augmented every epoch",
       "test view": testTransform.summary,
       "train view": isCached ? testTransform.summary : trainTransform.summary,
-      "optimizer": "SGD, Nesterov momentum 0.9", "feature": "pooled output after the final norm",
+      "feature": feature?.summary
+        ?? (name == .dino ? "as DINO takes it of each network" : FeatureChoice().summary),
       "knn": "k 10/20/100/200, T 0.07, features of the test view",
     ]
   }
 
-  /// What differs from DINO's published nearest neighbours, which see test images of a resize by
-  /// bicubic weights to 256 and a crop of 224; here they see what the classifier sees.
-  package var neighbourDeviations: Deviations {
-    var found = Deviations()
-    found.compare(
-      "view of the neighbours", testTransform.summary,
-      EvaluationTransform(resizeSize: 256, cropSize: 224, filter: .bicubic).summary)
-    return found
+  private var descent: [String: String] {
+    var list = [
+      "epochs": String(epochs), "warmup-epochs": String(warmupEpochs),
+      "batch-size": String(batchSize), "learning-rates": learningRates.argument,
+      "weight-decay": weightDecay.argument, "label-smoothing": labelSmoothing.argument,
+      "clip-norm": clipNorm == 0 ? "none" : clipNorm.argument,
+      "drop-path": isCached ? "0" : dropPathRate.argument,
+      "optimizer": "SGD, \(isNesterov ? "Nesterov " : "")momentum 0.9",
+    ]
+    // What MoBY's protocol has not been asked for is named where it is another.
+    let usual = LinearProtocol()
+    if rateBatchSize != usual.rateBatchSize { list["rates for"] = "batches of \(rateBatchSize)" }
+    if schedule != usual.schedule { list["schedule"] = "cosine to 0, once an epoch" }
+    if start != usual.start { list["start"] = start.rawValue }
+    return list
   }
 
-  /// What differs from MoBY's published protocol.
-  package var deviations: Deviations {
-    let published = LinearProtocol()
-    var found = Deviations()
-    func compare<Value: Equatable>(_ name: String, _ path: KeyPath<LinearProtocol, Value>) {
-      found.compare(name, self[keyPath: path], published[keyPath: path])
-    }
-    compare("epochs", \.epochs)
-    compare("warm-up epochs", \.warmupEpochs)
-    compare("batch size", \.batchSize)
-    compare("learning rates", \.learningRates)
-    compare("weight decay", \.weightDecay)
-    compare("label smoothing", \.labelSmoothing)
-    compare("clip norm", \.clipNorm)
-    compare("input size", \.inputSize)
-    if normalization != published.normalization {
-      found.add("pixels by \(normalization.summary) instead of ImageNet's")
-    }
-    if isCached {
-      found.add("cached features: no augmentation and no drop path while the classifier trains")
-    } else {
-      compare("drop path", \.dropPathRate)
-    }
-    return found
+  private var logistic: [String: String] {
+    [
+      "optimizer": "L-BFGS, at most \(iterationLimit) iterations",
+      "regularizations": regularizations.isEmpty
+        ? "1e-6…1e6, searched to 8 a decade" : regularizations.argument,
+      "objective": "sum of cross-entropies + regularization/2 |W|²",
+    ]
   }
 }

@@ -10,7 +10,7 @@ extension ClassificationScore {
   public static let numbers: [ScoreMetric<ClassificationScore>] =
     places.map { k in ScoreMetric("top\(k)", "top-\(k)", .paired) { $0.accuracy(within: k) } }
     + [
-      ScoreMetric("mean_class", "mean over classes", .none) { $0.meanClassAccuracy }
+      ScoreMetric("mean_class", "mean over classes", .resampled) { $0.meanClassAccuracy }
         .with { $0.isShown = false }
     ]
 

@@ -1,4 +1,5 @@
 import CommandLine
+import Evaluation
 import FileSupport
 import Layers
 import Loading
@@ -14,14 +15,17 @@ import VisionData
 
 /// ImageNet-style linear probe and kNN of one or more backbones, from files to a table.
 struct LinearBenchmark: ComparisonProgram {
-  private let options: LinearOptions
-  private let context: RunContext
-  private let data: FrozenData
+  let options: LinearOptions
+  let context: RunContext
+  let data: FrozenData
+  let shifts: [ShiftedSet]
 
   init(_ options: LinearOptions, _ context: RunContext) throws {
     self.options = options
     self.context = context
-    data = try FrozenData(context)
+    data = try FrozenData(context, trainList: options.trainList)
+    shifts = try options.shifts.map { [data] in try ShiftedSet($0, beside: data) }
+    _ = try draw(options.seeds[0])
     try checkHeldOut()
   }
 
@@ -30,17 +34,24 @@ struct LinearBenchmark: ComparisonProgram {
     guard options.settings.selects else { return }
     var counts = [Int](repeating: 0, count: data.images.train.classNames.count)
     for index in data.trainOrder { counts[Int(data.images.train.labels[index])] += 1 }
+    if let shots = options.shots { counts = counts.map { min($0, shots) } }
     let parts = counts.map(options.settings.heldOutCount)
     let setting = "--held-out \(options.settings.heldOutFraction.argument)"
     guard parts.contains(where: { $0 > 0 }) else {
       throw .conflict(
         "\(setting) holds out none of \(counts.max() ?? 0) images a class, so nothing can choose "
-          + "among --learning-rates; give a larger part, more images or one rate.")
+          + "among --\(options.settings.classifier == .logistic ? "regularizations" : "learning-rates"); "
+          + "give a larger part, more images or one of them.")
     }
     guard !zip(counts, parts).contains(where: { $0 > 0 && $0 == $1 }) else {
       throw .conflict(
         "\(setting) holds out every image of a class; give a smaller part or more images.")
     }
+  }
+
+  /// What the probe of a seed sees of the data.
+  private func draw(_ seed: Int) throws -> FrozenData {
+    try options.shots.map { try data.drawing($0, seed: seed) } ?? data
   }
 
   var named: [Candidate] { options.backbone.files.map { Candidate(backbone: $0) } }
@@ -59,6 +70,8 @@ struct LinearBenchmark: ComparisonProgram {
   struct Outcome {
     let result: RunResult
     let folder: String
+    /// What its classifiers found on other images, one a set.
+    var shifted: [Outcome] = []
   }
 
   func report(_ outcomes: [Outcome]) throws {
@@ -70,7 +83,8 @@ struct LinearBenchmark: ComparisonProgram {
       json = .object(members.merging(["differences": compared.json]) { $1 })
     }
     try context.deliver(
-      [table] + [compared].compactMap { $0 }, of: results, named: "linear", json: json)
+      [table] + [compared, Self.shiftTable(outcomes)].compactMap { $0 }, of: results,
+      named: "linear", json: json)
     let published = LinearTable.published(beside: results) { name in
       NetworkTable.rows.first { $0.title == name }?.spellings ?? []
     }
@@ -86,16 +100,23 @@ struct LinearBenchmark: ComparisonProgram {
     let known = task.metrics.filter { metric in
       outcomes.allSatisfy { $0.result.metrics[metric.key] != nil }
     }
-    let metrics = [known.first { $0.key == "top1" }, known.first { $0.family == "knn" }]
+    let metrics = [
+      known.first { $0.key == options.primary.key }, known.first { $0.family == "knn" },
+    ]
     return try CandidateDifferences(
       candidates: zip(outcomes, records).map { outcome, records in
         { metric in
-          try records.paired(metric.key).map {
-            MethodOutcomes(
-              name: outcome.result.backbone["name"] ?? "?", answers: $0, named: metric.key)
+          let name = outcome.result.backbone["name"] ?? "?"
+          guard metric.test == .paired else {
+            return try records.resampled().map {
+              MethodOutcomes(name: name, trainings: [$0], isTrained: false)
+            }
+          }
+          return try records.paired(metric.key).map {
+            MethodOutcomes(name: name, answers: $0, named: metric.key)
           }
         }
-      }, metrics: metrics.compactMap { $0 }, primary: task.primaryMetric, resamples: 1000,
+      }, metrics: metrics.compactMap { $0 }, primary: metrics[0], resamples: 1000,
       seed: UInt64(options.seeds[0]), margins: options.margins
     ).table()
   }
@@ -117,6 +138,9 @@ struct LinearBenchmark: ComparisonProgram {
       }
       ?? (claim.architecture ?? .swin(options.preset == .full ? .tiny : .mini)).makeBackbone(
         inputSize: settings.inputSize, initializer: Initializer(seed: 0))
+    let choice = settings.feature(of: backbone.architecture)
+    guard choice.problem(with: backbone.architecture) == nil else { return 0 }
+    let chosen = ChosenFeatures(backbone, choice)
     func pass() throws -> Double {
       let loader = BatchLoader(
         folder: data.images.train, order: Array(data.trainOrder.prefix(Self.paceImages)),
@@ -124,15 +148,40 @@ struct LinearBenchmark: ComparisonProgram {
         policy: .skip)
       let watch = Stopwatch()
       while let batch = try loader.next() {
-        _ = withoutGradients { backbone.features(batch.images) }
+        _ = withoutGradients { chosen.features(batch.images) }
       }
       return watch.seconds / Double(min(Self.paceImages, data.trainOrder.count))
     }
     _ = try pass()
-    let passes = settings.isCached ? 0 : settings.epochs * options.seeds.count
-    let images = data.trainOrder.count * (1 + passes) + data.validationOrder.count
-    return try pass() * Double(images)
+    let passes = settings.isCached ? 0 : settings.epochs
+    let drawn = options.shots.map { $0 * data.classNames.count } ?? data.trainOrder.count
+    let images =
+      drawn * (options.shots == nil ? 1 : options.seeds.count)
+      + drawn * passes * options.seeds.count + data.validationOrder.count
+    return try pass() * Double(images) + logisticSeconds(rows: drawn, width: chosen.featureCount)
   }
+
+  /// About how long logistic regressions take: two products an evaluation, about sixty evaluations a
+  /// fit, and the fits of the search.
+  private func logisticSeconds(rows: Int, width: Int) -> Double {
+    guard options.settings.classifier == .logistic else { return 0 }
+    let part = min(rows, 1024)
+    let (inputs, weights) = (Tensor(zeros: [part, width]), Tensor(zeros: [classCount, width]))
+    func evaluate() -> Double {
+      let watch = Stopwatch()
+      withoutGradients {
+        let logits = matmul(inputs, weights, transposeB: true)
+        _ = matmul(transposed(logits), inputs)
+      }
+      return watch.seconds
+    }
+    _ = evaluate()
+    let fits = options.settings.selects ? 16 : 1
+    return evaluate() * Double(rows) / Double(max(1, part))
+      * Double(60 * fits * options.seeds.count)
+  }
+
+  var classCount: Int { data.classNames.count }
 
   // MARK: One backbone
 
@@ -142,40 +191,86 @@ struct LinearBenchmark: ComparisonProgram {
       claim: NetworkClaim(
         architecture: options.architecture?.architecture, headCount: options.heads),
       options: options.backbone, inputSize: options.settings.inputSize, pixels: options.pixels)
-    try checkMemory(backbone.network)
     var linear = options.settings
     linear.normalization = backbone.normalization
-    let classCount = data.classNames.count
     if let own = backbone.classifierClassCount, own != classCount {
       context.say(
         "note: the checkpoint's own classifier has \(own) classes, the data \(classCount); a linear "
           + "probe trains its own, so this does no harm")
     }
+    let choice = linear.feature(of: backbone.network.architecture)
+    if let problem = choice.problem(with: backbone.network.architecture) {
+      throw UsageError.conflict(
+        "\(candidate.title): \(problem); give other --feature-blocks or --feature-pooling.")
+    }
     var settings = linear.settings
+    settings["feature"] = choice.summary
     settings["limit"] = options.data.limit.map(String.init) ?? "all"
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.backbone.branch.rawValue
+    if let list = options.trainList {
+      settings["train list"] =
+        "\(data.trainOrder.count) images, sha256 "
+        + (try SHA256.digest(file: list)).prefix(16)
+    }
+    if options.primary != .top1 {
+      settings[TaskDescription.primarySetting] = options.primary.key
+    }
+    settings["shots"] = options.shots.map(String.init)
     settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
-      task: TaskDescription.linear.name, backbone: backbone.identity, data: data.identity,
+      task: TaskDescription.linear.name, backbone: backbone.identity,
+      data: options.shots == nil ? data.identity : try draw(options.seeds[0]).identity,
       settings: settings)
-    let session = try RunSession(result, name: "linear-\(candidate.slug)", options: options.run)
+    try checkMemory(backbone.network)
+    let chosen = ChosenFeatures(backbone.network, choice)
+    let name = linear.name == .moby ? "linear" : "linear-\(linear.name.rawValue)"
+    let runName = "\(name)-\(candidate.slug)"
+    let identity = result
+    let session = try RunSession(result, name: runName, options: options.run)
+    func shifted() throws -> [Outcome] {
+      try self.shifted(
+        identity, session, named: runName, backbone: backbone, as: chosen,
+        seen: linear.testTransform)
+    }
     if let finished = session.finished {
-      return Outcome(result: finished, folder: session.path)
+      return Outcome(result: finished, folder: session.path, shifted: try shifted())
     }
-    let (train, validation) = try session.timed("features") {
-      try context.features(of: backbone, on: data, seen: linear.testTransform)
+    let validation = try session.timed("features") {
+      try context.validationFeatures(
+        of: backbone, as: chosen, on: data, seen: linear.testTransform)
     }
+    // One a seed where each draws its own; else the same for all.
+    let draws = try (options.shots == nil ? [options.seeds[0]] : options.seeds).map(draw)
+    let trains = try session.timed("features") {
+      try draws.map {
+        try context.trainFeatures(of: backbone, as: chosen, on: $0, seen: linear.testTransform)
+      }
+    }
+    let train = trains[0]
     let neighbours = try session.timed("neighbours") {
-      NearestNeighbourProbe(classCount: classCount).outcomes(train: train, validation: validation)
+      options.shots != nil
+        ? []
+        : NearestNeighbourProbe(
+          classCount: classCount, columns: choice.ownColumns(of: chosen.architecture)
+        ).outcomes(train: train, validation: validation)
     }
     let outcomes = try session.timed("probe") {
-      try options.seeds.map { seed in
+      try options.seeds.enumerated().map { place, seed in
+        let train = trains[min(place, trains.count - 1)]
+        let label =
+          "\(candidate.title): \(linear.name.rawValue)"
+          + (options.seeds.count > 1 ? " seed \(seed)" : "")
+        guard linear.classifier == .descent else {
+          return try LogisticProbe(
+            settings: linear, train: train, validation: validation, classCount: classCount,
+            seed: seed, label: label
+          ).outcome()
+        }
         let probe = LinearProbe(
-          settings: linear, backbone: backbone.network, split: data.images.train,
+          settings: linear, backbone: chosen, split: data.images.train,
           train: train, validation: validation, classCount: classCount,
-          policy: options.data.onBadImage, seed: seed,
-          label: "\(candidate.title): linear" + (options.seeds.count > 1 ? " seed \(seed)" : ""))
+          policy: options.data.onBadImage, seed: seed, label: label)
         let state = TrainingState(
           path: session.path + "/state-seed\(seed).safetensors",
           key: LinearProbe.stateKey(session.key.digest, seed: seed))
@@ -192,17 +287,36 @@ struct LinearBenchmark: ComparisonProgram {
     }
     var deviations = linear.deviations
     deviations.part(data.trainOrder.count, of: data.images.train.count, "training")
+    if let shots = options.shots {
+      deviations.add("\(shots) training images of every class, drawn anew by each seed")
+    }
     deviations.part(
       data.validationOrder.count, of: data.images.validation.count, "validation")
+    let statistics = FeatureStatistics(
+      features: train, columns: choice.ownColumns(of: chosen.architecture))
+    let pictures = try session.timed("pictures") {
+      statistics.summarize(into: &result)
+      return try FeatureStatistics(
+        features: validation, columns: choice.ownColumns(of: chosen.architecture)
+      ).pictures(classNames: data.classNames, seed: UInt64(options.seeds[0]))
+    }
     let record = LinearRecord(
       outcomes: outcomes, neighbours: neighbours, classNames: data.classNames,
-      deviations: deviations, neighbourDeviations: linear.neighbourDeviations)
+      protocolName: linear.name.title, deviations: deviations,
+      neighbourDeviations: linear.neighbourDeviations)
     record.summarize(into: &result)
-    if train.count < linear.batchSize {
+    if linear.classifier == .descent, train.count < linear.batchSize {
       result.notes.append(
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
     }
-    if let note = data.missing(train: train, validation: validation) { result.notes.append(note) }
+    let missing =
+      zip(draws, trains).flatMap { $0.missingTrain($1) } + data.missingValidation(validation)
+    if let note = FrozenData.note(missing: missing) { result.notes.append(note) }
+    if options.shots != nil {
+      result.notes.append(
+        "nearest neighbours are of all training images and were left out; the interval is over other "
+          + "images and other draws")
+    }
     for (split, folder) in [
       ("training", data.images.train), ("validation", data.images.validation),
     ] {
@@ -215,8 +329,18 @@ struct LinearBenchmark: ComparisonProgram {
     }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
-    try session.finish(&result, files: LinearRecord.files, images: data.shown)
-    return Outcome(result: result, folder: session.path)
+    var plots = RunPlots()
+    plots.clouds = pictures
+    try plots.write(to: session.path)
+    for outcome in outcomes {
+      try outcome.classifier.save(
+        in: session.path, key: session.key.digest, seed: outcome.seed)
+    }
+    try session.finish(
+      &result,
+      files: LinearRecord.files + options.seeds.map { ProbeClassifier.file(seed: $0) },
+      images: data.shown)
+    return Outcome(result: result, folder: session.path, shifted: try shifted())
   }
 
   /// Refuses sizes whose first layer alone does not fit.

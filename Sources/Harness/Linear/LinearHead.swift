@@ -1,9 +1,4 @@
-import Evaluation
-import FileSupport
-import Foundation
 import Layers
-import Loading
-import Models
 import Protocols
 import TensorCore
 
@@ -12,7 +7,7 @@ final class LinearHead {
   let learningRate: Double
   let layer: Linear
   let optimizer: SGD
-  private let schedule: CosineSchedule
+  private let schedule: any LearningRateSchedule
   private let settings: LinearProtocol
 
   init(
@@ -21,20 +16,24 @@ final class LinearHead {
   ) {
     self.settings = settings
     self.learningRate = learningRate
-    layer = Linear(
-      truncatedNormal: featureCount, classCount, key: "head.", Initializer(seed: seed))
+    let initializer = Initializer(seed: seed)
+    layer =
+      switch settings.start {
+      case .truncatedNormal:
+        Linear(truncatedNormal: featureCount, classCount, key: "head.", initializer)
+      case .normal:
+        Linear(
+          weight: initializer.normal(
+            [classCount, featureCount], key: "head.weight", deviation: 0.01),
+          bias: Tensor(zeros: [classCount]))
+      }
     optimizer = SGD(
       layer.parameters.map {
         OptimizedParameter(
           key: $0.key, tensor: $0.tensor, weightDecay: Float(settings.weightDecay))
-      }, learningRate: 0, momentum: 0.9, isNesterov: true)
-    // The published rate is for 512 images; warm-up starts at 5e-7 and the cosine ends at 5e-6 of
-    // a rate of 1.
-    let scale = Double(batchSize) / 512
-    schedule = CosineSchedule(
-      peak: learningRate * scale, warmupStart: 5e-7 * scale, minimum: 5e-6 * scale,
-      warmupSteps: settings.warmupEpochs * stepsPerEpoch,
-      totalSteps: settings.epochs * stepsPerEpoch)
+      }, learningRate: 0, momentum: 0.9, isNesterov: settings.isNesterov)
+    schedule = settings.learningRateSchedule(
+      learningRate, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
   }
 
   /// The step at which the loss ceased to be a number; the classifier stopped learning there.
@@ -64,7 +63,8 @@ final class LinearHead {
     guard isWaiting else { return }
     isWaiting = false
     optimizer.update(
-      rate: schedule.learningRate(step: step), clipping: .global(Float(settings.clipNorm)))
+      rate: schedule.learningRate(step: step),
+      clipping: settings.clipNorm > 0 ? .global(Float(settings.clipNorm)) : nil)
   }
 
   /// Notes a divergence that no loss has shown yet.
@@ -73,28 +73,8 @@ final class LinearHead {
     divergedStep = step
   }
 
-  /// The classifier's answers on some rows of a feature matrix.
-  func records(_ features: FeatureMatrix, rows: [Int]? = nil) -> [ClassificationRecord] {
-    let rows = rows ?? Array(0..<features.count)
-    var records: [ClassificationRecord] = []
-    records.reserveCapacity(rows.count)
-    let block = 1024
-    for start in stride(from: 0, to: rows.count, by: block) {
-      let part = rows[start..<min(rows.count, start + block)]
-      let logits = withoutGradients { layer(features.rows(part)) }
-      let classes = logits.shape[1]
-      for (offset, row) in part.enumerated() {
-        logits.withValues { values in
-          records.append(
-            ClassificationRecord(
-              index: Int(features.indices[row]), label: Int(features.labels[row]),
-              scores: UnsafeBufferPointer(
-                rebasing: values[offset * classes..<(offset + 1) * classes])))
-        }
-      }
-    }
-    return records
-  }
+  /// What it answers by.
+  var classifier: ProbeClassifier { ProbeClassifier(layer) }
 
   /// Everything needed to go on later: weights and velocities.
   var memory: [(key: String, tensor: Tensor)] { layer.parameters + optimizer.state }

@@ -13,28 +13,6 @@ import TensorCore
 import Training
 import VisionData
 
-/// What one seed of a linear probe found.
-struct LinearOutcome {
-  let seed: Int
-  /// The learning rate and the epoch (from 1) that were chosen, and how.
-  let learningRate: Double
-  let selectedEpoch: Int
-  /// Other learning rates that did as well on the held-out images, of which there are so many.
-  let ties: [Double], heldOutCount: Int
-  /// The answers of the chosen epoch's classifier, and its score.
-  let records: [ClassificationRecord]
-  let score: ClassificationScore
-  /// Validation top-1 by epoch of the chosen learning rate.
-  let curve: [Double]
-  /// Held-out top-1 by epoch; empty when nothing was chosen.
-  let heldOutCurve: [Double]
-  /// Training loss by epoch.
-  let lossCurve: [Double]
-
-  var last: Double { curve.last ?? .nan }
-  var best: Double { curve.max() ?? .nan }
-}
-
 /// Trains linear classifiers on a frozen backbone.
 ///
 /// One classifier a learning rate learns from all training images and is scored. With several
@@ -102,7 +80,7 @@ final class LinearProbe: Trainee {
   static func stateKey(_ run: String, seed: Int) -> String { "\(run) seed \(seed)" }
 
   /// Rows of the training matrix that are held out: the same part of every class.
-  private static func heldOutRows(
+  static func heldOutRows(
     _ settings: LinearProtocol, _ train: FeatureMatrix, classCount: Int, seed: Int
   ) -> [Int] {
     var byClass: [[Int]] = Array(repeating: [], count: classCount)

@@ -12,7 +12,8 @@ struct LinearRecord {
   let outcomes: [LinearOutcome]
   let neighbours: [NearestNeighbourProbe.Outcome]
   let classNames: [String]
-  /// What differs from the published protocol.
+  /// Whose protocol it is, and what differs from it.
+  let protocolName: String
   let deviations: Deviations
   /// What differs from the published nearest neighbours.
   let neighbourDeviations: Deviations
@@ -29,19 +30,25 @@ struct LinearRecord {
     guard let first = outcomes.first else { return }
     result.add(outcomes.map(\.score), classNames: classNames)
     let n = first.score.count
-    func measure(_ value: (LinearOutcome) -> Double) -> MetricValue {
-      .share(Spread(outcomes.map(value)).mean, of: n)
+    Self.addIntervals(outcomes.map(\.records), to: &result)
+    Self.addClassInterval(outcomes.map(\.records), to: &result)
+    if outcomes.allSatisfy({ !$0.curve.isEmpty }) {
+      func measure(_ value: (LinearOutcome) -> Double?) -> MetricValue {
+        .share(Spread(outcomes.map { value($0) ?? .nan }).mean, of: n)
+      }
+      result.metrics["top1_last"] = measure(\.curve.last)
+      result.metrics["top1_best"] = measure { $0.curve.max() }
     }
-    result.metrics["top1_last"] = measure(\.last)
-    result.metrics["top1_best"] = measure(\.best)
     if outcomes.count > 1 {
       result.metrics["top1_seed_deviation"] = MetricValue(
         Spread(outcomes.map(\.score.top1)).deviation, count: outcomes.count)
     }
     for outcome in outcomes {
       let tail = outcomes.count > 1 ? "_seed\(outcome.seed)" : ""
-      result.curves["val_top1" + tail] = outcome.curve
-      result.curves["loss" + tail] = outcome.lossCurve
+      if !outcome.curve.isEmpty {
+        result.curves["val_top1" + tail] = outcome.curve
+        result.curves["loss" + tail] = outcome.lossCurve
+      }
       if !outcome.heldOutCurve.isEmpty {
         result.curves["held_out_top1" + tail] = outcome.heldOutCurve
       }
@@ -49,16 +56,43 @@ struct LinearRecord {
         result.metrics["top1" + tail] = MetricValue(
           successes: outcome.score.top1Count, of: outcome.score.count)
       }
-      result.metrics["learning_rate" + tail] = MetricValue(outcome.learningRate, count: 1)
-      result.metrics["epoch" + tail] = MetricValue(Double(outcome.selectedEpoch), count: 1)
+      for (name, value) in outcome.chosen {
+        result.metrics[name + tail] = MetricValue(value, count: 1)
+      }
+      result.notes += outcome.remarks
     }
-    for outcome in outcomes where !outcome.ties.isEmpty {
-      result.notes.append(
-        "learning rates \(([outcome.learningRate] + outcome.ties).argument) did equally well on "
-          + "\(outcome.heldOutCount) held-out images (seed \(outcome.seed)); the first was taken")
-    }
-    if let note = deviations.note(from: "MoBY's protocol") { result.notes.append(note) }
+    if let note = deviations.note(from: protocolName) { result.notes.append(note) }
     if let note = neighbourDeviations.note(from: "DINO's kNN") { result.notes.append(note) }
+  }
+
+  /// Gives the means over seeds the intervals of other images and other seeds, where there are several.
+  ///
+  /// - Parameter seeds: The answers on the same images, one list a seed.
+  static func addIntervals(_ seeds: [[ClassificationRecord]], to result: inout RunResult) {
+    guard seeds.count > 1, seeds[0].count > 1 else { return }
+    for metric in ClassificationScore.numbers {
+      guard let places = ClassificationScore.places(of: metric.name),
+        result.metrics[metric.name] != nil
+      else { continue }
+      let values = seeds.map { $0.map { $0.rank < places ? 1.0 : 0 } }
+      result.metrics[metric.name]?.interval = SeededNumber(values).interval().clamped(to: 0...1)
+    }
+  }
+
+  /// Gives the mean over classes its interval where it decides.
+  static func addClassInterval(_ seeds: [[ClassificationRecord]], to result: inout RunResult) {
+    let key = PrimaryNumber.meanPerClass.key
+    guard result.settings[TaskDescription.primarySetting] == key else { return }
+    let answers = seeds.map { records in
+      MeanClassAccuracy(
+        images: records.map(\.index), labels: records.map(\.label),
+        right: records.map { $0.rank == 0 })
+    }
+    let interval =
+      answers.count > 1
+      ? SeededNumber(answers.compactMap { $0.imageValues(of: key) }).interval().clamped(to: 0...1)
+      : Bootstrap(answers[0], seed: 0)[key]?.interval
+    result.metrics[key]?.interval = interval
   }
 
   // MARK: Files

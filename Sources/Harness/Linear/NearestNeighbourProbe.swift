@@ -16,6 +16,8 @@ struct NearestNeighbourProbe {
   static let temperature: Float = 0.07
 
   let classCount: Int
+  /// The part of the features that counts; nil is all.
+  var columns: Range<Int>?
 
   /// What one number of neighbours gives.
   struct Outcome {
@@ -29,7 +31,8 @@ struct NearestNeighbourProbe {
   func outcomes(train: FeatureMatrix, validation: FeatureMatrix) -> [Outcome] {
     let counts = Self.neighbourCounts.filter { $0 <= train.count }
     let limits = counts.isEmpty ? [train.count] : counts
-    let nearest = Self.neighbours(of: validation, limit: limits.last ?? 1, among: train)
+    let nearest = Self.neighbours(
+      of: validation, limit: limits.last ?? 1, among: train, columns: columns)
     let records = nearest.enumerated().map { row, nearest in
       nearest.votes(
         ks: limits, temperature: Self.temperature, labels: train.labels, classCount: classCount
@@ -49,10 +52,10 @@ struct NearestNeighbourProbe {
 
   /// The rows of a split that are nearest to each row of another, by the cosine.
   static func neighbours(
-    of queries: FeatureMatrix, limit: Int, among split: FeatureMatrix
+    of queries: FeatureMatrix, limit: Int, among split: FeatureMatrix, columns: Range<Int>? = nil
   ) -> [NearestNeighbours] {
     func units(_ matrix: FeatureMatrix, _ rows: Range<Int>) -> Tensor {
-      withoutGradients { l2Normalized(matrix.rows(rows)) }
+      withoutGradients { l2Normalized(matrix.rows(rows, columns: columns)) }
     }
     let shardSize = 8192
     return neighbours(

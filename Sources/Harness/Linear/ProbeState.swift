@@ -1,3 +1,4 @@
+import CommandLine
 import Evaluation
 import FileSupport
 import Loading
@@ -44,10 +45,10 @@ struct ProbeState {
     for (index, head) in heads.enumerated() {
       let hasDiverged = head.divergedStep != nil
       curves[index].append(
-        hasDiverged ? 0 : Self.score(head.records(validation), classCount).top1)
+        hasDiverged ? 0 : Self.top1(head, validation, nil, classCount))
       var isBest = !hasDiverged
       if !twins.isEmpty {
-        let top1 = Self.score(twins[index].records(train, rows: heldOut), classCount).top1
+        let top1 = Self.top1(twins[index], train, heldOut, classCount)
         isBest = !hasDiverged && top1 > (heldOutCurves[index].max() ?? -1)
         heldOutCurves[index].append(hasDiverged ? 0 : top1)
       }
@@ -58,12 +59,12 @@ struct ProbeState {
     }
   }
 
-  private static func score(
-    _ records: [ClassificationRecord], _ classCount: Int
-  ) -> ClassificationScore {
-    var score = ClassificationScore(classCount: classCount)
-    for record in records { score.add(record) }
-    return score
+  private static func top1(
+    _ head: LinearHead, _ features: FeatureMatrix, _ rows: [Int]?, _ classCount: Int
+  ) -> Double {
+    ClassificationScore(
+      head.classifier.records(features, rows: rows), classCount: classCount
+    ).top1
   }
 
   /// The chosen learning rate's outcome.
@@ -77,12 +78,22 @@ struct ProbeState {
     let chosen = equal.first ?? 0
     let head = heads[chosen]
     head.weights = self.best[chosen]
-    let records = head.records(validation)
-    return LinearOutcome(
-      seed: seed, learningRate: head.learningRate, selectedEpoch: bestEpochs[chosen],
-      ties: equal.dropFirst().map { heads[$0].learningRate }, heldOutCount: heldOutCount,
-      records: records, score: Self.score(records, classCount), curve: curves[chosen],
-      heldOutCurve: heldOutCurves[chosen], lossCurve: losses)
+    let records = head.classifier.records(validation)
+    let ties = equal.dropFirst().map { heads[$0].learningRate }
+    var outcome = LinearOutcome(
+      seed: seed,
+      chosen: ["learning_rate": head.learningRate, "epoch": Double(bestEpochs[chosen])],
+      remarks: ties.isEmpty
+        ? []
+        : [
+          "learning rates \(([head.learningRate] + ties).argument) did equally well on "
+            + "\(heldOutCount) held-out images (seed \(seed)); the first was taken"
+        ], heldOutCount: heldOutCount, classifier: head.classifier, records: records,
+      score: ClassificationScore(records, classCount: classCount))
+    outcome.curve = curves[chosen]
+    outcome.heldOutCurve = heldOutCurves[chosen]
+    outcome.lossCurve = losses
+    return outcome
   }
 
   // MARK: Resume

@@ -59,8 +59,8 @@ struct FeatureStore {
       order.count == split.count
       ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
     let key = [
-      "features 2", Command.version, weightsHash, "\(backbone.architecture)", transform.summary,
-      normalization.summary, manifest, selection,
+      "features 2", Command.version, weightsHash, "\(backbone.architecture)",
+      backbone.featureSummary, transform.summary, normalization.summary, manifest, selection,
     ].joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.

@@ -14,20 +14,36 @@ struct FrozenData {
   /// The name in tables.
   let name: String
   /// The images that are used.
-  let trainOrder, validationOrder: [Int]
+  private(set) var trainOrder: [Int]
+  let validationOrder: [Int]
   fileprivate let trainManifest, validationManifest: String
 
   /// The data that the program's options name, after its gate.
   ///
-  /// - Throws: `DatasetError` for what would spoil the run.
-  init(_ context: RunContext) throws {
+  /// - Parameter trainList: A file that names the training images that are used; nil is all, as far
+  ///   as the limit lets.
+  /// - Throws: `DatasetError` for what would spoil the run, `FileError` for a list that does not fit.
+  init(_ context: RunContext, trainList: String? = nil) throws {
     let source = try context.source(\.classificationPath)
     images = try context.classification(source)
     name = source.name
-    trainOrder = images.train.evenly(context.data.limit)
+    if let trainList {
+      trainOrder = try images.train.listed(in: trainList)
+    } else {
+      trainOrder = images.train.evenly(context.data.limit)
+    }
     validationOrder = images.validation.evenly(context.data.limit)
     trainManifest = images.train.manifestHash(context.digests)
     validationManifest = images.validation.manifestHash(context.digests)
+  }
+
+  /// The same with some training images of every class, drawn by a seed.
+  ///
+  /// - Throws: `DatasetError` for a class with fewer.
+  func drawing(_ shots: Int, seed: Int) throws -> FrozenData {
+    var drawn = self
+    drawn.trainOrder = try images.train.drawn(shots, of: trainOrder, seed: UInt64(seed))
+    return drawn
   }
 
   /// Names of the classes by label.
@@ -50,11 +66,18 @@ struct FrozenData {
       paths: validationOrder.map { images.validation.relativePath($0) })
   }
 
+  /// The validation images that were asked for and have no features.
+  func missingValidation(_ features: FeatureMatrix) -> [String] {
+    missing(validationOrder, in: features, of: images.validation)
+  }
+
+  /// The same of the training images.
+  func missingTrain(_ features: FeatureMatrix) -> [String] {
+    missing(trainOrder, in: features, of: images.train)
+  }
+
   /// Says which images were asked for and have no features; nil when all have.
-  func missing(train: FeatureMatrix, validation: FeatureMatrix) -> String? {
-    let bad =
-      missing(trainOrder, in: train, of: images.train)
-      + missing(validationOrder, in: validation, of: images.validation)
+  static func note(missing bad: [String]) -> String? {
     guard !bad.isEmpty else { return nil }
     return "\(bad.count) images could not be decoded and were left out: "
       + bad.prefix(3).joined(separator: ", ") + (bad.count > 3 ? "…" : "")
@@ -129,25 +152,35 @@ extension RunContext {
       classifierClassCount: loaded.head?.classCount)
   }
 
-  /// The features of both splits, computed or found where an earlier run left them.
+  /// The features of the training images, computed or found where an earlier run left them.
   ///
-  /// - Parameter transform: How the images are seen.
+  /// - Parameters:
+  ///   - network: What gives the features.
+  ///   - transform: How the images are seen.
   /// - Throws: What decoding throws, unless damaged images are skipped.
-  func features(
-    of backbone: FrozenBackbone, on data: FrozenData, seen transform: EvaluationTransform
-  ) throws -> (train: FeatureMatrix, validation: FeatureMatrix) {
-    let title = backbone.identity["name"] ?? ""
-    let store = FeatureStore(
-      folder: options.cache + "/features", backbone: backbone.network,
-      batchSize: Self.featureBatch, policy: self.data.onBadImage,
-      normalization: backbone.normalization, isFresh: options.restarts)
-    return (
-      try store.features(
-        data.images.train, order: data.trainOrder, manifest: data.trainManifest,
-        transform: transform, label: "\(title): train features"),
-      try store.features(
-        data.images.validation, order: data.validationOrder, manifest: data.validationManifest,
-        transform: transform, label: "\(title): val features")
-    )
+  func trainFeatures(
+    of backbone: FrozenBackbone, as network: any Backbone, on data: FrozenData,
+    seen transform: EvaluationTransform
+  ) throws -> FeatureMatrix {
+    try store(backbone, network).features(
+      data.images.train, order: data.trainOrder, manifest: data.trainManifest,
+      transform: transform, label: "\(backbone.identity["name"] ?? ""): train features")
+  }
+
+  /// The same of the validation images.
+  func validationFeatures(
+    of backbone: FrozenBackbone, as network: any Backbone, on data: FrozenData,
+    seen transform: EvaluationTransform
+  ) throws -> FeatureMatrix {
+    try store(backbone, network).features(
+      data.images.validation, order: data.validationOrder, manifest: data.validationManifest,
+      transform: transform, label: "\(backbone.identity["name"] ?? ""): val features")
+  }
+
+  /// Where features of a network are kept.
+  func store(_ backbone: FrozenBackbone, _ network: any Backbone) -> FeatureStore {
+    FeatureStore(
+      folder: options.cache + "/features", backbone: network, batchSize: Self.featureBatch,
+      policy: data.onBadImage, normalization: backbone.normalization, isFresh: options.restarts)
   }
 }

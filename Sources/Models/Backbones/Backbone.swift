@@ -9,12 +9,27 @@ public protocol Backbone: Module {
   /// - Parameter images: `[B, 3, H, W]`, normalised.
   /// - Returns: `[B, featureCount]`.
   func features(_ images: Tensor) -> Tensor
+  /// The tokens that each of the last blocks leaves, from the earliest to the last.
+  ///
+  /// They have gone through the final norm where that fits their channels. Extra tokens (class,
+  /// distillation) come first.
+  ///
+  /// - Parameter images: As for `features`.
+  /// - Returns: `[B, N, C]` a block.
+  /// - Precondition: there are so many blocks.
+  func lastTokens(_ images: Tensor, blockCount: Int) -> [Tensor]
+  /// What the features are, in one line.
+  var featureSummary: String { get }
   /// Length of the feature vector.
   var featureCount: Int { get }
   /// What the network is, for tables and checkpoints.
   var architecture: Architecture { get }
   /// Where random branches (drop path) take their draws from; nil in evaluation.
   var dropPath: DropPathContext? { get set }
+}
+
+extension Backbone {
+  public var featureSummary: String { FeatureChoice().summary }
 }
 
 /// A network that gives detectors and segmentors a map a stage, each half as large as the last.
@@ -119,7 +134,7 @@ public enum Architecture: Sendable, Hashable {
   }
 
   /// Tokens before the patches: class and distillation token.
-  var leadingTokenCount: Int {
+  public var leadingTokenCount: Int {
     guard case .visionTransformer(let configuration) = self else { return 0 }
     return configuration.hasDistillationToken ? 2 : 1
   }

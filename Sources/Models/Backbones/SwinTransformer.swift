@@ -90,10 +90,26 @@ public final class SwinTransformer: Backbone, DenseBackbone {
   public func features(_ images: Tensor) -> Tensor {
     precondition(form == .classification, "features need the classification form")
     var pooled: Tensor?
-    walk(images) { stage, tokens, _, _ in
-      if stage == stages.count - 1 { pooled = meanPooled(norms[0](tokens)) }
-    }
+    walk(
+      images,
+      stageDidEnd: { stage, tokens, _, _ in
+        if stage == stages.count - 1 { pooled = meanPooled(norms[0](tokens)) }
+      })
     return pooled ?? images
+  }
+
+  public func lastTokens(_ images: Tensor, blockCount: Int) -> [Tensor] {
+    precondition(form == .classification, "lastTokens need the classification form")
+    let all = configuration.depths.reduce(0, +)
+    precondition((1...all).contains(blockCount), "\(blockCount) of \(all) blocks")
+    var kept: [Tensor] = []
+    walk(
+      images,
+      blockDidEnd: { block, stage, tokens in
+        guard all - block <= blockCount else { return }
+        kept.append(stage == stages.count - 1 ? norms[0](tokens) : tokens)
+      })
+    return kept
   }
 
   /// Every stage's map after its output norm, before it is merged.
@@ -102,9 +118,11 @@ public final class SwinTransformer: Backbone, DenseBackbone {
   public func stageOutputs(_ images: Tensor) -> [StageOutput] {
     precondition(form == .dense, "stageOutputs need the dense form")
     var outputs: [StageOutput] = []
-    walk(images) { stage, tokens, height, width in
-      outputs.append(StageOutput(tokens: norms[stage](tokens), height: height, width: width))
-    }
+    walk(
+      images,
+      stageDidEnd: { stage, tokens, height, width in
+        outputs.append(StageOutput(tokens: norms[stage](tokens), height: height, width: width))
+      })
     return outputs
   }
 
@@ -115,7 +133,10 @@ public final class SwinTransformer: Backbone, DenseBackbone {
     }
   }
 
-  private func walk(_ images: Tensor, _ body: (Int, Tensor, Int, Int) -> Void) {
+  private func walk(
+    _ images: Tensor, blockDidEnd: (_ block: Int, _ stage: Int, Tensor) -> Void = { _, _, _ in },
+    stageDidEnd: (Int, Tensor, Int, Int) -> Void = { _, _, _, _ in }
+  ) {
     let batch = images.shape[0]
     let patch = configuration.patchSize
     var height = (images.shape[2] + patch - 1) / patch
@@ -130,9 +151,10 @@ public final class SwinTransformer: Backbone, DenseBackbone {
         }
         x = block(
           x, height: height, width: width, form: form, factors: (factors(0), factors(1)))
+        blockDidEnd(index, stage, x)
         index += 1
       }
-      body(stage, x, height, width)
+      stageDidEnd(stage, x, height, width)
       guard stage < mergings.count else { continue }
       x = mergings[stage](x, height: height, width: width)
       (height, width) = ((height + 1) / 2, (width + 1) / 2)

@@ -212,6 +212,22 @@ public final class VisionTransformer: Backbone {
   public var architecture: Architecture { .visionTransformer(configuration) }
 
   public func features(_ images: Tensor) -> Tensor {
+    // Only the class token is used, and the norm works token by token.
+    norm(selectedToken(walk(images) { _, _ in }, at: 0))
+  }
+
+  public func lastTokens(_ images: Tensor, blockCount: Int) -> [Tensor] {
+    precondition(
+      (1...blocks.count).contains(blockCount), "\(blockCount) of \(blocks.count) blocks")
+    var kept: [Tensor] = []
+    _ = walk(images) { block, tokens in
+      if blocks.count - block <= blockCount { kept.append(norm(tokens)) }
+    }
+    return kept
+  }
+
+  /// The tokens after the last block, and after each one on the way.
+  private func walk(_ images: Tensor, _ body: (Int, Tensor) -> Void) -> Tensor {
     let channels = configuration.embeddingSize
     let patches = patchEmbedding(images, weight: patchWeight, bias: patchBias)
     let leading = ([classToken] + (distillationToken.map { [$0] } ?? []))
@@ -225,9 +241,9 @@ public final class VisionTransformer: Backbone {
           block: index, of: blocks.count, branch: branch, batchSize: images.shape[0])
       }
       x = block(x, factors: (factors(0), factors(1)))
+      body(index, x)
     }
-    // Only the class token is used, and the norm works token by token.
-    return norm(selectedToken(x, at: 0))
+    return x
   }
 
   /// The positions for a square map of another size than the network was built for.

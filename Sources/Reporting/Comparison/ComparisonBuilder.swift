@@ -256,7 +256,7 @@ public struct ComparisonBuilder {
     _ task: TaskDescription, _ rows: [ComparisonRow]
   ) -> [MetricDescription] {
     var families: Set<String> = []
-    return task.metrics.filter { metric in
+    return task.metrics(for: rows.map(\.run.result.settings)).filter { metric in
       rows.contains { $0.run.result.metrics[metric.key] != nil }
         && (metric.family.map { families.insert($0).inserted } ?? true)
     }

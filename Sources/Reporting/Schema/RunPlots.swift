@@ -89,11 +89,44 @@ public struct RunPlots: Sendable, Equatable {
     }
   }
 
+  /// Points in a plane, by what they are: features by PCA or t-SNE.
+  public struct Cloud: Sendable, Equatable {
+    /// Points of one kind; as many values on one axis as on the other.
+    public struct Group: Sendable, Equatable {
+      /// The kind.
+      public let name: String
+      /// Its points, in any units.
+      public let x: [Double], y: [Double]
+
+      /// Names points.
+      public init(name: String, x: [Double], y: [Double]) {
+        self.name = name
+        self.x = x
+        self.y = y
+      }
+    }
+
+    /// The heading, and what the axes are.
+    public let title: String, xLabel: String, yLabel: String
+    /// The kinds.
+    public let groups: [Group]
+
+    /// Puts kinds together.
+    public init(title: String, xLabel: String, yLabel: String, groups: [Group]) {
+      self.title = title
+      self.xLabel = xLabel
+      self.yLabel = yLabel
+      self.groups = groups
+    }
+  }
+
   /// The file's name in the folder of a run.
   public static let file = "plots.json"
 
   /// What is drawn.
   public var lines: [Lines] = [], reliabilities: [Reliability] = [], heats: [Heat] = []
+  /// Points in a plane.
+  public var clouds: [Cloud] = []
 
   /// Nothing to draw.
   public init() {}
@@ -113,12 +146,13 @@ public struct RunPlots: Sendable, Equatable {
     lines = (json["lines"]?.arrayValue ?? []).compactMap(Lines.init)
     reliabilities = (json["reliabilities"]?.arrayValue ?? []).compactMap(Reliability.init)
     heats = (json["heats"]?.arrayValue ?? []).compactMap(Heat.init)
+    clouds = (json["clouds"]?.arrayValue ?? []).compactMap(Cloud.init)
   }
 
   private var json: JSONValue {
     .object([
       "lines": .array(lines.map(\.json)), "reliabilities": .array(reliabilities.map(\.json)),
-      "heats": .array(heats.map(\.json)),
+      "heats": .array(heats.map(\.json)), "clouds": .array(clouds.map(\.json)),
     ])
   }
 }
@@ -206,5 +240,31 @@ extension RunPlots.Heat {
       values.allSatisfy({ $0.count == columns.count })
     else { return nil }
     self.init(title: title, rows: rows, columns: columns, values: values)
+  }
+}
+
+extension RunPlots.Cloud {
+  fileprivate var json: JSONValue {
+    .object([
+      "title": .string(title), "x": .string(xLabel), "y": .string(yLabel),
+      "groups": .array(
+        groups.map {
+          .object(["name": .string($0.name), "x": .numbers($0.x), "y": .numbers($0.y)])
+        }),
+    ])
+  }
+
+  fileprivate init?(_ json: JSONValue) {
+    guard let title = json["title"]?.stringValue, let x = json["x"]?.stringValue,
+      let y = json["y"]?.stringValue, let entries = json["groups"]?.arrayValue
+    else { return nil }
+    self.init(
+      title: title, xLabel: x, yLabel: y,
+      groups: entries.compactMap { entry in
+        guard let name = entry["name"]?.stringValue, let x = entry["x"]?.numbers,
+          let y = entry["y"]?.numbers, x.count == y.count
+        else { return nil }
+        return Group(name: name, x: x, y: y)
+      })
   }
 }

@@ -7,8 +7,9 @@ extension TaskDescription {
   public static let linear = {
     var task = TaskDescription(
       "linear", "Linear probe and kNN",
-      ClassificationScore.numbers.filter(\.isShown).map { metric in
+      ClassificationScore.numbers.map { metric in
         MetricDescription(metric).with {
+          $0.isOnDemand = !metric.isShown
           guard metric.name == "top1" else { return }
           $0.margin = Margin(
             0.005, source: "range of 50 seeds on ImageNet, Picard 2021, arXiv:2109.08203")
@@ -18,6 +19,16 @@ extension TaskDescription {
           MetricDescription("knn_\(k)", "kNN \(k)", .paired).with {
             $0.family = "knn"
             $0.dependsOnSeed = false
+          }
+        }
+        + [
+          MetricDescription("mce", "mCE", .resampled).with {
+            ($0.isOnDemand, $0.moreIsBetter) = (true, false)
+          }
+        ]
+        + [("rankme", "RankMe", 1), ("feature_spread", "spread", 2)].map { key, title, decimals in
+          MetricDescription(key, title, .none).with {
+            $0.unit = MetricUnit(decimals: decimals, name: "")
           }
         })
     task.curves += [
@@ -34,6 +45,7 @@ extension TaskDescription {
     task.classMetric = "top-1"
     task.references = ["imagenet_linear.json", "imagenet_reruns.json"]
     task.recordFiles = [LinearRecords.answers, LinearRecords.neighbours]
+    task.otherRecordFiles = [CorruptionErrors.file]
     task.records = { LinearRecords(folder: $0) }
     return task
   }()
@@ -77,11 +89,55 @@ final class LinearRecords: RunRecords {
       images: read.images, seeds: read.seeds, right: read.ranks.map { $0 < limit })
   }
 
+  func resampled() throws(FileError) -> (any ResampledMetric)? {
+    if FileManager.default.fileExists(atPath: folder + "/" + CorruptionErrors.file) {
+      return try corrupted()
+    }
+    guard let read = try answers() else { return nil }
+    let seeds = Set(read.seeds).sorted().map { seed in
+      let rows = read.images.indices.filter { read.seeds[$0] == seed }
+        .sorted { read.images[$0] < read.images[$1] }
+      return MeanClassAccuracy(
+        images: rows.map { read.images[$0] }, labels: rows.map { read.labels[$0] },
+        right: rows.map { read.ranks[$0] == 0 })
+    }
+    guard let first = seeds.first, seeds.allSatisfy({ $0.images == first.images }) else {
+      return nil
+    }
+    return seeds.count == 1 ? first : MeanOfSeeds(seeds)
+  }
+
+  /// The mCE, relative to the published errors; nil where those are not there.
+  private func corrupted() throws(FileError) -> (any ResampledMetric)? {
+    let path = SuppliedFiles.path("reports/reference/imagenet_c.json")
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let reference = CorruptionErrors.reference(try PublishedFigures(path: path))
+    let seeds = try CorruptionErrors.read(folder + "/" + CorruptionErrors.file).compactMap {
+      errors in
+      errors.terms(reference: reference).map {
+        MeanOverImages($0, of: errors.images, named: "mce")
+      }
+    }
+    guard let first = seeds.first, seeds.allSatisfy({ $0.images == first.images }) else {
+      return nil
+    }
+    return seeds.count == 1 ? first : MeanOfSeeds(seeds)
+  }
+
   func classified() throws(FileError) -> ClassifiedImages? {
     guard let read = try answers(), let seed = read.seeds.first else { return nil }
     let rows = read.images.indices.filter { read.seeds[$0] == seed }
     return ClassifiedImages(
       images: rows.map { read.images[$0] }, labels: rows.map { read.labels[$0] },
       predictions: rows.map { read.predictions[$0] }, ranks: rows.map { read.ranks[$0] })
+  }
+}
+
+extension CorruptionErrors {
+  /// The errors that mCE is relative to, by corruption.
+  public static func reference(_ figures: PublishedFigures) -> [String: Double] {
+    Dictionary(
+      figures.figures.map { (String($0.metric.dropFirst("error_".count)), $0.value) }
+    ) { first, _ in first }
   }
 }

@@ -9,15 +9,20 @@ public enum LinearTable {
     let first = results.first
     let neighbours = Set(results.flatMap { $0.metrics.keys })
       .filter { $0.hasPrefix("knn_") }.compactMap { Int($0.dropFirst(4)) }.sorted()
-    let others = ClassificationScore.numbers.dropFirst().filter(\.isShown)
+    let primary = first?.settings[TaskDescription.primarySetting]
+    let others = ClassificationScore.numbers.dropFirst().filter {
+      $0.isShown || $0.name == primary
+    }
     let data = first?.data ?? [:]
+    let hasEpochs = results.contains { $0.metrics["top1_last"] != nil }
     var table = Table(
       caption: "Linear probe and kNN, \(data["name"] ?? "?"), measured on "
         + "\(data["validation images"] ?? "?") validation images, "
         + "\(data["classes"] ?? "?") classes; % with 95 % intervals",
       columns: [
         .init("backbone", isNumeric: false), .init("network", isNumeric: false), .init("top-1"),
-      ] + others.map { .init($0.title) } + [.init("last epoch"), .init("best epoch*")]
+      ] + others.map { .init($0.title) }
+        + (hasEpochs ? [.init("last epoch"), .init("best epoch*")] : [])
         + neighbours.map { .init("kNN \($0)") })
     for result in results {
       func cell(_ name: String, showsInterval: Bool = false) -> String {
@@ -31,7 +36,8 @@ public enum LinearTable {
       table.add(
         [
           result.backbone["name"] ?? "?", result.backbone["architecture"] ?? "?", top1,
-        ] + others.map { cell($0.name) } + [cell("top1_last"), cell("top1_best")]
+        ] + others.map { cell($0.name, showsInterval: $0.name == primary) }
+          + (hasEpochs ? [cell("top1_last"), cell("top1_best")] : [])
           + neighbours.map { cell("knn_\($0)", showsInterval: $0 == neighbours.first) })
     }
     table.notes = notes(results)
@@ -69,16 +75,22 @@ public enum LinearTable {
 
   private static func notes(_ results: [RunResult]) -> [String] {
     guard let first = results.first else { return [] }
-    let selects = first.settings["held-out"] != "0"
+    let heldOut = first.settings["held-out"] ?? "0"
+    let hasEpochs = first.metrics["top1_last"] != nil
+    let choice = hasEpochs ? "epoch and learning rate" : "regularization"
     var lines = [
-      selects
-        ? "top-1 is the epoch and learning rate chosen on \(first.settings["held-out"] ?? "") of "
-          + "train; validation images chose nothing"
-        : "top-1 is the last epoch; validation images chose nothing",
-      "* the best epoch is picked on the validation images, as published tables do, and is "
-        + "optimistic",
-      "features: \(first.settings["feature"] ?? ""), \(first.settings["test view"] ?? "")",
+      heldOut != "0"
+        ? "top-1 is of the \(choice) chosen on \(heldOut) of train; validation images chose nothing"
+        : "top-1 is of \(hasEpochs ? "the last epoch" : "the only fit"); validation images chose "
+          + "nothing"
     ]
+    if hasEpochs {
+      lines.append(
+        "* the best epoch is picked on the validation images, as published tables do, and is "
+          + "optimistic")
+    }
+    lines.append(
+      "features: \(first.settings["feature"] ?? ""), \(first.settings["test view"] ?? "")")
     for result in results {
       let name = result.backbone["name"] ?? "?"
       for note in result.notes where !note.hasPrefix(Deviations.prefix) {

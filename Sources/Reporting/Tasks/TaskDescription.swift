@@ -17,6 +17,8 @@ public struct MetricDescription: Sendable, Equatable {
   public var family: String?
   /// Whether a run of another seed gives another number.
   public var dependsOnSeed = true
+  /// Whether it is shown only where the runs name it as their primary number.
+  public var isOnDemand = false
   /// Whether a run keeps an interval over images with it.
   public var hasInterval = false
 
@@ -108,6 +110,17 @@ public struct TaskDescription: Sendable {
 
   /// The number that decides between two runs.
   public var primaryMetric: MetricDescription? { metrics.first }
+
+  /// The setting by which a run names another primary number than its task's.
+  public static let primarySetting = "primary"
+
+  /// The numbers in their order for runs of some settings: the one that they name comes first, and
+  /// those that nobody asks for are left out.
+  public func metrics(for settings: [[String: String]]) -> [MetricDescription] {
+    let named = Set(settings.map { $0[Self.primarySetting] })
+    let first = named.count == 1 ? metrics.first { $0.key == named.first ?? nil } : nil
+    return [first].compactMap { $0 } + metrics.filter { $0 != first && !$0.isOnDemand }
+  }
 
   /// The intervals over images of one network's numbers.
   public func intervals(

@@ -88,25 +88,27 @@ public func patchMergingGather(_ x: Tensor, height: Int, width: Int) -> Tensor {
   }
 }
 
-/// The mean over the tokens, `[B, N, C]` to `[B, C]`.
-public func meanPooled(_ x: Tensor) -> Tensor {
-  let (batch, tokens, channels) = (x.shape[0], x.shape[1], x.shape[2])
+/// The mean over the tokens from one on, `[B, N, C]` to `[B, C]`.
+public func meanPooled(_ x: Tensor, from first: Int = 0) -> Tensor {
+  let (batch, all, channels) = (x.shape[0], x.shape[1], x.shape[2])
+  precondition((0..<all).contains(first), "the mean of no token: from \(first) of \(all)")
+  let tokens = all - first
   let out = Tensor(zeros: [batch, channels])
   let share = 1 / Float(tokens)
   ThreadPool.shared.forEach(batch) { image in
     let sum = out.pointer + image * channels
-    for token in 0..<tokens {
-      Kernels.add(sum, x.pointer + (image * tokens + token) * channels, into: sum, count: channels)
+    for token in first..<all {
+      Kernels.add(sum, x.pointer + (image * all + token) * channels, into: sum, count: channels)
     }
     Kernels.scale(sum, by: share, into: sum, count: channels)
   }
   return record(out, inputs: [x]) { gradient in
-    let dx = Tensor(uninitialized: x.shape)
+    let dx = first == 0 ? Tensor(uninitialized: x.shape) : Tensor(zeros: x.shape)
     ThreadPool.shared.forEach(batch) { image in
-      for token in 0..<tokens {
+      for token in first..<all {
         Kernels.scale(
           gradient.pointer + image * channels, by: share,
-          into: dx.pointer + (image * tokens + token) * channels, count: channels)
+          into: dx.pointer + (image * all + token) * channels, count: channels)
       }
     }
     return [dx]

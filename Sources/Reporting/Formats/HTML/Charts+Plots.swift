@@ -34,6 +34,31 @@ extension Charts {
     }
   }
 
+  /// Points of several kinds, as large as they come: the axes have no numbers, only one unit.
+  static func cloud(_ plot: RunPlots.Cloud) -> String {
+    let (left, right, top, bottom) = (12.0, width - 12, 10.0, 260.0)
+    let known = plot.groups.flatMap { zip($0.x, $0.y) }.filter { $0.isFinite && $1.isFinite }
+    guard let first = known.first else { return "" }
+    var (low, high) = (first, first)
+    for point in known {
+      low = (min(low.0, point.0), min(low.1, point.1))
+      high = (max(high.0, point.0), max(high.1, point.1))
+    }
+    let span = max(high.0 - low.0, 1e-12), rise = max(high.1 - low.1, 1e-12)
+    let scale = min((right - left) / span, (bottom - top) / rise)
+    func x(_ value: Double) -> Double { (left + right) / 2 + (value - low.0 - span / 2) * scale }
+    func y(_ value: Double) -> Double { (top + bottom) / 2 - (value - low.1 - rise / 2) * scale }
+    var out = ""
+    for (number, group) in plot.groups.enumerated() {
+      for (a, b) in zip(group.x, group.y) where a.isFinite && b.isFinite {
+        out += dot(x(a), y(b), radius: 2, "point s\(number % 8)", title: group.name)
+      }
+    }
+    if !plot.xLabel.isEmpty { out += text(right, bottom + 15, plot.xLabel, "tick", anchor: "end") }
+    if !plot.yLabel.isEmpty { out += text(left, bottom + 15, "↑ " + plot.yLabel, "tick") }
+    return svg(height: bottom + 20, label: plot.title, out)
+  }
+
   /// How often answers are right against how sure they were.
   ///
   /// On the diagonal they are right as often as they say. Dots are as large as their bins have answers.

@@ -15,6 +15,9 @@ struct HTMLPlots {
         + plots.reliabilities.map { figure(row, $0.title, Charts.reliability($0, color: color)) }
         .joined()
         + plots.heats.map { figure(row, $0.title, Charts.heat($0)) }.joined()
+        + plots.clouds.map { plot in
+          figure(row, plot.title, Charts.cloud(plot) + legend(plot.groups.map(\.name)))
+        }.joined()
     }.joined()
   }
 

@@ -1,0 +1,67 @@
+import Evaluation
+import FileSupport
+import Foundation
+import Reporting
+import VisionData
+
+/// ImageNet-C as it is published: `<corruption>/<severity>/<class>/…`, the corruptions in a folder or in
+/// those of their kinds (`noise`, `blur`, `weather`, `digital`).
+struct CorruptedImages {
+  /// One corruption in one strength.
+  struct Part {
+    let corruption: String
+    let severity: Int
+    let images: ImageFolder
+  }
+
+  /// Every part; all have the same images.
+  let parts: [Part]
+
+  /// Finds the parts below a folder; nil where there is no corruption.
+  ///
+  /// - Throws: `DatasetError` where a strength is missing or holds other images.
+  init?(_ root: String) throws(DatasetError) {
+    var found: [Part] = []
+    for (kind, names) in CorruptionErrors.kinds {
+      for name in names {
+        let places = ["\(root)/\(name)", "\(root)/\(kind)/\(name)"]
+        guard let place = places.first(where: FileTree.isFolder) else { continue }
+        for severity in 1...CorruptionErrors.severityCount {
+          let folder = "\(place)/\(severity)"
+          guard FileTree.isFolder(folder) else {
+            throw DatasetError(
+              path: folder, problem: "does not exist",
+              remedy: "unpack all five strengths of \(name), or remove its folder")
+          }
+          let images = try ImageFolder(root: folder)
+          if let first = found.first?.images,
+            first.count != images.count || first.classNames != images.classNames
+              || !(0..<images.count).allSatisfy({
+                first.relativePath($0) == images.relativePath($0)
+              })
+          {
+            throw DatasetError(
+              path: folder, problem: "holds other images than \(first.root)",
+              remedy: "unpack the same images for every corruption and strength")
+          }
+          found.append(Part(corruption: name, severity: severity, images: images))
+        }
+      }
+    }
+    guard !found.isEmpty else { return nil }
+    parts = found
+  }
+
+  /// The corruptions that there are.
+  var corruptions: [String] {
+    parts.filter { $0.severity == 1 }.map(\.corruption)
+  }
+
+  /// AlexNet's errors, by corruption.
+  ///
+  /// - Throws: `FileError` when the file of published figures is missing or wrong.
+  static func reference() throws(FileError) -> [String: Double] {
+    CorruptionErrors.reference(
+      try PublishedFigures(path: SuppliedFiles.path("reports/reference/imagenet_c.json")))
+  }
+}

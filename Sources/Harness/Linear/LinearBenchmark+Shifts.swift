@@ -1,0 +1,217 @@
+import CommandLine
+import Evaluation
+import FileSupport
+import Layers
+import Loading
+import Models
+import Reporting
+import Runs
+import Scoring
+import TensorCore
+import VisionData
+
+/// The classifiers of a probe on images from elsewhere: one run a set, compared like any other.
+extension LinearBenchmark {
+  /// The outcome on every set, measured or found.
+  ///
+  /// - Parameters:
+  ///   - identity: The probe's run without its numbers.
+  ///   - session: Where its classifiers are.
+  ///   - name: What its folder begins with.
+  ///   - transform: How images are seen.
+  /// - Throws: What opening, decoding and writing throw.
+  func shifted(
+    _ identity: RunResult, _ session: RunSession, named name: String, backbone: FrozenBackbone,
+    as network: ChosenFeatures, seen transform: EvaluationTransform
+  ) throws -> [Outcome] {
+    try shifts.map { set in
+      var result = identity
+      let manifest = try set.manifest(context.digests)
+      result.data["name"] = set.name
+      result.data["validation"] = manifest
+      result.data["classes"] = String(set.classNames.count)
+      result.data["validation images"] = String(count(of: set))
+      if case .corrupted = set.truth { result.settings[TaskDescription.primarySetting] = "mce" }
+      let own = try RunSession(result, name: "\(name)-\(set.slug)", options: options.run)
+      if let finished = own.finished { return Outcome(result: finished, folder: own.path) }
+      if case .corrupted(let corrupted, _) = set.truth {
+        try own.timed("features") {
+          try measure(set, corrupted, session, own, &result) { part in
+            try context.store(backbone, network).features(
+              part.images, order: Array(0..<part.images.count),
+              manifest: part.images.manifestHash(context.digests), transform: transform,
+              label: "\(backbone.identity["name"] ?? ""): \(part.corruption) \(part.severity)")
+          }
+        }
+        try own.finish(&result, files: [CorruptionErrors.file])
+        return Outcome(result: result, folder: own.path)
+      }
+      let features = try own.timed("features") {
+        try self.features(of: set, manifest, backbone, network, transform)
+      }
+      try own.timed("probe") {
+        try measure(set, features, session, own, &result)
+      }
+      let images: RunImages
+      switch set.truth {
+      case .images(let folder, let order, _):
+        images = RunImages(
+          root: folder.root, indices: order, paths: order.map { folder.relativePath($0) })
+      case .labels, .corrupted: images = data.shown
+      }
+      try own.finish(&result, files: [TaskDescription.linear.recordFiles[0]], images: images)
+      return Outcome(result: result, folder: own.path)
+    }
+  }
+
+  private func count(of set: ShiftedSet) -> Int {
+    switch set.truth {
+    case .images(_, let order, _): order.count
+    case .corrupted(let corrupted, _): corrupted.parts[0].images.count
+    case .labels(let labels): data.validationOrder.count { labels[$0]?.isEmpty == false }
+    }
+  }
+
+  private func features(
+    of set: ShiftedSet, _ manifest: String, _ backbone: FrozenBackbone, _ network: ChosenFeatures,
+    _ transform: EvaluationTransform
+  ) throws -> FeatureMatrix {
+    guard case .images(let folder, let order, _) = set.truth else {
+      return try context.validationFeatures(of: backbone, as: network, on: data, seen: transform)
+    }
+    return try context.store(backbone, network).features(
+      folder, order: order, manifest: manifest, transform: transform,
+      label: "\(backbone.identity["name"] ?? ""): \(set.name) features")
+  }
+
+  private func measure(
+    _ set: ShiftedSet, _ features: FeatureMatrix, _ session: RunSession, _ own: RunSession,
+    _ result: inout RunResult
+  ) throws {
+    try own.directory.restart(TaskDescription.linear.recordFiles[0])
+    var records: [[ClassificationRecord]] = []
+    for seed in options.seeds {
+      let classifier = try classifier(session, seed: seed, width: features.featureCount)
+      records.append(set.records(classifier, features))
+      try own.directory.append(
+        records[records.count - 1].map { $0.json(seed: seed) },
+        to: TaskDescription.linear.recordFiles[0])
+    }
+    try own.directory.synchronize(TaskDescription.linear.recordFiles[0])
+    result.add(
+      records.map { ClassificationScore($0, classCount: set.classNames.count) },
+      classNames: set.classNames)
+    LinearRecord.addIntervals(records, to: &result)
+    LinearRecord.addClassInterval(records, to: &result)
+    result.notes.append("classifiers of the run on \(data.name), whose images they learned from")
+    if case .labels = set.truth {
+      result.notes.append(
+        "right is an answer among an image's labels; images without one are left out")
+    } else if set.classNames.count < classCount {
+      result.notes.append("answers are among the \(set.classNames.count) classes of \(set.name)")
+    }
+  }
+
+  /// The classifier that the probe's run kept.
+  private func classifier(
+    _ session: RunSession, seed: Int, width: Int
+  ) throws(FileError) -> ProbeClassifier {
+    try ProbeClassifier(
+      in: session.path, key: session.key.digest, seed: seed,
+      layer: Linear(
+        weight: Tensor(zeros: [classCount, width]), bias: Tensor(zeros: [classCount])))
+  }
+
+  /// The errors on corrupted images, part by part.
+  private func measure(
+    _ set: ShiftedSet, _ corrupted: CorruptedImages, _ session: RunSession, _ own: RunSession,
+    _ result: inout RunResult, features: (CorruptedImages.Part) throws -> FeatureMatrix
+  ) throws {
+    let first = corrupted.parts[0].images
+    let labels = first.labels.map(Int.init)
+    var wrong = options.seeds.map { _ in [String: [Int]]() }
+    for part in corrupted.parts {
+      let matrix = try features(part)
+      guard matrix.count == first.count else {
+        throw DatasetError(
+          path: part.images.root, problem: "has images that cannot be decoded",
+          remedy: "unpack it again: mCE compares the same images in every part")
+      }
+      for (place, seed) in options.seeds.enumerated() {
+        let records = set.records(
+          try classifier(session, seed: seed, width: matrix.featureCount), matrix)
+        var counts = wrong[place][part.corruption] ?? [Int](repeating: 0, count: first.count)
+        for record in records where record.rank > 0 { counts[record.index] += 1 }
+        wrong[place][part.corruption] = counts
+      }
+    }
+    let errors = wrong.map {
+      CorruptionErrors(images: Array(labels.indices), labels: labels, wrong: $0)
+    }
+    try own.directory.restart(CorruptionErrors.file)
+    for (seed, errors) in zip(options.seeds, errors) {
+      try own.directory.append(errors.rows(seed: seed), to: CorruptionErrors.file)
+    }
+    try own.directory.synchronize(CorruptionErrors.file)
+    let reference = try CorruptedImages.reference()
+    let terms = errors.compactMap { $0.terms(reference: reference) }
+    if let mean = terms.first.map({ _ in
+      terms.map { $0.reduce(0, +) / Double($0.count) }.reduce(0, +) / Double(terms.count)
+    }) {
+      result.metrics["mce"] = MetricValue(
+        mean, interval: Self.interval(terms), count: first.count)
+    }
+    result.metrics["corruption_error"] = MetricValue(
+      Spread(errors.map(\.meanError)).mean, count: first.count)
+    for name in corrupted.corruptions {
+      result.metrics["error_\(name)"] = MetricValue(
+        Spread(errors.map { $0.error(name) }).mean, count: first.count)
+    }
+    result.notes.append("classifiers of the run on \(data.name), whose images they learned from")
+    result.notes.append(
+      "mCE is relative to AlexNet's errors on ImageNet-C"
+        + (corrupted.corruptions.count < 15
+          ? "; \(corrupted.corruptions.count) of 15 corruptions: no published mCE compares" : ""))
+  }
+
+  /// The interval of a mean over images, and over seeds where there are several.
+  private static func interval(_ terms: [[Double]]) -> Interval? {
+    guard let first = terms.first, first.count > 1 else { return nil }
+    if terms.count > 1 { return SeededNumber(terms).interval() }
+    let spread = Spread(first)
+    let half =
+      StudentT.quantile(0.975, freedom: Double(first.count - 1)) * spread.deviation
+      / Double(first.count).squareRoot()
+    return Interval(low: spread.mean - half, high: spread.mean + half)
+  }
+
+  /// Top-1 on every set beside that on the validation images.
+  static func shiftTable(_ outcomes: [Outcome]) -> Table? {
+    guard let first = outcomes.first, !first.shifted.isEmpty else { return nil }
+    var table = Table(
+      caption: "The same classifiers on other images; top-1, % with 95 % intervals",
+      columns: [.init("backbone", isNumeric: false), .init(first.result.data["name"] ?? "?")]
+        + first.shifted.map {
+          .init(($0.result.data["name"] ?? "?") + ($0.result.metrics["mce"] == nil ? "" : ", mCE"))
+        })
+    for outcome in outcomes {
+      table.add(
+        [outcome.result.backbone["name"] ?? "?"]
+          + ([outcome] + outcome.shifted).map { one in
+            (one.result.metrics["top1"] ?? one.result.metrics["mce"])
+              .map { percentage($0.value, $0.interval) } ?? "-"
+          })
+    }
+    var notes: [String] = []
+    for note in first.shifted.flatMap(\.result.notes) where note.hasPrefix("answers are among") {
+      notes.append(note)
+    }
+    table.notes = notes
+    return table
+  }
+}
+
+extension ShiftedSet {
+  /// The part of a run's folder name that tells the set.
+  var slug: String { String(name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }) }
+}

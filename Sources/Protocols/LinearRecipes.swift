@@ -1,0 +1,139 @@
+import CommandLine
+import Layers
+import Models
+import Reporting
+import VisionData
+
+extension LinearProtocol.Name {
+  /// Whose settings a run is compared with, and where they are published.
+  public var title: String {
+    switch self {
+    case .moby: "MoBY's protocol"
+    case .mocoV3: "MoCo v3's linear protocol"
+    case .dino: "DINO's linear protocol"
+    case .logistic: "CLIP's linear probe"
+    }
+  }
+
+  /// Where the settings are published.
+  public var source: String {
+    switch self {
+    case .moby: "SwinTransformer/Transformer-SSL, moby_linear.py"
+    case .mocoV3: "facebookresearch/moco-v3, main_lincls.py and CONFIG.md"
+    case .dino: "facebookresearch/dino, eval_linear.py; of Swin microsoft/esvit, eval_linear.py"
+    case .logistic: "Radford et al., Learning Transferable Visual Models, 2021, appendix A.3"
+    }
+  }
+}
+
+extension LinearProtocol {
+  /// A protocol as it is published.
+  public init(_ name: Name) {
+    self.name = name
+    switch name {
+    case .moby: break
+    case .mocoV3, .dino:
+      (warmupEpochs, batchSize, rateBatchSize) = (0, 1024, 256)
+      (schedule, isNesterov, start) = (.epochs, false, .normal)
+      (labelSmoothing, clipNorm, dropPathRate) = (0, 0, 0)
+      if name == .mocoV3 {
+        (epochs, learningRates) = (90, [3])
+      } else {
+        (learningRates, testFilter) = ([0.001], .bicubic)
+      }
+    case .logistic:
+      (classifier, isCached, testFilter, keepsShortSide) = (.logistic, true, .bicubic, true)
+      (labelSmoothing, clipNorm, dropPathRate) = (0, 0, 0)
+    }
+  }
+
+  /// A protocol at some size: the small ones compute features once, and `mini` chooses its rate.
+  public init(_ name: Name, preset: Preset) {
+    self.init(name)
+    guard preset != .full else { return }
+    inputSize = 64
+    isCached = true
+    guard classifier == .descent else {
+      if preset == .smoke { (regularizations, iterationLimit) = ([1], 20) }
+      return
+    }
+    batchSize = 64
+    if preset == .smoke {
+      (epochs, warmupEpochs) = (3, min(1, warmupEpochs))
+    } else {
+      // DINO's rate is for features of 800 epochs on ImageNet; on few images it hardly moves.
+      let factors: [Double] = name == .dino ? [1, 10, 100, 1000] : [0.3, 1, 3, 10]
+      (epochs, learningRates) = (60, learningRates.flatMap { rate in factors.map { rate * $0 } })
+    }
+  }
+
+  /// The learning rate of every step, of a rate that was chosen.
+  ///
+  /// - Parameter batchSize: Images a step, which scale it.
+  package func learningRateSchedule(
+    _ rate: Double, batchSize: Int, stepsPerEpoch: Int
+  ) -> any LearningRateSchedule {
+    let scale = Double(batchSize) / Double(rateBatchSize)
+    switch schedule {
+    case .steps:
+      // MoBY's warm-up starts at 5e-7 and its cosine ends at 5e-6 of a rate of 1.
+      return CosineSchedule(
+        peak: rate * scale, warmupStart: 5e-7 * scale, minimum: 5e-6 * scale,
+        warmupSteps: warmupEpochs * stepsPerEpoch, totalSteps: epochs * stepsPerEpoch)
+    case .epochs:
+      return EpochwiseSchedule(
+        CosineSchedule(
+          peak: rate * scale, warmupStart: 0, minimum: 0, warmupSteps: warmupEpochs,
+          totalSteps: epochs, lags: false), stepsPerEpoch: stepsPerEpoch)
+    }
+  }
+
+  /// What differs from DINO's published nearest neighbours, which see test images of a resize by
+  /// bicubic weights to 256 and a crop of 224; here they see what the classifier sees.
+  package var neighbourDeviations: Deviations {
+    var found = Deviations()
+    found.compare(
+      "view of the neighbours", testTransform.summary,
+      EvaluationTransform(resizeSize: 256, cropSize: 224, filter: .bicubic).summary)
+    return found
+  }
+
+  /// What differs from the published protocol of this name.
+  package var deviations: Deviations {
+    let published = LinearProtocol(name)
+    var found = Deviations()
+    func compare<Value: Equatable>(_ name: String, _ path: KeyPath<LinearProtocol, Value>) {
+      found.compare(name, self[keyPath: path], published[keyPath: path])
+    }
+    if classifier == .descent {
+      compare("epochs", \.epochs)
+      compare("warm-up epochs", \.warmupEpochs)
+      compare("batch size", \.batchSize)
+      compare("learning rates", \.learningRates)
+      compare("weight decay", \.weightDecay)
+      compare("label smoothing", \.labelSmoothing)
+      compare("clip norm", \.clipNorm)
+      if name != .moby {
+        found.add("the images of an epoch that fill no batch are left out of it")
+      }
+    } else {
+      if regularizations != published.regularizations {
+        found.add("regularizations \(regularizations.argument) instead of a search")
+      }
+      compare("iterations", \.iterationLimit)
+    }
+    compare("input size", \.inputSize)
+    if let feature {
+      found.add("features by choice: \(feature.summary)")
+    }
+    if normalization != published.normalization {
+      found.add("pixels by \(normalization.summary) instead of ImageNet's")
+    }
+    if isCached, !published.isCached {
+      found.add("cached features: no augmentation and no drop path while the classifier trains")
+    } else if classifier == .descent {
+      compare("drop path", \.dropPathRate)
+    }
+    return found
+  }
+}
