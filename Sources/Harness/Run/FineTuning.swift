@@ -130,8 +130,10 @@ struct FineTuning<Task: FineTuningTask> {
           allowsPartial: options.backbone.allowsPartial)
       }
       var configuration = task.configuration
-      // The file says which network it is, unless the user says which it must be.
-      if named == nil, let loaded { configuration.backbone = loaded.backbone.architecture }
+      // The file says which network it is, unless the user names a Swin with its windows.
+      if let loaded, named == nil || loaded.backbone is VisionTransformer {
+        configuration.backbone = loaded.backbone.architecture
+      }
       let network = Task.Network(configuration, initializer: Initializer(seed: UInt64(seed)))
       let report = try loaded.map { loaded in
         var report = loaded.report

@@ -56,7 +56,7 @@ struct DenseRunTests {
     return folder
   }
 
-  @Test("Heads are built on the Swin that a file holds, and on no other kind", arguments: jobs)
+  @Test("Heads are built on the Swin or ViT/16 that a file holds, and on no other", arguments: jobs)
   func backbones(job: Job) throws {
     let folder = try prepare()
     var deeper = SwinConfiguration.mini
@@ -64,11 +64,13 @@ struct DenseRunTests {
     let swin = SwinTransformer(deeper, inputSize: 64, initializer: Initializer(seed: 1))
     try CheckpointWriter.write(
       StateDictionary(swin).entries, to: folder.file("deeper.pth"))
-    let plain = VisionTransformer(
-      VisionTransformerConfiguration(patchSize: 16, embeddingSize: 128, depth: 1, headCount: 2),
-      inputSize: 32, initializer: Initializer(seed: 1))
-    try CheckpointWriter.write(
-      StateDictionary(plain).entries, to: folder.file("plain.pth"))
+    for (name, patch) in [("plain.pth", 16), ("fine.pth", 8)] {
+      let plain = VisionTransformer(
+        VisionTransformerConfiguration(
+          patchSize: patch, embeddingSize: 64, depth: 1, headCount: 1),
+        inputSize: 32, initializer: Initializer(seed: 1))
+      try CheckpointWriter.write(StateDictionary(plain).entries, to: folder.file(name))
+    }
     let options =
       job.arguments + job.training + [
         job.length.option, "1", "--seeds", "0", "--resamples", "20", "--quiet", "--output", "runs",
@@ -83,9 +85,24 @@ struct DenseRunTests {
       job.program, options + ["--backbone", "deeper.pth", "--architecture", "swin-mini"],
       in: folder.path)
     #expect(named.status == 65 && named.errors.contains("Swin-mini"), "\(named.errors)")
-    let refused = try ChildProgram.run(
+    let plain = try ChildProgram.run(
       job.program, options + ["--backbone", "plain.pth"], in: folder.path)
-    #expect(refused.status == 65 && refused.errors.contains("holds a ViT"), "\(refused.errors)")
+    #expect(plain.status == 0, "\(plain.errors)")
+    #expect(plain.output.contains("ViT (64 channels, depth 1, 1 heads"), "\(plain.output)")
+    let network = try #require(
+      try ChildProgram.files(under: folder.file("runs")).keys.first {
+        $0.contains("plain") && $0.hasSuffix("/" + job.files[0])
+      })
+    let scored = try ChildProgram.run(
+      job.program,
+      job.arguments + [job.network, "runs/" + network, "--eval-only", "--resamples", "20"]
+        + ["--quiet", "--output", "scored"], in: folder.path)
+    #expect(scored.status == 0, "\(scored.errors)")
+    let refused = try ChildProgram.run(
+      job.program, options + ["--backbone", "fine.pth"], in: folder.path)
+    #expect(
+      refused.status == 65 && refused.errors.contains("holds a ViT of other patches"),
+      "\(refused.errors)")
   }
 
   @Test("A run killed at random moments goes on and ends in the same bytes", arguments: jobs)
