@@ -52,18 +52,30 @@ final class SegmentorTraining: Trainee {
 
   func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?
   {
-    segmentor.backbone.dropPath =
-      recipe.dropPathRate > 0
-      ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: position.step) : nil
-    let losses = segmentor.losses(
-      batch.images, labels: batch.labels, seed: seed, step: position.step)
-    guard losses.total.item.isFinite else {
-      throw TrainingError.notFinite(
-        what: "the loss of the segmentor", step: position.step, remedy: "lower its --learning-rate")
+    let passCount = recipe.batchSize / recipe.imagesPerPass
+    let share = 1 / Float(passCount)
+    var loss: Float = 0
+    (decode, auxiliary) = (0, 0)
+    for pass in 0..<passCount {
+      let part = pass * recipe.imagesPerPass..<(pass + 1) * recipe.imagesPerPass
+      let number = position.step * passCount + pass
+      segmentor.backbone.dropPath =
+        recipe.dropPathRate > 0
+        ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: number) : nil
+      let losses = segmentor.losses(
+        batch.images(part), labels: batch.labels(part), seed: seed, step: number)
+      let total = passCount == 1 ? losses.total : scaled(losses.total, by: share)
+      guard total.item.isFinite else {
+        throw TrainingError.notFinite(
+          what: "the loss of the segmentor", step: position.step,
+          remedy: "lower its --learning-rate")
+      }
+      total.backward()
+      loss += total.item
+      decode += losses.decode * share
+      auxiliary += losses.auxiliary * share
     }
-    (decode, auxiliary) = (losses.decode, losses.auxiliary)
-    losses.total.backward()
-    return losses.total.item
+    return loss
   }
 
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {
