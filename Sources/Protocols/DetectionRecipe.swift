@@ -36,6 +36,8 @@ public struct DetectionRecipe: Sendable, Hashable {
   public var learningRate = 1e-4
   /// Of every parameter but norms, bias tables and position embeddings of the backbone.
   public var weightDecay: Float = 0.05
+  /// How the backbone's rates fall from layer to layer; 1 is one rate for all.
+  public var layerDecay: Float = 1
   /// Images that pass through the network together.
   public var imagesPerPass = 2
   /// Passes a step.
@@ -164,6 +166,7 @@ public struct DetectionRecipe: Sendable, Hashable {
     found.compare("drop path", dropPathRate, published.dropPathRate)
     found.compare("learning rate", learningRate, published.learningRate)
     found.compare("weight decay", weightDecay, published.weightDecay)
+    found.compare("layer decay", layerDecay, published.layerDecay)
     found.compare("batch size", batchSize, published.batchSize)
     if batchSize != published.batchSize, learningRate == published.learningRate {
       found.add("learning rate not scaled with the batch")
@@ -199,6 +202,7 @@ public struct DetectionRecipe: Sendable, Hashable {
     if scoreThreshold != usual.scoreThreshold {
       others["score threshold"] = scoreThreshold.argument
     }
+    if layerDecay != usual.layerDecay { others["layer-decay"] = layerDecay.argument }
     if detectionLimit != usual.detectionLimit { others["detections"] = String(detectionLimit) }
     return [
       "recipe": name.rawValue, "preset": preset.rawValue, "detector": detector.name,

@@ -56,6 +56,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
   public var learningRate = 6e-5
   /// Of everything but norms and bias tables of the backbone; biases decay, too.
   public var weightDecay = 0.01
+  /// How the backbone's rates fall from layer to layer; 1 is one rate for all.
+  public var layerDecay: Float = 1
   /// Rate of the backbone's last block.
   public var dropPathRate: Float = 0.3
   /// Updates of warm-up.
@@ -184,6 +186,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
     found.compare("crop size", cropSize, published.cropSize)
     found.compare("learning rate", learningRate, published.learningRate)
     found.compare("weight decay", weightDecay, published.weightDecay)
+    found.compare("layer decay", layerDecay, published.layerDecay)
     found.compare("drop path", dropPathRate, published.dropPathRate)
     found.compare("warm-up iterations", warmupSteps, published.warmupSteps)
     if !augments {
@@ -260,7 +263,8 @@ public struct SegmentationRecipe: Sendable, Equatable {
   /// Every setting by name, for the run's record.
   package var settings: [String: String] {
     // What was no setting at first is named where it differs, so that older runs keep their keys.
-    let passes = imagesPerPass == batchSize ? [:] : ["images-per-pass": String(imagesPerPass)]
+    var others = imagesPerPass == batchSize ? [:] : ["images-per-pass": String(imagesPerPass)]
+    if layerDecay != 1 { others["layer-decay"] = layerDecay.argument }
     return [
       "recipe": name.rawValue, "preset": preset.rawValue,
       "network": configuration(classCount: 1).name, "iterations": String(stepCount),
@@ -268,6 +272,6 @@ public struct SegmentationRecipe: Sendable, Equatable {
       "crop-size": String(cropSize), "learning-rate": learningRate.argument,
       "weight-decay": weightDecay.argument, "drop-path": String(dropPathRate),
       "warmup-iterations": String(warmupSteps), "training view": training.summary,
-    ].merging(passes) { $1 }
+    ].merging(others) { $1 }
   }
 }

@@ -85,6 +85,10 @@ public struct DetectionOptions: ComparisonOptions {
       "Of all weights but norms and position tables."
     )
     .option(
+      "layer-decay", \.recipe.layerDecay, in: .within(0.01, 1), value: "x", .protocolSettings,
+      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9."
+    )
+    .option(
       "drop-path", \.recipe.dropPathRate, in: .from(0, below: 1), value: "x", .protocolSettings,
       "Rate of the backbone's last block; earlier ones have less."
     )
@@ -126,7 +130,7 @@ public struct DetectionOptions: ComparisonOptions {
       network: "detector",
       training: [
         "epochs", "batch-size", "scale-rate", "images-per-pass", "learning-rate", "milestones",
-        "weight-decay", "drop-path", "augment", "train-annotations",
+        "weight-decay", "layer-decay", "drop-path", "augment", "train-annotations",
       ])
     try common.validate(
       batchSize: recipe.batchSize, imagesPerPass: imagesPerPass, scalesRate: scalesRate)

@@ -91,6 +91,10 @@ public struct SegmentationOptions: ComparisonOptions {
       "Of all weights but norms and position tables."
     )
     .option(
+      "layer-decay", \.recipe.layerDecay, in: .within(0.01, 1), value: "x", .protocolSettings,
+      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9."
+    )
+    .option(
       "drop-path", \.dropPath, in: .from(0, below: 1), value: "x", .protocolSettings,
       "Rate of the backbone's last block; earlier ones have less."
     )
@@ -123,7 +127,7 @@ public struct SegmentationOptions: ComparisonOptions {
   public func validate() throws(UsageError) {
     let training = [
       "iterations", "batch-size", "scale-rate", "images-per-pass", "learning-rate",
-      "weight-decay", "drop-path", "augment",
+      "weight-decay", "layer-decay", "drop-path", "augment",
     ]
     try common.validate(
       network: "segmentor", training: training, needsDense: recipe.form == .upernet)
@@ -137,7 +141,8 @@ public struct SegmentationOptions: ComparisonOptions {
   private func validateForm(_ training: [String]) throws(UsageError) {
     let onTheWay = ["learning-rates", "held-out", "evaluate-every", "keep-checkpoints"]
     let neighbours = ["memory", "neighbours", "temperature"]
-    let frozen = ["segmentor", "eval-only", "drop-path", "images-per-pass"] + onTheWay
+    let frozen =
+      ["segmentor", "eval-only", "layer-decay", "drop-path", "images-per-pass"] + onTheWay
     let unused: [String] =
       switch recipe.form {
       case .upernet: neighbours

@@ -35,8 +35,10 @@ final class SegmentorTraining: Trainee {
     self.label = label
     sampler = StepSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
     optimizer = AdamW(
-      WeightDecayRule.namedNorms.applied(
-        to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)), learningRate: 0)
+      LayerDecay(recipe.layerDecay).applied(
+        to: WeightDecayRule.namedNorms.applied(
+          to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)),
+        in: segmentor.backbone.architecture), learningRate: 0)
   }
 
   var epochCount: Int { 1 }

@@ -58,7 +58,10 @@ struct CommonOptionsTests {
     ] {
       let options = try DetectionOptions.table.parse(
         arguments + ["--data", "x", "--scale-rate", "--images-per-pass", "4", "--drop-path", "0.3"]
-          + ["--weight-decay", "0.1", "--score-threshold", "0.001", "--max-detections", "50"]
+          + [
+            "--layer-decay", "0.75", "--weight-decay", "0.1", "--score-threshold", "0.001",
+            "--max-detections", "50",
+          ]
       ).options
       let recipe = options.resolvedRecipe()
       #expect(recipe.milestones == [3, 5] && recipe.epochs == 6)
@@ -68,9 +71,10 @@ struct CommonOptionsTests {
       for line in [
         "milestones [3, 5] instead of [8, 11]", "learning rate 5e-05 instead of 0.0001",
         "weight decay 0.1 instead of 0.05", "score threshold 0.001 instead of 0.05",
-        "detections an image 50 instead of 100", "drop path 0.3 instead of 0.1",
+        "layer decay 0.75 instead of 1.0", "detections an image 50 instead of 100",
+        "drop path 0.3 instead of 0.1",
       ] { #expect(lines.contains(line), "\(lines)") }
-      #expect(recipe.settings["detections"] == "50")
+      #expect(recipe.settings["detections"] == "50" && recipe.settings["layer-decay"] == "0.75")
     }
     let standard = try DetectionOptions.table.parse(["--data", "x"]).options.resolvedRecipe()
     #expect(standard.settings["detections"] == nil && standard.settings["score threshold"] == nil)
