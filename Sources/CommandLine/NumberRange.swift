@@ -73,6 +73,10 @@ extension Double: NumericOptionValue {
   public var numbers: [Double] { [self] }
 }
 
+extension Float: NumericOptionValue {
+  public var numbers: [Double] { [Double(self)] }
+}
+
 extension Optional: NumericOptionValue where Wrapped: NumericOptionValue {
   public var numbers: [Double] { self?.numbers ?? [] }
   public static func expectation(in range: NumberRange) -> String {

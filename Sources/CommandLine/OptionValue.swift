@@ -31,6 +31,17 @@ extension Double: OptionValue {
   public static var expectation: String { "a number" }
 }
 
+extension Float: OptionValue {
+  public init?(argument: String) {
+    guard let value = Float(argument), value.isFinite else { return nil }
+    self = value
+  }
+  public var argument: String {
+    self == rounded() && abs(self) < 1e6 ? String(Int(self)) : "\(self)"
+  }
+  public static var expectation: String { Double.expectation }
+}
+
 extension Array: OptionValue where Element: OptionValue {
   public init?(argument: String) {
     if argument.isEmpty {

@@ -20,6 +20,20 @@ public final class SegmentationLoader {
     public let labels: [UInt8]
     /// Where the images come from.
     public let items: [StepSampler.Item]
+
+    /// Some of the images, `[count, 3, S, S]`.
+    public func images(_ part: Range<Int>) -> Tensor {
+      guard part.count < items.count else { return images }
+      let shape = images.shape
+      return rows(images.reshaped(to: [shape[0], images.elementCount / shape[0]]), part)
+        .reshaped(to: [part.count] + shape.dropFirst())
+    }
+
+    /// The labels of some of the images.
+    public func labels(_ part: Range<Int>) -> [UInt8] {
+      let size = labels.count / items.count
+      return Array(labels[part.lowerBound * size..<part.upperBound * size])
+    }
   }
 
   // Each image's part is written by one thread.

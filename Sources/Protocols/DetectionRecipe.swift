@@ -36,6 +36,8 @@ public struct DetectionRecipe: Sendable, Hashable {
   public var learningRate = 1e-4
   /// Of every parameter but norms, bias tables and position embeddings of the backbone.
   public var weightDecay: Float = 0.05
+  /// How the backbone's rates fall from layer to layer; 1 is one rate for all.
+  public var layerDecay: Float = 1
   /// Images that pass through the network together.
   public var imagesPerPass = 2
   /// Passes a step.
@@ -48,6 +50,11 @@ public struct DetectionRecipe: Sendable, Hashable {
   public var augmentation = DetectionAugmentation()
   /// How test images are seen.
   public var testSize = ResizeLimit(long: 1333, short: 800)
+
+  /// Scores above which a box is a detection.
+  public var scoreThreshold: Float = 0.05
+  /// Detections an image, at most; COCO's AP looks at the best hundred.
+  public var detectionLimit = 100
 
   /// Whether proposals without width or height are left out, as mmdetection 3 does; 2.11, of which the
   /// published detectors are, keeps them.
@@ -103,13 +110,26 @@ public struct DetectionRecipe: Sendable, Hashable {
     }
   }
 
-  /// Images a step; they pass two at a time.
+  /// Images a step; setting it lets them pass two at a time.
   public var batchSize: Int {
     get { imagesPerPass * passesPerStep }
     set {
       imagesPerPass = min(newValue, 2)
       passesPerStep = max(1, newValue / 2)
     }
+  }
+
+  /// Lets the images of a step pass through the network so many at a time.
+  ///
+  /// - Precondition: the batch is a multiple of it.
+  package mutating func pass(_ count: Int) {
+    precondition(batchSize % count == 0, "a batch of \(batchSize) in passes of \(count)")
+    (imagesPerPass, passesPerStep) = (count, batchSize / count)
+  }
+
+  /// Makes the rate as many times larger as the batch is than the recipe's own.
+  package mutating func scaleRate() {
+    learningRate *= Double(batchSize) / Double(DetectionRecipe(name, preset: preset).batchSize)
   }
 
   /// Brings training and test images to another size.
@@ -146,7 +166,11 @@ public struct DetectionRecipe: Sendable, Hashable {
     found.compare("drop path", dropPathRate, published.dropPathRate)
     found.compare("learning rate", learningRate, published.learningRate)
     found.compare("weight decay", weightDecay, published.weightDecay)
+    found.compare("layer decay", layerDecay, published.layerDecay)
     found.compare("batch size", batchSize, published.batchSize)
+    if batchSize != published.batchSize, learningRate == published.learningRate {
+      found.add("learning rate not scaled with the batch")
+    }
     found.compare("warm-up updates", warmupSteps, published.warmupSteps)
     found.compare("augmentation", augmentation.summary, published.augmentation.summary)
     if detector.isCascade {
@@ -162,6 +186,9 @@ public struct DetectionRecipe: Sendable, Hashable {
     var found = Deviations()
     found.compare("test size", testSizeText, DetectionRecipe(name).testSizeText)
     if dropsEmptyProposals { found.add("proposals without area left out") }
+    let published = DetectionRecipe(name)
+    found.compare("score threshold", scoreThreshold, published.scoreThreshold)
+    found.compare("detections an image", detectionLimit, published.detectionLimit)
     return found
   }
 
@@ -169,7 +196,14 @@ public struct DetectionRecipe: Sendable, Hashable {
 
   /// Every setting by name, for the run's record.
   public var settings: [String: String] {
-    let proposals = dropsEmptyProposals ? ["proposals": "with an area"] : [:]
+    // What was no setting at first is named where it differs, so that older runs keep their keys.
+    var others = dropsEmptyProposals ? ["proposals": "with an area"] : [:]
+    let usual = DetectionRecipe(name)
+    if scoreThreshold != usual.scoreThreshold {
+      others["score threshold"] = scoreThreshold.argument
+    }
+    if layerDecay != usual.layerDecay { others["layer-decay"] = layerDecay.argument }
+    if detectionLimit != usual.detectionLimit { others["detections"] = String(detectionLimit) }
     return [
       "recipe": name.rawValue, "preset": preset.rawValue, "detector": detector.name,
       "network": detector.backbone.name,
@@ -179,6 +213,6 @@ public struct DetectionRecipe: Sendable, Hashable {
       "batch-size": String(batchSize), "warmup-updates": String(warmupSteps),
       "augmentation": augmentation.summary,
       "test size": testSizeText,
-    ].merging(proposals) { $1 }
+    ].merging(others) { $1 }
   }
 }

@@ -41,7 +41,8 @@ struct SegmentationRecipeTests {
     #expect(
       recipe.deviations(of: .ade20k).lines == [
         "iterations 80000 instead of 160000", "batch size 4 instead of 16",
-        "batch norms over crops 4 instead of 16", "drop path 0.0 instead of 0.3",
+        "learning rate not scaled with the batch", "batch norms over crops 4 instead of 16",
+        "drop path 0.0 instead of 0.3",
         "warm-up iterations 750 instead of 1500",
         "training images as they are instead of resized, flipped and coloured",
       ])
@@ -50,6 +51,22 @@ struct SegmentationRecipeTests {
     #expect(
       recipe.deviations(of: .miniature(classCount: 150)).lines.contains(
         "segmentor UPerNet Swin-mini instead of UPerNet Swin-T"))
+  }
+
+  @Test("A batch in passes keeps its size and names the norms' share; the rate scales on demand")
+  func passes() {
+    var recipe = SegmentationRecipe(.upernet160k)
+    recipe.pass(4)
+    #expect(recipe.batchSize == 16 && recipe.imagesPerPass == 4)
+    #expect(recipe.settings["images-per-pass"] == "4")
+    #expect(
+      recipe.deviations(of: .ade20k).lines == ["batch norms over crops 4 instead of 16"])
+    recipe.batchSize = 8
+    recipe.scaleRate()
+    #expect(recipe.learningRate == 3e-5)
+    #expect(
+      recipe.deviations(of: .ade20k).lines.contains("learning rate 3e-05 instead of 6e-05"))
+    #expect(SegmentationRecipe(.upernet160k).settings["images-per-pass"] == nil)
   }
 
   @Test("The network has the published widths, classes and loss weights")

@@ -12,6 +12,9 @@ public struct DetectionOptions: ComparisonOptions {
   var name = DetectionRecipe.Name.maskRCNN1x
   var recipe = DetectionRecipe(.maskRCNN1x)
   var imageScale = 1.0
+  var milestones: [Int]?
+  var imagesPerPass: Int?
+  var scalesRate = false
   var augments = true
   var fillsMasks = false
   var testSplit = Split.validation
@@ -47,7 +50,8 @@ public struct DetectionOptions: ComparisonOptions {
     .options(
       FineTuningOptions.table(
         network: "detector", library: "mmdetection",
-        layout: "Folder as COCO, Roboflow, CVAT, Label Studio or PASCAL VOC lay it out."),
+        layout: "Folder as COCO, Roboflow, CVAT, Label Studio or PASCAL VOC lay it out.",
+        unit: .epoch),
       at: \.common
     )
     .options(DetectionFileOptions.table, at: \.files)
@@ -58,11 +62,35 @@ public struct DetectionOptions: ComparisonOptions {
     )
     .option(
       "batch-size", \.recipe.batchSize, in: oneOrEven, value: "n", .protocolSettings,
-      "Images an update; they pass two at a time."
+      "Images an update; they pass two at a time, and the rate stays as it is."
+    )
+    .flag(
+      "scale-rate", \.scalesRate, .protocolSettings,
+      "Make the rate as many times larger as --batch-size is than the recipe's batch."
+    )
+    .option(
+      "images-per-pass", \.imagesPerPass, in: .count, value: "n", .protocolSettings,
+      "Images that pass together; the gradients of an update's passes are averaged."
     )
     .option(
       "learning-rate", \.recipe.learningRate, in: .above(0), value: "x", .protocolSettings,
       "After the warm-up."
+    )
+    .option(
+      "milestones", \.milestones, in: .count, value: "epochs", .protocolSettings,
+      "After how many epochs the rate drops to a tenth. Without it as the recipe, moved by --epochs."
+    )
+    .option(
+      "weight-decay", \.recipe.weightDecay, in: .from(0, below: 1), value: "x", .protocolSettings,
+      "Of all weights but norms and position tables."
+    )
+    .option(
+      "layer-decay", \.recipe.layerDecay, in: .within(0.01, 1), value: "x", .protocolSettings,
+      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9."
+    )
+    .option(
+      "drop-path", \.recipe.dropPathRate, in: .from(0, below: 1), value: "x", .protocolSettings,
+      "Rate of the backbone's last block; earlier ones have less."
     )
     .option(
       "image-scale", \.imageScale, in: .within(0.05, 4), value: "x", .protocolSettings,
@@ -81,6 +109,14 @@ public struct DetectionOptions: ComparisonOptions {
       "Leave proposals without area out, as mmdetection 3; 2.11 keeps them."
     )
     .option(
+      "score-threshold", \.recipe.scoreThreshold, in: .from(0, below: 1), value: "x",
+      .protocolSettings, "Score that a box must exceed to be a detection."
+    )
+    .option(
+      "max-detections", \.recipe.detectionLimit, in: .within(1, 100), value: "n",
+      .protocolSettings, "Detections an image; AP looks at no more than a hundred."
+    )
+    .option(
       "test-split", \.testSplit, value: "name", .run,
       "train2017 looks at what was learnt by heart."
     )
@@ -92,7 +128,21 @@ public struct DetectionOptions: ComparisonOptions {
   public func validate() throws(UsageError) {
     try common.validate(
       network: "detector",
-      training: ["epochs", "batch-size", "learning-rate", "augment", "train-annotations"])
+      training: [
+        "epochs", "batch-size", "scale-rate", "images-per-pass", "learning-rate", "milestones",
+        "weight-decay", "layer-decay", "drop-path", "augment", "train-annotations",
+      ])
+    try common.validate(
+      batchSize: recipe.batchSize, imagesPerPass: imagesPerPass, scalesRate: scalesRate)
+    if let milestones {
+      guard zip(milestones, milestones.dropFirst()).allSatisfy(<),
+        milestones.allSatisfy({ $0 < recipe.epochs })
+      else {
+        throw .conflict(
+          "--milestones \(milestones.argument) must rise and lie below the \(recipe.epochs) epochs."
+        )
+      }
+    }
     try files.validate(
       data: common.data.folder, needsTraining: !common.evaluatesOnly,
       needsValidation: testSplit == .validation)
@@ -107,6 +157,9 @@ public struct DetectionOptions: ComparisonOptions {
     var result = recipe
     if let backbone = common.backboneArchitecture { result.detector.backbone = backbone }
     result.scaleImages(by: imageScale)
+    if let milestones { result.milestones = milestones }
+    if let imagesPerPass { result.pass(imagesPerPass) }
+    if scalesRate { result.scaleRate() }
     if !augments { result.dropAugmentation() }
     return result
   }

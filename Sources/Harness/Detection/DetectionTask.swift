@@ -16,6 +16,7 @@ import VisionData
 struct DetectionTask: FineTuningTask {
   static let description = TaskDescription.coco
   static let otherFiles = [RunImages.detections]
+  static let lengthUnit = LengthUnit.epoch
 
   /// What one detector found, and how it was matched; `found` is empty when read back.
   struct Records: FineTuningRecords {
@@ -27,8 +28,8 @@ struct DetectionTask: FineTuningTask {
 
   private(set) var recipe: DetectionRecipe
   let dataIdentity: [String: String]
-  private let training: DetectionDataset?
-  private let testing: DetectionDataset
+  private var training: DetectionDataset?
+  private var testing: DetectionDataset
   private let options: FineTuningOptions
 
   /// Hashes annotations and images.
@@ -86,7 +87,9 @@ struct DetectionTask: FineTuningTask {
 
   func testSettings(_ network: Detector) -> [String: String] {
     var settings = ["detector": network.configuration.name]
-    for name in ["test size", "proposals"] { settings[name] = recipe.settings[name] }
+    for name in ["test size", "proposals", "score threshold", "detections"] {
+      settings[name] = recipe.settings[name]
+    }
     return settings
   }
 
@@ -133,11 +136,31 @@ struct DetectionTask: FineTuningTask {
     }
   }
 
+  func holdingOut(_ part: Double) throws -> (task: DetectionTask, count: Int)? {
+    guard let training, let held = Self.heldOut(part, of: training.images.count) else {
+      return nil
+    }
+    func images(_ isHeld: Bool) -> [Int] {
+      training.images.indices.filter { held.contains($0) == isHeld }.map { training.images[$0] }
+    }
+    var task = self
+    task.training = try training.keeping(images(false))
+    task.testing = try training.keeping(images(true))
+    return (task, held.count)
+  }
+
+  func learning(at rate: Double) -> DetectionTask {
+    var task = self
+    task.recipe.learningRate = rate
+    return task
+  }
+
   // MARK: Scores
 
   /// Detects, writes COCO's two result files, and matches them to the ground truth.
   func score(_ network: Detector, in run: RunDirectory, label: String) throws -> Records {
     network.dropsEmptyProposals = recipe.dropsEmptyProposals
+    network.selection = (recipe.scoreThreshold, recipe.detectionLimit)
     let found = try DetectionInference(
       detector: network, dataset: testing, testSize: recipe.testSize, label: "\(label): detecting"
     ).results(testing.images, in: run)

@@ -46,8 +46,10 @@ final class DetectorTraining: Trainee {
       }, batchSize: recipe.imagesPerPass, groupMultiple: recipe.batchSize, seed: seed)
     schedule = recipe.schedule(stepsPerEpoch: sampler.batchCount / recipe.passesPerStep)
     optimizer = AdamW(
-      WeightDecayRule.namedNorms.applied(
-        to: detector.parameters, weightDecay: recipe.weightDecay), learningRate: 0)
+      LayerDecay(recipe.layerDecay).applied(
+        to: WeightDecayRule.namedNorms.applied(
+          to: detector.parameters, weightDecay: recipe.weightDecay),
+        in: detector.backbone.architecture), learningRate: 0)
   }
 
   var epochCount: Int { recipe.epochs }

@@ -16,6 +16,12 @@ enum Candidate {
     }
   }
 
+  /// Whether it is in a file; fresh weights are not.
+  var hasFile: Bool {
+    if case .backbone(_, nil, _) = self { return false }
+    return true
+  }
+
   /// The part of a run's folder name that tells it from others.
   var slug: String {
     String(title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })

@@ -85,6 +85,13 @@ enum SeedList {
   }
 }
 
+/// What the length of a training is counted in.
+enum LengthUnit: String {
+  case epoch, iteration
+
+  var plural: String { rawValue + "s" }
+}
+
 /// Settings of the programs that train a network around a backbone and score it.
 struct FineTuningOptions: Sendable {
   var run = RunOptions()
@@ -99,6 +106,11 @@ struct FineTuningOptions: Sendable {
   /// Training images used at most; nil is all.
   var trainLimit: Int?
   var seeds = [0]
+  /// Rates to choose among on held-out training images, and the part of the images that is held out.
+  var learningRates: [Double] = []
+  var heldOut = 0.1
+  /// Epochs or updates between two looks at the test images, and between two networks that are kept.
+  var evaluationInterval: Int?, keptInterval: Int?
   var resamples = 1000
   /// Differences that do not matter: `AP=0.3`, in points; others as published.
   var margins: [String] = []
@@ -132,8 +144,9 @@ struct FineTuningOptions: Sendable {
   ///   - network: The option that names whole networks.
   ///   - library: Whose keys their files have.
   ///   - layout: What the data set's folder must hold.
+  ///   - unit: What a training's length is counted in.
   static func table(
-    network: String, library: String, layout: String
+    network: String, library: String, layout: String, unit: LengthUnit
   ) -> OptionTable<FineTuningOptions> {
     OptionTable()
       .options(BackboneOptions.table, at: \.backbone)
@@ -161,6 +174,23 @@ struct FineTuningOptions: Sendable {
           + "side on."
       )
       .option(
+        "learning-rates", \.learningRates, in: .above(0), value: "list", .protocolSettings,
+        "Rates that are tried on a part of the training images and scored on the rest of them; the "
+          + "best one trains. Each costs a training."
+      )
+      .option(
+        "held-out", \.heldOut, in: .between(0, 1), value: "part", .protocolSettings,
+        "Part of the training images that --learning-rates are scored on."
+      )
+      .option(
+        "evaluate-every", \.evaluationInterval, in: .count, value: unit.plural, .run,
+        "Score the test images while training, for the curve; the training does not change."
+      )
+      .option(
+        "keep-checkpoints", \.keptInterval, in: .count, value: unit.plural, .run,
+        "Keep the \(network) of every so many \(unit.plural), named by its \(unit.rawValue)."
+      )
+      .option(
         "resamples", \.resamples, in: .within(2, 1e6), value: "n", .run,
         "Of the intervals, and swaps of tests at least."
       )
@@ -177,10 +207,13 @@ struct FineTuningOptions: Sendable {
   /// - Parameters:
   ///   - network: The option that names whole networks.
   ///   - training: The program's own options that only a training has.
+  ///   - needsDense: Whether the backbone must have maps of four sizes.
   /// - Throws: `UsageError`.
-  func validate(network: String, training: [String]) throws(UsageError) {
+  func validate(
+    network: String, training: [String], needsDense: Bool = true
+  ) throws(UsageError) {
     try SeedList.validate(seeds)
-    _ = try architecture?.dense()
+    if needsDense { _ = try architecture?.dense() }
     _ = try MarginOption.margins(margins)
     try backbone.validate(given: given)
     guard !given.contains(network) || !networks.isEmpty else {
@@ -195,7 +228,10 @@ struct FineTuningOptions: Sendable {
       throw .conflict("--eval-only needs --\(network).")
     }
     if evaluatesOnly {
-      for name in training + ["train-limit"] where given.contains(name) {
+      let common = [
+        "train-limit", "learning-rates", "held-out", "evaluate-every", "keep-checkpoints",
+      ]
+      for name in training + common where given.contains(name) {
         throw .conflict("--\(name) is about training; --eval-only does none.")
       }
       guard seeds.count == 1 || !given.contains("seeds") else {
@@ -204,6 +240,39 @@ struct FineTuningOptions: Sendable {
     }
     guard networks.isEmpty || backbone.files.isEmpty else {
       throw .conflict("give --\(network) or --backbone, not both.")
+    }
+    try validateRates()
+  }
+
+  private func validateRates() throws(UsageError) {
+    if given.contains("held-out"), learningRates.isEmpty {
+      throw .conflict("--held-out scores --learning-rates; there are none.")
+    }
+    guard !given.contains("learning-rates") || learningRates.count > 1 else {
+      throw .conflict("--learning-rates chooses among several; one is --learning-rate.")
+    }
+    guard Set(learningRates).count == learningRates.count else {
+      throw .conflict("--learning-rates names a rate twice.")
+    }
+    if !learningRates.isEmpty {
+      for name in ["learning-rate", "scale-rate"] where given.contains(name) {
+        throw .conflict("give --learning-rates or --\(name), not both.")
+      }
+    }
+  }
+
+  /// Checks the options of batch and rate against each other.
+  ///
+  /// - Throws: `UsageError`.
+  func validate(
+    batchSize: Int, imagesPerPass: Int?, scalesRate: Bool
+  ) throws(UsageError) {
+    if scalesRate, given.contains("learning-rate") {
+      throw .conflict("give --learning-rate or --scale-rate, not both.")
+    }
+    if let imagesPerPass, batchSize % imagesPerPass != 0 {
+      throw .conflict(
+        "--images-per-pass \(imagesPerPass) does not divide the batch of \(batchSize).")
     }
   }
 }

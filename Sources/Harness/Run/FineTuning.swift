@@ -17,7 +17,8 @@ struct FineTuning<Task: FineTuningTask> {
     let result: RunResult
     /// One a seed.
     let records: [Task.Records]
-    let network: Task.Network
+    /// Nil where the backbone was left as it is.
+    var network: Task.Network?
 
     /// What the network's numbers are tested on.
     var outcomes: MethodOutcomes {
@@ -28,7 +29,7 @@ struct FineTuning<Task: FineTuningTask> {
   }
 
   /// A network before its training, and what tells it from others.
-  private struct Start {
+  struct Start {
     var network: Task.Network
     var identity: [String: String]
     var settings: [String: String]
@@ -50,6 +51,10 @@ struct FineTuning<Task: FineTuningTask> {
       start.identity["sha256"] = "random, seed " + seeds.map(String.init).joined(separator: ", ")
     }
     if !options.evaluatesOnly { start.settings["seeds"] = seeds.argument }
+    if !options.learningRates.isEmpty {
+      start.settings["learning-rate"] = options.learningRates.argument
+      start.settings["held-out"] = options.heldOut.argument
+    }
     start.settings["on-bad-image"] = options.data.onBadImage.rawValue
     var result = RunResult(
       task: Task.description.name, backbone: start.identity, data: task.dataIdentity,
@@ -58,14 +63,19 @@ struct FineTuning<Task: FineTuningTask> {
       result, name: "\(Task.description.name)-\(candidate.slug)",
       scoring: ["resamples": String(options.resamples), "seed": String(seeds[0])],
       options: options.run)
-    // One network fills the run's folder; of several each has a folder of its own in it.
-    let runs = try seeds.map { seed in
-      seeds.count == 1
-        ? session.directory : try RunDirectory(path: "\(session.path)/seed-\(seed)")
-    }
+    let runs = try Self.folders(seeds, in: session)
     if let finished = session.finished {
       return Outcome(
         result: finished, records: try runs.map(task.records), network: start.network)
+    }
+    var task = task
+    if !options.learningRates.isEmpty {
+      let choice = try session.timed("choosing the rate") {
+        try chooseRate(candidate, seed: seeds[0], key: session.key.digest, in: session.path)
+      }
+      task = task.learning(at: choice.rate)
+      result.metrics["learning_rate"] = MetricValue(choice.rate, count: choice.count)
+      result.notes.append(choice.note)
     }
     var records: [Task.Records] = []
     for (seed, run) in zip(seeds, runs) {
@@ -73,7 +83,8 @@ struct FineTuning<Task: FineTuningTask> {
       let label = candidate.title + (seeds.count > 1 ? " seed \(seed)" : "")
       if !options.evaluatesOnly {
         try session.timed("training") {
-          try train(start.network, seed: seed, key: session.key.digest, in: run, label: label)
+          try train(
+            start.network, on: task, seed: seed, key: session.key.digest, in: run, label: label)
         }
       }
       records.append(
@@ -83,28 +94,49 @@ struct FineTuning<Task: FineTuningTask> {
     guard Processes.current.isRoot else {
       return Outcome(result: result, records: records, network: start.network)
     }
-    result.notes = notes
     let isTrained = !options.evaluatesOnly
-    if let note = task.deviations(start.network, isTrained: isTrained)
+    let deviations = task.deviations(start.network, isTrained: isTrained)
       .note(from: isTrained ? "the published recipe" : "the published test")
-    {
-      result.notes.append(note)
-    }
-    if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
-    for run in runs { try task.images.write(to: run.path) }
-    try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
-    let names =
-      Task.description.recordFiles + Task.otherFiles
-      + (options.evaluatesOnly ? [] : [RunEvent.file])
-    try session.finish(
-      &result,
-      files: runs.flatMap { run in
-        names.map { String((run.path + "/" + $0).dropFirst(session.path.count + 1)) }
-      })
+    try conclude(
+      &result, of: candidate, deviations: deviations, records: records, seeds: seeds, runs: runs,
+      session: session, files: Task.otherFiles + (isTrained ? [RunEvent.file] : []))
     return Outcome(result: result, records: records, network: start.network)
   }
 
-  private func start(_ candidate: Candidate, seed: Int) throws -> Start {
+  /// Adds notes and numbers to a result and seals it.
+  ///
+  /// - Parameters:
+  ///   - deviations: The note about what differs from what was published.
+  ///   - files: What the result was made from beside its records, in each of `runs`.
+  /// - Throws: What summarising and writing throw.
+  func conclude(
+    _ result: inout RunResult, of candidate: Candidate, deviations: String?,
+    records: [Task.Records], seeds: [Int], runs: [RunDirectory], session: RunSession,
+    files: [String]
+  ) throws {
+    result.notes += notes
+    if let deviations { result.notes.append(deviations) }
+    if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
+    for run in runs { try task.images.write(to: run.path) }
+    try session.timed("intervals") { try summarize(records, seeds, runs, into: &result) }
+    try session.finish(
+      &result,
+      files: runs.flatMap { run in
+        (Task.description.recordFiles + files).map {
+          String((run.path + "/" + $0).dropFirst(session.path.count + 1))
+        }
+      })
+  }
+
+  /// One network fills the run's folder; of several each has a folder of its own in it.
+  static func folders(_ seeds: [Int], in session: RunSession) throws -> [RunDirectory] {
+    try seeds.map { seed in
+      seeds.count == 1
+        ? session.directory : try RunDirectory(path: "\(session.path)/seed-\(seed)")
+    }
+  }
+
+  func start(_ candidate: Candidate, seed: Int) throws -> Start {
     func identity(_ architecture: String, _ report: LoadReport?) -> [String: String] {
       var members = ["name": candidate.title, "architecture": architecture]
       members["sha256"] = report?.sha256
@@ -135,8 +167,10 @@ struct FineTuning<Task: FineTuningTask> {
           allowsPartial: options.backbone.allowsPartial)
       }
       var configuration = task.configuration
-      // The file says which network it is, unless the user says which it must be.
-      if named == nil, let loaded { configuration.backbone = loaded.backbone.architecture }
+      // The file says which network it is, unless the user names a Swin with its windows.
+      if let loaded, named == nil || loaded.backbone is VisionTransformer {
+        configuration.backbone = loaded.backbone.architecture
+      }
       let network = Task.Network(configuration, initializer: Initializer(seed: UInt64(seed)))
       let report = try loaded.map { loaded in
         var report = loaded.report
@@ -162,8 +196,11 @@ struct FineTuning<Task: FineTuningTask> {
   }
 
   /// Trains, or takes over the finished network of an earlier process.
-  private func train(
-    _ network: Task.Network, seed: Int, key: String, in run: RunDirectory, label: String
+  ///
+  /// - Parameter isWatched: Whether the network is scored and kept on the way, as the options say.
+  func train(
+    _ network: Task.Network, on task: Task, seed: Int, key: String, in run: RunDirectory,
+    label: String, isWatched: Bool = true
   ) throws {
     let path = "\(run.path)/\(Task.Network.file.kind).pth"
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
@@ -176,15 +213,53 @@ struct FineTuning<Task: FineTuningTask> {
       loop.saveInterval = options.saveMinutes * 60
       loop.isQuiet = options.run.engine.quiet
       if let training = try task.training(network, seed: seed, label: label) {
-        _ = try loop.train(training)
+        let watched = isWatched ? watched(training, of: network, in: run) : training
+        _ = try loop.train(watched)
       }
-      try network.write(
-        metadata: [
-          ("recipe", task.recipeTitle), ("classes", task.classes.names.joined(separator: ",")),
-        ], to: path)
+      try write(network, to: path)
     }
     state.remove()
   }
+
+  private func write(_ network: Task.Network, to path: String) throws {
+    try network.write(
+      metadata: [
+        ("recipe", task.recipeTitle), ("classes", task.classes.names.joined(separator: ",")),
+      ], to: path)
+  }
+
+  /// The training with what `--evaluate-every` and `--keep-checkpoints` ask for.
+  private func watched(
+    _ training: some Trainee, of network: Task.Network, in run: RunDirectory
+  ) -> any Trainee {
+    let unit = Task.lengthUnit == .epoch ? training.batchesPerEpoch : 1
+    func isDue(_ interval: Int?, _ batches: Int) -> Bool {
+      interval.map { batches % ($0 * unit) == 0 } ?? false
+    }
+    guard options.evaluationInterval != nil || options.keptInterval != nil else { return training }
+    return WatchedTraining(training) { [options] batches in
+      isDue(options.evaluationInterval, batches) || isDue(options.keptInterval, batches)
+    } look: { [options, task] batches in
+      let name = "\(Task.lengthUnit.rawValue)-\(batches / unit)"
+      if isDue(options.keptInterval, batches) {
+        try write(network, to: "\(run.path)/\(Task.Network.file.kind)-\(name).pth")
+      }
+      guard isDue(options.evaluationInterval, batches) else { return [:] }
+      let folder = "\(run.path)/evaluation-\(name)"
+      let metrics = task.metrics(
+        try task.score(
+          network, in: RunDirectory(path: folder), label: "\(training.label) (\(name))"))
+      // What is worth keeping of it is a row; a look that was cut short goes on from its folder.
+      try FileManager.default.removeItem(atPath: folder)
+      let wanted = Set(Task.description.metrics.map(\.key))
+      return Dictionary(
+        uniqueKeysWithValues: metrics.filter { wanted.contains($0.key) && $0.value.value.isFinite }
+          .map { (Self.watchedPrefix + $0.key, $0.value.value) })
+    }
+  }
+
+  /// What stands before a number's name where it was measured in the middle of a training.
+  private static var watchedPrefix: String { "val_" }
 
   /// Intervals over images; of several networks over images and trainings.
   private func intervals(_ records: [Task.Records]) -> [String: Interval] {
@@ -221,10 +296,17 @@ struct FineTuning<Task: FineTuningTask> {
     }
     for (name, interval) in intervals(records) { result.metrics[name]?.interval = interval }
     try task.describe(records[0], into: &result)
-    for (seed, run) in zip(seeds, runs) {
-      let losses = try run.rows(RunEvent.file).compactMap { RunEvent($0)?.values["loss"] }
-      let tail = seeds.count > 1 ? "_seed\(seed)" : ""
+    for (place, run) in runs.enumerated() {
+      let events = try run.rows(RunEvent.file).compactMap { RunEvent($0)?.values }
+      let tail = seeds.count > 1 ? "_seed\(seeds[place])" : ""
+      let losses = events.compactMap { $0["loss"] }
       if !losses.isEmpty { result.curves["loss" + tail] = losses }
+      for name in Task.description.intervalMetrics {
+        let values = events.compactMap { $0[Self.watchedPrefix + name] }
+        guard !values.isEmpty, let last = metrics[place][name]?.value else { continue }
+        // The last look is the score itself.
+        result.curves[Self.watchedPrefix + name + tail] = values + [last]
+      }
     }
   }
 }

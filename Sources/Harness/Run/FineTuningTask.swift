@@ -1,3 +1,4 @@
+import CounterRandom
 import Evaluation
 import Layers
 import Models
@@ -46,6 +47,16 @@ protocol FineTuningTask {
   /// The training of a network; nil where there are no training images.
   func training(_ network: Network, seed: Int, label: String) throws -> (any Trainee)?
 
+  /// What the length of its trainings is counted in.
+  static var lengthUnit: LengthUnit { get }
+  /// The same task that trains on a part of its training images and is scored on the rest.
+  ///
+  /// - Parameter part: How many of all are scored, 0 to 1.
+  /// - Returns: The task and how many images are scored; nil where one side would have none.
+  func holdingOut(_ part: Double) throws -> (task: Self, count: Int)?
+  /// The same task at another learning rate.
+  func learning(at rate: Double) -> Self
+
   /// Scores a network; images that were scored before are not done again.
   func score(_ network: Network, in run: RunDirectory, label: String) throws -> Records
   /// Reads what `score` left.
@@ -57,5 +68,13 @@ protocol FineTuningTask {
 }
 
 extension FineTuningTask {
+  /// Images that are held out of so many, the same in every run: a part of them in a shuffled order.
+  static func heldOut(_ part: Double, of count: Int) -> Set<Int>? {
+    let held = Int((Double(count) * part).rounded())
+    guard held > 0, held < count else { return nil }
+    var stream = RandomStream(seed: 0, purpose: .sampling)
+    return Set(stream.permutation(count).prefix(held))
+  }
+
   func accept(_ network: Network, from path: String) throws {}
 }

@@ -2,14 +2,22 @@ import CommandLine
 
 /// The option `--groups`.
 enum GroupCount {
-  /// Refuses groups that do not divide a batch, or by which no tree of sums is even.
+  /// Refuses groups that do not divide a batch and its passes, or by which no tree of sums is even.
   ///
+  /// - Parameter imagesPerPass: Images that pass together; nil is the batch.
   /// - Throws: `UsageError`.
-  static func validate(_ groups: Int?, batchSize: Int) throws(UsageError) {
-    guard let groups, groups < 1 || groups.nonzeroBitCount != 1 || batchSize % groups != 0 else {
-      return
+  static func validate(
+    _ groups: Int?, batchSize: Int, imagesPerPass: Int? = nil
+  ) throws(UsageError) {
+    guard let groups else { return }
+    guard groups > 0, groups.nonzeroBitCount == 1, batchSize % groups == 0 else {
+      throw .conflict(
+        "--groups \(groups) must be a power of two that divides the batch of \(batchSize).")
     }
-    throw .conflict(
-      "--groups \(groups) must be a power of two that divides the batch of \(batchSize).")
+    if let imagesPerPass, imagesPerPass % (batchSize / groups) != 0 {
+      throw .conflict(
+        "--groups \(groups) makes groups of \(batchSize / groups) images, which passes of "
+          + "\(imagesPerPass) cannot be made of.")
+    }
   }
 }

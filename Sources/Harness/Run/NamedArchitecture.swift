@@ -32,8 +32,8 @@ struct NamedArchitecture: OptionChoice, Hashable, Sendable {
     guard architecture.isDense else {
       let known = Self.allCases.filter(\.architecture.isDense).map(\.rawValue)
       throw .conflict(
-        "--architecture \(rawValue) has one size of feature map; detectors and segmentors need "
-          + known.joined(separator: " or ") + ".")
+        "--architecture \(rawValue) does not give maps at strides 4 to 32; detectors and segmentors "
+          + "need " + known.joined(separator: ", ") + ".")
     }
     return architecture
   }

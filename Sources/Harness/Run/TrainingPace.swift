@@ -43,8 +43,13 @@ extension FineTuning {
       let whole = try task.training(network, seed: 0, label: "")
     else { return 0 }
     let pace = try TrainingPace(probe).secondsPerImage
-    let trained = whole.epochCount * whole.batchesPerEpoch * whole.imagesPerBatch
-    let tested = Double(task.images.indices.count) * Self.testShare
-    return pace * (Double(trained) + tested) * Double(options.seeds.count)
+    let batches = whole.epochCount * whole.batchesPerEpoch
+    let trained = Double(batches * whole.imagesPerBatch)
+    let unit = Task.lengthUnit == .epoch ? whole.batchesPerEpoch : 1
+    let looks = 1 + (options.evaluationInterval.map { (batches - 1) / ($0 * unit) } ?? 0)
+    let tested = Double(task.images.indices.count * looks) * Self.testShare
+    // A rate is tried on the images that are not held out, once.
+    let tried = Double(options.learningRates.count) * trained
+    return pace * ((trained + tested) * Double(options.seeds.count) + tried)
   }
 }

@@ -74,11 +74,17 @@ struct SegmentationBenchmark: ComparisonProgram {
   }
 
   func secondsPerCandidate() throws -> Double {
-    try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
+    guard options.recipe.form == .upernet else { return try frozen.secondsPerCandidate() }
+    return try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {
-    try fineTuning.outcome(of: candidate)
+    options.recipe.form == .upernet
+      ? try fineTuning.outcome(of: candidate) : try frozen.outcome(of: candidate)
+  }
+
+  private var frozen: FrozenSegmentation {
+    FrozenSegmentation(options: options, fineTuning: fineTuning)
   }
 
   func report(_ outcomes: [Outcome]) throws {

@@ -6,6 +6,17 @@ import Reporting
 import Training
 import VisionData
 
+extension SegmentationRecipe.Form {
+  /// What it is in captions.
+  var title: String {
+    switch self {
+    case .upernet: "UPerNet"
+    case .linear: "Linear classifier of frozen cells"
+    case .neighbours: "Nearest neighbours of frozen cells"
+    }
+  }
+}
+
 /// The comparison of segmentors: their scores, how far each two differ, and each class.
 struct SegmentationComparison {
   let outcomes: [SegmentationBenchmark.Outcome]
@@ -26,7 +37,8 @@ struct SegmentationComparison {
     let others = SegmentationScore.numbers.dropFirst().filter(\.isShown)
     let words = options.mode == .multiScale ? " ms+flip" : ""
     var table = Table(
-      caption: "UPerNet, \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
+      caption:
+        "\(options.recipe.form.title), \(data["name"] ?? ""), \(data["test images"] ?? "") images, "
         + "\(data["classes"] ?? "") classes; % with 95 % intervals",
       columns: [
         .init("backbone", isNumeric: false),
@@ -62,11 +74,11 @@ struct SegmentationComparison {
         + testing.passes.map { "x\($0.ratio.argument)\($0.isFlipped ? " mirrored" : "")" }
         .joined(separator: ", "))
     let recipe = options.recipe
-    if !options.common.evaluatesOnly {
+    if !options.common.evaluatesOnly, recipe.form != .neighbours {
       notes.append(
         "\(recipe.stepCount) updates of \(recipe.batchSize) crops of \(recipe.cropSize) px")
     }
-    let networks = Set(outcomes.map(\.network.configuration))
+    let networks = Set(outcomes.compactMap(\.network?.configuration))
     for network in networks.sorted(by: { $0.name < $1.name }) {
       let side = recipe.cropSize
       notes.append(

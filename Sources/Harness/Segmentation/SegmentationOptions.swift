@@ -16,6 +16,9 @@ public struct SegmentationOptions: ComparisonOptions {
   var labels: LabelEncoding.Kind?
   var labelSuffix: String?
   var mode = SegmentationMode.whole
+  var imagesPerPass: Int?
+  var scalesRate = false
+  var dropPath: Float?
   var testSplit = SegmentationFolder.Split.validation
   var perClass = false
 
@@ -28,23 +31,27 @@ public struct SegmentationOptions: ComparisonOptions {
     common.start(given: given)
     recipe = SegmentationRecipe(name, preset: common.preset)
     if let backbone = common.backboneArchitecture { recipe.backbone = backbone }
+    // As the linear evaluation has it; the windows are square, as frozen networks know them.
+    if recipe.form != .upernet { mode = .slide }
   }
 
   public static var table: OptionTable<SegmentationOptions> {
     OptionTable(
       name: "bench-ade20k",
-      summary: "Fine-tune UPerNet on backbones and score its segmentation.",
+      summary: "Fine-tune UPerNet on backbones, or leave them frozen, and score the segmentation.",
       usage: "[--backbone <files>] [--data <folder>] [options]",
       examples: [
         "swift run bench-ade20k",
         "swift run bench-ade20k --data ade --backbone moby_swin_t.pth",
+        "swift run bench-ade20k --data ade --backbone dino_vit_s.pth --recipe knn",
         "swift run bench-ade20k --data ade --segmentor upernet.pth --eval-only --mode ms-flip",
       ]
     )
     .options(
       FineTuningOptions.table(
         network: "segmentor", library: "mmsegmentation",
-        layout: "Folder as ADE20K, Cityscapes or PASCAL VOC lay it out."), at: \.common
+        layout: "Folder as ADE20K, Cityscapes or PASCAL VOC lay it out.", unit: .iteration),
+      at: \.common
     )
     .option(
       "classes", \.classes, value: "name", .input,
@@ -61,7 +68,15 @@ public struct SegmentationOptions: ComparisonOptions {
     )
     .option(
       "batch-size", \.recipe.batchSize, in: .within(2, 1e6), value: "n", .protocolSettings,
-      "Crops an update."
+      "Crops an update; the rate stays as it is."
+    )
+    .flag(
+      "scale-rate", \.scalesRate, .protocolSettings,
+      "Make the rate as many times larger as --batch-size is than the recipe's batch."
+    )
+    .option(
+      "images-per-pass", \.imagesPerPass, in: .within(2, 1e6), value: "n", .protocolSettings,
+      "Crops that pass together: less memory, batch norms over fewer. Without it the whole batch."
     )
     .option(
       "groups", \.recipe.groupCount, in: .within(1, 1e6), value: "n", .run,
@@ -74,6 +89,30 @@ public struct SegmentationOptions: ComparisonOptions {
     .option(
       "learning-rate", \.recipe.learningRate, in: .above(0), value: "x", .protocolSettings,
       "After the warm-up."
+    )
+    .option(
+      "weight-decay", \.recipe.weightDecay, in: .from(0, below: 1), value: "x", .protocolSettings,
+      "Of all weights but norms and position tables."
+    )
+    .option(
+      "layer-decay", \.recipe.layerDecay, in: .within(0.01, 1), value: "x", .protocolSettings,
+      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9."
+    )
+    .option(
+      "drop-path", \.dropPath, in: .from(0, below: 1), value: "x", .protocolSettings,
+      "Rate of the backbone's last block; earlier ones have less."
+    )
+    .option(
+      "memory", \.recipe.memorySize, in: .count, value: "cells", .protocolSettings,
+      "Cells of training images that --recipe knn takes labels from, at most."
+    )
+    .option(
+      "neighbours", \.recipe.neighbourCount, in: .within(1, 10_000), value: "n",
+      .protocolSettings, "Nearest cells that give a cell its labels."
+    )
+    .option(
+      "temperature", \.recipe.temperature, in: .within(1e-4, 1e4), value: "x", .protocolSettings,
+      "Of the shares of --neighbours."
     )
     .flag(
       "augment", \.recipe.augments, .protocolSettings, "Resize, flip and colour training images."
@@ -90,20 +129,61 @@ public struct SegmentationOptions: ComparisonOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
+    let training = [
+      "iterations", "batch-size", "scale-rate", "images-per-pass", "learning-rate",
+      "weight-decay", "layer-decay", "drop-path", "augment",
+    ]
     try common.validate(
-      network: "segmentor", training: ["iterations", "batch-size", "learning-rate", "augment"])
+      network: "segmentor", training: training, needsDense: recipe.form == .upernet)
+    try validateForm(training)
+    try common.validate(
+      batchSize: recipe.batchSize, imagesPerPass: imagesPerPass, scalesRate: scalesRate)
     try LabelSuffix.validate(labelSuffix)
-    try GroupCount.validate(recipe.groupCount, batchSize: recipe.batchSize)
+    try GroupCount.validate(
+      recipe.groupCount, batchSize: recipe.batchSize, imagesPerPass: imagesPerPass)
+  }
+
+  /// Refuses options that the recipe has no use for.
+  private func validateForm(_ training: [String]) throws(UsageError) {
+    let onTheWay = ["learning-rates", "held-out", "evaluate-every", "keep-checkpoints"]
+    let neighbours = ["memory", "neighbours", "temperature"]
+    let frozen =
+      ["segmentor", "eval-only", "layer-decay", "drop-path", "images-per-pass"] + onTheWay
+    let unused: [String] =
+      switch recipe.form {
+      case .upernet: neighbours
+      case .linear: frozen + neighbours
+      case .neighbours: frozen + training
+      }
+    for option in unused where common.given.contains(option) {
+      throw .conflict("--recipe \(name.rawValue) has no use for --\(option).")
+    }
+    guard recipe.form == .upernet || mode == .slide else {
+      throw .conflict("--recipe \(name.rawValue) is tested in windows: --mode slide.")
+    }
   }
 
   var run: RunOptions { common.run }
   var data: DataOptions { common.data }
   var preset: Preset { common.preset }
-  var recipeSettings: [String: String] { recipe.settings }
+  var recipeSettings: [String: String] {
+    let recipe = resolvedRecipe()
+    return recipe.form == .upernet ? recipe.settings : recipe.frozenSettings
+  }
+
+  /// The recipe with what the other options change.
+  func resolvedRecipe() -> SegmentationRecipe {
+    var result = recipe
+    if let dropPath { result.dropPathRate = dropPath }
+    if let imagesPerPass { result.pass(imagesPerPass) }
+    if scalesRate { result.scaleRate() }
+    return result
+  }
 
   /// How test images are brought to size.
   var testing: SegmentationTesting {
     var testing: SegmentationTesting = mode == .multiScale ? .multiScale : .singleScale
+    if mode == .flip { testing.flips = true }
     testing.limit = recipe.testLimit
     return testing
   }

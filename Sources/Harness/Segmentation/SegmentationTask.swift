@@ -3,6 +3,7 @@ import Evaluation
 import FileSupport
 import Foundation
 import Layers
+import Loading
 import Models
 import Protocols
 import Reporting
@@ -15,6 +16,7 @@ import VisionData
 struct SegmentationTask: FineTuningTask {
   static let description = TaskDescription.ade20k
   static let otherFiles: [String] = []
+  static let lengthUnit = LengthUnit.iteration
 
   /// The pixel counts of every image and of all together.
   struct Records: FineTuningRecords {
@@ -39,10 +41,11 @@ struct SegmentationTask: FineTuningTask {
   }
 
   let dataIdentity: [String: String]
-  private var options: SegmentationOptions
+  private(set) var recipe: SegmentationRecipe
+  private let options: SegmentationOptions
   private let table: SegmentationClasses
-  private let training: SegmentationFolder?
-  private let testing: SegmentationFolder
+  private var training: SegmentationFolder?
+  private var testing: SegmentationFolder
   // Images of the whole splits.
   private let trainingTotal, testingTotal: Int
 
@@ -52,6 +55,7 @@ struct SegmentationTask: FineTuningTask {
     testing: SegmentationFolder, dataName: String, digests: FileDigests
   ) {
     self.options = options
+    recipe = options.resolvedRecipe()
     self.training = training
     self.testing = testing
     table = data.classes
@@ -68,12 +72,10 @@ struct SegmentationTask: FineTuningTask {
     dataIdentity = identity
   }
 
-  private var recipe: SegmentationRecipe { options.recipe }
-
   /// The same task with two crops an update.
   var inPairs: SegmentationTask {
     var task = self
-    task.options.recipe.batchSize = 2
+    task.recipe.batchSize = 2
     return task
   }
   private var testView: String { "\(options.mode.rawValue), \(options.testing.summary)" }
@@ -86,6 +88,7 @@ struct SegmentationTask: FineTuningTask {
     var found =
       isTrained ? recipe.deviations(of: network.configuration) : recipe.testDeviations
     if options.mode == .slide { found.add("test in windows instead of whole images") }
+    if options.mode == .flip { found.add("test with mirrored images") }
     if isTrained, let training {
       found.part(training.count, of: trainingTotal, "training")
     }
@@ -103,6 +106,37 @@ struct SegmentationTask: FineTuningTask {
       root: testing.root, indices: indices, paths: indices.map { testing.relativeImagePath($0) })
   }
 
+  // MARK: Frozen backbones
+
+  /// Settings of the measurement of a frozen backbone.
+  var frozenSettings: [String: String] {
+    recipe.frozenSettings.merging(["test": testView]) { $1 }
+  }
+
+  /// What its measurement has otherwise than the published one.
+  func frozenDeviations(hasPatches: Bool) -> Deviations {
+    var found = recipe.frozenDeviations(hasPatches: hasPatches)
+    if let training { found.part(training.count, of: trainingTotal, "training") }
+    found.part(testing.count, of: testingTotal, "test")
+    return found
+  }
+
+  /// Training images as the recipe shows them, batch by batch.
+  ///
+  /// - Parameter sampler: Which images come when.
+  func loader(
+    _ sampler: StepSampler, steps: Range<Int>, pixels: ByteNormalization
+  ) -> SegmentationLoader? {
+    training.map {
+      SegmentationLoader(
+        folder: $0, encoding: table.encoding, transform: recipe.training, normalization: pixels,
+        sampler: sampler, steps: steps)
+    }
+  }
+
+  /// How many training and test images there are.
+  var imageCounts: (training: Int, testing: Int) { (training?.count ?? 0, testing.count) }
+
   // MARK: Networks
 
   var configuration: SegmentorConfiguration { recipe.configuration(classCount: table.count) }
@@ -114,7 +148,10 @@ struct SegmentationTask: FineTuningTask {
   // MARK: Training
 
   func training(_ network: Segmentor, seed: Int, label: String) throws -> (any Trainee)? {
-    try training.map {
+    // Passes that see no others belong to one process each.
+    let passes = recipe.batchSize / recipe.imagesPerPass
+    if passes > 1 { _ = try ImageGroups.shared(batchSize: recipe.batchSize, count: passes) }
+    return try training.map {
       SegmentorTraining(
         recipe: recipe, segmentor: network, folder: $0, encoding: table.encoding,
         seed: UInt64(seed), label: "\(label): training",
@@ -122,12 +159,37 @@ struct SegmentationTask: FineTuningTask {
     }
   }
 
+  func holdingOut(_ part: Double) throws -> (task: SegmentationTask, count: Int)? {
+    guard let training, let held = Self.heldOut(part, of: training.count) else { return nil }
+    var task = self
+    task.training = try training.keeping((0..<training.count).filter { !held.contains($0) })
+    task.testing = try training.keeping((0..<training.count).filter(held.contains))
+    return (task, held.count)
+  }
+
+  func learning(at rate: Double) -> SegmentationTask {
+    var task = self
+    task.recipe.learningRate = rate
+    return task
+  }
+
   // MARK: Scores
 
   func score(_ network: Segmentor, in run: RunDirectory, label: String) throws -> Records {
+    try records(of: network, in: run, label: label)
+  }
+
+  /// Scores whatever gives pixels classes.
+  ///
+  /// - Parameter pixels: How pixels become numbers for it.
+  /// - Throws: As `score`.
+  func records(
+    of classifier: any PixelClassifier, pixels: ByteNormalization = .imageNet,
+    in run: RunDirectory, label: String
+  ) throws -> Records {
     Records(
       try SegmentorInference(
-        segmentor: network, testing: options.testing, mode: options.mode,
+        segmentor: classifier, pixels: pixels, testing: options.testing, mode: options.mode,
         windowSize: recipe.cropSize
       ).records(
         testing, encoding: table.encoding, count: testing.count, in: run,

@@ -16,6 +16,8 @@ public enum SegmentationMode: String, OptionChoice, Sendable {
   case whole
   /// In windows of the training crop's size, at two thirds of it.
   case slide
+  /// Each image whole and mirrored; probabilities are averaged.
+  case flip
   /// Six scales, each also mirrored; probabilities are averaged.
   case multiScale = "ms-flip"
 
@@ -25,7 +27,9 @@ public enum SegmentationMode: String, OptionChoice, Sendable {
 
 /// Predicts a class for every pixel, image by image, and keeps a record of each as it is made.
 struct SegmentorInference {
-  let segmentor: Segmentor
+  let segmentor: any PixelClassifier
+  /// How pixels become numbers for it.
+  var pixels = ByteNormalization.imageNet
   let testing: SegmentationTesting
   let mode: SegmentationMode
   /// Side of the windows of `slide`.
@@ -37,7 +41,7 @@ struct SegmentorInference {
     let passes = testing.passes.map { pass -> SegmentationPass in
       let seen = testing(image, pass)
       let input = Tensor(shape: [1, 3, seen.height, seen.width]) {
-        ByteNormalization.imageNet.write(seen, to: $0)
+        pixels.write(seen, to: $0)
       }
       let logits = withoutGradients {
         mode == .slide

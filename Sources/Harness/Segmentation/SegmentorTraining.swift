@@ -38,8 +38,10 @@ final class SegmentorTraining: Trainee {
     self.label = label
     sampler = StepSampler(imageCount: folder.count, batchSize: recipe.batchSize, seed: seed)
     optimizer = AdamW(
-      WeightDecayRule.namedNorms.applied(
-        to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)), learningRate: 0)
+      LayerDecay(recipe.layerDecay).applied(
+        to: WeightDecayRule.namedNorms.applied(
+          to: segmentor.parameters, weightDecay: Float(recipe.weightDecay)),
+        in: segmentor.backbone.architecture), learningRate: 0)
   }
 
   var epochCount: Int { 1 }
@@ -57,24 +59,30 @@ final class SegmentorTraining: Trainee {
   {
     let parameters = optimizer.parameters.map(\.tensor)
     var sum = GroupSum(groups, parameters: parameters)
-    var failure: (any Error)?
-    // Batch norms see every image of the batch, whoever computes it.
-    let lockstep = Lockstep(groups.ownCount, parameters: parameters) { [groups] values in
-      var values = values
-      do {
-        try values.withUnsafeMutableBufferPointer { try groups.communicator.sum($0) }
-      } catch {
-        failure = error
+    let passGroups = groups.count * recipe.imagesPerPass / groups.batchSize
+    let ownGroups = groups.ownGroups
+    for first in stride(from: 0, to: ownGroups.count, by: passGroups) {
+      let own = Array(ownGroups[first..<min(ownGroups.count, first + passGroups)])
+      var failure: (any Error)?
+      // Batch norms see every image of a pass, whoever computes it.
+      let lockstep = Lockstep(own.count, parameters: parameters) { [groups] values in
+        guard own.count < passGroups else { return values }
+        var values = values
+        do {
+          try values.withUnsafeMutableBufferPointer { try groups.communicator.sum($0) }
+        } catch {
+          failure = error
+        }
+        return values
       }
-      return values
+      var losses = [[Float]](repeating: [], count: own.count)
+      lockstep.run { [self] group in
+        losses[group] = groupGradients(batch, own[group], step: position.step)
+      } ended: { group in
+        sum.add(terms: losses[group])
+      }
+      if let failure { throw failure }
     }
-    var losses = [[Float]](repeating: [], count: groups.ownCount)
-    lockstep.run { [self] group in
-      losses[group] = passGradients(batch, groups.ownGroups[group], step: position.step)
-    } ended: { group in
-      sum.add(terms: losses[group])
-    }
-    if let failure { throw failure }
     let terms = try sum.finish()
     guard terms[0].isFinite else {
       throw TrainingError.notFinite(
@@ -86,21 +94,25 @@ final class SegmentorTraining: Trainee {
 
   /// Leaves the gradients of some of the batch's images.
   ///
-  /// - Returns: The loss and both of its terms.
-  private func passGradients(
+  /// - Returns: Their share of the loss and of both of its terms.
+  private func groupGradients(
     _ batch: SegmentationLoader.Batch, _ images: Range<Int>, step: Int
   ) -> [Float] {
-    let first = groups.ownImages.lowerBound + images.lowerBound
+    let place = groups.ownImages.lowerBound + images.lowerBound
+    let passCount = recipe.batchSize / recipe.imagesPerPass
+    let number = step * passCount + place / recipe.imagesPerPass
+    let first = place % recipe.imagesPerPass
     segmentor.backbone.dropPath =
       recipe.dropPathRate > 0
-      ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: step, firstImage: first) : nil
-    let pixels = batch.labels.count / batch.images.shape[0]
+      ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: number, firstImage: first)
+      : nil
     let losses = segmentor.losses(
-      rows(batch.images, images),
-      labels: Array(batch.labels[images.lowerBound * pixels..<images.upperBound * pixels]),
-      seed: seed, step: step, firstImage: first, batchCount: groups.batchSize)
-    losses.total.backward()
-    return [losses.total.item, losses.decode, losses.auxiliary]
+      batch.images(images), labels: batch.labels(images), seed: seed, step: number,
+      firstImage: first, batchCount: recipe.imagesPerPass)
+    let share = 1 / Float(passCount)
+    let total = passCount == 1 ? losses.total : scaled(losses.total, by: share)
+    total.backward()
+    return [total.item, losses.decode * share, losses.auxiliary * share]
   }
 
   func update(loss: Float, at position: TrainingPosition) -> TrainingEvent {

@@ -42,12 +42,12 @@ public final class AdamW: Optimizer {
 
   public func step() {
     stepCount += 1
-    let rate = learningRate
     let (b1, b2) = (Float(beta1), Float(beta2))
     let (c1, c2) = (Float(1 - beta1), Float(1 - beta2))
     let epsilon = epsilon
     for (index, parameter) in parameters.enumerated() {
       guard let gradient = parameter.tensor.gradient else { continue }
+      let rate = learningRate * parameter.rateShare
       updateCounts.mutablePointer[index] += 1
       let updates = Double(updateCounts.pointer[index])
       let stepSize = Float(Double(rate) / (1 - pow(beta1, updates)))

@@ -8,6 +8,8 @@ public struct OptimizedParameter {
   public let tensor: Tensor
   /// Decay of this parameter; 0 for norms and biases in most recipes.
   public var weightDecay: Float
+  /// The part of the rate that this parameter has; AdamW heeds it, as layer decay needs.
+  public var rateShare: Float = 1
   /// Whether LARS adapts the step of this parameter.
   public let isAdapted: Bool
 

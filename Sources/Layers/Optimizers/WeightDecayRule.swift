@@ -16,7 +16,7 @@ public enum WeightDecayRule: String, Sendable, CaseIterable {
   public func decays(key: String, shape: [Int]) -> Bool {
     if self == .all { return true }
     if self == .namedNorms {
-      return !["norm", "relative_position_bias_table", "absolute_pos_embed"].contains {
+      return !["norm", "relative_position_bias_table", "pos_embed"].contains {
         key.contains($0)
       }
     }

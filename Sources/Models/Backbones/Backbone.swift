@@ -20,6 +20,11 @@ public protocol Backbone: Module {
   func lastTokens(_ images: Tensor, blockCount: Int) -> [Tensor]
   /// What the features are, in one line.
   var featureSummary: String { get }
+  /// The last map after the final norm, whose cells a dense probe sees.
+  ///
+  /// - Parameter images: `[B, 3, H, W]`, normalised.
+  /// - Returns: `[B, h, w, C]`, a cell a patch or a last stage's token; C is the architecture's.
+  func patchMap(_ images: Tensor) -> Tensor
   /// Length of the feature vector.
   var featureCount: Int { get }
   /// What the network is, for tables and checkpoints.
@@ -32,7 +37,8 @@ extension Backbone {
   public var featureSummary: String { FeatureChoice().summary }
 }
 
-/// A network that gives detectors and segmentors a map a stage, each half as large as the last.
+/// A network that gives detectors and segmentors a map a stage, each half as large as the last; a
+/// plain transformer has one stage, and a simple feature pyramid makes the other sizes of it.
 public protocol DenseBackbone: Module {
   /// What the network is.
   var architecture: Architecture { get }
@@ -115,11 +121,22 @@ public enum Architecture: Sendable, Hashable {
     }
   }
 
-  /// Whether the network has the maps of several sizes that detectors and segmentors need.
-  public var isDense: Bool {
+  /// Whether maps at strides 4, 8, 16 and 32, which detectors and segmentors need, can be had: of
+  /// four stages, or of one at stride 16 by a simple feature pyramid.
+  public var isDense: Bool { pyramidStrides == [4, 8, 16, 32] || isFourStages }
+
+  private var isFourStages: Bool {
+    guard case .swin(let configuration) = self else { return false }
+    return configuration.depths.count == 4
+  }
+
+  /// Pixels of the image a side of a cell, of every map that a head sees.
+  var pyramidStrides: [Int] {
     switch self {
-    case .swin(let configuration): configuration.depths.count == 4
-    case .visionTransformer: false
+    case .swin: stageStrides
+    case .visionTransformer(let configuration):
+      configuration.patchSize % 4 == 0
+        ? [1, 2, 4, 8].map { configuration.patchSize / 4 * $0 } : stageStrides
     }
   }
 
@@ -127,10 +144,13 @@ public enum Architecture: Sendable, Hashable {
   ///
   /// - Precondition: `isDense`.
   public func makeDenseBackbone(initializer: Initializer) -> any DenseBackbone {
-    guard isDense, case .swin(let configuration) = self else {
-      preconditionFailure("\(name) has no dense form")
+    precondition(isDense, "\(name) has no dense form")
+    return switch self {
+    case .swin(let configuration):
+      SwinTransformer(configuration, form: .dense, initializer: initializer)
+    case .visionTransformer(let configuration):
+      VisionTransformer(configuration, initializer: initializer)
     }
-    return SwinTransformer(configuration, form: .dense, initializer: initializer)
   }
 
   /// Tokens before the patches: class and distillation token.

@@ -116,6 +116,8 @@ public final class ChosenFeatures: Backbone {
     network.lastTokens(images, blockCount: blockCount)
   }
 
+  public func patchMap(_ images: Tensor) -> Tensor { network.patchMap(images) }
+
   public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     network.visitParameters(prefix, visit)
   }

@@ -42,7 +42,12 @@ extension Architecture {
     switch self {
     case .swin(let configuration): configuration.stageSizes(height: height, width: width)
     case .visionTransformer(let configuration):
-      [(height / configuration.patchSize, width / configuration.patchSize)]
+      [
+        (
+          (height + configuration.patchSize - 1) / configuration.patchSize,
+          (width + configuration.patchSize - 1) / configuration.patchSize
+        )
+      ]
     }
   }
 }
@@ -87,7 +92,7 @@ extension SwinConfiguration {
 
 extension VisionTransformerConfiguration {
   fileprivate func multiplyAdds(height: Int, width: Int) -> MultiplyAdds {
-    let patches = (height / patchSize) * (width / patchSize)
+    let patches = (height + patchSize - 1) / patchSize * ((width + patchSize - 1) / patchSize)
     let tokens = patches + (hasDistillationToken ? 2 : 1)
     return MultiplyAdds(
       layers: patches * 3 * patchSize * patchSize * embeddingSize

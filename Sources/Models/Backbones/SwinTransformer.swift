@@ -112,6 +112,18 @@ public final class SwinTransformer: Backbone, DenseBackbone {
     return kept
   }
 
+  public func patchMap(_ images: Tensor) -> Tensor {
+    precondition(form == .classification, "patchMap needs the classification form")
+    var map: Tensor?
+    walk(
+      images,
+      stageDidEnd: { stage, tokens, height, width in
+        guard stage == stages.count - 1 else { return }
+        map = norms[0](tokens).reshaped(to: [images.shape[0], height, width, featureCount])
+      })
+    return map ?? images
+  }
+
   /// Every stage's map after its output norm, before it is merged.
   ///
   /// - Precondition: the network has the dense form.

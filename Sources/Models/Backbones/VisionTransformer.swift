@@ -114,15 +114,16 @@ final class TransformerBlock: Module {
 
 /// A vision transformer (ViT, DeiT): one sequence of patches with a class token in front.
 ///
-/// - in: `[B, 3, S, S]`, S a multiple of the patch size; other sizes than the network was built
-///   for have interpolated positions
-/// - out: `features` `[B, C]`, the class token after the final norm
+/// - in: `[B, 3, H, W]`; sides that are no multiple of the patch size are padded, and other sizes
+///   than the network was built for have interpolated positions
+/// - out: `features` `[B, C]`, the class token after the final norm; `patchMap` `[B, h, w, C]`, the
+///   patches after it
 ///
 /// State keys: `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`, `norm.*`
 /// (and `dist_token` when distilled).
 ///
 /// Source: Touvron et al., Training data-efficient image transformers, 2021.
-public final class VisionTransformer: Backbone {
+public final class VisionTransformer: Backbone, DenseBackbone {
   /// The numbers of this network.
   public let configuration: VisionTransformerConfiguration
   public var dropPath: DropPathContext?
@@ -211,60 +212,87 @@ public final class VisionTransformer: Backbone {
 
   public var architecture: Architecture { .visionTransformer(configuration) }
 
+  public var stageChannels: [Int] { [configuration.embeddingSize] }
+
+  public var stageStrides: [Int] { architecture.stageStrides }
+
   public func features(_ images: Tensor) -> Tensor {
     // Only the class token is used, and the norm works token by token.
-    norm(selectedToken(walk(images) { _, _ in }, at: 0))
+    norm(selectedToken(tokens(images), at: 0))
   }
 
   public func lastTokens(_ images: Tensor, blockCount: Int) -> [Tensor] {
     precondition(
       (1...blocks.count).contains(blockCount), "\(blockCount) of \(blocks.count) blocks")
     var kept: [Tensor] = []
-    _ = walk(images) { block, tokens in
+    _ = tokens(images) { block, tokens in
       if blocks.count - block <= blockCount { kept.append(norm(tokens)) }
     }
     return kept
   }
 
-  /// The tokens after the last block, and after each one on the way.
-  private func walk(_ images: Tensor, _ body: (Int, Tensor) -> Void) -> Tensor {
+  public func patchMap(_ images: Tensor) -> Tensor {
+    let grid = grid(images)
+    let leading = configuration.hasDistillationToken ? 2 : 1
+    return norm(withoutLeadingTokens(tokens(images), count: leading)).reshaped(
+      to: [images.shape[0], grid.height, grid.width, configuration.embeddingSize])
+  }
+
+  /// The only map: the patches after the final norm.
+  ///
+  /// Differs from ViTDet, whose backbone ends without a norm.
+  public func stageMaps(_ images: Tensor) -> [Tensor] { [patchMap(images)] }
+
+  /// Rows and columns of patches.
+  private func grid(_ images: Tensor) -> (height: Int, width: Int) {
+    let patch = configuration.patchSize
+    return ((images.shape[2] + patch - 1) / patch, (images.shape[3] + patch - 1) / patch)
+  }
+
+  /// All tokens after the last block, `[B, T + h·w, C]`.
+  ///
+  /// - Parameter blockDidEnd: Called with each block's number and tokens.
+  private func tokens(
+    _ images: Tensor, blockDidEnd: (Int, Tensor) -> Void = { _, _ in }
+  ) -> Tensor {
     let channels = configuration.embeddingSize
     let patches = patchEmbedding(images, weight: patchWeight, bias: patchBias)
     let leading = ([classToken] + (distillationToken.map { [$0] } ?? []))
       .map { $0.reshaped(to: [1, channels]) }
-    let grid = images.shape[2] / configuration.patchSize
+    let grid = grid(images)
     var x = withLeadingTokens(
-      patches, tokens: concatenated(leading), positions: positions(grid: grid))
+      patches, tokens: concatenated(leading),
+      positions: positions(rows: grid.height, columns: grid.width))
     for (index, block) in blocks.enumerated() {
       func factors(_ branch: Int) -> [Float]? {
         dropPath?.factors(
           block: index, of: blocks.count, branch: branch, batchSize: images.shape[0])
       }
       x = block(x, factors: (factors(0), factors(1)))
-      body(index, x)
+      blockDidEnd(index, x)
     }
     return x
   }
 
-  /// The positions for a square map of another size than the network was built for.
+  /// The positions for a map of another size than the network was built for.
   ///
   /// Bicubic with DINO's sampling positions, which are scaled by (grid + 0.1) / built grid; the
   /// gradient goes back through it.
   ///
   /// Source: Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021.
-  private func positions(grid: Int) -> Tensor {
+  private func positions(rows: Int, columns: Int) -> Tensor {
     let leading = configuration.hasDistillationToken ? 2 : 1
     let count = positions.shape[1] - leading
     let built = Int(Double(count).squareRoot().rounded())
-    guard grid != built else { return positions }
+    guard rows != built || columns != built else { return positions }
     let channels = configuration.embeddingSize
     let table = positions.reshaped(to: [leading + count, channels])
     let weights = Tensor(
-      BicubicMaps.matrix(from: built, to: grid, scale: (Double(grid) + 0.1) / Double(built)),
-      shape: [grid * grid, count])
-    let resized = matmul(weights, rows(table, leading..<leading + count))
-    return concatenated([rows(table, 0..<leading), resized])
-      .reshaped(to: [1, leading + grid * grid, channels])
+      BicubicMaps.matrix(from: built, rows: rows, columns: columns, shift: 0.1),
+      shape: [rows * columns, count])
+    let resized = matmul(weights, TensorCore.rows(table, leading..<leading + count))
+    return concatenated([TensorCore.rows(table, 0..<leading), resized])
+      .reshaped(to: [1, leading + rows * columns, channels])
   }
 
   public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {

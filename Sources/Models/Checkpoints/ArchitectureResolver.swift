@@ -60,11 +60,14 @@ struct ArchitectureResolver {
         remedy: "give a file of that network, or its --architecture")
     }
     guard !claim.isDense || read.isDense else {
+      let kind =
+        read.isPlain
+        ? "ViT of other patches than 16 pixels" : "Swin Transformer of other than four stages"
       throw CheckpointError(
         path: path,
-        problem: "holds a \(read.isPlain ? "ViT" : "Swin Transformer of other than four stages"), "
-          + "which has not the feature maps of four sizes that detectors and segmentors need",
-        remedy: "give a Swin Transformer")
+        problem: "holds a \(kind), which does not give the feature maps of four sizes that "
+          + "detectors and segmentors need",
+        remedy: "give a Swin Transformer, or a ViT with patches of 16 pixels")
     }
     var result = read
     switch read {

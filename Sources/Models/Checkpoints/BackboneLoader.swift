@@ -151,7 +151,7 @@ public enum BackboneLoader {
       throw CheckpointError(
         path: path,
         problem: "has patches of \(network.patchSize) pixels, of which \(inputSize) is no multiple",
-        remedy: "choose an --input-size that is", exitCode: .usage)
+        remedy: "choose an --input-size (bench-ade20k: --crop-size) that is", exitCode: .usage)
     }
     guard inputSize / network.patchSize <= 256 else {
       throw CheckpointError(

@@ -29,18 +29,24 @@ public enum BicubicMaps {
     return result
   }
 
-  /// The interpolation of a square map as a matrix, `[to², from²]`.
+  /// The interpolation of a square map to another size as a matrix, `[rows · columns, from²]`.
   ///
-  /// - Parameter scale: Output over input size for the sampling positions; DINO passes
-  ///   (to + 0.1) / from, which shifts them a little.
-  public static func matrix(from: Int, to: Int, scale: Double) -> [Float] {
-    let rows = (0..<to).map { taps($0, from: from, to: to, scale: scale) }
-    var result = [Float](repeating: 0, count: to * to * from * from)
-    for y in 0..<to {
-      for x in 0..<to {
-        for (row, weightY) in rows[y] {
-          for (column, weightX) in rows[x] {
-            result[(y * to + x) * from * from + row * from + column] += Float(weightY * weightX)
+  /// - Parameter shift: What is added to an output side before it is divided by the input's for
+  ///   the sampling positions; DINO adds 0.1, which moves them a little.
+  public static func matrix(from: Int, rows: Int, columns: Int, shift: Double) -> [Float] {
+    func taps(to count: Int) -> [[(Int, Double)]] {
+      (0..<count).map {
+        Self.taps($0, from: from, to: count, scale: (Double(count) + shift) / Double(from))
+      }
+    }
+    let (vertical, horizontal) = (taps(to: rows), taps(to: columns))
+    var result = [Float](repeating: 0, count: rows * columns * from * from)
+    for y in 0..<rows {
+      for x in 0..<columns {
+        for (row, weightY) in vertical[y] {
+          for (column, weightX) in horizontal[x] {
+            result[(y * columns + x) * from * from + row * from + column] +=
+              Float(weightY * weightX)
           }
         }
       }

@@ -110,6 +110,12 @@ extension TaskNetwork {
   public func write(
     metadata: [(key: String, value: String)] = [], to path: String
   ) throws(FileError) {
+    var metadata = metadata
+    // What a plain transformer's shapes do not tell.
+    if case .visionTransformer(let vit) = backbone.architecture {
+      metadata.append(("num_heads", String(vit.headCount)))
+      metadata.append(("layer_norm_eps", "\(vit.epsilon)"))
+    }
     try TorchWriter.write(
       StateDictionary(self).entries, group: "state_dict", metadata: metadata, to: path)
   }

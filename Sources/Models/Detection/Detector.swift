@@ -3,6 +3,8 @@ import TensorCore
 
 /// A two-stage detector with masks: backbone, feature pyramid, region proposals, box and mask heads.
 ///
+/// A plain transformer's one map goes through a simple feature pyramid instead, as in ViTDet.
+///
 /// One stage of heads makes Mask R-CNN; several, each fed with the boxes of the one before, make
 /// Cascade Mask R-CNN.
 ///
@@ -12,13 +14,18 @@ import TensorCore
 /// Source: He et al., Mask R-CNN, 2017; Cai and Vasconcelos, Cascade R-CNN, 2018.
 public final class Detector: TaskNetwork {
   /// The numbers of this detector.
-  public let configuration: DetectorConfiguration
+  public private(set) var configuration: DetectorConfiguration
   public var classCount: Int { configuration.classCount }
   /// Whether proposals without width or height go away, in training and at test.
   public var dropsEmptyProposals = false
+  /// The score that a detection must exceed, and how many an image has at most.
+  public var selection: (score: Float, limit: Int) {
+    get { (configuration.scoreThreshold, configuration.detectionLimit) }
+    set { (configuration.scoreThreshold, configuration.detectionLimit) = newValue }
+  }
   /// The backbone, in its dense form.
   public let backbone: any DenseBackbone
-  let pyramid: FeaturePyramid
+  let pyramid: any Neck
   let proposalHead: RegionProposalHead
   let boxHeads: [BoxHead]
   let maskHeads: [MaskHead]
@@ -29,11 +36,17 @@ public final class Detector: TaskNetwork {
     backbone = configuration.backbone.makeDenseBackbone(initializer: initializer)
     let strides = configuration.anchors.strides
     precondition(
-      Self.fits(backbone.stageStrides, strides),
-      "anchors at strides \(strides) do not fit stages at \(backbone.stageStrides)")
-    pyramid = FeaturePyramid(
-      inputChannels: backbone.stageChannels, channels: configuration.channels, key: "neck.",
-      initializer: initializer)
+      Self.fits(configuration.backbone.pyramidStrides, strides),
+      "anchors at strides \(strides) do not fit maps at \(configuration.backbone.pyramidStrides)")
+    let channels = backbone.stageChannels
+    pyramid =
+      channels.count == 1
+      ? SimpleFeaturePyramid(
+        inputs: channels[0], channels: configuration.channels, key: "neck.",
+        initializer: initializer)
+      : FeaturePyramid(
+        inputChannels: channels, channels: configuration.channels, key: "neck.",
+        initializer: initializer)
     proposalHead = RegionProposalHead(
       configuration, key: "rpn_head.", initializer: initializer)
     let suffixes = configuration.headSuffixes
@@ -50,8 +63,12 @@ public final class Detector: TaskNetwork {
     anchors.starts(with: stages) && anchors.count == stages.count + 1
   }
 
-  /// The pyramid of a batch, five maps `[B, Hᵢ, Wᵢ, C]`.
-  func pyramidMaps(_ images: Tensor) -> [Tensor] { pyramid(backbone.stageMaps(images)) }
+  /// The pyramid of a batch, five maps `[B, Hᵢ, Wᵢ, C]`: the last takes every other row and column
+  /// of the fourth.
+  func pyramidMaps(_ images: Tensor) -> [Tensor] {
+    let maps = pyramid(backbone.stageMaps(images))
+    return maps + [subsampled(maps[maps.count - 1], stride: 2)]
+  }
 
   /// Batch statistics in training, running ones at test.
   public func setTraining(_ isTraining: Bool) {
@@ -81,7 +98,7 @@ public final class Detector: TaskNetwork {
 extension Detector {
   public static let file = (
     kind: "detector", framework: "mmdetection",
-    heads: "the heads of a Mask R-CNN or Cascade Mask R-CNN with a Swin backbone"
+    heads: "the heads of a Mask R-CNN or Cascade Mask R-CNN with a Swin or ViT backbone"
   )
 
   public static func name(_ configuration: DetectorConfiguration) -> String {
@@ -98,12 +115,14 @@ extension Detector {
     let base: DetectorConfiguration = isCascade ? .cascadeMaskRCNN : .maskRCNN
     let head = isCascade ? "roi_head.bbox_head.0." : "roi_head.bbox_head."
     guard let classifier = shape(head + "fc_cls.weight", 2), classifier[0] > 1,
-      let lateral = shape("neck.lateral_convs.0.conv.weight", 4),
+      let lateral = shape("neck.lateral_convs.0.conv.weight", 4)
+        ?? shape("neck.simfp_5.2.weight", 4),
       tensors[head + "shared_convs.0.conv.weight"] != nil || base.boxHead == .twoLinear,
-      fits(backbone.stageStrides, base.anchors.strides)
+      fits(backbone.pyramidStrides, base.anchors.strides)
     else { return nil }
-    var configuration =
-      backbone == .swin(.mini) ? base.miniature(classCount: classifier[0] - 1) : base
+    // A small detector is told by its channels; its anchors and samples leave no trace.
+    let small = base.miniature(classCount: classifier[0] - 1)
+    var configuration = lateral[0] == small.channels ? small : base
     configuration.backbone = backbone
     configuration.classCount = classifier[0] - 1
     configuration.channels = lateral[0]

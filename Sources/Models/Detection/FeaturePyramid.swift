@@ -1,21 +1,26 @@
 import Layers
 import TensorCore
 
+/// What makes maps of one channel count, each half as large as the last, of a backbone's.
+protocol Neck: Module {
+  /// `[B, Hᵢ, Wᵢ, Cᵢ]` a stage to `[B, Hⱼ, Wⱼ, C]` a level.
+  func callAsFunction(_ stages: [Tensor]) -> [Tensor]
+}
+
 /// A feature pyramid: every stage of a backbone at one channel count, enriched from above.
 ///
 /// 1x1 convolutions bring the stages to `C` channels; from the top each map is added, enlarged to
-/// the nearest neighbour, to the one below; 3x3 convolutions follow. A fifth map takes every other
-/// row and column of the fourth.
+/// the nearest neighbour, to the one below; 3x3 convolutions follow.
 ///
 /// Shapes: `B` images, stage `i` at stride `4·2ⁱ`.
 /// - in: four maps `[B, Hᵢ, Wᵢ, Cᵢ]`
-/// - out: five maps `[B, Hᵢ, Wᵢ, C]`
+/// - out: four maps `[B, Hᵢ, Wᵢ, C]`
 ///
 /// State keys: `lateral_convs.i.conv.*`, `fpn_convs.i.conv.*`.
 /// Initialisation: Xavier uniform, biases 0.
 ///
 /// Source: Lin et al., Feature Pyramid Networks, 2017.
-final class FeaturePyramid: Module {
+final class FeaturePyramid: Neck {
   private let laterals: [Convolution1x1]
   private let outputs: [Convolution3x3]
 
@@ -41,9 +46,7 @@ final class FeaturePyramid: Module {
       merged[level - 1] = add(
         merged[level - 1], nearestResized(merged[level], height: target[1], width: target[2]))
     }
-    var maps = zip(outputs, merged).map { $0($1) }
-    if let top = maps.last { maps.append(subsampled(top, stride: 2)) }
-    return maps
+    return zip(outputs, merged).map { $0($1) }
   }
 
   func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {

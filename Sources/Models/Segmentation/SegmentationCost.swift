@@ -6,12 +6,18 @@ extension SegmentorConfiguration {
   /// a convolution at test, and neither do the bilinear resizes.
   public func multiplyAdds(height: Int, width: Int) -> MultiplyAdds {
     var result = backbone.multiplyAdds(height: height, width: width, form: .dense)
-    let pixels = backbone.stageSizes(height: height, width: width).map { $0.height * $0.width }
+    let pixels = backbone.pyramidStrides.map { stride in
+      (height + stride - 1) / stride * ((width + stride - 1) / stride)
+    }
     func block(_ inputs: Int, _ kernel: Int, _ pixels: Int) {
       result.layers += pixels * channels * (inputs * kernel * kernel + 1)
     }
     let top = pixels.count - 1
-    let stageChannels = backbone.stageChannels
+    let stageChannels = headChannels
+    if backbone.stageChannels.count == 1 {
+      result.layers += SimpleFeaturePyramid.multiplyAdds(
+        inputs: backbone.stageChannels[0], channels: pyramidChannels, pixels: pixels)
+    }
     let topChannels = stageChannels[top]
     for size in poolSizes {
       result.layers += pixels[top] * topChannels

@@ -6,16 +6,18 @@ import TensorCore
 ///
 /// Shapes: images `[B, 3, H, W]`; logits `[B, ⌈H/4⌉, ⌈W/4⌉, K]`.
 ///
-/// State keys: `backbone.*`, `decode_head.*`, `auxiliary_head.*`.
+/// State keys: `backbone.*`, `neck.*` over a plain transformer, `decode_head.*`, `auxiliary_head.*`.
 ///
 /// Source: Xiao et al., Unified Perceptual Parsing for Scene Understanding, 2018; Liu et al., Swin
 /// Transformer, 2021.
-public final class Segmentor: TaskNetwork {
+public final class Segmentor: TaskNetwork, PixelClassifier {
   /// The numbers of this segmentor.
   public let configuration: SegmentorConfiguration
   public var classCount: Int { configuration.classCount }
   /// The backbone, in its dense form.
   public let backbone: any DenseBackbone
+  /// Makes four maps of a plain transformer's one.
+  private let neck: SimpleFeaturePyramid?
   private let decodeHead: UPerHead
   private let auxiliaryHead: AuxiliaryHead
 
@@ -23,7 +25,12 @@ public final class Segmentor: TaskNetwork {
   public init(_ configuration: SegmentorConfiguration, initializer: Initializer) {
     self.configuration = configuration
     backbone = configuration.backbone.makeDenseBackbone(initializer: initializer)
-    let channels = backbone.stageChannels
+    let (own, channels) = (backbone.stageChannels, configuration.headChannels)
+    neck =
+      own.count == 1
+      ? SimpleFeaturePyramid(
+        inputs: own[0], channels: configuration.pyramidChannels, key: "neck.",
+        initializer: initializer) : nil
     decodeHead = UPerHead(
       configuration, stageChannels: channels, key: "decode_head.", initializer: initializer)
     auxiliaryHead = AuxiliaryHead(
@@ -42,7 +49,13 @@ public final class Segmentor: TaskNetwork {
   public func logits(_ images: Tensor) -> Tensor {
     // A training that was at its end when it was taken up has not said that it is over.
     setTraining(false)
-    return decodeHead(backbone.stageMaps(images)) { $0 }
+    return decodeHead(maps(images)) { $0 }
+  }
+
+  /// The maps that the heads see, each half as large as the last.
+  private func maps(_ images: Tensor) -> [Tensor] {
+    let stages = backbone.stageMaps(images)
+    return neck?(stages) ?? stages
   }
 
   /// The losses of one batch.
@@ -84,7 +97,7 @@ public final class Segmentor: TaskNetwork {
         bilinearResized(logits, height: height, width: width), targets: targets, ignoring: 255,
         normalizer: Float(pixelCount))
     }
-    let maps = backbone.stageMaps(images)
+    let maps = maps(images)
     let decode = loss(decodeHead(maps, dropout: dropout(0)))
     let auxiliary = loss(auxiliaryHead(maps[maps.count - 2], dropout: dropout(1)))
     return Losses(
@@ -94,6 +107,7 @@ public final class Segmentor: TaskNetwork {
 
   public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     backbone.visitParameters(prefix + "backbone.", visit)
+    neck?.visitParameters(prefix + "neck.", visit)
     decodeHead.visitParameters(prefix + "decode_head.", visit)
     auxiliaryHead.visitParameters(prefix + "auxiliary_head.", visit)
   }
@@ -114,7 +128,7 @@ public final class Segmentor: TaskNetwork {
 extension Segmentor {
   public static let file = (
     kind: "segmentor", framework: "mmsegmentation",
-    heads: "the heads of a UPerNet with a Swin backbone"
+    heads: "the heads of a UPerNet with a Swin or ViT backbone"
   )
 
   public static func name(_ configuration: SegmentorConfiguration) -> String { configuration.name }
@@ -128,6 +142,9 @@ extension Segmentor {
     var configuration = SegmentorConfiguration(backbone: backbone, classCount: classifier.shape[0])
     configuration.channels = classifier.shape[1]
     configuration.auxiliaryChannels = auxiliary.shape[1]
+    if let neck = tensors["neck.simfp_5.2.weight"], neck.shape.count == 4 {
+      configuration.pyramidChannels = neck.shape[0]
+    }
     guard tensors.mayFill(configuration.leastWeights) else { return nil }
     return configuration
   }

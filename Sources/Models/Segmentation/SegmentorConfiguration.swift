@@ -6,6 +6,8 @@ public struct SegmentorConfiguration: TaskNetworkConfiguration {
   public var classCount: Int
   /// Channels of the decode head and of the auxiliary head.
   public var channels = 512, auxiliaryChannels = 256
+  /// Channels of the simple feature pyramid that makes four maps of a plain transformer's one.
+  public var pyramidChannels = 256
   /// Cells a side of the pooled pyramid's levels.
   public var poolSizes = [1, 2, 3, 6]
   /// Part of the channels that is dropped before each classifier in training.
@@ -27,7 +29,14 @@ public struct SegmentorConfiguration: TaskNetworkConfiguration {
     var configuration = SegmentorConfiguration(backbone: .swin(.mini), classCount: classCount)
     configuration.channels = 64
     configuration.auxiliaryChannels = 32
+    configuration.pyramidChannels = 32
     return configuration
+  }
+
+  /// Channels of the maps that the heads see.
+  var headChannels: [Int] {
+    let stages = backbone.stageChannels
+    return stages.count > 1 ? stages : Array(repeating: pyramidChannels, count: 4)
   }
 
   /// The name in tables.

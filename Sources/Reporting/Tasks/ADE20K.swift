@@ -22,6 +22,9 @@ extension TaskDescription {
         }
       })
     task.curveUnit = "step"
+    task.curves += ["", SegmentationScore.multiScaleSuffix].map {
+      .watched("mIoU" + $0, $0.isEmpty ? "mIoU" : "mIoU ms+flip")
+    }
     task.trainsNetwork = true
     task.costPhases = ["training"]
     task.classMetric = "IoU"

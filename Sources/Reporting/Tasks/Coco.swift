@@ -24,6 +24,7 @@ extension TaskDescription {
         }
       })
     task.curveUnit = "step"
+    task.curves += [OverlapType.bbox, .segm].map { .watched("\($0.rawValue)/AP", "\($0.title) AP") }
     task.trainsNetwork = true
     task.costPhases = ["training"]
     task.classMetric = "AP"

@@ -55,15 +55,23 @@ public struct CurveDescription: Sendable, Equatable {
   public let title: String
   /// Whether its values are fractions, drawn as percentages.
   public let isFraction: Bool
+  /// What its points are, where they are not the task's usual ones.
+  public let unit: String?
 
   /// Describes a curve.
-  public init(_ key: String, _ title: String, isFraction: Bool = false) {
+  public init(_ key: String, _ title: String, isFraction: Bool = false, unit: String? = nil) {
     self.key = key
     self.title = title
     self.isFraction = isFraction
+    self.unit = unit
   }
 
   static let loss = CurveDescription("loss", "training loss")
+
+  /// A number of the test images that is looked at while a network trains.
+  static func watched(_ key: String, _ title: String) -> CurveDescription {
+    CurveDescription("val_" + key, "\(title) while training", isFraction: true, unit: "look")
+  }
 }
 
 /// A downstream task as runs and reports know it.

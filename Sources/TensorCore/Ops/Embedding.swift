@@ -168,3 +168,25 @@ public func withLeadingTokens(_ x: Tensor, tokens leading: Tensor, positions: Te
     return [dx, dLeading, sums]
   }
 }
+
+/// Leaves the first tokens of every image out.
+///
+/// - in: x `[B, T + N, C]`; out: `[B, N, C]`
+public func withoutLeadingTokens(_ x: Tensor, count: Int) -> Tensor {
+  let (batch, total, channels) = (x.shape[0], x.shape[1], x.shape[2])
+  precondition(0 <= count && count < total, "\(count) leading tokens of \(total)")
+  let size = (total - count) * channels
+  let out = Tensor(uninitialized: [batch, total - count, channels])
+  for image in 0..<batch {
+    (out.pointer + image * size).update(
+      from: x.pointer + (image * total + count) * channels, count: size)
+  }
+  return record(out, inputs: [x]) { gradient in
+    let dx = Tensor(zeros: x.shape)
+    for image in 0..<batch {
+      (dx.pointer + (image * total + count) * channels).update(
+        from: gradient.pointer + image * size, count: size)
+    }
+    return [dx]
+  }
+}

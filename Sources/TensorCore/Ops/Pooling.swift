@@ -79,3 +79,50 @@ public func adaptiveAveragePooled(_ x: Tensor, height: Int, width: Int) -> Tenso
     return [dx]
   }
 }
+
+/// The largest of every two rows by two columns; the last row and column of odd maps stand alone.
+///
+/// The gradient goes to the first of equal values, row by row.
+///
+/// - in: `[B, H, W, C]`
+/// - out: `[B, ⌈H / 2⌉, ⌈W / 2⌉, C]`
+public func maxPooled2x2(_ x: Tensor) -> Tensor {
+  precondition(x.shape.count == 4, "maxPooled2x2 needs [B, H, W, C], got \(x.shape)")
+  let (batch, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+  let (newHeight, newWidth) = ((height + 1) / 2, (width + 1) / 2)
+  let out = Tensor(uninitialized: [batch, newHeight, newWidth, channels])
+  // Where each maximum was found, as an offset into the map.
+  var places = [Int32](repeating: 0, count: out.elementCount)
+  precondition(x.elementCount <= Int32.max, "maxPooled2x2: \(x.shape) is too large")
+  places.withUnsafeMutableBufferPointer { places in
+    // One row of the output a piece.
+    nonisolated(unsafe) let places = places
+    ThreadPool.shared.forEach(batch * newHeight) { index in
+      let (image, row) = (index / newHeight, index % newHeight)
+      for column in 0..<newWidth {
+        let target = (index * newWidth + column) * channels
+        for channel in 0..<channels {
+          var best = -Float.infinity
+          var place = -1
+          for y in 2 * row..<min(height, 2 * row + 2) {
+            for x0 in 2 * column..<min(width, 2 * column + 2) {
+              let at = ((image * height + y) * width + x0) * channels + channel
+              let value = x.pointer[at]
+              if place < 0 || value > best || (value.isNaN && !best.isNaN) {
+                (best, place) = (value, at)
+              }
+            }
+          }
+          out.pointer[target + channel] = best
+          places[target + channel] = Int32(place)
+        }
+      }
+    }
+  }
+  return record(out, inputs: [x]) { [places] gradient in
+    let dx = Tensor(zeros: x.shape)
+    // Windows do not overlap: every place has one gradient at most.
+    for (index, place) in places.enumerated() { dx.pointer[Int(place)] = gradient.pointer[index] }
+    return [dx]
+  }
+}

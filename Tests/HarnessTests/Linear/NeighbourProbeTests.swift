@@ -40,9 +40,11 @@ struct NeighbourProbeTests {
     for known in [NamedArchitecture.swinTiny, .swinMini] {
       #expect(NamedArchitecture(rawValue: known.rawValue) == known)
     }
+    let small = try #require(NamedArchitecture(rawValue: "vit-s-8"))
+    let error = try #require(throws: UsageError.self) { try small.dense() }
+    #expect(error.description.contains("vit-s-8 does not give maps at strides 4 to 32"))
     let deit = try #require(NamedArchitecture(rawValue: "deit-s"))
-    let error = try #require(throws: UsageError.self) { try deit.dense() }
-    #expect(error.description.contains("deit-s has one size of feature map"))
+    #expect(try deit.dense() == .visionTransformer(.deitSmall))
     #expect(try NamedArchitecture.swinMini.dense() == .swin(.mini))
   }
 }

@@ -1,4 +1,5 @@
 import CounterRandom
+import FileSupport
 import Foundation
 import Layers
 import Models
@@ -33,16 +34,24 @@ struct DenseRunTests {
       program: "bench-coco",
       arguments: [
         "--data", "sample/coco", "--preset", "mini", "--image-scale", "0.5",
-      ], length: ("--epochs", "3", "1000"), network: "--detector",
-      files: ["detector.pth", "events.jsonl", "detections.jsonl", "bbox.matches", "result.json"],
+      ], training: ["--evaluate-every", "1", "--keep-checkpoints", "2"],
+      length: ("--epochs", "3", "1000"), network: "--detector",
+      files: [
+        "detector.pth", "detector-epoch-2.pth", "events.jsonl", "detections.jsonl", "bbox.matches",
+        "result.json",
+      ],
       trainingData: ["coco/train2017", "coco/annotations/instances_train2017.json"]),
     Job(
       program: "bench-ade20k",
       arguments: [
         "--data", "sample/ade20k", "--preset", "mini", "--crop-size", "48",
-      ], training: ["--batch-size", "2"], length: ("--iterations", "30", "100000"),
+      ], training: ["--batch-size", "2", "--evaluate-every", "12", "--keep-checkpoints", "15"],
+      length: ("--iterations", "30", "100000"),
       network: "--segmentor",
-      files: ["segmentor.pth", "events.jsonl", "records.jsonl", "result.json"],
+      files: [
+        "segmentor.pth", "segmentor-iteration-15.pth", "events.jsonl", "records.jsonl",
+        "result.json",
+      ],
       trainingData: ["ade20k/images/training", "ade20k/annotations/training"]),
   ]
 
@@ -56,7 +65,7 @@ struct DenseRunTests {
     return folder
   }
 
-  @Test("Heads are built on the Swin that a file holds, and on no other kind", arguments: jobs)
+  @Test("Heads are built on the Swin or ViT/16 that a file holds, and on no other", arguments: jobs)
   func backbones(job: Job) throws {
     let folder = try prepare()
     var deeper = SwinConfiguration.mini
@@ -64,11 +73,13 @@ struct DenseRunTests {
     let swin = SwinTransformer(deeper, inputSize: 64, initializer: Initializer(seed: 1))
     try CheckpointWriter.write(
       StateDictionary(swin).entries, to: folder.file("deeper.pth"))
-    let plain = VisionTransformer(
-      VisionTransformerConfiguration(patchSize: 16, embeddingSize: 128, depth: 1, headCount: 2),
-      inputSize: 32, initializer: Initializer(seed: 1))
-    try CheckpointWriter.write(
-      StateDictionary(plain).entries, to: folder.file("plain.pth"))
+    for (name, patch) in [("plain.pth", 16), ("fine.pth", 8)] {
+      let plain = VisionTransformer(
+        VisionTransformerConfiguration(
+          patchSize: patch, embeddingSize: 64, depth: 1, headCount: 1),
+        inputSize: 32, initializer: Initializer(seed: 1))
+      try CheckpointWriter.write(StateDictionary(plain).entries, to: folder.file(name))
+    }
     let options =
       job.arguments + job.training + [
         job.length.option, "1", "--seeds", "0", "--resamples", "20", "--quiet", "--output", "runs",
@@ -83,9 +94,24 @@ struct DenseRunTests {
       job.program, options + ["--backbone", "deeper.pth", "--architecture", "swin-mini"],
       in: folder.path)
     #expect(named.status == 65 && named.errors.contains("Swin-mini"), "\(named.errors)")
-    let refused = try ChildProgram.run(
+    let plain = try ChildProgram.run(
       job.program, options + ["--backbone", "plain.pth"], in: folder.path)
-    #expect(refused.status == 65 && refused.errors.contains("holds a ViT"), "\(refused.errors)")
+    #expect(plain.status == 0, "\(plain.errors)")
+    #expect(plain.output.contains("ViT (64 channels, depth 1, 1 heads"), "\(plain.output)")
+    let network = try #require(
+      try ChildProgram.files(under: folder.file("runs")).keys.first {
+        $0.contains("plain") && $0.hasSuffix("/" + job.files[0])
+      })
+    let scored = try ChildProgram.run(
+      job.program,
+      job.arguments + [job.network, "runs/" + network, "--eval-only", "--resamples", "20"]
+        + ["--quiet", "--output", "scored"], in: folder.path)
+    #expect(scored.status == 0, "\(scored.errors)")
+    let refused = try ChildProgram.run(
+      job.program, options + ["--backbone", "fine.pth"], in: folder.path)
+    #expect(
+      refused.status == 65 && refused.errors.contains("holds a ViT of other patches"),
+      "\(refused.errors)")
   }
 
   @Test("A run killed at random moments goes on and ends in the same bytes", arguments: jobs)
@@ -114,9 +140,71 @@ struct DenseRunTests {
       #expect(expected.keys.contains { $0.hasSuffix("/" + name) }, "no \(name)")
     }
     #expect(!expected.keys.contains { $0.hasSuffix("state.safetensors") })
+    #expect(!expected.keys.contains { $0.contains("evaluation-") })
     let found = try ChildProgram.files(under: folder.file("killed"))
     #expect(Set(found.keys) == Set(expected.keys))
     for (name, bytes) in expected { #expect(found[name] == bytes, "\(name) differs") }
+  }
+
+  @Test("Looks on the way change no weight and are a curve of the result", arguments: jobs)
+  func looks(job: Job) throws {
+    let folder = try prepare()
+    let options =
+      job.arguments + shared + job.training.prefix { $0 != "--evaluate-every" }
+      + [job.length.option, job.length.short]
+    let plain = try ChildProgram.run(
+      job.program, options + ["--output", "plain"], in: folder.path)
+    #expect(plain.status == 0, "\(plain.errors)")
+    let watched = try ChildProgram.run(
+      job.program, options + job.training.suffix(4) + ["--output", "watched"], in: folder.path)
+    #expect(watched.status == 0, "\(watched.errors)")
+    #expect(watched.output == plain.output)
+    func file(_ run: String, _ name: String) throws -> [UInt8] {
+      let found = try ChildProgram.files(under: folder.file(run)).first {
+        $0.key.hasSuffix("/" + name)
+      }
+      return Array(try #require(found, "\(run) \(name)").value)
+    }
+    #expect(try file("plain", job.files[0]) == file("watched", job.files[0]))
+    #expect(try file("watched", job.files[1]) != file("watched", job.files[0]))
+    let result = try #require(JSONValue(parsing: try file("watched", "result.json")))
+    let number = job.program == "bench-coco" ? "val_bbox/AP" : "val_mIoU"
+    let curve = try #require(result["curves"]?[number]?.arrayValue, "\(result.text())")
+    // Two looks and the end.
+    #expect(curve.count == 3)
+    let end = result["metrics"]?[String(number.dropFirst(4))]?["value"]?.doubleValue
+    #expect(curve.last?.doubleValue == end)
+    let page = try ChildProgram.run(
+      "bench-report", ["--runs", "watched", "--output", "page"], in: folder.path)
+    #expect(page.status == 0, "\(page.errors)")
+    let html = try ChildProgram.files(under: folder.file("page")).first {
+      $0.key.hasSuffix(".html")
+    }
+    #expect(
+      html.map { String(decoding: $0.value, as: UTF8.self).contains("while training") } == true)
+  }
+
+  @Test("A rate is chosen on held-out training images, and a second run finds it", arguments: jobs)
+  func rates(job: Job) throws {
+    let folder = try prepare()
+    // The second one ruins a network.
+    let options =
+      job.arguments + shared + job.training.prefix { $0 != "--evaluate-every" }
+      + [job.length.option, job.length.short, "--learning-rates", "2e-3,1e30"]
+      + ["--held-out", "0.25", "--output", "runs"]
+    let first = try ChildProgram.run(job.program, options, in: folder.path)
+    #expect(first.status == 0, "\(first.errors)")
+    #expect(first.output.contains("learning rate 0.002, chosen by"), "\(first.output)")
+    #expect(first.output.contains("1e+30 diverged"), "\(first.output)")
+    let files = try ChildProgram.files(under: folder.file("runs"))
+    #expect(files.keys.count { $0.hasSuffix("score.json") } == 2)
+    let settings = try #require(files.first { $0.key.hasSuffix("protocol.json") }).value
+    #expect(String(decoding: settings, as: UTF8.self).contains("0.002,1e+30"))
+    let second = try ChildProgram.run(job.program, options, in: folder.path)
+    #expect(second.output == first.output)
+    let few = try ChildProgram.run(
+      job.program, options + ["--train-limit", "2", "--held-out", "0.1"], in: folder.path)
+    #expect(few.status == 64 && few.errors.contains("--held-out"), "\(few.errors)")
   }
 
   @Test("A state left in the middle is taken up there, not at the start", arguments: jobs)

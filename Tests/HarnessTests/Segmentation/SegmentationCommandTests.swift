@@ -1,6 +1,8 @@
 import FileSupport
 import Foundation
 import Geometry
+import Layers
+import Models
 import SampleData
 import TestSupport
 import Testing
@@ -42,6 +44,85 @@ struct SegmentationCommandTests {
     #expect(try RecordLines.read(folder.file("runs/\(name)/records.jsonl")).rows.count == 3)
     let accuracy = try #require(result["metrics"]?["aAcc"]?["value"]?.doubleValue)
     #expect((0...1).contains(accuracy))
+  }
+
+  @Test("A frozen backbone is scored by nearest cells and by a linear classifier, and reported")
+  func frozen() throws {
+    let fine = VisionTransformer(
+      VisionTransformerConfiguration(patchSize: 8, embeddingSize: 64, depth: 1, headCount: 1),
+      inputSize: 32, initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(StateDictionary(fine).entries, to: folder.file("fine.pth"))
+    let shared = [
+      "--data", "sample/ade20k", "--backbone", "random,fine.pth", "--preset", "mini",
+      "--crop-size", "48", "--limit", "3", "--seeds", "0,1", "--resamples", "20", "--quiet",
+      "--output", "runs",
+    ]
+    let recipes = [
+      ("knn", ["--memory", "60", "--neighbours", "7"], "memory of cells 60 instead of 10240000"),
+      ("linear-40k", ["--iterations", "6", "--batch-size", "2"], "iterations 6 instead of 40000"),
+    ]
+    for (recipe, options, deviation) in recipes {
+      let arguments = shared + ["--recipe", recipe] + options
+      let first = try run(arguments)
+      #expect(first.output.contains("of frozen cells"), "\(first.output)")
+      #expect(try run(arguments + ["--threads", "1"]).output == first.output)
+      for (backbone, isSwin) in [("random", true), ("fine", false)] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("runs"))
+          .filter { $0.hasPrefix("ade20k-\(recipe)-\(backbone)") }
+        let name = try #require(names.count == 1 ? names[0] : nil, "\(names)")
+        let result = try json("runs/\(name)/result.json")
+        #expect(result["settings"]?["recipe"]?.stringValue == recipe)
+        let score = try #require(result["metrics"]?["mIoU"]?["value"]?.doubleValue)
+        #expect((0...1).contains(score))
+        #expect(result["metrics"]?["mIoU_seed1"] != nil)
+        let notes = (result["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
+        #expect(notes.contains { $0.contains(deviation) }, "\(notes)")
+        #expect(notes.contains { $0.contains("cells of the last stage") } == isSwin, "\(notes)")
+        // Four images of 2x2 cells have no 60.
+        let cells = isSwin ? "labels of 16 cells" : "labels of 60 cells"
+        #expect(notes.contains { $0.hasPrefix(cells) } == (recipe == "knn"), "\(notes)")
+        #expect(
+          try RecordLines.read(folder.file("runs/\(name)/seed-1/records.jsonl")).rows.count == 3)
+      }
+    }
+    let report = try ChildProgram.run(
+      "bench-report", ["--runs", "runs", "--output", "page"], in: folder.path)
+    #expect(report.status == 0, "\(report.errors)")
+    for (options, words) in [
+      (["--recipe", "knn", "--iterations", "3"], "has no use for --iterations"),
+      (["--recipe", "linear-40k", "--memory", "3"], "has no use for --memory"),
+      (["--memory", "3"], "has no use for --memory"),
+      (["--recipe", "knn", "--mode", "whole"], "--mode slide"),
+      (["--recipe", "knn", "--evaluate-every", "3"], "has no use for --evaluate-every"),
+    ] {
+      let refused = try run(shared + options, status: 64)
+      #expect(refused.errors.contains(words), "\(refused.errors)")
+    }
+    let uneven = try run(
+      ["--data", "sample/ade20k", "--backbone", "fine.pth", "--preset", "mini", "--recipe", "knn"]
+        + ["--crop-size", "50"], status: 64)
+    #expect(uneven.errors.contains("fine.pth") && uneven.errors.contains("8"), "\(uneven.errors)")
+  }
+
+  @Test("A linear classifier that was killed goes on and ends in the same bytes")
+  func frozenKilled() throws {
+    let options = [
+      "--data", "sample/ade20k", "--backbone", "random", "--preset", "mini", "--crop-size", "48",
+      "--recipe", "linear-40k", "--iterations", "60", "--batch-size", "2", "--seeds", "0",
+      "--resamples", "20", "--save-minutes", "0",
+    ]
+    _ = try run(options + ["--quiet", "--output", "whole"])
+    let cut = try ChildProgram.run(
+      "bench-ade20k", options + ["--output", "killed"], in: folder.path, killAfter: 0.01,
+      states: 1, output: "killed")
+    #expect(cut.status == SIGKILL, "\(cut.errors)")
+    let last = try run(options + ["--output", "killed"])
+    #expect(last.errors.contains("going on after step"), "\(last.errors)")
+    let expected = try ChildProgram.files(under: folder.file("whole"))
+    let found = try ChildProgram.files(under: folder.file("killed"))
+    #expect(
+      Set(found.keys) == Set(expected.keys) && expected.keys.contains { $0.hasSuffix("head.pth") })
+    for (name, bytes) in expected { #expect(found[name] == bytes, "\(name) differs") }
   }
 
   @Test("Several scales have their own names, and a segmentor meets only its own classes")

@@ -116,10 +116,15 @@ struct ArchitectureResolverTests {
       try load(vit(320), claim: NetworkClaim(architecture: .swin(.tiny)))
     }
     #expect(plain.description.contains("holds a ViT where Swin-T is needed"))
+    let fine = VisionTransformer(
+      VisionTransformerConfiguration(patchSize: 8, embeddingSize: 320, depth: 1, headCount: 5),
+      inputSize: 32, initializer: Initializer(seed: 1))
     let flat = try #require(throws: CheckpointError.self) {
-      try load(vit(320), claim: NetworkClaim(isDense: true))
+      try load(fine, claim: NetworkClaim(isDense: true))
     }
-    #expect(flat.description.contains("holds a ViT, which has not the feature maps"))
+    #expect(flat.description.contains("holds a ViT of other patches than 16 pixels"))
+    let dense = try load(vit(64), claim: NetworkClaim(isDense: true))
+    #expect(dense.backbone.architecture.isDense)
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     #expect(throws: CheckpointError.self) {
       try load(swin, claim: NetworkClaim(architecture: .swin(.tiny)), inputSize: 64)

@@ -191,7 +191,7 @@ struct PretrainingLawTests {
     let table = DeterministicFill.tensor("positions", [196, 4])
     table.requiresGradient = true
     let weights = Tensor(
-      BicubicMaps.matrix(from: 14, to: 6, scale: 6.1 / 14), shape: [36, 196])
+      BicubicMaps.matrix(from: 14, rows: 6, columns: 6, shift: 0.1), shape: [36, 196])
     let resized = matmul(weights, table)
     expectClose(resized.values, reference.rows, relative: 1e-5, absolute: 1e-6, "rows")
     resized.backward(DeterministicFill.tensor("cotangent", [36, 4]))

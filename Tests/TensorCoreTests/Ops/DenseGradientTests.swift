@@ -31,6 +31,17 @@ struct DenseGradientTests {
     expectGradientsMatch([x]) { subsampled(x) }
     expectGradientsMatch([x]) { subsampled(x, stride: 3) }
     expectGradientsMatch([x]) { adaptiveAveragePooled(x, height: 3, width: 4) }
+    // Far from ties, where the largest of four changes hands.
+    let apart = Tensor(
+      (0..<2 * 5 * 6 * 3).map { Float(($0 * 7919) % 181) * 0.1 }, shape: [2, 5, 6, 3])
+    apart.requiresGradient = true
+    expectGradientsMatch([apart]) { maxPooled2x2(apart) }
+    let pooled = maxPooled2x2(apart)
+    #expect(pooled.shape == [2, 3, 3, 3])
+    // The last row stands alone.
+    let values = apart.values
+    let row = 4 * 6 * 3
+    #expect(pooled.values[2 * 3 * 3 + 1] == max(values[row + 1], values[row + 3 + 1]))
     for corners in [false, true] {
       expectGradientsMatch([x]) { bilinearResized(x, height: 9, width: 4, alignCorners: corners) }
     }

@@ -174,10 +174,11 @@ struct HTMLSection {
       }
     }
     return charts.sorted { $0.key < $1.key }.map { name, curves in
-      let title = section.task.curve(name).title
+      let curve = section.task.curve(name)
       return figure(
-        title, "",
-        Charts.curves(curves, label: title, unit: section.task.curveUnit) + legend)
+        curve.title, "",
+        Charts.curves(curves, label: curve.title, unit: curve.unit ?? section.task.curveUnit)
+          + legend)
     }.joined()
   }
 

@@ -1,7 +1,18 @@
 import Geometry
 import TensorCore
 
-extension Segmentor {
+/// What gives every pixel of an image a number a class.
+public protocol PixelClassifier: AnyObject {
+  /// Classes that it tells apart.
+  var classCount: Int { get }
+  /// The classes' numbers on a coarser map, the largest of which is the answer.
+  ///
+  /// - Parameter images: `[B, 3, H, W]`, normalised.
+  /// - Returns: `[B, h, w, K]`.
+  func logits(_ images: Tensor) -> Tensor
+}
+
+extension PixelClassifier {
   /// The mean logits of overlapping windows at the input's own size.
   ///
   /// - Parameters:
@@ -12,7 +23,6 @@ extension Segmentor {
   /// Source: mmsegmentation's slide inference.
   public func logits(_ input: Tensor, windowSize: Int) -> Tensor {
     let (height, width) = (input.shape[2], input.shape[3])
-    let classCount = configuration.classCount
     let sums = Tensor(zeros: [1, height, width, classCount])
     let counts = Tensor(zeros: [1, height, width, 1])
     let windows = SlidingWindows(size: windowSize, stride: windowSize * 2 / 3)

@@ -1,0 +1,237 @@
+import CommandLine
+import CounterRandom
+import FileSupport
+import Foundation
+import Layers
+import Loading
+import Models
+import Protocols
+import Reporting
+import Runs
+import TensorCore
+import Training
+import VisionData
+
+/// Measures what a backbone that does not learn knows of every pixel: by a linear classifier of its
+/// cells, or by the labels of the nearest cells of training images.
+struct FrozenSegmentation {
+  typealias Outcome = FineTuning<SegmentationTask>.Outcome
+
+  let options: SegmentationOptions
+  /// What fine-tuned networks share with these: task, seeds, summary.
+  let fineTuning: FineTuning<SegmentationTask>
+
+  private var task: SegmentationTask { fineTuning.task }
+  private var recipe: SegmentationRecipe { task.recipe }
+  private var classCount: Int { task.classes.names.count }
+
+  /// Measures a candidate, or finds what an earlier run measured.
+  ///
+  /// - Throws: What loading, training and scoring throw.
+  func outcome(of candidate: Candidate) throws -> Outcome {
+    let seeds = options.common.seeds
+    let backbone = try backbone(of: candidate)
+    var settings = task.frozenSettings
+    settings["network"] = backbone.network.architecture.name
+    settings["branch"] = options.common.backbone.branch.rawValue
+    settings["seeds"] = seeds.argument
+    settings["on-bad-image"] = options.data.onBadImage.rawValue
+    let pixels = Self.bytes(backbone.normalization)
+    if pixels != .imageNet {
+      settings["pixels"] = (pixels.mean + pixels.deviation).argument
+    }
+    var result = RunResult(
+      task: SegmentationTask.description.name, backbone: backbone.identity,
+      data: task.dataIdentity, settings: settings)
+    let session = try RunSession(
+      result, name: "\(result.task)-\(recipe.name.rawValue)-\(candidate.slug)",
+      scoring: ["resamples": String(options.common.resamples), "seed": String(seeds[0])],
+      options: options.run)
+    let runs = try FineTuning<SegmentationTask>.folders(seeds, in: session)
+    if let finished = session.finished {
+      return Outcome(result: finished, records: try runs.map(task.records))
+    }
+    var records: [SegmentationTask.Records] = []
+    for (seed, run) in zip(seeds, runs) {
+      let label = candidate.title + (seeds.count > 1 ? " seed \(seed)" : "")
+      let classifier = try session.timed("training") {
+        try makeClassifier(
+          backbone, pixels, seed: seed, key: session.key.digest, in: run, label: label)
+      }
+      if let neighbours = classifier as? NeighbourSegmentor, seed == seeds[0] {
+        result.notes.append("labels of \(neighbours.memorySize) cells of training images")
+      }
+      records.append(
+        try session.timed("scoring") {
+          try task.records(of: classifier, pixels: pixels, in: run, label: "\(label): scoring")
+        })
+    }
+    var hasPatches = false
+    if case .visionTransformer = backbone.network.architecture { hasPatches = true }
+    try fineTuning.conclude(
+      &result, of: candidate,
+      deviations: task.frozenDeviations(hasPatches: hasPatches).note(
+        from: "the published protocol"),
+      records: records, seeds: seeds, runs: runs, session: session,
+      files: recipe.form == .linear ? [RunEvent.file] : [])
+    return Outcome(result: result, records: records)
+  }
+
+  private func backbone(of candidate: Candidate) throws -> FrozenBackbone {
+    try fineTuning.context.frozenBackbone(
+      candidate,
+      claim: NetworkClaim(
+        architecture: options.common.architecture?.architecture
+          ?? (candidate.hasFile ? nil : recipe.backbone)),
+      options: options.common.backbone, inputSize: recipe.cropSize, pixels: nil)
+  }
+
+  /// The same numbers of 0 to 255.
+  private static func bytes(_ pixels: PixelNormalization) -> ByteNormalization {
+    pixels == .imageNet
+      ? .imageNet
+      : ByteNormalization(
+        mean: pixels.mean.map { Double($0) * 255 },
+        deviation: pixels.deviation.map { Double($0) * 255 })
+  }
+
+  private func makeClassifier(
+    _ backbone: FrozenBackbone, _ pixels: ByteNormalization, seed: Int, key: String,
+    in run: RunDirectory, label: String
+  ) throws -> any PixelClassifier {
+    recipe.form == .linear
+      ? try linear(backbone, pixels, seed: seed, key: key, in: run, label: label)
+      : NeighbourSegmentor(
+        backbone.network,
+        memory: try memory(backbone, pixels, seed: seed, label: "\(label): labelled cells"),
+        classCount: classCount, neighbours: recipe.neighbourCount,
+        temperature: recipe.temperature)
+  }
+
+  // MARK: Linear classifier
+
+  private static let head = "head.pth"
+
+  /// A trained classifier, or the finished one of an earlier process.
+  private func linear(
+    _ backbone: FrozenBackbone, _ pixels: ByteNormalization, seed: Int, key: String,
+    in run: RunDirectory, label: String
+  ) throws -> LinearSegmentor {
+    let segmentor = LinearSegmentor(
+      backbone.network, classCount: classCount, initializer: Initializer(seed: UInt64(seed)))
+    let path = "\(run.path)/\(Self.head)"
+    let state = TrainingState(path: run.path + "/state.safetensors", key: key)
+    if FileManager.default.fileExists(atPath: path) {
+      let stored = Dictionary(
+        try CheckpointFile(path: path).entries.map { ($0.key, $0.tensor.floats()) },
+        uniquingKeysWith: { first, _ in first })
+      for (name, tensor) in segmentor.parameters {
+        guard let values = stored[name], values.count == tensor.elementCount else {
+          throw FileError(
+            path: path, problem: "lacks '\(name)' of the classifier that was trained",
+            remedy: "use --restart to begin again", exitCode: .badData)
+        }
+        tensor.assign(values)
+      }
+      segmentor.restoreBuffers { stored[$0] }
+    } else {
+      var loop = TrainingLoop(run: run, state: state)
+      loop.saveInterval = options.common.saveMinutes * 60
+      loop.isQuiet = options.run.engine.quiet
+      _ = try loop.train(
+        LinearSegmentorTraining(
+          segmentor, task: task, pixels: pixels, seed: seed, label: "\(label): training"))
+      try CheckpointWriter.write(
+        StateDictionary(segmentor).entries, group: "state_dict",
+        metadata: [("recipe", task.recipeTitle)], to: path)
+    }
+    state.remove()
+    return segmentor
+  }
+
+  // MARK: Nearest cells
+
+  /// Images that go through the backbone at once.
+  private static let batchSize = 8
+
+  /// One view of every training image, and of it the cells that its part of the memory holds.
+  private func memory(
+    _ backbone: FrozenBackbone, _ pixels: ByteNormalization, seed: Int, label: String
+  ) throws -> PatchMemory {
+    // Where there is no room for a cell of each image, the first of a shuffled order have one.
+    let imageCount = min(task.imageCounts.training, recipe.memorySize)
+    let limit = recipe.memorySize / imageCount
+    let sampler = StepSampler(
+      imageCount: task.imageCounts.training, batchSize: min(Self.batchSize, imageCount),
+      seed: UInt64(seed))
+    let stepCount = (imageCount + sampler.batchSize - 1) / sampler.batchSize
+    let loader = task.loader(sampler, steps: 0..<stepCount, pixels: pixels)
+    let progress = ProgressReporter(label, total: imageCount, unit: "images")
+    var cells: [Tensor] = []
+    var labels: [Float] = []
+    var done = 0
+    while done < imageCount, let batch = try loader?.next() {
+      try Interruption.check()
+      let map = withoutGradients { backbone.network.patchMap(batch.images) }
+      let (rows, columns, width) = (map.shape[1], map.shape[2], map.shape[3])
+      let size = batch.labels.count / batch.items.count
+      let all = map.reshaped(to: [map.elementCount / width, width])
+      for (place, item) in batch.items.enumerated() where item.epoch == 0 && done < imageCount {
+        let own = LabelledCells(
+          batch.labels[place * size..<(place + 1) * size], side: recipe.cropSize, rows: rows,
+          columns: columns, classCount: classCount)
+        var stream = RandomStream(seed: UInt64(seed), purpose: .sampling, sample: item.index)
+        let chosen = own.sample(limit, stream: &stream)
+        if !chosen.isEmpty {
+          cells.append(selectedRows(all, chosen.map { place * rows * columns + own.places[$0] }))
+          for cell in chosen { labels += own.parts(cell) }
+        }
+        done += 1
+        progress.advance()
+      }
+    }
+    progress.finish()
+    guard !cells.isEmpty else {
+      throw DatasetError(
+        path: task.images.root, problem: "has no labelled pixel in its training images",
+        remedy: "check --labels and --classes")
+    }
+    return PatchMemory(cells, labels: labels, classCount: classCount)
+  }
+
+  // MARK: Forecast
+
+  /// Windows of a test image, about.
+  private static let windowsPerImage = 1.5
+
+  /// About how many seconds a candidate takes, by a view of two images and by one update.
+  ///
+  /// - Throws: What loading throws.
+  func secondsPerCandidate() throws -> Double {
+    let backbone = try fineTuning.context.frozenBackbone(
+      .backbone(title: "", path: nil, note: nil),
+      claim: NetworkClaim(
+        architecture: options.common.architecture?.architecture ?? recipe.backbone),
+      options: options.common.backbone, inputSize: recipe.cropSize, pixels: nil)
+    let images = Tensor(zeros: [2, 3, recipe.cropSize, recipe.cropSize])
+    let pass = Stopwatch()
+    let map = withoutGradients { backbone.network.patchMap(images) }
+    let perView = pass.seconds / 2
+    let counts = task.imageCounts
+    let tested = Double(counts.testing) * Self.windowsPerImage
+    var seconds = perView * tested
+    if recipe.form == .linear {
+      seconds += perView * Double(recipe.stepCount * recipe.batchSize)
+    } else {
+      let queries = map.reshaped(to: [map.elementCount / map.shape[3], map.shape[3]])
+      let known = PatchMemory(
+        [queries], labels: [Float](repeating: 1, count: queries.shape[0]), classCount: 1)
+      let search = Stopwatch()
+      _ = known.classes(of: queries, neighbours: recipe.neighbourCount, temperature: 1)
+      let cells = min(recipe.memorySize, counts.training * queries.shape[0] / 2)
+      let perWindow = search.seconds / 2 * Double(cells) / Double(max(1, queries.shape[0]))
+      seconds += perView * Double(counts.training) + perWindow * tested
+    }
+    return seconds * Double(options.common.seeds.count)
+  }
+}
