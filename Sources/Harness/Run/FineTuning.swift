@@ -250,7 +250,7 @@ struct FineTuning<Task: FineTuningTask> {
         try task.score(
           network, in: RunDirectory(path: folder), label: "\(training.label) (\(name))"))
       // What is worth keeping of it is a row; a look that was cut short goes on from its folder.
-      try FileManager.default.removeItem(atPath: folder)
+      if !FileWriting.isOff { try FileManager.default.removeItem(atPath: folder) }
       let wanted = Set(Task.description.metrics.map(\.key))
       return Dictionary(
         uniqueKeysWithValues: metrics.filter { wanted.contains($0.key) && $0.value.value.isFinite }

@@ -5,6 +5,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import Runs
@@ -148,9 +149,12 @@ struct SegmentationTask: FineTuningTask {
   // MARK: Training
 
   func training(_ network: Segmentor, seed: Int, label: String) throws -> (any Trainee)? {
-    // Passes that see no others belong to one process each.
-    let passes = recipe.batchSize / recipe.imagesPerPass
-    if passes > 1 { _ = try ImageGroups.shared(batchSize: recipe.batchSize, count: passes) }
+    // Running statistics follow one pass after the other, which needs one process.
+    if recipe.imagesPerPass < recipe.batchSize, Processes.current.size > 1 {
+      throw ProcessCountError(
+        size: Processes.current.size, allowed: [1],
+        reason: "batch norms of --images-per-pass \(recipe.imagesPerPass) see no other pass")
+    }
     return try training.map {
       SegmentorTraining(
         recipe: recipe, segmentor: network, folder: $0, encoding: table.encoding,
