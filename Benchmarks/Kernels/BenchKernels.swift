@@ -13,10 +13,11 @@ struct BenchKernels {
   static func main() {
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
+    if wanted == "scaling" { ScalingCommand.run(Array(arguments.dropFirst())) }
     if wanted == "network" { NetworkCommand.run(Array(arguments.dropFirst())) }
     let parts = [
       "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "network",
-      "all",
+      "scaling", "all",
     ]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")
