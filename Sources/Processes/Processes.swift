@@ -62,7 +62,7 @@ public enum Processes {
     guard isWanted else {
       return state.withLock { $0.mode = .off }
     }
-    let world = try MessageLibrary.join(launcher)
+    let world = try MessageLibrary.join(launcher, trusts: mode == .on)
     state.withLock { state in
       state.communicator = world
       state.mode = mode
