@@ -13,11 +13,11 @@ struct BenchKernels {
   static func main() throws {
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     let wanted = arguments.first ?? "all"
+    if wanted == "cluster" { ClusterCommand.run(Array(arguments.dropFirst())) }
     if wanted == "network" { NetworkCommand.run(Array(arguments.dropFirst())) }
     let parts = [
       "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "network",
-      "scaling",
-      "all",
+      "cluster", "scaling", "all",
     ]
     guard parts.contains(wanted) else {
       let choices = parts.joined(separator: ", ")

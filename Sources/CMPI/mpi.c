@@ -94,8 +94,13 @@ int cmpi_load(const char *const *names, size_t count, char *message, size_t capa
   int length = 0;
   ((int (*)(char *, int *))cmpi_Get_library_version)(version, &length);
   snprintf(library_version, sizeof library_version, "%.*s", (int)strcspn(version, ",\r\n"), version);
-  for (char *c = library_version; *c; c++)
-    if (*c == '\t') *c = ' ';
+  // MPICH sets its version in columns.
+  char *end = library_version;
+  for (const char *c = library_version; *c; c++) {
+    const char next = *c == '\t' ? ' ' : *c;
+    if (next != ' ' || (end > library_version && end[-1] != ' ')) *end++ = next;
+  }
+  *end = 0;
   interface = recognized(library, name, version);
   if (interface == CMPI_NONE) {
     snprintf(message, capacity, "its binary interface is not known, it calls itself '%s'",

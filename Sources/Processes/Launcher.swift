@@ -69,6 +69,10 @@ struct Launcher: Equatable {
     self.control = control
   }
 
+  /// Whether its variables say how a library learns of the other processes: `srun` leaves it to
+  /// `--mpi`.
+  var tellsOthers: Bool { name != "srun" || family != .unknown }
+
   /// Whether it started others, too.
   var startedSeveral: Bool { size != 1 }
 

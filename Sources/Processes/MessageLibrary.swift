@@ -31,10 +31,18 @@ enum MessageLibrary {
 
   /// Opens the library and joins the world.
   ///
+  /// - Parameter trusts: Whether the library is started also where it is not seen how it would learn
+  ///   of the others.
   /// - Throws: `ProcessStartError` with a remedy.
-  static func join(_ launcher: Launcher?) throws -> MessagePassing {
+  static func join(_ launcher: Launcher?, trusts: Bool) throws -> MessagePassing {
     try load(launcher)
     let version = String(cString: cmpi_library_version())
+    if let launcher, let wanted = launcher.size, wanted > 1, !trusts, !launcher.tellsOthers,
+      cmpi_interface() == CMPI_OPEN_MPI
+    {
+      // It would end the process by itself, with a page of text.
+      throw singletons(launcher, count: wanted, version: version)
+    }
     var (rank, size, localSize): (Int32, Int32, Int32) = (0, 1, 1)
     var status: Int32 = 0
     let message = text { status = cmpi_start(&rank, &size, &localSize, $0, $1) }

@@ -64,7 +64,7 @@ public enum Processes {
     guard isWanted else {
       return state.withLock { $0.mode = .off }
     }
-    let world = try MessageLibrary.join(launcher)
+    let world = try MessageLibrary.join(launcher, trusts: mode == .on)
     // The first process writes, and the others compute the same.
     FileWriting.isOff = !world.isRoot
     state.withLock { state in
