@@ -157,6 +157,7 @@ struct LinearBenchmark: ComparisonProgram {
     let images =
       drawn * (options.shots == nil ? 1 : options.seeds.count)
       + drawn * passes * options.seeds.count + data.validationOrder.count
+      + shifts.reduce(0) { $0 + $1.imageCount }
     return try pass() * Double(images) + logisticSeconds(rows: drawn, width: chosen.featureCount)
   }
 
@@ -203,7 +204,7 @@ struct LinearBenchmark: ComparisonProgram {
         "\(candidate.title): \(problem); give other --feature-blocks or --feature-pooling.")
     }
     var settings = linear.settings
-    settings["feature"] = choice.summary
+    if linear.classifier != .attentive { settings["feature"] = choice.summary }
     settings["limit"] = options.data.limit.map(String.init) ?? "all"
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.backbone.branch.rawValue
@@ -260,29 +261,38 @@ struct LinearBenchmark: ComparisonProgram {
         let label =
           "\(candidate.title): \(linear.name.rawValue)"
           + (options.seeds.count > 1 ? " seed \(seed)" : "")
-        guard linear.classifier == .descent else {
-          return try LogisticProbe(
-            settings: linear, train: train, validation: validation, classCount: classCount,
-            seed: seed, label: label
-          ).outcome()
-        }
-        let probe = LinearProbe(
-          settings: linear, backbone: chosen, split: data.images.train,
-          train: train, validation: validation, classCount: classCount,
-          policy: options.data.onBadImage, seed: seed, label: label)
         let state = TrainingState(
           path: session.path + "/state-seed\(seed).safetensors",
           key: LinearProbe.stateKey(session.key.digest, seed: seed))
         if !linear.isCached {
           try session.takeUp(state) { LinearProbe.stateKey($0, seed: seed) }
         }
-        var loop = TrainingLoop(
-          run: session.directory, state: options.settings.isCached ? nil : state)
+        var loop = TrainingLoop(run: session.directory, state: linear.isCached ? nil : state)
         loop.isQuiet = options.run.engine.quiet
+        switch linear.classifier {
+        case .descent: break
+        case .logistic:
+          return try LogisticProbe(
+            settings: linear, train: train, validation: validation, classCount: classCount,
+            seed: seed, label: label
+          ).outcome()
+        case .attentive:
+          return try AttentiveProbe(
+            settings: linear, backbone: backbone.network, data: draws[min(place, draws.count - 1)],
+            policy: options.data.onBadImage, seed: seed, label: label
+          ).outcome(loop)
+        }
+        let probe = LinearProbe(
+          settings: linear, backbone: chosen, split: data.images.train,
+          train: train, validation: validation, classCount: classCount,
+          policy: options.data.onBadImage, seed: seed, label: label)
         return try probe.outcome(loop)
       }
     }
     var deviations = linear.deviations
+    if linear.classifier == .attentive, backbone.network.architecture.leadingTokenCount > 0 {
+      deviations.add("the class token is among the tokens")
+    }
     deviations.part(data.trainOrder.count, of: data.images.train.count, "training")
     if let shots = options.shots {
       deviations.add("\(shots) training images of every class, drawn anew by each seed")
@@ -302,7 +312,7 @@ struct LinearBenchmark: ComparisonProgram {
       protocolName: linear.name.title, deviations: deviations,
       neighbourDeviations: linear.neighbourDeviations)
     record.summarize(into: &result)
-    if linear.classifier == .descent, train.count < linear.batchSize {
+    if linear.classifier != .logistic, train.count < linear.batchSize {
       result.notes.append(
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
     }
@@ -330,12 +340,13 @@ struct LinearBenchmark: ComparisonProgram {
     plots.clouds = pictures
     try plots.write(to: session.path)
     for outcome in outcomes {
-      try outcome.classifier.save(
+      try outcome.classifier?.save(
         in: session.path, key: session.key.digest, seed: outcome.seed)
     }
     try session.finish(
       &result,
-      files: LinearRecord.files + options.seeds.map { ProbeClassifier.file(seed: $0) },
+      files: LinearRecord.files
+        + outcomes.filter { $0.classifier != nil }.map { ProbeClassifier.file(seed: $0.seed) },
       images: data.shown)
     return Outcome(result: result, folder: session.path, shifted: try shifted())
   }
