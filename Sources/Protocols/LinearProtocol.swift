@@ -9,7 +9,7 @@ public struct LinearProtocol: Sendable, Equatable {
   public enum Name: String, OptionChoice, Sendable {
     case moby
     case mocoV3 = "moco-v3"
-    case dino, logistic
+    case dino, logistic, attentive
   }
 
   /// How the classifier is found.
@@ -18,6 +18,8 @@ public struct LinearProtocol: Sendable, Equatable {
     case descent
     /// As the optimum of L2-regularised logistic regression, by L-BFGS.
     case logistic
+    /// By AdamW, gathering the tokens of every image by a learned query.
+    case attentive
   }
 
   /// How the rate falls.
@@ -124,6 +126,7 @@ public struct LinearProtocol: Sendable, Equatable {
     switch classifier {
     case .descent: list.merge(descent) { $1 }
     case .logistic: list.merge(logistic) { $1 }
+    case .attentive: list.merge(attentive) { $1 }
     }
     if name != .moby { list["recipe"] = name.rawValue }
     if normalization != .imageNet { list["pixels"] = normalization.summary }
@@ -157,6 +160,15 @@ public struct LinearProtocol: Sendable, Equatable {
     if schedule != usual.schedule { list["schedule"] = "cosine to 0, once an epoch" }
     if start != usual.start { list["start"] = start.rawValue }
     return list
+  }
+
+  private var attentive: [String: String] {
+    [
+      "epochs": String(epochs), "batch-size": String(batchSize),
+      "learning-rates": learningRates.argument, "weight-decay": weightDecay.argument,
+      "optimizer": "AdamW, cosines to 0 and to a decay of 1e-6",
+      "feature": "all tokens of the last block after the final norm",
+    ]
   }
 
   private var logistic: [String: String] {

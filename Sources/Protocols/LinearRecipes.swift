@@ -12,6 +12,7 @@ extension LinearProtocol.Name {
     case .mocoV3: "MoCo v3's linear protocol"
     case .dino: "DINO's linear protocol"
     case .logistic: "CLIP's linear probe"
+    case .attentive: "V-JEPA's attentive probe"
     }
   }
 
@@ -22,6 +23,7 @@ extension LinearProtocol.Name {
     case .mocoV3: "facebookresearch/moco-v3, main_lincls.py and CONFIG.md"
     case .dino: "facebookresearch/dino, eval_linear.py; of Swin microsoft/esvit, eval_linear.py"
     case .logistic: "Radford et al., Learning Transferable Visual Models, 2021, appendix A.3"
+    case .attentive: "facebookresearch/jepa, evals/image_classification_frozen, vitl16_in1k.yaml"
     }
   }
 }
@@ -44,6 +46,10 @@ extension LinearProtocol {
     case .logistic:
       (classifier, isCached, testFilter, keepsShortSide) = (.logistic, true, .bicubic, true)
       (labelSmoothing, clipNorm, dropPathRate) = (0, 0, 0)
+    case .attentive:
+      (classifier, epochs, warmupEpochs, batchSize) = (.attentive, 20, 0, 1024)
+      (rateBatchSize, learningRates, weightDecay) = (1024, [0.001], 0.001)
+      (labelSmoothing, clipNorm, dropPathRate) = (0, 0, 0)
     }
   }
 
@@ -52,6 +58,10 @@ extension LinearProtocol {
     self.init(name)
     guard preset != .full else { return }
     inputSize = 64
+    guard classifier != .attentive else {
+      (batchSize, epochs) = (64, preset == .smoke ? 1 : 10)
+      return
+    }
     isCached = true
     guard classifier == .descent else {
       if preset == .smoke { (regularizations, iterationLimit) = ([1], 20) }
@@ -105,7 +115,14 @@ extension LinearProtocol {
     func compare<Value: Equatable>(_ name: String, _ path: KeyPath<LinearProtocol, Value>) {
       found.compare(name, self[keyPath: path], published[keyPath: path])
     }
-    if classifier == .descent {
+    if classifier == .attentive {
+      compare("epochs", \.epochs)
+      compare("batch size", \.batchSize)
+      compare("learning rates", \.learningRates)
+      compare("weight decay", \.weightDecay)
+      found.add("random resized crops and flips alone, without AutoAugment and random erasing")
+      found.add("the images of an epoch that fill no batch are left out of it")
+    } else if classifier == .descent {
       compare("epochs", \.epochs)
       compare("warm-up epochs", \.warmupEpochs)
       compare("batch size", \.batchSize)

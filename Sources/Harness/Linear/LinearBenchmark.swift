@@ -121,66 +121,6 @@ struct LinearBenchmark: ComparisonProgram {
     ).table()
   }
 
-  /// Images that tell how long one takes.
-  private static let paceImages = 8
-
-  func secondsPerCandidate() throws -> Double {
-    let settings = options.settings
-    let path = options.backbone.files.first { $0 != "random" }
-    let claim = NetworkClaim(
-      architecture: options.architecture?.architecture, headCount: options.heads)
-    let backbone =
-      try path.map {
-        try BackboneLoader.load(
-          path: $0, inputSize: settings.inputSize, branch: options.backbone.branch, claim: claim,
-          allowsPartial: options.backbone.allowsPartial
-        ).backbone
-      }
-      ?? (claim.architecture ?? .swin(options.preset == .full ? .tiny : .mini)).makeBackbone(
-        inputSize: settings.inputSize, initializer: Initializer(seed: 0))
-    let choice = settings.feature(of: backbone.architecture)
-    guard choice.problem(with: backbone.architecture) == nil else { return 0 }
-    let chosen = ChosenFeatures(backbone, choice)
-    func pass() throws -> Double {
-      let loader = BatchLoader(
-        folder: data.images.train, order: Array(data.trainOrder.prefix(Self.paceImages)),
-        transforms: [settings.testTransform], batchSize: Self.paceImages, seed: 0, epoch: 0,
-        policy: .skip)
-      let watch = Stopwatch()
-      while let batch = try loader.next() {
-        _ = withoutGradients { chosen.features(batch.images) }
-      }
-      return watch.seconds / Double(min(Self.paceImages, data.trainOrder.count))
-    }
-    _ = try pass()
-    let passes = settings.isCached ? 0 : settings.epochs
-    let drawn = options.shots.map { $0 * data.classNames.count } ?? data.trainOrder.count
-    let images =
-      drawn * (options.shots == nil ? 1 : options.seeds.count)
-      + drawn * passes * options.seeds.count + data.validationOrder.count
-    return try pass() * Double(images) + logisticSeconds(rows: drawn, width: chosen.featureCount)
-  }
-
-  /// About how long logistic regressions take: two products an evaluation, about sixty evaluations a
-  /// fit, and the fits of the search.
-  private func logisticSeconds(rows: Int, width: Int) -> Double {
-    guard options.settings.classifier == .logistic else { return 0 }
-    let part = min(rows, 1024)
-    let (inputs, weights) = (Tensor(zeros: [part, width]), Tensor(zeros: [classCount, width]))
-    func evaluate() -> Double {
-      let watch = Stopwatch()
-      withoutGradients {
-        let logits = matmul(inputs, weights, transposeB: true)
-        _ = matmul(transposed(logits), inputs)
-      }
-      return watch.seconds
-    }
-    _ = evaluate()
-    let fits = options.settings.selects ? 16 : 1
-    return evaluate() * Double(rows) / Double(max(1, part))
-      * Double(60 * fits * options.seeds.count)
-  }
-
   var classCount: Int { data.classNames.count }
 
   // MARK: One backbone
@@ -204,7 +144,7 @@ struct LinearBenchmark: ComparisonProgram {
         "\(candidate.title): \(problem); give other --feature-blocks or --feature-pooling.")
     }
     var settings = linear.settings
-    settings["feature"] = choice.summary
+    if linear.classifier != .attentive { settings["feature"] = choice.summary }
     settings["limit"] = options.data.limit.map(String.init) ?? "all"
     settings["seeds"] = options.seeds.argument
     settings["branch"] = options.backbone.branch.rawValue
@@ -261,16 +201,6 @@ struct LinearBenchmark: ComparisonProgram {
         let label =
           "\(candidate.title): \(linear.name.rawValue)"
           + (options.seeds.count > 1 ? " seed \(seed)" : "")
-        guard linear.classifier == .descent else {
-          return try LogisticProbe(
-            settings: linear, train: train, validation: validation, classCount: classCount,
-            seed: seed, label: label
-          ).outcome()
-        }
-        let probe = LinearProbe(
-          settings: linear, backbone: chosen, split: data.images.train,
-          train: train, validation: validation, classCount: classCount,
-          policy: options.data.onBadImage, seed: seed, label: label)
         let state = TrainingState(
           path: session.path + "/state-seed\(seed).safetensors",
           key: LinearProbe.stateKey(session.key.digest, seed: seed))
@@ -279,13 +209,32 @@ struct LinearBenchmark: ComparisonProgram {
             try session.takeUp(state) { LinearProbe.stateKey($0, seed: seed) }
           }
         }
-        var loop = TrainingLoop(
-          run: session.directory, state: options.settings.isCached ? nil : state)
+        var loop = TrainingLoop(run: session.directory, state: linear.isCached ? nil : state)
         loop.isQuiet = options.run.engine.quiet
+        switch linear.classifier {
+        case .descent: break
+        case .logistic:
+          return try LogisticProbe(
+            settings: linear, train: train, validation: validation, classCount: classCount,
+            seed: seed, label: label
+          ).outcome()
+        case .attentive:
+          return try AttentiveProbe(
+            settings: linear, backbone: backbone.network, data: draws[min(place, draws.count - 1)],
+            policy: options.data.onBadImage, seed: seed, label: label
+          ).outcome(loop)
+        }
+        let probe = LinearProbe(
+          settings: linear, backbone: chosen, split: data.images.train,
+          train: train, validation: validation, classCount: classCount,
+          policy: options.data.onBadImage, seed: seed, label: label)
         return try probe.outcome(loop)
       }
     }
     var deviations = linear.deviations
+    if linear.classifier == .attentive, backbone.network.architecture.leadingTokenCount > 0 {
+      deviations.add("the class token is among the tokens")
+    }
     deviations.part(data.trainOrder.count, of: data.images.train.count, "training")
     if let shots = options.shots {
       deviations.add("\(shots) training images of every class, drawn anew by each seed")
@@ -305,7 +254,7 @@ struct LinearBenchmark: ComparisonProgram {
       protocolName: linear.name.title, deviations: deviations,
       neighbourDeviations: linear.neighbourDeviations)
     record.summarize(into: &result)
-    if linear.classifier == .descent, train.count < linear.batchSize {
+    if linear.classifier != .logistic, train.count < linear.batchSize {
       result.notes.append(
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
     }
@@ -333,12 +282,13 @@ struct LinearBenchmark: ComparisonProgram {
     plots.clouds = pictures
     try plots.write(to: session.path)
     for outcome in outcomes {
-      try outcome.classifier.save(
+      try outcome.classifier?.save(
         in: session.path, key: session.key.digest, seed: outcome.seed)
     }
     try session.finish(
       &result,
-      files: LinearRecord.files + options.seeds.map { ProbeClassifier.file(seed: $0) },
+      files: LinearRecord.files
+        + outcomes.filter { $0.classifier != nil }.map { ProbeClassifier.file(seed: $0.seed) },
       images: data.shown)
     return Outcome(result: result, folder: session.path, shifted: try shifted())
   }

@@ -246,21 +246,30 @@ public struct LinearOptions: ComparisonOptions {
 
   /// Refuses settings of another kind of classifier than the recipe's.
   private func checkClassifier() throws(UsageError) {
-    let descent = [
-      "epochs", "warmup-epochs", "batch-size", "learning-rates", "weight-decay", "label-smoothing",
-      "clip-norm", "drop-path",
-    ]
-    let isLogistic = settings.classifier == .logistic
-    for option in isLogistic ? descent : ["regularizations", "iterations"]
-    where given.contains(option) {
-      throw .conflict(
-        "--\(option) is not for --recipe \(name.rawValue), which "
-          + (isLogistic
-            ? "finds the optimum of a logistic regression."
-            : "descends step by step; --recipe logistic has it."))
+    let epochs = ["epochs", "batch-size", "learning-rates", "weight-decay"]
+    let descent = ["warmup-epochs", "label-smoothing", "clip-norm", "drop-path"]
+    let logistic = ["regularizations", "iterations"]
+    let features = ["feature-blocks", "feature-pooling", "cached", "shifts"]
+    let (foreign, reason): ([String], String) =
+      switch settings.classifier {
+      case .descent: (logistic, "descends step by step; --recipe logistic has it")
+      case .logistic:
+        (epochs + descent, "finds the optimum of a logistic regression")
+      case .attentive:
+        (
+          logistic + descent + features + ["held-out"],
+          "gathers the tokens of the last block as it is"
+        )
+      }
+    for option in foreign where given.contains(option) {
+      throw .conflict("--\(option) is not for --recipe \(name.rawValue), which \(reason).")
     }
-    if isLogistic, !settings.isCached {
+    if settings.classifier == .logistic, !settings.isCached {
       throw .conflict("--no-cached: a logistic regression needs the same features throughout.")
+    }
+    if settings.classifier == .attentive, settings.learningRates.count > 1 {
+      throw .conflict(
+        "--learning-rates: an attentive probe takes one; nothing chooses among several.")
     }
   }
 
@@ -272,5 +281,7 @@ public struct LinearOptions: ComparisonOptions {
         mean: mean.map { Float($0) }, deviation: deviation.map { Float($0) })
   }
 
-  var recipeSettings: [String: String] { settings.settings }
+  var recipeSettings: [String: String] {
+    settings.settings.merging(["source of the recipe": name.source]) { $1 }
+  }
 }

@@ -9,8 +9,9 @@ struct LinearOutcome {
   let remarks: [String]
   /// Images that it was made on.
   let heldOutCount: Int
-  /// The chosen classifier, its answers on the validation images, and their score.
-  let classifier: ProbeClassifier
+  /// The chosen classifier, where it is a map of features; its answers on the validation images, and
+  /// their score.
+  let classifier: ProbeClassifier?
   let records: [ClassificationRecord]
   let score: ClassificationScore
   /// Validation top-1 by epoch; empty where there are no epochs.

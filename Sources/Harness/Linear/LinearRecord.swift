@@ -45,10 +45,8 @@ struct LinearRecord {
     }
     for outcome in outcomes {
       let tail = outcomes.count > 1 ? "_seed\(outcome.seed)" : ""
-      if !outcome.curve.isEmpty {
-        result.curves["val_top1" + tail] = outcome.curve
-        result.curves["loss" + tail] = outcome.lossCurve
-      }
+      if !outcome.curve.isEmpty { result.curves["val_top1" + tail] = outcome.curve }
+      if !outcome.lossCurve.isEmpty { result.curves["loss" + tail] = outcome.lossCurve }
       if !outcome.heldOutCurve.isEmpty {
         result.curves["held_out_top1" + tail] = outcome.heldOutCurve
       }
@@ -82,7 +80,9 @@ struct LinearRecord {
   /// Gives the mean over classes its interval where it decides.
   static func addClassInterval(_ seeds: [[ClassificationRecord]], to result: inout RunResult) {
     let key = PrimaryNumber.meanPerClass.key
-    guard result.settings[TaskDescription.primarySetting] == key else { return }
+    guard result.settings[TaskDescription.primarySetting] == key,
+      seeds.allSatisfy({ $0.count > 1 })
+    else { return }
     let answers = seeds.map { records in
       MeanClassAccuracy(
         images: records.map(\.index), labels: records.map(\.label),
@@ -112,11 +112,10 @@ struct LinearRecord {
       try run.append(
         outcome.records.map { $0.json(seed: outcome.seed) }, to: "records.jsonl")
       try run.append(
-        outcome.curve.enumerated().map { epoch, top1 in
-          RunEvent(
-            epoch: epoch + 1, seed: outcome.seed,
-            values: ["val_top1": top1, "loss": outcome.lossCurve[epoch]]
-          ).json
+        outcome.lossCurve.enumerated().map { epoch, loss in
+          var values = ["loss": loss]
+          if outcome.curve.indices.contains(epoch) { values["val_top1"] = outcome.curve[epoch] }
+          return RunEvent(epoch: epoch + 1, seed: outcome.seed, values: values).json
         }, to: RunEvent.file)
     }
     try run.synchronize("records.jsonl")

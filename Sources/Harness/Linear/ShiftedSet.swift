@@ -153,7 +153,19 @@ struct ShiftedSet {
       }
       labels[place.index] = own
     }
+    guard labels.values.contains(where: { !$0.isEmpty }) else {
+      throw fault("has no label of any image", "give ReaL's real.json: a list of labels an image")
+    }
     return labels
+  }
+
+  /// Images that have to go through a backbone for it.
+  var imageCount: Int {
+    switch truth {
+    case .images(_, let order, _): order.count
+    case .corrupted(let corrupted, _): corrupted.parts.reduce(0) { $0 + $1.images.count }
+    case .labels: 0
+    }
   }
 
   /// What tells the set from others: images and labels, or the file of labels.

@@ -77,11 +77,12 @@ public enum LinearTable {
     guard let first = results.first else { return [] }
     let heldOut = first.settings["held-out"] ?? "0"
     let hasEpochs = first.metrics["top1_last"] != nil
+    let isFit = first.settings["regularizations"] != nil
     let choice = hasEpochs ? "epoch and learning rate" : "regularization"
     var lines = [
       heldOut != "0"
         ? "top-1 is of the \(choice) chosen on \(heldOut) of train; validation images chose nothing"
-        : "top-1 is of \(hasEpochs ? "the last epoch" : "the only fit"); validation images chose "
+        : "top-1 is of \(isFit ? "the only fit" : "the last epoch"); validation images chose "
           + "nothing"
     ]
     if hasEpochs {

@@ -74,6 +74,33 @@ struct ProbeRecipeTests {
     #expect(one.contains("regularizations 0.5 instead of a search"))
   }
 
+  @Test(
+    "An attentive probe trains on tokens, on the same bytes for any threads, and is refused choices"
+  )
+  func attentive() throws {
+    let folder = try prepare()
+    let recipe =
+      swin + [
+        "--recipe", "attentive", "--epochs", "2", "--batch-size", "40", "--learning-rates", "0.01",
+      ]
+    let output = try run(recipe, in: folder)
+    #expect(output.contains("deviates from V-JEPA's attentive probe: epochs 2 instead of 20"))
+    #expect(output.contains("top-1 is of the last epoch"))
+    let found = try #require(try results(folder, "linear-attentive").first)
+    #expect(found.curves["loss"]?.count == 2 && found.metrics["top1"]?.value.isFinite == true)
+    let loss = try #require(found.curves["loss"])
+    #expect(loss[1] < loss[0])
+    let other = try run(
+      recipe + ["--threads", "1", "--output", "other", "--cache", "fresh"], in: folder)
+    #expect(other == output)
+    let vit = try run(
+      [
+        "--recipe", "attentive", "--architecture", "deit-ti", "--epochs", "1", "--batch-size", "16",
+      ],
+      in: folder)
+    #expect(vit.contains("all tokens of the last block"))
+  }
+
   @Test("Draws of a few images are repeated, and their spread is in the interval")
   func shots() throws {
     let folder = try prepare()

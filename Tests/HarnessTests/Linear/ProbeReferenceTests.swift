@@ -17,7 +17,9 @@ private struct Reference: Decodable {
   struct Descent: Decodable { let losses, rates, weight, bias: [Double] }
   struct Logistic: Decodable { let regularization, objective: Double, weight, bias: [Double] }
   let descent: [String: Descent]
+  struct Attentive: Decodable { let rates, decays: [Double] }
   let logistic: [Logistic]
+  let attentive: Attentive
 
   static func load() throws -> Reference {
     let path = SourceTree.fixture("Evaluation/probes.json")
@@ -95,6 +97,23 @@ struct ProbeReferenceTests {
         #expect(abs(own - mean - value) < 1e-4 * max(1, largest))
       }
     }
+  }
+
+  @Test("The attentive probe's rate and decay follow V-JEPA's schedules")
+  func attentive() throws {
+    let expected = try Reference.load().attentive
+    let settings = LinearProtocol(.attentive)
+    for step in 0..<10 {
+      let found = AttentiveProbe.schedule(settings, step: step, of: 10)
+      #expect(abs(found.rate - expected.rates[step]) < 1e-12)
+      #expect(abs(found.decay - expected.decays[step]) < 1e-12)
+    }
+    let classifier = AttentiveClassifier(
+      channels: 8, headCount: 2, classCount: 3, initializer: .blank)
+    let decaying = AttentiveProbe.optimizer(classifier, weightDecay: 0.1).parameters
+      .filter { $0.weightDecay > 0 }.map(\.key)
+    #expect(decaying.count == 6 && decaying.allSatisfy { !$0.contains("bias") })
+    #expect(!decaying.contains { $0.contains("norm") } && decaying[0] == "pooler.query_tokens")
   }
 
   @Test("Products in single precision give the sums of those in double")
