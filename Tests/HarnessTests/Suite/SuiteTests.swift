@@ -80,6 +80,11 @@ struct SuiteTests {
     for task in SuiteTask.allCases {
       #expect(forecast.errors.contains("  \(task.program) on "), "\(forecast.errors)")
     }
+    for recipe in ["knn", "linear-40k"] {
+      let frozen = try run(["--dry-run", "--tasks", "ade20k", "--ade20k=--recipe \(recipe)"])
+      #expect(
+        frozen.errors.contains("  bench-ade20k on ade20k: about"), "\(recipe): \(frozen.errors)")
+    }
     let first = try run()
     #expect(!first.errors.contains("done before"))
     let page = try FileBytes.read(folder.file("out/report.html"))

@@ -204,15 +204,13 @@ struct FrozenSegmentation {
   /// Windows of a test image, about.
   private static let windowsPerImage = 1.5
 
-  /// About how many seconds a candidate takes, by a view of two images and by one update.
+  /// About how many seconds a candidate takes, by a view of two images through the first one and a
+  /// search among its cells.
   ///
   /// - Throws: What loading throws.
   func secondsPerCandidate() throws -> Double {
-    let backbone = try fineTuning.context.frozenBackbone(
-      .backbone(title: "", path: nil, note: nil),
-      claim: NetworkClaim(
-        architecture: options.common.architecture?.architecture ?? recipe.backbone),
-      options: options.common.backbone, inputSize: recipe.cropSize, pixels: nil)
+    let backbone = try backbone(
+      of: options.common.candidates.first ?? .backbone(title: "", path: nil, note: nil))
     let images = Tensor(zeros: [2, 3, recipe.cropSize, recipe.cropSize])
     let pass = Stopwatch()
     let map = withoutGradients { backbone.network.patchMap(images) }
