@@ -92,7 +92,8 @@ let libraries = [
     "Inspection",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Loading", "Models", "Protocols", "Reporting", "Runs", "SampleData", "Scoring", "TensorCore",
+      "Loading", "Models", "Processes", "Protocols", "Reporting", "Runs", "SampleData", "Scoring",
+      "TensorCore",
       "Threads", "VisionData",
     ]),
   library(

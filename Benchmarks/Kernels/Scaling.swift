@@ -72,6 +72,24 @@ enum Scaling {
       "fewestPieces": trace.loops.map(\.pieces.count).min() ?? 0,
     ]
     for threads in threadCounts { row["bound\(threads)"] = trace.bound(threads: threads) }
+    row["loopsByPieces"] = loopsByPieces(trace)
     BenchKernels.report(row)
   }
+
+  /// The loops of each number of pieces: their part of the work, and of the time of most threads.
+  private static func loopsByPieces(_ trace: LoopTrace) -> [[String: Any]] {
+    let most = threadCounts.last ?? 1
+    let whole = trace.work / trace.bound(threads: most)
+    return Dictionary(grouping: trace.loops, by: \.pieces.count).sorted { $0.key < $1.key }.map {
+      pieces, loops in
+      let work = loops.reduce(0) { $0 + $1.pieces.reduce(0, +) }
+      let time = loops.reduce(0) { $0 + $1.seconds(threads: most) }
+      return [
+        "pieces": pieces, "loops": loops.count, "work": rounded(work / trace.work),
+        "time\(most)": rounded(time / whole), "bound": rounded(work / max(time, 1e-12)),
+      ]
+    }
+  }
+
+  private static func rounded(_ value: Double) -> Double { (value * 1e3).rounded() / 1e3 }
 }

@@ -4,6 +4,7 @@ import FileSupport
 import Foundation
 import Layers
 import Models
+import Processes
 import TensorCore
 import Threads
 import VisionData
@@ -24,8 +25,11 @@ struct Forecast: Sendable {
   let disk: Int
   /// Seconds in all.
   let seconds: Double
-  /// The batch that was asked for, and how many images go through at once.
+  /// The batch that was asked for, and how many images go through a process at once.
   let batchSize, chunkSize: Int
+  /// Processes that share the run, threads of each, and the part of the time that messages take.
+  let processCount, threadCount: Int
+  let messageShare: Double
   private let settings: any MethodSettings
 
   /// Measures three short steps on networks of their own: one to warm up, two of different sizes,
@@ -34,7 +38,9 @@ struct Forecast: Sendable {
     _ plan: PretrainingPlan, data: ClassificationData, order: [Int], stepsPerEpoch: Int
   ) throws -> Forecast {
     let recipe = plan.recipe
-    let chunk = min(plan.chunkSize, recipe.batchSize)
+    let ranks = Processes.current
+    let ownBatch = max(1, recipe.batchSize / ranks.size)
+    let chunk = min(plan.chunkSize, ownBatch)
     // Enough images to be measured, few enough to be quick.
     let affordable = Int(1.5e12 / plan.cost.operationsPerImage)
     let large = min(chunk, max(4, min(64, affordable)))
@@ -81,16 +87,17 @@ struct Forecast: Sendable {
     let fixedBytes = Double(b.memory) - bytesPerImage * Double(b.count)
     let loading = try loadingSeconds(plan, data: data, order: order)
     let recompute =
-      recipe.batchSize > chunk
+      ownBatch > chunk
       ? plan.cost.operationsPerImage / plan.cost(recomputes: false).operationsPerImage : 1
     let threads = Double(ThreadPool.shared.threadCount)
+    let messages = try messageSeconds(numbers: parameterCount)
     let secondsPerStep =
-      perStep + Double(recipe.batchSize) * (perImage * recompute + loading / threads)
+      perStep + Double(ownBatch) * (perImage * recompute + loading / threads) + messages
     let steps = stepsPerEpoch * recipe.epochs
     let images = steps * recipe.batchSize
     let pixels = plan.views.reduce(0) { $0 + $1.size * $1.size }
     // Views wait in memory: the batch at work and three more.
-    let waiting = Double(4 * recipe.batchSize * pixels * 3 * 4)
+    let waiting = Double(4 * ownBatch * pixels * 3 * 4)
     // What is saved is copied first.
     let memory =
       fixedBytes + bytesPerImage * Double(chunk) + waiting + Double(stateBytes) + 200e6
@@ -98,11 +105,23 @@ struct Forecast: Sendable {
       images: images, steps: steps,
       gigaOperations: plan.cost.operationsPerImage * Double(images) / 1e9,
       parameterCount: parameterCount, memory: Int(memory * 1.1),
-      availableMemory: SystemMemory.availableBytes,
+      availableMemory: SystemMemory.availableBytes / ranks.localSize,
       memoryPerImage: (bytesPerImage + Double(4 * pixels * 12)) * 1.1,
       disk: 2 * stateBytes + 2 * exportedBytes, seconds: Double(steps) * secondsPerStep,
-      batchSize: recipe.batchSize, chunkSize: chunk,
+      batchSize: recipe.batchSize, chunkSize: chunk, processCount: ranks.size,
+      threadCount: ThreadPool.shared.threadCount, messageShare: messages / secondsPerStep,
       settings: recipe.settings)
+  }
+
+  /// Seconds that the sum of gradients over the processes takes.
+  private static func messageSeconds(numbers: Int) throws -> Double {
+    let ranks = Processes.current
+    guard ranks.size > 1 else { return 0 }
+    var gradients = [Float](repeating: 1, count: numbers)
+    try ranks.barrier()
+    let watch = Stopwatch()
+    try gradients.withUnsafeMutableBufferPointer { try ranks.sum($0) }
+    return watch.seconds
   }
 
   private static func makeNoise(
@@ -152,10 +171,14 @@ struct Forecast: Sendable {
       gigaOperations >= 1e6
       ? String(format: "%.2f PFLOP", gigaOperations / 1e6)
       : String(format: "%.0f GFLOP", gigaOperations)
+    let processes =
+      processCount > 1
+      ? "\n          \(processCount) processes of \(threadCount) threads, memory is that of each; "
+        + String(format: "%.1f %% of the time for messages", 100 * messageShare) : ""
     return """
       forecast: \(images) images in \(steps) steps, \(operations), \(parameterCount) parameters
                 memory \(size(memory)) of \(size(availableMemory)) free, disk \(size(disk))
-                about \(ProgressReporter.duration(seconds))
+                about \(ProgressReporter.duration(seconds))\(processes)
       """
   }
 
@@ -169,10 +192,12 @@ struct Forecast: Sendable {
       let room = Int((Double(availableMemory) - fixed) / max(1, memoryPerImage))
       let fitting = largestBatch(room)
       let advice =
-        fitting > 0
-        ? "use --batch-size \(fitting), or --accumulate "
-          + "\((batchSize + fitting - 1) / fitting) with the same batch"
-        : "use a smaller network or --input-size"
+        processCount > 1
+        ? "start fewer processes on a machine, or use --accumulate"
+        : fitting > 0
+          ? "use --batch-size \(fitting), or --accumulate "
+            + "\((batchSize + fitting - 1) / fitting) with the same batch"
+          : "use a smaller network or --input-size"
       throw UsageError.conflict(
         "a batch of \(batchSize) does not fit: it needs \(gib(memory)) of memory, "
           + "\(gib(availableMemory)) are free; \(advice).")

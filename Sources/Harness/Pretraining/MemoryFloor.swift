@@ -1,5 +1,6 @@
 import CommandLine
 import Models
+import Processes
 import TensorCore
 
 /// The memory that a pretraining takes at least, counted from its sizes alone.
@@ -25,9 +26,8 @@ struct MemoryFloor {
     let online = recipe.settings.onlineViews.reduce(0.0) {
       $0 + Double(plan.architecture.activationBytes(inputSize: views[$1].size))
     }
-    images =
-      Double(recipe.batchSize) * pixels * 12
-      + online * Double(min(plan.chunkSize, recipe.batchSize))
+    let own = max(1, recipe.batchSize / Processes.current.size)
+    images = Double(own) * pixels * 12 + online * Double(min(plan.chunkSize, own))
   }
 
   /// Refuses what cannot fit, naming the sizes to change.

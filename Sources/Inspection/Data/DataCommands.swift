@@ -62,7 +62,7 @@ public enum DataCommands {
   }
 
   private static func check(_ options: CheckDataOptions) throws -> ExitCode {
-    try options.engine.apply()
+    if options.comparesRanks { try options.engine.join() } else { try options.engine.apply() }
     ArchiveIndex.folder = options.cache + "/archives"
     let root = try options.files.layout?.root ?? root(options.data)
     let lines = CheckProgress()
@@ -95,7 +95,7 @@ public enum DataCommands {
           "--backbone compares the classes of a classification data set; \(root) is another kind.")
       }
       lines.finish()
-      return try deliver(reports.dropFirst().reduce(first) { $0.joined($1) }, options)
+      return try deliver(reports.dropFirst().reduce(first) { $0.joined($1) }, of: root, options)
     }
     let headClasses = try options.backbone.flatMap {
       try BackboneLoader.load(
@@ -113,12 +113,18 @@ public enum DataCommands {
       report.findings.append(finding)
       report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     }
-    return try deliver(report, options)
+    return try deliver(report, of: root, options)
   }
 
   private static func deliver(
-    _ report: DataCheckReport, _ options: CheckDataOptions
+    _ report: DataCheckReport, of root: String, _ options: CheckDataOptions
   ) throws -> ExitCode {
+    var report = report
+    if options.comparesRanks,
+      let finding = try RankComparison.finding(root, readsContents: options.depth == .full)
+    {
+      report.findings.insert(finding, at: 0)
+    }
     if let path = options.report { try AtomicFile.write(text: report.json, to: path) }
     Console.output(options.json ? report.json : report.text)
     guard report.worst == .error else { return .success }

@@ -83,6 +83,7 @@ package struct CheckDataOptions: CommandOptions {
   var report: String?
   var cache = "reports/cache"
   var json = false
+  var comparesRanks = false
   var engine = EngineOptions()
 
   package init() {}
@@ -131,6 +132,10 @@ package struct CheckDataOptions: CommandOptions {
     .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)
     .options(DetectionFileOptions.table, at: \.files)
     .option("depth", \.depth, value: "name", .protocolSettings, "How much is looked at.")
+    .flag(
+      "ranks", \.comparesRanks, .protocolSettings,
+      "Under mpirun or srun: compare the files that the processes see."
+    )
     .option("report", \.report, value: "file", .output, "Also writes the findings as JSON.")
     .option("cache", \.cache, value: "folder", .output, "Where findings are kept.")
     .flag("json", \.json, .output, "Print the findings as JSON.")
