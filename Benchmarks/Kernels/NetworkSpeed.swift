@@ -22,7 +22,9 @@ struct NetworkSpeed {
     var numbers = [Float](repeating: 1, count: floats)
     for count in [1, 1000, floats] where count <= floats {
       try together("sum", count * 4) {
-        numbers.withUnsafeMutableBufferPointer { $0.update(repeating: 1) }
+        numbers.withUnsafeMutableBufferPointer {
+          UnsafeMutableBufferPointer(rebasing: $0[..<count]).update(repeating: 1)
+        }
       } _: {
         try numbers.withUnsafeMutableBufferPointer {
           try ranks.sum(.init(rebasing: $0[..<count]))

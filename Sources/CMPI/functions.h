@@ -1,5 +1,7 @@
 // The functions of MPI that are used, and their signatures where a handle has the type HANDLE.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
 
 #define CMPI_FUNCTIONS(F) \
   F(Abort) F(Barrier) F(Comm_free) F(Comm_rank) F(Comm_set_errhandler) F(Comm_size) \
@@ -29,8 +31,10 @@ typedef struct {
   intptr_t world, byte, errors_return, info_null;
   void *status_ignore;
   int shared;
+  int size;  // of the world, once it is joined
 } cmpi_handles;
 extern cmpi_handles cmpi_open;
 
-// Lets some time pass between two looks at a message: none at first, then more and more.
-void cmpi_pause(unsigned looks);
+// Lets some time pass between two looks at a message of so many bytes: none at first and as long as
+// the message may be on its way, since each look moves some of it; then more and more.
+void cmpi_pause(size_t looks, size_t bytes);

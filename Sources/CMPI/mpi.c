@@ -1,10 +1,13 @@
 #include "CMPI.h"
 
 #include <dlfcn.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "functions.h"
 
@@ -61,7 +64,7 @@ static int find_handles(void *library, char *message, size_t capacity) {
   serialized = constants.serialized;
   cmpi_open = (cmpi_handles){constants.world, constants.byte, constants.errors_return,
                              constants.info_null, (void *)constants.status_ignore,
-                             constants.shared};
+                             constants.shared, 1};
   calls = interface == CMPI_MPICH ? &cmpi_calls_of_integers : &cmpi_calls_of_addresses;
   if (interface != CMPI_OPEN_MPI) return 0;
   const struct {
@@ -152,11 +155,14 @@ void cmpi_error_text(int code, char *text, size_t capacity) {
   snprintf(text, capacity, "%s", whole);
 }
 
-void cmpi_pause(unsigned looks) {
-  if (looks < 300) {
-    sched_yield();
-  } else {
-    const struct timespec pause = {0, looks < 1000 ? 20000 : 100000};
-    nanosleep(&pause, NULL);
-  }
+void cmpi_pause(size_t looks, size_t bytes) {
+  const size_t moving = bytes / 4096;
+  if (looks < 200) return;
+#ifdef __linux__
+  // Sleeps are rounded up to 50 us else.
+  if (looks == 200) prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+#endif
+  // Whoever sleeps comes to run again before those who compute; whoever yields comes after them.
+  const struct timespec pause = {0, looks < 2000 + moving ? 20000 : 200000};
+  nanosleep(&pause, NULL);
 }
