@@ -60,7 +60,9 @@ struct LinearRecord {
       result.notes += outcome.remarks
     }
     if let note = deviations.note(from: protocolName) { result.notes.append(note) }
-    if let note = neighbourDeviations.note(from: "DINO's kNN") { result.notes.append(note) }
+    if !neighbours.isEmpty, let note = neighbourDeviations.note(from: "DINO's kNN") {
+      result.notes.append(note)
+    }
   }
 
   /// Gives the means over seeds the intervals of other images and other seeds, where there are several.

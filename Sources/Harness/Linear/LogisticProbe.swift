@@ -22,6 +22,9 @@ struct LogisticProbe {
   let seed: Int
   let label: String
 
+  /// The largest part of the gradient of fits that are only compared: scikit-learn's usual one.
+  static let searchTolerance = 1e-4
+
   /// Strengths by their place on the grid: 10^(−6 + place/8), 0...96.
   static let places = 0...96
 
@@ -95,7 +98,8 @@ struct LogisticProbe {
       }
       let fit = try LogisticRegression(
         features: train, rows: rows, classCount: classCount, regularization: regularization
-      ).fit(from: near?.x, iterationLimit: settings.iterationLimit)
+      ).fit(
+        from: near?.x, iterationLimit: settings.iterationLimit, tolerance: Self.searchTolerance)
       let classifier = LogisticRegression.classifier(fit.x, classCount: classCount)
       let top1 = ClassificationScore(
         classifier.records(train, rows: heldOut), classCount: classCount

@@ -54,15 +54,21 @@ public struct ComparisonBuilder {
     var sections: [ComparisonSection] = []
     for task in Self.tasks(catalogue.runs) {
       let runs = catalogue.runs.filter { $0.result.task == task.name }
-      let sets = Self.grouped(runs, by: \.dataIdentity)
+      // Whoever compares two runs wants them in one table, whatever was asked.
+      let sets = Self.grouped(runs) {
+        baselinePath == nil ? $0.tableIdentity : $0.dataIdentity
+      }
       if sets.count > 1 {
         remarks.append(
           "\(task.title): \(sets.count) tables, because the runs saw different data or numbers of "
-            + "images; such numbers do not go into one column")
+            + "images, or asked different questions; such numbers do not go into one column")
       }
       let published = try publishedFigures(task)
       let ids = RowNames.sections(
-        task: task.name, data: sets.map { $0[0].dataIdentity(named: true) })
+        task: task.name,
+        data: sets.map { set in
+          set[0].tableIdentity.merging(["name": set[0].shownData["name"] ?? ""]) { $1 }
+        })
       for (id, set) in zip(ids, sets) {
         sections.append(
           try section(id: id, task: task, runs: set, published: published, tester: tester))
@@ -233,7 +239,8 @@ public struct ComparisonBuilder {
         try rowDetails.detail(row, base: base, galleryCount: galleryCount, pictures: pictures))
     }
     return ComparisonSection(
-      id: id, task: task, data: runs[0].result.data, metrics: metrics, rows: rows,
+      id: id, task: task, data: baselinePath == nil ? runs[0].shownData : runs[0].result.data,
+      metrics: metrics, rows: rows,
       details: details, confusions: confusions, published: published, notes: notes)
   }
 

@@ -135,9 +135,23 @@ public struct StoredRun: Sendable {
     }
   }
 
-  /// The same, with the data's name.
-  func dataIdentity(named: Bool) -> [String: String] {
-    dataIdentity.merging(named ? ["name": result.data["name"] ?? ""] : [:]) { $1 }
+  /// What the run asks where that is another question than its task's: a recipe, so many labels.
+  var question: [String: String] {
+    result.settings.filter { result.description.questionSettings.contains($0.key) }
+  }
+
+  /// What tells its table from others: the data, and what is asked of them.
+  var tableIdentity: [String: String] { dataIdentity.merging(question) { $1 } }
+
+  /// The data as its table shows them, with what is asked in their name.
+  var shownData: [String: String] {
+    let asked = [
+      question["recipe"], question["shots"].map { "\($0) shots" },
+      question["train list"].map { "\($0.prefix { $0 != "," }) of a list" },
+    ].compactMap { $0 }
+    return result.data.merging([
+      "name": ([result.data["name"] ?? ""] + asked).joined(separator: ", ")
+    ]) { $1 }
   }
 
   /// Whether the predictions are not this suite's, so that nothing is known of how they were made.

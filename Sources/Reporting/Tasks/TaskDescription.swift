@@ -93,6 +93,8 @@ public struct TaskDescription: Sendable {
   /// Whether a number comes from training a whole network, which another seed ends otherwise: then
   /// nothing is said of a difference before each side was trained more than once.
   public var trainsNetwork = false
+  /// Settings that ask another question: runs of another value are in a table of their own.
+  public var questionSettings: [String] = []
   /// The parts of a run's work that are training, as it names them in its timing.
   public var costPhases: [String] = []
   /// What the tests of this task leave out, a sentence each.

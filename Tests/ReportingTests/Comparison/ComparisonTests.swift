@@ -38,6 +38,29 @@ struct ComparisonTests {
     #expect(detectable[0].all > detectable[0].alone && detectable[0].alone > 0.05)
   }
 
+  @Test("Every recipe and every number of shots has a table with verdicts of its own")
+  func questions() throws {
+    let runs = try SyntheticRuns()
+    for (slug, settings) in [
+      ("", [:]), ("-dino", ["recipe": "dino"]), ("-shots", ["recipe": "logistic", "shots": "5"]),
+    ] as [(String, [String: String])] {
+      try runs.linear("Supervised", settings: settings, slug: "s" + slug) { image, _ in image < 150
+      }
+      try runs.linear("MoBY", settings: settings, slug: "m" + slug) { image, _ in image < 100 }
+    }
+    let comparison = try runs.comparison()
+    #expect(
+      Set(comparison.sections.compactMap { $0.data["name"] }) == [
+        "sample", "sample, dino", "sample, logistic, 5 shots",
+      ])
+    for section in comparison.sections {
+      #expect(section.rows.map(\.name) == ["Supervised", "MoBY"])
+      #expect(section.rows[1].cells["top1"]?.delta?.verdict == .worse)
+      #expect(section.rows.allSatisfy { $0.deviations.isEmpty })
+    }
+    #expect(Set(comparison.sections.map(\.id)).count == 3)
+  }
+
   @Test(
     "Too few disagreements for any word are said to be too few, and trainings on few images careful"
   )
