@@ -132,7 +132,9 @@ public struct ComparisonSection: Sendable {
     let name = data["name"] ?? "?"
     let count = imageCount.map { ", \($0) images" } ?? ""
     let classes = data["classes"].map { ", \($0) classes" } ?? ""
-    return name + count + classes
+    // What is measured on the same data in another way is a table of its own.
+    let measure = data["measure"].map { ", \($0)" } ?? ""
+    return name + count + classes + measure
   }
 
   /// The number that decides between rows: the first that is tested.

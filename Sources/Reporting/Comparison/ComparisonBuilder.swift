@@ -58,7 +58,7 @@ public struct ComparisonBuilder {
       if sets.count > 1 {
         remarks.append(
           "\(task.title): \(sets.count) tables, because the runs saw different data or numbers of "
-            + "images; such numbers do not go into one column")
+            + "images, or measured something else; such numbers do not go into one column")
       }
       let published = try publishedFigures(task)
       let ids = RowNames.sections(

@@ -32,7 +32,6 @@ struct FrozenSegmentation {
     let seeds = options.common.seeds
     let backbone = try backbone(of: candidate)
     var settings = task.frozenSettings
-    settings["network"] = backbone.network.architecture.name
     settings["branch"] = options.common.backbone.branch.rawValue
     settings["seeds"] = seeds.argument
     settings["on-bad-image"] = options.data.onBadImage.rawValue
@@ -42,7 +41,8 @@ struct FrozenSegmentation {
     }
     var result = RunResult(
       task: SegmentationTask.description.name, backbone: backbone.identity,
-      data: task.dataIdentity, settings: settings)
+      data: task.dataIdentity.merging(["measure": recipe.form.title.lowercased()]) { $1 },
+      settings: settings)
     let session = try RunSession(
       result, name: "\(result.task)-\(recipe.name.rawValue)-\(candidate.slug)",
       scoring: ["resamples": String(options.common.resamples), "seed": String(seeds[0])],
