@@ -78,6 +78,7 @@ extension FineTuning {
     return RateChoice(
       rate: rates[chosen], count: count,
       note: "learning rate \(rates[chosen].argument), chosen by \(number.title) of \(count) "
-        + "held-out training images: " + list.joined(separator: ", "))
+        + "held-out training images: " + list.joined(separator: ", ")
+        + (finite.count { scores[$0] == scores[best] } > 1 ? "; of equal ones the lowest" : ""))
   }
 }

@@ -146,7 +146,7 @@ public struct StoredRun: Sendable {
   /// The data as its table shows them, with what is asked in their name.
   var shownData: [String: String] {
     let asked = [
-      question["recipe"], question["shots"].map { "\($0) shots" },
+      question["recipe"], question["measure"], question["shots"].map { "\($0) shots" },
       question["train list"].map { "\($0.prefix { $0 != "," }) of a list" },
     ].compactMap { $0 }
     return result.data.merging([

@@ -29,6 +29,7 @@ extension TaskDescription {
     task.costPhases = ["training"]
     task.classMetric = "IoU"
     task.references = ["ade20k.json"]
+    task.questionSettings = ["measure"]
     task.recordFiles = [SegmentedRecords.file]
     task.records = { SegmentedRecords(folder: $0) }
     return task

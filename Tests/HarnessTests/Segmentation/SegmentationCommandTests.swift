@@ -88,6 +88,13 @@ struct SegmentationCommandTests {
     let report = try ChildProgram.run(
       "bench-report", ["--runs", "runs", "--output", "page"], in: folder.path)
     #expect(report.status == 0, "\(report.errors)")
+    // A table each, whose rows are compared whatever the network.
+    let text = String(
+      decoding: try FileBytes.read(folder.file("page/report.md")), as: UTF8.self)
+    for measure in ["linear classifier of frozen cells", "nearest neighbours of frozen cells"] {
+      #expect(text.contains(", \(measure): measured"), "\(text)")
+    }
+    #expect(!text.contains("another protocol"), "\(text)")
     for (options, words) in [
       (["--recipe", "knn", "--iterations", "3"], "has no use for --iterations"),
       (["--recipe", "linear-40k", "--memory", "3"], "has no use for --memory"),

@@ -32,7 +32,7 @@ struct FrozenSegmentation {
     let seeds = options.common.seeds
     let backbone = try backbone(of: candidate)
     var settings = task.frozenSettings
-    settings["network"] = backbone.network.architecture.name
+    settings["measure"] = recipe.form.title.lowercased()
     settings["branch"] = options.common.backbone.branch.rawValue
     settings["seeds"] = seeds.argument
     settings["on-bad-image"] = options.data.onBadImage.rawValue
