@@ -145,9 +145,13 @@ public struct StoredRun: Sendable {
 
   /// The data as its table shows them, with what is asked in their name.
   var shownData: [String: String] {
+    let decides = question[TaskDescription.primarySetting].flatMap { key in
+      result.description.metrics.first { $0.key == key }
+    }
     let asked = [
       question["recipe"], question["measure"], question["shots"].map { "\($0) shots" },
       question["train list"].map { "\($0.prefix { $0 != "," }) of a list" },
+      decides.map { "by \($0.title)" },
     ].compactMap { $0 }
     return result.data.merging([
       "name": ([result.data["name"] ?? ""] + asked).joined(separator: ", ")

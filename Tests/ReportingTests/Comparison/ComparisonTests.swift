@@ -43,6 +43,7 @@ struct ComparisonTests {
     let runs = try SyntheticRuns()
     for (slug, settings) in [
       ("", [:]), ("-dino", ["recipe": "dino"]), ("-shots", ["recipe": "logistic", "shots": "5"]),
+      ("-mean", ["primary": "mean_class"]),
     ] as [(String, [String: String])] {
       try runs.linear("Supervised", settings: settings, slug: "s" + slug) { image, _ in image < 150
       }
@@ -52,13 +53,14 @@ struct ComparisonTests {
     #expect(
       Set(comparison.sections.compactMap { $0.data["name"] }) == [
         "sample", "sample, dino", "sample, logistic, 5 shots",
+        "sample, by mean over classes",
       ])
     for section in comparison.sections {
       #expect(section.rows.map(\.name) == ["Supervised", "MoBY"])
       #expect(section.rows[1].cells["top1"]?.delta?.verdict == .worse)
       #expect(section.rows.allSatisfy { $0.deviations.isEmpty })
     }
-    #expect(Set(comparison.sections.map(\.id)).count == 3)
+    #expect(Set(comparison.sections.map(\.id)).count == 4)
   }
 
   @Test(
