@@ -262,7 +262,7 @@ struct RunSessionTests {
     ("bench-ade20k", ["--iterations", "0"], "option '--iterations' got '0', but must be"),
     ("bench-ade20k", ["--learning-rate", "0"], "must be a number above 0"),
     ("bench-ade20k", ["--seeds", "-2"], "must be a whole number of at least 0"),
-    ("bench-coco", ["--architecture", "deit-s"], "detectors and segmentors need swin-t or"),
+    ("bench-coco", ["--architecture", "vit-s-8"], "detectors and segmentors need swin-t,"),
     ("bench-ade20k", ["--eval-only"], "--eval-only needs --segmentor."),
     ("bench-pretrain", ["--epochs", "0"], "option '--epochs' got '0', but must be a whole number"),
     ("bench-pretrain", ["--seeds", "-1"], "option '--seeds' got '-1'"),
