@@ -46,7 +46,8 @@ struct BenchKernels {
     if wanted == "all" || wanted == "segmentor" { WholeModels.segmentor() }
     // Not a part of all: it runs on one thread.
     if wanted == "scaling" {
-      try Scaling.measure(only: arguments.dropFirst().first.flatMap(Int.init))
+      try Scaling.measure(
+        only: arguments.dropFirst().first.flatMap(Int.init), part: arguments.dropFirst(2).first)
     }
     if wanted == "all" || wanted == "data" {
       DataPipelines.measure(folder: arguments.dropFirst().first)

@@ -11,21 +11,28 @@ enum Scaling {
   /// Threads that bounds are printed for.
   private static let threadCounts = [2, 4, 16, 64]
 
-  /// - Parameter only: The batch that is looked at; nil is all.
-  static func measure(only: Int?) throws {
+  /// - Parameters:
+  ///   - only: The batch that is looked at; nil is all.
+  ///   - part: `inference`, `training` or `moby`; nil is all.
+  static func measure(only: Int?, part: String?) throws {
+    func isWanted(_ name: String, _ batch: Int) -> Bool {
+      (only == nil || only == batch) && (part == nil || part == name)
+    }
     let networks = [Architecture.swin(.tiny), .visionTransformer(.deitSmall)]
-    for batch in [1, 8, 64] where only == nil || only == batch {
+    for batch in [1, 8, 64] where isWanted("inference", batch) {
       for network in networks { inference(network, batch: batch) }
     }
-    for batch in [8, 64] where only == nil || only == batch {
+    for batch in [8, 64] where isWanted("training", batch) {
       for network in networks { training(network, batch: batch) }
     }
-    for batch in [8, 64] where only == nil || only == batch { try pretraining(batch: batch) }
+    for batch in [8, 64] where isWanted("moby", batch) { try pretraining(batch: batch) }
   }
 
   private static func inference(_ network: Architecture, batch: Int) {
     let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
     let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
+    // Weights that are used often are laid out once.
+    for _ in 0..<3 { withoutGradients { _ = model.features(images) } }
     report("inference", network, batch) { withoutGradients { _ = model.features(images) } }
   }
 

@@ -8,7 +8,7 @@ import FileSupport
 public struct RunKey: Sendable {
   /// Raised when the form of the document changes, and when the same document gives other numbers:
   /// results of older code are not today's.
-  public static let schemaVersion = 4
+  public static let schemaVersion = 5
 
   /// Everything that decides the numbers; kept as `protocol.json`.
   public let document: JSONValue

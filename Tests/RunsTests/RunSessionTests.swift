@@ -24,7 +24,8 @@ struct RunSessionTests {
     arguments: [
       "--architecture", "swin-mini", "--preset", "smoke", "--input-size", "32", "--batch-size",
       "16",
-    ], data: "classification", records: ["records.jsonl", "knn.jsonl", "events.jsonl"])
+    ], data: "classification",
+    records: ["records.jsonl", "knn.jsonl", "events.jsonl", "classifier-seed0.safetensors"])
   static let coco = Job(
     program: "bench-coco", task: "coco", arguments: ["--preset", "smoke", "--resamples", "20"],
     data: "coco", records: ["detections.jsonl", "bbox.matches", "segm.matches", "events.jsonl"])

@@ -3,10 +3,13 @@ import Threads
 /// How a fused operation cuts its rows into panels that stay in the cache of one core.
 ///
 /// The cut depends on the shape alone, never on the number of threads: gradients are summed panel
-/// after panel. An even number of panels keeps two cores level.
+/// after panel. Few panels are even in number, which keeps two cores level; many are whole rounds of
+/// 64, which keeps any usual number of cores level.
 struct Panels {
   let count: Int
-  private let size: Int
+  // Units that are not torn apart, and how many of them there are.
+  private let tile: Int
+  private let tileCount: Int
   private let total: Int
 
   /// - Parameters:
@@ -15,20 +18,29 @@ struct Panels {
   ///   - width: Numbers a row that are in use between two products.
   init(units: Int, rowsPerUnit: Int, width: Int) {
     // Half of a second-level cache of 1 MiB, in whole tiles of the product's rows.
-    let tile = max(1, Product.tileRows / rowsPerUnit)
+    tile = max(1, Product.tileRows / rowsPerUnit)
     let largest = max(tile, (1 << 17) / (width * rowsPerUnit) / tile * tile)
+    tileCount = (units + tile - 1) / tile
     var panels = max(1, (units + largest - 1) / largest)
-    if panels < 32, units > 1 { panels += panels % 2 }
-    size = max(1, ((units + panels - 1) / panels + tile - 1) / tile * tile)
-    count = (units + size - 1) / size
+    if panels >= Self.round * 3 / 4 {
+      panels = (panels + Self.round / 2) / Self.round * Self.round
+    } else if panels < Self.round / 2, units > 1 {
+      panels += panels % 2
+    }
+    count = max(1, min(panels, tileCount))
     total = units
   }
 
+  private static let round = 64
+
   /// The units of one panel.
-  subscript(index: Int) -> Range<Int> { index * size..<min(total, (index + 1) * size) }
+  subscript(index: Int) -> Range<Int> {
+    func start(_ index: Int) -> Int { min(total, tileCount * index / count * tile) }
+    return start(index)..<start(index + 1)
+  }
 
   /// The most units any panel has.
-  var largestSize: Int { size }
+  var largestSize: Int { (tileCount + count - 1) / count * tile }
 
   /// Runs `body` on every panel; a single one leaves the threads to its matrix products.
   func forEach(_ body: (Int, Range<Int>) -> Void) {

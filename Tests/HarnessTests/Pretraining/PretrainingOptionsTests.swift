@@ -100,7 +100,7 @@ struct PretrainingOptionsTests {
       "oddities", "epochs", "gflop", "warmup-epochs", "batch-size", "base-learning-rate",
       "weight-decay", "optimizer", "drop-path", "input-size", "seeds", "accumulate", "probe-limit",
       "save-minutes", "forecast", "forecast-only", "threads", "quiet", "restart", "dry-run",
-      "output", "cache", "json", "config", "precision", "products", "mpi",
+      "output", "cache", "json", "config", "precision", "products", "mpi", "groups",
     ]
     #expect(Set(parsed.settings.map(\.name)) == others.union(Options.methodOptions.map(\.name)))
   }

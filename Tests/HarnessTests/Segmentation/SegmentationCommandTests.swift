@@ -92,7 +92,7 @@ struct SegmentationCommandTests {
     let text = String(
       decoding: try FileBytes.read(folder.file("page/report.md")), as: UTF8.self)
     for measure in ["linear classifier of frozen cells", "nearest neighbours of frozen cells"] {
-      #expect(text.contains(", \(measure): measured"), "\(text)")
+      #expect(text.contains(", \(measure), 3 images"), "\(text)")
     }
     #expect(!text.contains("another protocol"), "\(text)")
     for (options, words) in [

@@ -67,9 +67,9 @@ struct GroupTests {
       ImageGroups.usualCount(
         batchSize: batch, workPerImage: Double(architecture.multiplyAdds(inputSize: size)))
     }
-    #expect(count(512, .swin(.tiny), 224) == 128)
-    #expect(count(16, .swin(.tiny), 224) == 4)
+    #expect(count(512, .swin(.tiny), 224) == 64)
+    #expect(count(16, .swin(.tiny), 224) == 2)
     #expect(count(128, .swin(.mini), 64) == 1)
-    #expect(count(96, .swin(.tiny), 224) == 16)
+    #expect(count(96, .swin(.tiny), 224) == 8)
   }
 }
