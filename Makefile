@@ -20,8 +20,9 @@ bench: packages
 	swift build --product bench-linear
 	swift run --skip-build bench-linear
 
-test:
-	@$(MAKE) --no-print-directory packages PACKAGES="$(PACKAGES) $(TEST_PACKAGES)"
+test: packages
+	@$(MAKE) --no-print-directory packages PACKAGES="$(TEST_PACKAGES)" \
+	  || echo "tests of several processes are skipped" >&2
 	swift build --build-tests
 	swift test --skip-build
 
