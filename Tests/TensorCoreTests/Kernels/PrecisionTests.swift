@@ -6,8 +6,10 @@ import Testing
 
 /// Whether this processor takes bfloat16; the tests of it say "skipped" where it does not.
 private let reasonAgainst: String? = {
-  defer { _ = Precision.use(.f32) }
-  return Precision.use(.bf16)
+  productSettings.withLock {
+    defer { _ = Precision.use(.f32) }
+    return Precision.use(.bf16)
+  }
 }()
 
 @Suite(
@@ -15,7 +17,11 @@ private let reasonAgainst: String? = {
   .enabled(if: reasonAgainst == nil, "skipped: this processor has no use for bfloat16"))
 struct PrecisionTests {
   private func inBF16<Result>(_ body: () throws -> Result) rethrows -> Result {
-    defer { _ = Precision.use(.f32) }
+    productSettings.lock()
+    defer {
+      _ = Precision.use(.f32)
+      productSettings.unlock()
+    }
     // Beside other tests a measurement of speed may go wrong, which refuses it.
     var reason = Precision.use(.bf16)
     for _ in 0..<1000 where reason != nil { reason = Precision.use(.bf16) }
