@@ -142,4 +142,56 @@ struct SharedProgramTests {
     #expect(outcome.status == 65, "\(outcome.errors)")
     #expect(outcome.failures.count == 1 && outcome.errors.contains("other data"))
   }
+
+  @Test("A process of another build ends all in one sentence", .needs(.openMPI))
+  func otherBuild() throws {
+    let folder = try prepare()
+    let other = folder.file("other")
+    try FileManager.default.copyItem(atPath: ChildProgram.path("bench-pretrain"), toPath: other)
+    let file = try #require(FileHandle(forWritingAtPath: other))
+    try file.seekToEnd()
+    try file.write(contentsOf: Data([0]))
+    try file.close()
+    let options = [
+      "--preset", "smoke", "--epochs", "1", "--batch-size", "8", "--groups", "2", "--data",
+      "sample/classification",
+    ]
+    let words =
+      MessageLauncher.openMPI.arguments(1) + [ChildProgram.path("bench-pretrain")] + options
+      + [":", "-n", "1", other] + options
+    let outcome = try ChildProgram.run(
+      path: MessageLauncher.openMPI.path, words, in: folder.path, limit: 60)
+    #expect(outcome.status == 65, "\(outcome.errors)")
+    #expect(outcome.failures.count == 1 && outcome.errors.contains("another build"))
+  }
+
+  @Test("The files that processes see are compared", .needs(.openMPI))
+  func comparedFiles() throws {
+    let folder = try prepare()
+    let copy = folder.file("copy")
+    try FileManager.default.copyItem(atPath: folder.file("sample/classification"), toPath: copy)
+    func check() throws -> ChildProgram.Outcome {
+      func words(_ data: String) -> [String] {
+        [ChildProgram.path("bench-data"), "check", "--ranks", "--data", data]
+      }
+      return try ChildProgram.run(
+        path: MessageLauncher.openMPI.path,
+        MessageLauncher.openMPI.arguments(1) + words("sample/classification") + [":", "-n", "1"]
+          + words("copy"), in: folder.path, limit: 60)
+    }
+    let same = try check()
+    #expect(same.status == 0 && !same.output.contains("ranks/different"), "\(same.output)")
+    let images = try FileManager.default.subpathsOfDirectory(atPath: copy)
+      .filter { $0.hasSuffix(".JPEG") }
+    let image = try #require(images.first)
+    // Another picture under the name, then none.
+    let path = copy + "/" + image
+    try FileManager.default.removeItem(atPath: path)
+    try FileManager.default.copyItem(atPath: copy + "/" + images[1], toPath: path)
+    let changed = try check()
+    #expect(changed.status != 0 && changed.output.contains("other contents for process 1"))
+    try FileManager.default.removeItem(atPath: path)
+    let fewer = try check()
+    #expect(fewer.status != 0 && fewer.output.contains("files for process 1 and"))
+  }
 }
