@@ -92,9 +92,7 @@ struct BenchKernels {
   }
 
   static func inference(_ network: Architecture, batch: Int, _ precision: Precision) {
-    let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
-    let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
-    let seconds = best(seconds: 4) { withoutGradients { _ = model.features(images) } }
+    let seconds = best(seconds: 4, inferencePass(network, batch: batch))
     report([
       "part": "inference", "network": network.name, "precision": precision.rawValue,
       "batch": batch, "imagesPerSecond": Double(batch) / seconds,
@@ -102,19 +100,7 @@ struct BenchKernels {
   }
 
   static func training(batch: Int, _ precision: Precision) {
-    let model = SwinTransformer(.tiny, initializer: Initializer(seed: 0))
-    let head = Linear(truncatedNormal: 768, 1000, key: "head.", Initializer(seed: 0))
-    let parameters = (model.parameters + head.parameters).map {
-      OptimizedParameter(key: $0.key, tensor: $0.tensor, weightDecay: 0.05)
-    }
-    let optimizer = AdamW(parameters, learningRate: 1e-4)
-    let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
-    let targets = (0..<batch).map { $0 * 31 % 1000 }
-    let seconds = best {
-      crossEntropy(head(model.features(images)), targets: targets).backward()
-      optimizer.step()
-      optimizer.clearGradients()
-    }
+    let seconds = best(trainingStep(.swin(.tiny), batch: batch))
     report([
       "part": "training", "network": "Swin-T", "precision": precision.rawValue, "batch": batch,
       "imagesPerSecond": Double(batch) / seconds,
@@ -125,28 +111,62 @@ struct BenchKernels {
   ///
   /// In one group, and in as many as are usual.
   static func pretraining(batch: Int) throws {
-    var recipe = MethodDescription.moby.recipe(for: .swin(.tiny))
-    recipe.batchSize = batch
     let usual = ImageGroups.usualCount(
       batchSize: batch,
       workPerImage: 2 * Double(Architecture.swin(.tiny).multiplyAdds(inputSize: 224)))
-    let views = PretrainingBatch(
-      views: [1, 2].map {
-        Initializer(seed: $0).normal([batch, 3, 224, 224], key: "images")
-      })
     for groups in Set([1, usual]).sorted() {
-      let engine = PretrainingEngine(
-        recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
-        seed: 0, groups: ImageGroups(batchSize: batch, count: groups))
-      var step = 0
-      let seconds = try best {
-        _ = try engine.step(views, step: step, epoch: 0)
-        step += 1
-      }
+      let seconds = try best(pretrainingStep(batch: batch, groups: groups))
       report([
         "part": "moby", "batch": batch, "groups": groups,
         "imagesPerSecond": Double(batch) / seconds,
       ])
+    }
+  }
+
+  // MARK: What is measured
+
+  private static func images(_ batch: Int, seed: UInt64 = 1) -> Tensor {
+    Initializer(seed: seed).normal([batch, 3, 224, 224], key: "images")
+  }
+
+  /// The features of a batch.
+  static func inferencePass(_ network: Architecture, batch: Int) -> () -> Void {
+    let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
+    let images = images(batch)
+    return { withoutGradients { _ = model.features(images) } }
+  }
+
+  /// A supervised step with a classifier of 1000 classes.
+  static func trainingStep(
+    _ network: Architecture, batch: Int, clipping: GradientClipping? = nil
+  ) -> () -> Void {
+    let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
+    let head = Linear(
+      truncatedNormal: model.featureCount, 1000, key: "head.", Initializer(seed: 0))
+    let optimizer = AdamW(
+      (model.parameters + head.parameters).map {
+        OptimizedParameter(key: $0.key, tensor: $0.tensor, weightDecay: 0.05)
+      }, learningRate: 0)
+    let images = images(batch)
+    let targets = (0..<batch).map { $0 * 31 % 1000 }
+    return {
+      crossEntropy(head(model.features(images)), targets: targets).backward()
+      optimizer.update(rate: 1e-4, clipping: clipping)
+    }
+  }
+
+  /// A step of MoBY with Swin-T.
+  static func pretrainingStep(batch: Int, groups: Int) -> () throws -> Void {
+    var recipe = MethodDescription.moby.recipe(for: .swin(.tiny))
+    recipe.batchSize = batch
+    let engine = PretrainingEngine(
+      recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
+      seed: 0, groups: ImageGroups(batchSize: batch, count: groups))
+    let views = PretrainingBatch(views: [1, 2].map { images(batch, seed: $0) })
+    var step = 0
+    return {
+      _ = try engine.step(views, step: step, epoch: 0)
+      step += 1
     }
   }
 

@@ -60,7 +60,7 @@ enum NetworkCommand {
       if options.loss != .none { try lose(options, ranks) }
       if options.checks {
         let count = try NetworkCheck(ranks).run()
-        let library = Processes.libraryVersion.map { ", \($0)" } ?? ""
+        let library = Processes.versionOfMPI.map { ", \($0)" } ?? ""
         Console.output(
           "processes: \(ranks.size), on this machine: \(ranks.localSize), "
             + "threads of each: \(ThreadPool.shared.threadCount), comparisons that agree: \(count)\(library)"

@@ -84,7 +84,7 @@ struct NetworkSpeed {
       [
         "part": "network", "what": what, "bytes": size, "microseconds": seconds * 1e6,
         "processes": ranks.size, "onThisMachine": ranks.localSize,
-        "library": Processes.libraryVersion ?? "none",
+        "library": Processes.versionOfMPI ?? "none",
       ].merging(extra) { $1 })
   }
 }

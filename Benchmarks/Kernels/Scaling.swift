@@ -20,50 +20,23 @@ enum Scaling {
     }
     let networks = [Architecture.swin(.tiny), .visionTransformer(.deitSmall)]
     for batch in [1, 8, 64] where isWanted("inference", batch) {
-      for network in networks { inference(network, batch: batch) }
+      for network in networks {
+        let pass = BenchKernels.inferencePass(network, batch: batch)
+        // Weights that are used often are laid out once.
+        for _ in 0..<3 { pass() }
+        report("inference", network, batch, pass)
+      }
     }
     for batch in [8, 64] where isWanted("training", batch) {
-      for network in networks { training(network, batch: batch) }
+      for network in networks {
+        report(
+          "training", network, batch,
+          BenchKernels.trainingStep(network, batch: batch, clipping: .global(5)))
+      }
     }
-    for batch in [8, 64] where isWanted("moby", batch) { try pretraining(batch: batch) }
-  }
-
-  private static func inference(_ network: Architecture, batch: Int) {
-    let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
-    let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
-    // Weights that are used often are laid out once.
-    for _ in 0..<3 { withoutGradients { _ = model.features(images) } }
-    report("inference", network, batch) { withoutGradients { _ = model.features(images) } }
-  }
-
-  private static func training(_ network: Architecture, batch: Int) {
-    let model = network.makeBackbone(inputSize: 224, initializer: Initializer(seed: 0))
-    let head = Linear(
-      truncatedNormal: model.featureCount, 1000, key: "head.", Initializer(seed: 0))
-    let optimizer = AdamW(
-      (model.parameters + head.parameters).map {
-        OptimizedParameter(key: $0.key, tensor: $0.tensor, weightDecay: 0.05)
-      }, learningRate: 1e-4)
-    let images = Initializer(seed: 1).normal([batch, 3, 224, 224], key: "images")
-    let targets = (0..<batch).map { $0 * 31 % 1000 }
-    report("training", network, batch) {
-      crossEntropy(head(model.features(images)), targets: targets).backward()
-      optimizer.update(rate: 1e-4, clipping: .global(5))
-    }
-  }
-
-  private static func pretraining(batch: Int) throws {
-    var recipe = MethodDescription.moby.recipe(for: .swin(.tiny))
-    recipe.batchSize = batch
-    let engine = PretrainingEngine(
-      recipe, architecture: .swin(.tiny), inputSize: 224, classCount: 0, stepsPerEpoch: 1000,
-      seed: 0)
-    let views = PretrainingBatch(
-      views: [1, 2].map { Initializer(seed: $0).normal([batch, 3, 224, 224], key: "images") })
-    var step = 0
-    try report("moby", .swin(.tiny), batch) {
-      _ = try engine.step(views, step: step, epoch: 0)
-      step += 1
+    for batch in [8, 64] where isWanted("moby", batch) {
+      try report(
+        "moby", .swin(.tiny), batch, BenchKernels.pretrainingStep(batch: batch, groups: 1))
     }
   }
 

@@ -50,6 +50,9 @@ extension Communicator {
   /// Whether this is the process that writes and speaks.
   public var isRoot: Bool { rank == 0 }
 
+  /// This rank's part of some items in a row.
+  public func share(of count: Int) -> Range<Int> { count * rank / size..<count * (rank + 1) / size }
+
   /// The numbers of all ranks, as many of each, in the order of the ranks.
   public func gather(_ values: [Float]) throws -> [Float] {
     guard size > 1 else { return values }

@@ -84,7 +84,7 @@ public enum Processes {
   }
 
   /// What the library calls itself; nil where none is open.
-  public static var libraryVersion: String? {
+  public static var versionOfMPI: String? {
     current is MessagePassing ? String(cString: cmpi_library_version()) : nil
   }
 

@@ -189,11 +189,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
     found.compare("segmentor", segmentor.name, published.configuration(classCount: 1).name)
     found.compare(
       "channels", segmentor.channels, published.configuration(classCount: 1).channels)
-    found.compare("iterations", stepCount, published.stepCount)
-    found.compare("batch size", batchSize, published.batchSize)
-    if batchSize != published.batchSize, learningRate == published.learningRate {
-      found.add("learning rate not scaled with the batch")
-    }
+    compareLength(published, &found)
     found.compare("batch norms over crops", imagesPerPass, published.batchSize)
     found.compare("crop size", cropSize, published.cropSize)
     found.compare("learning rate", learningRate, published.learningRate)
@@ -205,6 +201,14 @@ public struct SegmentationRecipe: Sendable, Equatable {
       found.add("training images as they are instead of resized, flipped and coloured")
     }
     return found
+  }
+
+  private func compareLength(_ published: SegmentationRecipe, _ found: inout Deviations) {
+    found.compare("iterations", stepCount, published.stepCount)
+    found.compare("batch size", batchSize, published.batchSize)
+    if batchSize != published.batchSize, learningRate == published.learningRate {
+      found.add("learning rate not scaled with the batch")
+    }
   }
 
   /// Cells of the published memory of nearest neighbours.
@@ -221,11 +225,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
     switch form {
     case .upernet: break
     case .linear:
-      found.compare("iterations", stepCount, published.stepCount)
-      found.compare("batch size", batchSize, published.batchSize)
-      if batchSize != published.batchSize, learningRate == published.learningRate {
-        found.add("learning rate not scaled with the batch")
-      }
+      compareLength(published, &found)
       found.compare("learning rate", learningRate, published.learningRate)
       found.compare("weight decay", weightDecay, published.weightDecay)
       found.compare("warm-up iterations", warmupSteps, published.warmupSteps)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-from fill import fill, weight
+from fill import fill, rounded, weight
 
 
 def swin_parameters(embed, depths, heads, window, dense):
@@ -218,14 +218,6 @@ def deit(size):
         f"deit {size}", result, parameters,
         lambda p: [torch.func.functional_call(model, p, (x.float(),))])
     return result
-
-
-def rounded(value):
-    if isinstance(value, float):
-        return float(f"{value:.9g}")
-    if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list) else value
 
 
 def main():

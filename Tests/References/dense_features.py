@@ -13,7 +13,7 @@ import json
 import torch
 import torch.nn.functional as F
 
-from fill import fill, weight
+from fill import fill, rounded, weight
 
 torch.manual_seed(0)
 
@@ -155,14 +155,6 @@ def neighbours():
     shares = (similarity / 0.02).softmax(1)
     out = (shares[..., None] * values[index]).sum(1)
     return {"labels": [float(v) for v in out.flatten()]}
-
-
-def rounded(value):
-    if isinstance(value, float):
-        return float(f"{value:.9g}")
-    if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

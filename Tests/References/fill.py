@@ -33,3 +33,12 @@ def weight(name, shape):
         return fill(name, shape, 0.5)
     fan_in = int(np.prod(shape[1:]))
     return fill(name, shape, float(np.float32(np.sqrt(3.0 / fan_in))))
+
+
+def rounded(value):
+    """Every float in a document with nine digits, so that fixtures stay small."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    return [rounded(v) for v in value] if isinstance(value, list) else value

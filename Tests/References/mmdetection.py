@@ -23,8 +23,8 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from backbones import rounded, samples
-from fill import fill
+from backbones import samples
+from fill import fill, rounded
 
 CLASSES, CHANNELS, HIDDEN = 5, 8, 24
 BACKBONE = dict(embed=8, depths=[1, 2, 1, 1], heads=[1, 2, 2, 4], window=4)

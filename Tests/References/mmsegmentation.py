@@ -18,8 +18,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import register_all_modules
 
-from backbones import rounded, samples
-from fill import fill
+from backbones import samples
+from fill import fill, rounded
 
 WIDTH, AUXILIARY, CLASSES = 16, 8, 5
 BACKBONE = dict(embed=8, depths=[1, 1, 2, 1], heads=[1, 2, 2, 4], window=4)

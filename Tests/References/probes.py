@@ -20,7 +20,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE, _t_sne
 
-from fill import fill, weight
+from fill import fill, rounded, weight
 from networks import official, plain, swin
 
 
@@ -185,14 +185,6 @@ def embedding():
             "projected": np.abs(pca.transform(x)).flatten().tolist(),
             "similarities": p[:50].tolist(), "perplexity": perplexity,
             "divergences": divergences}
-
-
-def rounded(value):
-    if isinstance(value, float):
-        return float(f"{value:.9g}")
-    if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list) else value
 
 
 def main():

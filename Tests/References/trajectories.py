@@ -24,8 +24,8 @@ import timm.scheduler
 import torch
 import torch.nn.functional as F
 
-from backbones import rounded, swin, swin_parameters
-from fill import fill, weight
+from backbones import swin, swin_parameters
+from fill import fill, rounded, weight
 from trajectory_setup import (
     BATCH, BOTTLENECK, CLASSES, EPOCHS, FEATURES, HIDDEN, METHODS, OUTPUT, PER_EPOCH, PROTOTYPES,
     QUEUE, SIZE, STEPS, TINY, TOTAL, WARMUP, backbone, initial_parameters, normalise, schedule)

@@ -115,21 +115,14 @@ final class AttentiveProbe: Trainee {
   var imagesPerBatch: Int { batchSize }
   var optimizers: [any Optimizer] { [optimizer] }
 
-  private struct ImageSource: BatchSource {
-    let loader: BatchLoader
-    func next() throws -> BatchLoader.Batch? { try loader.next() }
-    var skippedImages: Int { loader.skipped.count }
-  }
-
   func batches(epoch: Int, from batch: Int) -> any BatchSource<BatchLoader.Batch> {
     let order = epochOrder(count: data.trainOrder.count, seed: UInt64(seed), epoch: epoch)
-    return ImageSource(
-      loader: BatchLoader(
-        folder: data.images.train,
-        order: order.prefix(batchesPerEpoch * batchSize).map { data.trainOrder[$0] },
-        startBatch: batch, transforms: [settings.trainTransform],
-        normalization: settings.normalization, batchSize: batchSize, seed: UInt64(seed),
-        epoch: epoch, policy: policy))
+    return BatchLoader(
+      folder: data.images.train,
+      order: order.prefix(batchesPerEpoch * batchSize).map { data.trainOrder[$0] },
+      startBatch: batch, transforms: [settings.trainTransform],
+      normalization: settings.normalization, batchSize: batchSize, seed: UInt64(seed),
+      epoch: epoch, policy: policy)
   }
 
   func gradients(_ batch: BatchLoader.Batch, at position: TrainingPosition) throws -> Float? {
@@ -189,4 +182,8 @@ final class AttentiveProbe: Trainee {
     (self.losses, stepLosses) = (losses, steps)
     restoreModule(classifier, optimizer, from: stored, step: position.step)
   }
+}
+
+extension BatchLoader: BatchSource {
+  public var skippedImages: Int { skipped.count }
 }

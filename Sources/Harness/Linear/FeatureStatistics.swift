@@ -117,7 +117,7 @@ struct FeatureStatistics {
   /// Where images of a few classes lie, by PCA and by t-SNE; none of fewer than eight images.
   ///
   /// - Throws: `InterruptedError`.
-  func pictures(classNames: [String], seed: UInt64) throws -> [RunPlots.Cloud] {
+  func pictures(classNames: [String], seed: UInt64) throws -> [RunPlots.Lines] {
     // The first classes in their order: what is shown does not depend on how good the features are.
     let shown = Set(features.labels).sorted().prefix(Self.pictureClasses)
     let all = features.labels.indices.filter { shown.contains(features.labels[$0]) }
@@ -128,14 +128,12 @@ struct FeatureStatistics {
     let embedded = try TSNE(positions, count: rows.count, seed: seed) { try Interruption.check() }
     func cloud(
       _ title: String, _ xLabel: String, _ yLabel: String, _ place: (Int) -> (Double, Double)
-    )
-      -> RunPlots.Cloud
-    {
-      RunPlots.Cloud(
+    ) -> RunPlots.Lines {
+      RunPlots.Lines(
         title: title, xLabel: xLabel, yLabel: yLabel,
-        groups: shown.map { label in
+        lines: shown.map { label in
           let members = rows.indices.filter { features.labels[rows[$0]] == label }
-          return RunPlots.Cloud.Group(
+          return RunPlots.Lines.Line(
             name: classNames[Int(label)], x: members.map { place($0).0 },
             y: members.map { place($0).1 })
         })

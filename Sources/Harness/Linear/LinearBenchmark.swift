@@ -189,7 +189,8 @@ struct LinearBenchmark: ComparisonProgram {
     }
     let train = trains[0]
     let neighbours = try session.timed("neighbours") {
-      options.shots != nil
+      // What is said of them is written, and one process writes.
+      options.shots != nil || !Processes.current.isRoot
         ? []
         : NearestNeighbourProbe(
           classCount: classCount, columns: choice.ownColumns(of: chosen.architecture)
@@ -231,6 +232,32 @@ struct LinearBenchmark: ComparisonProgram {
         return try probe.outcome(loop)
       }
     }
+    let found = Found(
+      outcomes: outcomes, neighbours: neighbours, draws: draws, trains: trains,
+      validation: validation)
+    if Processes.current.isRoot {
+      try conclude(&result, of: candidate, by: linear, backbone: backbone, found, in: session)
+    }
+    return Outcome(result: result, folder: session.path, shifted: try shifted())
+  }
+
+  /// What was computed for a backbone.
+  private struct Found {
+    let outcomes: [LinearOutcome]
+    let neighbours: [NearestNeighbourProbe.Outcome]
+    /// The training images, one set a seed where each draws its own, and the features of each.
+    let draws: [FrozenData], trains: [FeatureMatrix]
+    let validation: FeatureMatrix
+  }
+
+  /// Adds notes and numbers to a result, writes what was found, and seals it.
+  private func conclude(
+    _ result: inout RunResult, of candidate: Candidate, by linear: LinearProtocol,
+    backbone: FrozenBackbone, _ found: Found, in session: RunSession
+  ) throws {
+    let train = found.trains[0]
+    let architecture = backbone.network.architecture
+    let columns = linear.feature(of: architecture).ownColumns(of: architecture)
     var deviations = linear.deviations
     if linear.classifier == .attentive, backbone.network.architecture.leadingTokenCount > 0 {
       deviations.add("the class token is among the tokens")
@@ -242,15 +269,15 @@ struct LinearBenchmark: ComparisonProgram {
     deviations.part(
       data.validationOrder.count, of: data.images.validation.count, "validation")
     let statistics = FeatureStatistics(
-      features: train, columns: choice.ownColumns(of: chosen.architecture))
+      features: train, columns: columns)
     let pictures = try session.timed("pictures") {
       statistics.summarize(into: &result)
       return try FeatureStatistics(
-        features: validation, columns: choice.ownColumns(of: chosen.architecture)
+        features: found.validation, columns: columns
       ).pictures(classNames: data.classNames, seed: UInt64(options.seeds[0]))
     }
     let record = LinearRecord(
-      outcomes: outcomes, neighbours: neighbours, classNames: data.classNames,
+      outcomes: found.outcomes, neighbours: found.neighbours, classNames: data.classNames,
       protocolName: linear.name.title, deviations: deviations,
       neighbourDeviations: linear.neighbourDeviations)
     record.summarize(into: &result)
@@ -259,7 +286,8 @@ struct LinearBenchmark: ComparisonProgram {
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
     }
     let missing =
-      zip(draws, trains).flatMap { $0.missingTrain($1) } + data.missingValidation(validation)
+      zip(found.draws, found.trains).flatMap { $0.missingTrain($1) }
+      + data.missingValidation(found.validation)
     if let note = FrozenData.note(missing: missing) { result.notes.append(note) }
     if options.shots != nil {
       result.notes.append(
@@ -281,16 +309,15 @@ struct LinearBenchmark: ComparisonProgram {
     var plots = RunPlots()
     plots.clouds = pictures
     try plots.write(to: session.path)
-    for outcome in outcomes {
+    for outcome in found.outcomes {
       try outcome.classifier?.save(
         in: session.path, key: session.key.digest, seed: outcome.seed)
     }
     try session.finish(
       &result,
       files: LinearRecord.files
-        + outcomes.filter { $0.classifier != nil }.map { ProbeClassifier.file(seed: $0.seed) },
+        + found.outcomes.filter { $0.classifier != nil }.map { ProbeClassifier.file(seed: $0.seed) },
       images: data.shown)
-    return Outcome(result: result, folder: session.path, shifted: try shifted())
   }
 
   /// Refuses sizes whose first layer alone does not fit.

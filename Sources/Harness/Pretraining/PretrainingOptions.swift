@@ -139,10 +139,7 @@ public struct PretrainingOptions: CommandOptions {
       "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
       "Take a batch in n pieces, for less memory and a third more time."
     )
-    .option(
-      "groups", \.groups, in: .within(1, 1e6), value: "n", .run,
-      "Sum gradients in n groups of images, a power of two: as many processes can share a batch."
-    )
+    .options(GroupCount.table, at: \.groups)
     .option(
       "probe-limit", \.probeLimit, in: .within(0, 1e9), value: "n", .run,
       "Images a split of the nearest-neighbour probe after each epoch; 0 is no probe."

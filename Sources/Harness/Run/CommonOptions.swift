@@ -5,6 +5,7 @@ import Loading
 import Models
 import Reporting
 import Runs
+import Training
 
 extension CheckpointBranch: OptionChoice {}
 extension BadImagePolicy: OptionChoice {}
@@ -259,6 +260,14 @@ struct FineTuningOptions: Sendable {
         throw .conflict("give --learning-rates or --\(name), not both.")
       }
     }
+  }
+
+  /// A training's loop, as the options say.
+  func loop(_ run: RunDirectory, _ state: TrainingState) -> TrainingLoop {
+    var loop = TrainingLoop(run: run, state: state)
+    loop.saveInterval = saveMinutes * 60
+    loop.isQuiet = self.run.engine.quiet
+    return loop
   }
 
   /// Checks the options of batch and rate against each other.

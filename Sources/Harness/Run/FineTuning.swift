@@ -90,10 +90,6 @@ struct FineTuning<Task: FineTuningTask> {
       records.append(
         try session.timed("scoring") { try task.score(start.network, in: run, label: label) })
     }
-    // What follows is written, and one process writes.
-    guard Processes.current.isRoot else {
-      return Outcome(result: result, records: records, network: start.network)
-    }
     let isTrained = !options.evaluatesOnly
     let deviations = task.deviations(start.network, isTrained: isTrained)
       .note(from: isTrained ? "the published recipe" : "the published test")
@@ -103,7 +99,7 @@ struct FineTuning<Task: FineTuningTask> {
     return Outcome(result: result, records: records, network: start.network)
   }
 
-  /// Adds notes and numbers to a result and seals it.
+  /// Adds notes and numbers to a result and seals it; the process that writes does.
   ///
   /// - Parameters:
   ///   - deviations: The note about what differs from what was published.
@@ -114,6 +110,7 @@ struct FineTuning<Task: FineTuningTask> {
     records: [Task.Records], seeds: [Int], runs: [RunDirectory], session: RunSession,
     files: [String]
   ) throws {
+    guard Processes.current.isRoot else { return }
     result.notes += notes
     if let deviations { result.notes.append(deviations) }
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
@@ -209,9 +206,7 @@ struct FineTuning<Task: FineTuningTask> {
       network.copyParameters(from: try Task.Network.load(path: path).network)
       network.setTraining(false)
     } else {
-      var loop = TrainingLoop(run: run, state: state)
-      loop.saveInterval = options.saveMinutes * 60
-      loop.isQuiet = options.run.engine.quiet
+      let loop = options.loop(run, state)
       if let training = try task.training(network, seed: seed, label: label) {
         let watched = isWatched ? watched(training, of: network, in: run) : training
         _ = try loop.train(watched)

@@ -2,6 +2,13 @@ import CommandLine
 
 /// The option `--groups`.
 enum GroupCount {
+  /// Declares it.
+  static var table: OptionTable<Int?> {
+    OptionTable().option(
+      "groups", \.self, in: .within(1, 1e6), value: "n", .run,
+      "Sum gradients in n groups of images, a power of two: as many processes can share a batch.")
+  }
+
   /// Refuses groups that do not divide a batch and its passes, or by which no tree of sums is even.
   ///
   /// - Parameter imagesPerPass: Images that pass together; nil is the batch.

@@ -7,11 +7,6 @@ import Processes
 import TensorCore
 import VisionData
 
-extension Communicator {
-  /// This rank's part of some items in a row.
-  func share(of count: Int) -> Range<Int> { count * rank / size..<count * (rank + 1) / size }
-}
-
 /// Features of images, with the class and the position of each.
 struct LabelledFeatures {
   /// `[count, featureCount]`.

@@ -78,10 +78,7 @@ public struct SegmentationOptions: ComparisonOptions {
       "images-per-pass", \.imagesPerPass, in: .within(2, 1e6), value: "n", .protocolSettings,
       "Crops that pass together: less memory, batch norms over fewer. Without it the whole batch."
     )
-    .option(
-      "groups", \.recipe.groupCount, in: .within(1, 1e6), value: "n", .run,
-      "Sum gradients in n groups of images, a power of two: as many processes can share a batch."
-    )
+    .options(GroupCount.table, at: \.recipe.groupCount)
     .option(
       "crop-size", \.recipe.cropSize, in: .within(32, 2048), value: "px", .protocolSettings,
       "Side of the crops."

@@ -32,9 +32,9 @@ public struct ImageGroups: Sendable {
     let communicator = Processes.current
     let isBranching = count.nonzeroBitCount == 1
     guard communicator.size == 1 || isBranching && count % communicator.size == 0 else {
-      let allowed = sequence(first: 1) { $0 * 2 }.prefix { isBranching && $0 <= count }
+      let powers = sequence(first: 1) { $0 * 2 }.prefix { $0 <= count }
       throw ProcessCountError(
-        size: communicator.size, allowed: isBranching ? Array(allowed) : [1],
+        size: communicator.size, allowed: isBranching ? Array(powers) : [1],
         reason: "a batch of \(batchSize) images is \(count) group\(count == 1 ? "" : "s"), see "
           + "--groups and --batch-size")
     }
@@ -51,10 +51,7 @@ public struct ImageGroups: Sendable {
   /// The groups that this process computes.
   public var ownCount: Int { count / communicator.size }
   /// The images of the batch that this process sees.
-  public var ownImages: Range<Int> {
-    let share = batchSize / communicator.size
-    return communicator.rank * share..<(communicator.rank + 1) * share
-  }
+  public var ownImages: Range<Int> { communicator.share(of: batchSize) }
   /// Each own group's images, as positions among the own images.
   public var ownGroups: [Range<Int>] {
     (0..<ownCount).map { $0 * groupSize..<($0 + 1) * groupSize }

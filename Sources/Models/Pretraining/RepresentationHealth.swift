@@ -61,7 +61,7 @@ public enum RepresentationHealth {
         gram[j * count + i] = dot
       }
     }
-    let singular = symmetricEigenvalues(&gram, count: count).map { max(0, $0).squareRoot() }
+    let singular = SymmetricEigen(gram, count: count).values.map { max(0, $0).squareRoot() }
     let total = singular.reduce(0, +)
     guard total > 1e-12 else { return 0 }
     let entropy = singular.reduce(0.0) { sum, value in
@@ -118,34 +118,5 @@ public enum RepresentationHealth {
       }
     }
     return norm > 0 ? (difference / norm).squareRoot() : 0
-  }
-
-  /// Eigenvalues by cyclic Jacobi rotations; the matrix is used up.
-  static func symmetricEigenvalues(_ a: inout [Double], count n: Int) -> [Double] {
-    let scale = a.reduce(0) { $0 + $1 * $1 }
-    for _ in 0..<30 {
-      var off = 0.0
-      for p in 0..<n { for q in 0..<p { off += a[p * n + q] * a[p * n + q] } }
-      guard off > 1e-22 * scale else { break }
-      for p in 0..<n - 1 {
-        for q in p + 1..<n where a[p * n + q] != 0 {
-          let theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q])
-          let t = (theta >= 0 ? 1.0 : -1.0) / (abs(theta) + (theta * theta + 1).squareRoot())
-          let c = 1 / (t * t + 1).squareRoot()
-          let s = t * c
-          for k in 0..<n {
-            let (x, y) = (a[k * n + p], a[k * n + q])
-            a[k * n + p] = c * x - s * y
-            a[k * n + q] = s * x + c * y
-          }
-          for k in 0..<n {
-            let (x, y) = (a[p * n + k], a[q * n + k])
-            a[p * n + k] = c * x - s * y
-            a[q * n + k] = s * x + c * y
-          }
-        }
-      }
-    }
-    return (0..<n).map { a[$0 * n + $0] }
   }
 }

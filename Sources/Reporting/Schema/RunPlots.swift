@@ -5,9 +5,10 @@ import FileSupport
 ///
 /// Fractions throughout. The file is no part of the result, and a run without it has no such drawing.
 public struct RunPlots: Sendable, Equatable {
-  /// Curves on common axes from 0 to 1: precision against recall.
+  /// Points of several kinds on common axes: curves from 0 to 1 (precision against recall), or places
+  /// in any units (features by PCA).
   public struct Lines: Sendable, Equatable {
-    /// One of them; as many values on one axis as on the other.
+    /// Those of one kind; as many values on one axis as on the other.
     public struct Line: Sendable, Equatable {
       /// What it is: `IoU 0.50`.
       public let name: String
@@ -24,10 +25,10 @@ public struct RunPlots: Sendable, Equatable {
 
     /// The heading, and what the axes are.
     public let title: String, xLabel: String, yLabel: String
-    /// The curves.
+    /// The kinds.
     public let lines: [Line]
 
-    /// Puts curves together.
+    /// Puts kinds together.
     public init(title: String, xLabel: String, yLabel: String, lines: [Line]) {
       self.title = title
       self.xLabel = xLabel
@@ -89,44 +90,12 @@ public struct RunPlots: Sendable, Equatable {
     }
   }
 
-  /// Points in a plane, by what they are: features by PCA or t-SNE.
-  public struct Cloud: Sendable, Equatable {
-    /// Points of one kind; as many values on one axis as on the other.
-    public struct Group: Sendable, Equatable {
-      /// The kind.
-      public let name: String
-      /// Its points, in any units.
-      public let x: [Double], y: [Double]
-
-      /// Names points.
-      public init(name: String, x: [Double], y: [Double]) {
-        self.name = name
-        self.x = x
-        self.y = y
-      }
-    }
-
-    /// The heading, and what the axes are.
-    public let title: String, xLabel: String, yLabel: String
-    /// The kinds.
-    public let groups: [Group]
-
-    /// Puts kinds together.
-    public init(title: String, xLabel: String, yLabel: String, groups: [Group]) {
-      self.title = title
-      self.xLabel = xLabel
-      self.yLabel = yLabel
-      self.groups = groups
-    }
-  }
-
   /// The file's name in the folder of a run.
   public static let file = "plots.json"
 
-  /// What is drawn.
-  public var lines: [Lines] = [], reliabilities: [Reliability] = [], heats: [Heat] = []
-  /// Points in a plane.
-  public var clouds: [Cloud] = []
+  /// What is drawn; of `lines` points are joined, of `clouds` they are not.
+  public var lines: [Lines] = [], clouds: [Lines] = []
+  public var reliabilities: [Reliability] = [], heats: [Heat] = []
 
   /// Nothing to draw.
   public init() {}
@@ -146,7 +115,7 @@ public struct RunPlots: Sendable, Equatable {
     lines = (json["lines"]?.arrayValue ?? []).compactMap(Lines.init)
     reliabilities = (json["reliabilities"]?.arrayValue ?? []).compactMap(Reliability.init)
     heats = (json["heats"]?.arrayValue ?? []).compactMap(Heat.init)
-    clouds = (json["clouds"]?.arrayValue ?? []).compactMap(Cloud.init)
+    clouds = (json["clouds"]?.arrayValue ?? []).compactMap(Lines.init)
   }
 
   private var json: JSONValue {
@@ -240,31 +209,5 @@ extension RunPlots.Heat {
       values.allSatisfy({ $0.count == columns.count })
     else { return nil }
     self.init(title: title, rows: rows, columns: columns, values: values)
-  }
-}
-
-extension RunPlots.Cloud {
-  fileprivate var json: JSONValue {
-    .object([
-      "title": .string(title), "x": .string(xLabel), "y": .string(yLabel),
-      "groups": .array(
-        groups.map {
-          .object(["name": .string($0.name), "x": .numbers($0.x), "y": .numbers($0.y)])
-        }),
-    ])
-  }
-
-  fileprivate init?(_ json: JSONValue) {
-    guard let title = json["title"]?.stringValue, let x = json["x"]?.stringValue,
-      let y = json["y"]?.stringValue, let entries = json["groups"]?.arrayValue
-    else { return nil }
-    self.init(
-      title: title, xLabel: x, yLabel: y,
-      groups: entries.compactMap { entry in
-        guard let name = entry["name"]?.stringValue, let x = entry["x"]?.numbers,
-          let y = entry["y"]?.numbers, x.count == y.count
-        else { return nil }
-        return Group(name: name, x: x, y: y)
-      })
   }
 }

@@ -117,18 +117,34 @@ public func meanPooled(_ x: Tensor, from first: Int = 0) -> Tensor {
 
 /// One token of every image, `[B, N, C]` to `[B, C]`.
 public func selectedToken(_ x: Tensor, at token: Int) -> Tensor {
-  let (batch, tokens, channels) = (x.shape[0], x.shape[1], x.shape[2])
-  precondition(0 <= token && token < tokens, "token \(token) of \(tokens)")
-  let out = Tensor(uninitialized: [batch, channels])
+  tokens(x, token..<token + 1, shape: [x.shape[0], x.shape[2]])
+}
+
+/// Leaves the first tokens of every image out.
+///
+/// - in: x `[B, T + N, C]`; out: `[B, N, C]`
+public func withoutLeadingTokens(_ x: Tensor, count: Int) -> Tensor {
+  precondition(0 <= count && count < x.shape[1], "\(count) leading tokens of \(x.shape[1])")
+  return tokens(x, count..<x.shape[1], shape: [x.shape[0], x.shape[1] - count, x.shape[2]])
+}
+
+/// Some neighbouring tokens of every image of `[B, N, C]`, in a shape of as many numbers.
+private func tokens(_ x: Tensor, _ range: Range<Int>, shape: [Int]) -> Tensor {
+  let (batch, total, channels) = (x.shape[0], x.shape[1], x.shape[2])
+  precondition(
+    range.lowerBound >= 0 && range.upperBound <= total, "tokens \(range) of \(total)")
+  let size = range.count * channels
+  let first = range.lowerBound
+  let out = Tensor(uninitialized: shape)
   for image in 0..<batch {
-    (out.pointer + image * channels).update(
-      from: x.pointer + (image * tokens + token) * channels, count: channels)
+    (out.pointer + image * size).update(
+      from: x.pointer + (image * total + first) * channels, count: size)
   }
   return record(out, inputs: [x]) { gradient in
     let dx = Tensor(zeros: x.shape)
     for image in 0..<batch {
-      (dx.pointer + (image * tokens + token) * channels).update(
-        from: gradient.pointer + image * channels, count: channels)
+      (dx.pointer + (image * total + first) * channels).update(
+        from: gradient.pointer + image * size, count: size)
     }
     return [dx]
   }
@@ -166,27 +182,5 @@ public func withLeadingTokens(_ x: Tensor, tokens leading: Tensor, positions: Te
     let dLeading = Tensor(uninitialized: leading.shape)
     dLeading.pointer.update(from: sums.pointer, count: leading.elementCount)
     return [dx, dLeading, sums]
-  }
-}
-
-/// Leaves the first tokens of every image out.
-///
-/// - in: x `[B, T + N, C]`; out: `[B, N, C]`
-public func withoutLeadingTokens(_ x: Tensor, count: Int) -> Tensor {
-  let (batch, total, channels) = (x.shape[0], x.shape[1], x.shape[2])
-  precondition(0 <= count && count < total, "\(count) leading tokens of \(total)")
-  let size = (total - count) * channels
-  let out = Tensor(uninitialized: [batch, total - count, channels])
-  for image in 0..<batch {
-    (out.pointer + image * size).update(
-      from: x.pointer + (image * total + count) * channels, count: size)
-  }
-  return record(out, inputs: [x]) { gradient in
-    let dx = Tensor(zeros: x.shape)
-    for image in 0..<batch {
-      (dx.pointer + (image * total + count) * channels).update(
-        from: gradient.pointer + image * size, count: size)
-    }
-    return [dx]
   }
 }

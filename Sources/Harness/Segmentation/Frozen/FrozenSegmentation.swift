@@ -135,10 +135,7 @@ struct FrozenSegmentation {
       }
       segmentor.restoreBuffers { stored[$0] }
     } else {
-      var loop = TrainingLoop(run: run, state: state)
-      loop.saveInterval = options.common.saveMinutes * 60
-      loop.isQuiet = options.run.engine.quiet
-      _ = try loop.train(
+      _ = try options.common.loop(run, state).train(
         LinearSegmentorTraining(
           segmentor, task: task, pixels: pixels, seed: seed, label: "\(label): training"))
       try CheckpointWriter.write(

@@ -35,9 +35,9 @@ extension Charts {
   }
 
   /// Points of several kinds, as large as they come: the axes have no numbers, only one unit.
-  static func cloud(_ plot: RunPlots.Cloud) -> String {
+  static func cloud(_ plot: RunPlots.Lines) -> String {
     let (left, right, top, bottom) = (12.0, width - 12, 10.0, 260.0)
-    let known = plot.groups.flatMap { zip($0.x, $0.y) }.filter { $0.isFinite && $1.isFinite }
+    let known = plot.lines.flatMap { zip($0.x, $0.y) }.filter { $0.isFinite && $1.isFinite }
     guard let first = known.first else { return "" }
     var (low, high) = (first, first)
     for point in known {
@@ -49,7 +49,7 @@ extension Charts {
     func x(_ value: Double) -> Double { (left + right) / 2 + (value - low.0 - span / 2) * scale }
     func y(_ value: Double) -> Double { (top + bottom) / 2 - (value - low.1 - rise / 2) * scale }
     var out = ""
-    for (number, group) in plot.groups.enumerated() {
+    for (number, group) in plot.lines.enumerated() {
       for (a, b) in zip(group.x, group.y) where a.isFinite && b.isFinite {
         out += dot(x(a), y(b), radius: 2, "point s\(number % 8)", title: group.name)
       }

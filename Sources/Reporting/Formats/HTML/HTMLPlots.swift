@@ -16,7 +16,7 @@ struct HTMLPlots {
         .joined()
         + plots.heats.map { figure(row, $0.title, Charts.heat($0)) }.joined()
         + plots.clouds.map { plot in
-          figure(row, plot.title, Charts.cloud(plot) + legend(plot.groups.map(\.name)))
+          figure(row, plot.title, Charts.cloud(plot) + legend(plot.lines.map(\.name)))
         }.joined()
     }.joined()
   }
