@@ -130,8 +130,22 @@ public enum Processes {
     let isCommon =
       isCommon || (error as? ProcessStartError)?.isCommon == true || error is SoloWorkError
     let isSaidByAnother = rank > 0 && hasOthers && isCommon
-    if !isSaidByAnother { speak() }
+    if !isSaidByAnother {
+      speak()
+      if hasOthers { Self.waitUntilRead(STDERR_FILENO) }
+    }
     if !areStarted, !isCommon { Launcher.current?.endAll(exitCode: exitCode) }
     current.abort(exitCode: exitCode)
+  }
+
+  /// Waits until a launcher has read what this process wrote: it drops the rest with the process.
+  private static func waitUntilRead(_ descriptor: Int32) {
+    let end = Date(timeIntervalSinceNow: 5)
+    var waiting: Int32 = 0
+    while ioctl(descriptor, UInt(FIONREAD), &waiting) == 0, waiting > 0, Date() < end {
+      Thread.sleep(forTimeInterval: 0.01)
+    }
+    // And a moment to pass it on.
+    Thread.sleep(forTimeInterval: 0.05)
   }
 }
