@@ -48,13 +48,13 @@ def run(options, task, family, number):
     if result.exists():
         return
     program, *settings = TASKS[task]
+    command = [str(options.programs / program), *settings, "--seeds", ",".join(seeds)]
+    command += ["--threads", str(options.threads), "--quiet", "--json"]
     # Our own products have the same bits everywhere; OpenBLAS's depend on its kernels.
     environment = dict(os.environ)
     if family != "own":
         command += ["--products", "openblas"]
         environment["OPENBLAS_CORETYPE"] = family
-    command = [str(options.programs / program), *settings, "--seeds", ",".join(seeds)]
-    command += ["--threads", str(options.threads), "--quiet", "--json"]
     done = subprocess.run(
         command, cwd=prepare(options, family), env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
