@@ -76,7 +76,7 @@ enum ClusterCommand {
       Console.output(
         "Assumed: \(options.cores) cores compute \(options.cores / options.measuredCores) times as "
           + "fast as the \(options.measuredCores) measured, one process a machine, and gradients are "
-          + "sent when all are ready.\n")
+          + "sent during the last group's backward pass.\n")
       for kind in Kind.allCases { Console.output(table(kind, options)) }
       Console.output(days(options))
       if let path = options.chart {

@@ -27,15 +27,15 @@ struct Workload {
   let gathered: Double
   /// The part of the shared seconds that comes after the first summed gradient is ready.
   let backward: Double
+  /// Groups of images of a step: gradients are sent during the last one's backward pass.
+  let groups: Int
 
   /// Seconds of a step.
   ///
   /// - Parameters:
   ///   - nodes: Machines.
   ///   - images: Images of the step in all, shared out as evenly as whole images can be.
-  ///   - overlaps: Whether gradients are summed while the backward pass goes on; the last bucket,
-  ///     25 MiB, never is.
-  func seconds(nodes: Int, images: Int, on cluster: Cluster, overlaps: Bool = false) -> Double {
+  func seconds(nodes: Int, images: Int, on cluster: Cluster) -> Double {
     let count = Double(nodes)
     let own = (Double(images) / count).rounded(.up) * shared / cluster.cores
     let whole = Double(images) * repeated / cluster.cores
@@ -47,24 +47,25 @@ struct Workload {
     let bytes = 4 * summed
     let sum = summed > 0 ? 2 * moving(bytes) + bytes / cluster.summing : 0
     let gathering = gathered > 0 ? moving(Double(images) * gathered) : 0
-    let hidden =
-      overlaps ? min(sum * max(0, 1 - Double(25 << 20) / max(bytes, 1)), own * backward) : 0
+    // The last bucket, 25 MiB, is full when the pass ends.
+    let ownGroups = max(1, Double(groups) * Double(images) / Double(batch) / count)
+    let hidden = min(
+      sum * max(0, 1 - Double(25 << 20) / max(bytes, 1)), own * backward / ownGroups)
     return own + whole + gathering + sum - hidden
   }
 
   /// What part of the machines' time is of use with the published batch; nil where there are more
   /// machines than images.
-  func strong(nodes: Int, on cluster: Cluster, overlaps: Bool = false) -> Double? {
+  func strong(nodes: Int, on cluster: Cluster) -> Double? {
     guard nodes <= batch else { return nil }
     let one = seconds(nodes: 1, images: batch, on: cluster)
-    return one / Double(nodes)
-      / seconds(nodes: nodes, images: batch, on: cluster, overlaps: overlaps)
+    return one / Double(nodes) / seconds(nodes: nodes, images: batch, on: cluster)
   }
 
   /// The same with the published batch on every machine.
-  func weak(nodes: Int, on cluster: Cluster, overlaps: Bool = false) -> Double {
+  func weak(nodes: Int, on cluster: Cluster) -> Double {
     let one = seconds(nodes: 1, images: batch, on: cluster)
-    return one / seconds(nodes: nodes, images: batch * nodes, on: cluster, overlaps: overlaps)
+    return one / seconds(nodes: nodes, images: batch * nodes, on: cluster)
   }
 }
 
@@ -91,19 +92,20 @@ extension Workload {
         name: "MoBY, Swin-T, 300 epochs, batch 512", batch: 512, steps: 300 * 2502,
         shared: 2 * (training + inference),
         repeated: heads / products, summed: 27.5e6, gathered: 2 * 2 * 768 * 4,
-        backward: 2 * (training - inference) / (2 * (training + inference))),
+        backward: (training - inference) / (2 * (training + inference)), groups: 128),
       // Features of a frozen network are gathered, and the classifier is trained by all.
       Workload(
         name: "linear, Swin-T, 100 epochs, batch 512", batch: 512, steps: 100 * 2502,
         shared: inference,
-        repeated: 3 * 768 * 1000 / products, summed: 0, gathered: 768 * 4, backward: 0),
+        repeated: 3 * 768 * 1000 / products, summed: 0, gathered: 768 * 4, backward: 0,
+        groups: 64),
       Workload(
         name: "Mask R-CNN, Swin-T, 1x, batch 16", batch: 16, steps: 12 * 7330, shared: detector,
         repeated: 0,
-        summed: 47.8e6, gathered: 0, backward: 0.6),
+        summed: 47.8e6, gathered: 0, backward: 0.6, groups: 8),
       Workload(
         name: "UPerNet, Swin-T, 160k, batch 16", batch: 16, steps: 160_000, shared: segmentor,
-        repeated: 0, summed: 59.9e6, gathered: 0, backward: 0.6),
+        repeated: 0, summed: 59.9e6, gathered: 0, backward: 0.6, groups: 16),
     ]
   }
 }

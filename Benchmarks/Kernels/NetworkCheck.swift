@@ -20,29 +20,32 @@ struct NetworkCheck {
   init(_ ranks: any Communicator) { self.ranks = ranks }
 
   /// Compares everything, with whole messages and with messages that are cut, from this thread and
-  /// from another.
+  /// from two at a time.
   ///
   /// - Returns: How many comparisons all ranks made.
   func run() throws -> Int {
     let cut = Processes.cutting(at: 3001)
     let counts =
       [try compare()] + (try cut.map { [try NetworkCheck($0).compare(upTo: 100_003)] } ?? [])
-    let count = Int64(counts.reduce(0, +) + (try onAnotherThread()))
+    let count = Int64(counts.reduce(0, +) + (try onTwoThreads()))
     let all = try ranks.gatherBytes(withUnsafeBytes(of: count) { Array($0) })
     return all.reduce(0) { $0 + $1.withUnsafeBytes { Int($0.loadUnaligned(as: Int64.self)) } }
   }
 
-  private func onAnotherThread() throws -> Int {
+  /// Compares from two threads, each at its own pace and with a channel of its own.
+  private func onTwoThreads() throws -> Int {
+    let aside = NetworkCheck(ranks.aside)
     nonisolated(unsafe) var result = Result<Int, any Error>.success(0)
     let done = DispatchSemaphore(value: 0)
     let thread = Thread {
-      result = Result { try compare(upTo: 1000) }
+      result = Result { try aside.compare(upTo: 100_003) }
       done.signal()
     }
     thread.stackSize = 4 << 20
     thread.start()
+    let count = try compare(upTo: 100_003)
     done.wait()
-    return try result.get()
+    return try count + result.get()
   }
 
   /// Bytes of a rank that nobody else has.

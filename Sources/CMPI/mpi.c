@@ -1,6 +1,7 @@
 #include "CMPI.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -135,17 +136,31 @@ int cmpi_start(int *rank, int *size, int *local_size, char *message, size_t capa
   return code != 0;
 }
 
-int cmpi_barrier(void) { return calls->barrier(); }
-int cmpi_broadcast(void *bytes, int count, int root) { return calls->broadcast(bytes, count, root); }
-int cmpi_gather(const void *bytes, int count, void *all) { return calls->gather(bytes, count, all); }
-int cmpi_exchange(const void *pieces, int count, void *received) {
-  return calls->exchange(pieces, count, received);
+int cmpi_barrier(int channel) { return calls->barrier(channel); }
+int cmpi_broadcast(int channel, void *bytes, int count, int root) {
+  return calls->broadcast(channel, bytes, count, root);
 }
-int cmpi_swap(const void *bytes, void *received, int count, int partner) {
-  return calls->swap(bytes, received, count, partner);
+int cmpi_gather(int channel, const void *bytes, int count, void *all) {
+  return calls->gather(channel, bytes, count, all);
+}
+int cmpi_exchange(int channel, const void *pieces, int count, void *received) {
+  return calls->exchange(channel, pieces, count, received);
+}
+int cmpi_swap(int channel, const void *bytes, void *received, int count, int partner) {
+  return calls->swap(channel, bytes, received, count, partner);
 }
 void cmpi_abort(int exit_code) { calls->abort(exit_code); }
-int cmpi_finalize(void) { return ((int (*)(void))cmpi_Finalize)(); }
+int cmpi_finalize(void) {
+  cmpi_lock();
+  return cmpi_unlock(((int (*)(void))cmpi_Finalize)());
+}
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+void cmpi_lock(void) { pthread_mutex_lock(&turn); }
+int cmpi_unlock(int code) {
+  pthread_mutex_unlock(&turn);
+  return code;
+}
 
 void cmpi_error_text(int code, char *text, size_t capacity) {
   char whole[8192 + 1] = "";

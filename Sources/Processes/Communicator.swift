@@ -1,7 +1,7 @@
 /// The processes that share one piece of work, and what they can do together.
 ///
 /// Every rank calls the same functions in the same order, one at a time; each function returns when
-/// this rank's part is done. A failure is thrown on the rank that sees it, and nothing may be sent
+/// this rank's part is done. A second thread has its own order of calls on `aside`. A failure is thrown on the rank that sees it, and nothing may be sent
 /// after it: the program ends (`abort`).
 public protocol Communicator: Sendable {
   /// This process among all, from 0.
@@ -10,6 +10,8 @@ public protocol Communicator: Sendable {
   var size: Int { get }
   /// How many of them run on this machine, this one included.
   var localSize: Int { get }
+  /// The same processes for one other thread, whose calls meet only each other.
+  var aside: any Communicator { get }
 
   /// Returns when every rank has called it.
   func barrier() throws

@@ -1,7 +1,6 @@
 import CMPI
 import FileSupport
 import Foundation
-import Synchronization
 
 /// A message did not arrive: another process or the network failed.
 public struct CommunicationError: ReportableError {
@@ -21,23 +20,32 @@ final class MessagePassing: Communicator {
   let rank, size, localSize: Int
   /// How many bytes of all ranks together one call of the library moves: it counts them by 32 bits.
   let largestMessage: Int
-  // The library takes calls from any thread, one at a time.
-  private let turn = Mutex<Void>(())
+  private let channel: Int32
 
-  init(rank: Int, size: Int, localSize: Int, largestMessage: Int = 1 << 30) {
+  init(
+    rank: Int, size: Int, localSize: Int, largestMessage: Int = 1 << 30,
+    channel: Int32 = Int32(CMPI_MAIN)
+  ) {
     self.rank = rank
     self.size = size
     self.localSize = localSize
     self.largestMessage = largestMessage
+    self.channel = channel
   }
 
-  func barrier() throws { try call("wait for the others") { cmpi_barrier() } }
+  var aside: any Communicator {
+    MessagePassing(
+      rank: rank, size: size, localSize: localSize, largestMessage: largestMessage,
+      channel: Int32(CMPI_ASIDE))
+  }
+
+  func barrier() throws { try call("wait for the others") { cmpi_barrier(channel) } }
 
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
     precondition((0..<size).contains(root), "no rank \(root) among \(size)")
     try forEachPart(of: bytes.count, largest: largestMessage) { part in
       try call("receive what all need") {
-        cmpi_broadcast(Self.address(bytes, part), Int32(part.count), Int32(root))
+        cmpi_broadcast(channel, Self.address(bytes, part), Int32(part.count), Int32(root))
       }
     }
   }
@@ -48,12 +56,12 @@ final class MessagePassing: Communicator {
     let action = "gather what all have"
     guard all.count > largestMessage else {
       return try call(action) {
-        cmpi_gather(bytes.baseAddress, Int32(length), all.baseAddress)
+        cmpi_gather(channel, bytes.baseAddress, Int32(length), all.baseAddress)
       }
     }
     try inParts(of: length) { part, scratch in
       try call(action) {
-        cmpi_gather(Self.address(bytes, part), Int32(part.count), scratch.baseAddress)
+        cmpi_gather(channel, Self.address(bytes, part), Int32(part.count), scratch.baseAddress)
       }
       Self.copyPieces(from: scratch, to: all, part, count: size)
     }
@@ -68,7 +76,7 @@ final class MessagePassing: Communicator {
     let action = "exchange pieces"
     guard pieces.count > largestMessage else {
       return try call(action) {
-        cmpi_exchange(pieces.baseAddress, Int32(length), received.baseAddress)
+        cmpi_exchange(channel, pieces.baseAddress, Int32(length), received.baseAddress)
       }
     }
     try inParts(of: length) { part, scratch in
@@ -81,7 +89,7 @@ final class MessagePassing: Communicator {
         ).copyMemory(from: UnsafeRawBufferPointer(rebasing: pieces[place..<place + part.count]))
       }
       try call(action) {
-        cmpi_exchange(own.baseAddress, Int32(part.count), scratch.baseAddress)
+        cmpi_exchange(channel, own.baseAddress, Int32(part.count), scratch.baseAddress)
       }
       Self.copyPieces(from: scratch, to: received, part, count: size)
     }
@@ -96,14 +104,13 @@ final class MessagePassing: Communicator {
     try forEachPart(of: bytes.count, largest: largestMessage) { part in
       try call("swap bytes with process \(partner)") {
         cmpi_swap(
-          Self.address(bytes, part), Self.address(received, part), Int32(part.count),
+          channel, Self.address(bytes, part), Self.address(received, part), Int32(part.count),
           Int32(partner))
       }
     }
   }
 
   func abort(exitCode: Int32) -> Never {
-    // Another thread may wait in a call that never ends, so no turn is taken.
     fflush(nil)
     cmpi_abort(exitCode)
     _exit(exitCode)
@@ -116,13 +123,13 @@ final class MessagePassing: Communicator {
     // still closes its connections while another, which would have to answer, listens to the
     // launcher alone. Nothing is under way any more, so that the launcher can be told at once.
     if size > localSize, Launcher.current?.leave() == true { return }
-    turn.withLock { _ in _ = cmpi_finalize() }
+    cmpi_finalize()
   }
 
   // MARK: Parts
 
   private func call(_ action: @autoclosure () -> String, _ body: () -> Int32) throws {
-    let code = turn.withLock { _ in body() }
+    let code = body()
     guard code != 0 else { return }
     throw CommunicationError(
       action: action(), reason: text { cmpi_error_text(code, $0, $1) }, rank: rank)

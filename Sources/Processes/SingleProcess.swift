@@ -7,6 +7,7 @@ public struct SingleProcess: Communicator {
   public var rank: Int { 0 }
   public var size: Int { 1 }
   public var localSize: Int { 1 }
+  public var aside: any Communicator { self }
   public func barrier() {}
   public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) {}
   public func gather(_ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) {

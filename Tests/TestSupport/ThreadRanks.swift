@@ -10,10 +10,14 @@ public final class ThreadRanks: @unchecked Sendable {
   private var generation = 0
   private var posted: [[UInt8]]
   private var board: [[UInt8]] = []
+  private let aside: ThreadRanks?
 
   /// Makes a group of `size` ranks.
-  public init(_ size: Int) {
+  public convenience init(_ size: Int) { self.init(size, aside: ThreadRanks(size, aside: nil)) }
+
+  private init(_ size: Int, aside: ThreadRanks?) {
     self.size = size
+    self.aside = aside
     posted = .init(repeating: [], count: size)
   }
 
@@ -66,6 +70,7 @@ public final class ThreadRanks: @unchecked Sendable {
     let rank: Int
     var size: Int { group.size }
     var localSize: Int { group.size }
+    var aside: any Communicator { Rank(group: group.aside ?? group, rank: rank) }
 
     func barrier() { _ = group.meet(rank, []) }
 

@@ -2,13 +2,16 @@
 // binary interfaces are spoken: Open MPI's (handles are addresses of its variables), MPICH's and
 // its relatives' (handles are integers), and the standard one of MPI 5. All data are bytes.
 //
-// Calls may come from any thread, one at a time. Functions that return an int give MPI's error
-// code, 0 for success; `cmpi_error_text` says what it means.
+// Each function returns when its work is done. Two threads may call at a time, each with a channel
+// of its own: a set of the same processes whose messages meet those of that channel only. Functions
+// that return an int give MPI's error code, 0 for success; `cmpi_error_text` says what it means.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 enum { CMPI_NONE = 0, CMPI_OPEN_MPI = 1, CMPI_MPICH = 2, CMPI_STANDARD = 3 };
+
+enum { CMPI_MAIN = 0, CMPI_ASIDE = 1, CMPI_CHANNELS = 2 };
 
 // What a binary interface calls the things that are used here.
 typedef struct {
@@ -37,13 +40,13 @@ const char *cmpi_library_version(void);
 // with a sentence in `message`.
 int cmpi_start(int *rank, int *size, int *local_size, char *message, size_t capacity);
 
-int cmpi_barrier(void);
-int cmpi_broadcast(void *bytes, int count, int root);
+int cmpi_barrier(int channel);
+int cmpi_broadcast(int channel, void *bytes, int count, int root);
 // `count` bytes of every rank, all of them to all.
-int cmpi_gather(const void *bytes, int count, void *all);
+int cmpi_gather(int channel, const void *bytes, int count, void *all);
 // `count` bytes to and from every rank.
-int cmpi_exchange(const void *pieces, int count, void *received);
-int cmpi_swap(const void *bytes, void *received, int count, int partner);
+int cmpi_exchange(int channel, const void *pieces, int count, void *received);
+int cmpi_swap(int channel, const void *bytes, void *received, int count, int partner);
 
 void cmpi_error_text(int code, char *text, size_t capacity);
 

@@ -86,7 +86,7 @@ final class DetectorTraining: Trainee {
   private var firstPass: Int { groups.communicator.rank * groups.ownCount }
 
   func gradients(_ batch: [DetectionBatch], at position: TrainingPosition) throws -> Float? {
-    var sum = GroupSum(groups, parameters: optimizer.parameters.map(\.tensor))
+    let sum = GroupSum(groups, parameters: optimizer.parameters.map(\.tensor))
     var names: [String] = []
     defer { detector.backbone.dropPath = nil }
     for (pass, images) in batch.enumerated() {
@@ -96,7 +96,7 @@ final class DetectorTraining: Trainee {
         ? DropPathContext(rate: recipe.dropPathRate, seed: seed, step: number) : nil
       let losses = detector.losses(images, draws: DetectionDraws(seed: seed, step: number))
       let share = scaled(losses.sum, by: 1 / Float(recipe.passesPerStep))
-      if share.item.isFinite { share.backward() }
+      if share.item.isFinite { share.backward(ready: sum.readiness(ofGroup: pass)) }
       names = losses.terms.map(\.name)
       sum.add(
         terms: [share.item]

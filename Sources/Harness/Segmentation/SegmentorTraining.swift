@@ -58,7 +58,7 @@ final class SegmentorTraining: Trainee {
   func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?
   {
     let parameters = optimizer.parameters.map(\.tensor)
-    var sum = GroupSum(groups, parameters: parameters)
+    let sum = GroupSum(groups, parameters: parameters)
     let passGroups = groups.count * recipe.imagesPerPass / groups.batchSize
     let ownGroups = groups.ownGroups
     for first in stride(from: 0, to: ownGroups.count, by: passGroups) {
@@ -77,7 +77,8 @@ final class SegmentorTraining: Trainee {
       }
       var losses = [[Float]](repeating: [], count: own.count)
       lockstep.run { [self] group in
-        losses[group] = groupGradients(batch, own[group], step: position.step)
+        losses[group] = groupGradients(
+          batch, own[group], step: position.step, ready: sum.readiness(ofGroup: first + group))
       } ended: { group in
         sum.add(terms: losses[group])
       }
@@ -96,7 +97,8 @@ final class SegmentorTraining: Trainee {
   ///
   /// - Returns: Their share of the loss and of both of its terms.
   private func groupGradients(
-    _ batch: SegmentationLoader.Batch, _ images: Range<Int>, step: Int
+    _ batch: SegmentationLoader.Batch, _ images: Range<Int>, step: Int,
+    ready: ((Tensor) -> Void)?
   ) -> [Float] {
     let place = groups.ownImages.lowerBound + images.lowerBound
     let passCount = recipe.batchSize / recipe.imagesPerPass
@@ -111,7 +113,7 @@ final class SegmentorTraining: Trainee {
       firstImage: first, batchCount: recipe.imagesPerPass)
     let share = 1 / Float(passCount)
     let total = passCount == 1 ? losses.total : scaled(losses.total, by: share)
-    total.backward()
+    total.backward(ready: ready)
     return [total.item, losses.decode * share, losses.auxiliary * share]
   }
 

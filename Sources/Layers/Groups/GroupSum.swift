@@ -4,24 +4,52 @@ import TensorCore
 /// The sum of an update's gradients over its groups of images, and over the processes that share
 /// them.
 ///
-/// Call `add` after each own group's backward pass, in order, then `finish`.
-public struct GroupSum {
+/// Call `add` after each own group's backward pass, in order, then `finish`. Where several processes
+/// share the groups, the last own group's backward pass takes `readiness`: what is complete is sent
+/// while the pass goes on.
+public final class GroupSum {
   private let groups: ImageGroups
   private let parameters: [Tensor]
   private var tree: GradientTree
   private var addedCount = 0
+  private var messages: GradientMessages?
+  private let places: [ObjectIdentifier: Int]
+  // Complete in a pass that other groups have still to catch up with.
+  private var waiting: [Int] = []
 
   /// A sum over nothing yet.
   public init(_ groups: ImageGroups, parameters: [Tensor]) {
     self.groups = groups
     self.parameters = parameters
     tree = GradientTree(parameters)
+    places = Dictionary(
+      parameters.enumerated().map { (ObjectIdentifier($1), $0) },
+      uniquingKeysWith: { first, _ in first })
+    guard groups.communicator.size > 1 else { return }
+    messages = GradientMessages(
+      counts: parameters.map(\.elementCount), communicator: groups.communicator)
+  }
+
+  /// What to give to the last backward pass of an own group.
+  ///
+  /// - Parameter group: The group's number among the own ones.
+  /// - Returns: nil where nothing can be sent yet, or to nobody.
+  public func readiness(ofGroup group: Int) -> ((Tensor) -> Void)? {
+    guard messages != nil, group == groups.ownCount - 1 else { return nil }
+    return { [self] parameter in
+      guard let index = places[ObjectIdentifier(parameter)] else { return }
+      waiting.append(index)
+      // Where groups go side by side, the others may not have ended.
+      guard addedCount == groups.ownCount - 1 else { return }
+      for index in waiting { messages?.add(tree.take(index), of: index) }
+      waiting = []
+    }
   }
 
   /// Adds the next own group, whose gradients are in the parameters.
   ///
   /// - Parameter terms: Numbers that are summed alike, such as the group's part of the loss.
-  public mutating func add(terms: [Float] = []) {
+  public func add(terms: [Float] = []) {
     tree.add(terms: terms)
     addedCount += 1
   }
@@ -30,47 +58,17 @@ public struct GroupSum {
   ///
   /// - Returns: The sums of the terms.
   /// - Throws: What communication throws.
-  public mutating func finish() throws -> [Float] {
+  public func finish() throws -> [Float] {
     precondition(addedCount == groups.ownCount, "\(addedCount) of \(groups.ownCount) groups")
     addedCount = 0
+    waiting = []
     var terms = tree.finish()
-    let communicator = groups.communicator
-    guard communicator.size > 1 else { return terms }
-    // A parameter without a gradient in any process has none; in one alone it counts as 0 there.
-    let termCount = terms.count
-    terms += parameters.map { $0.gradient == nil ? 0 : 1 }
-    try terms.withUnsafeMutableBufferPointer { try communicator.sum($0) }
-    let reached = zip(parameters, terms[termCount...]).filter { $1 > 0 }.map(\.0)
-    for parameter in reached where parameter.gradient == nil {
-      parameter.gradient = Tensor(zeros: parameter.shape)
+    guard let messages else { return terms }
+    let sums = try messages.finish(rest: parameters)
+    for (parameter, sum) in zip(parameters, sums) {
+      parameter.gradient = sum?.reshaped(to: parameter.shape)
     }
-    try sum(reached.compactMap(\.gradient), communicator)
-    return Array(terms[..<termCount])
-  }
-
-  // Small tensors share a message; one of 25 MiB hides the start-up of its exchange.
-  private static let bucketCount = 25 << 18
-
-  private func sum(_ gradients: [Tensor], _ communicator: any Communicator) throws {
-    var first = 0
-    while first < gradients.count {
-      var end = first
-      var count = 0
-      while end < gradients.count,
-        end == first || count + gradients[end].elementCount <= Self.bucketCount
-      {
-        count += gradients[end].elementCount
-        end += 1
-      }
-      let bucket = concatenated(
-        gradients[first..<end].map { $0.reshaped(to: [$0.elementCount]) })
-      try bucket.withMutableValues { try communicator.sum($0) }
-      var at = 0
-      for gradient in gradients[first..<end] {
-        gradient.assign(rows(bucket, at..<at + gradient.elementCount))
-        at += gradient.elementCount
-      }
-      first = end
-    }
+    try terms.withUnsafeMutableBufferPointer { try groups.communicator.sum($0) }
+    return terms
   }
 }

@@ -147,14 +147,15 @@ public final class PretrainingEngine {
       features: features, targetFeatures: targetFeatures, targets: batch.targets, at: position)
     guard loss.item.isFinite else { return loss.item }
     loss.backward()
-    var sum = GroupSum(groups, parameters: trainedEncoder)
+    let sum = GroupSum(groups, parameters: trainedEncoder)
     for (number, group) in groups.ownGroups.enumerated() {
       for (index, view) in online.enumerated().reversed() {
         guard let gradient = features[index].gradient else { continue }
         for piece in keepsTapes ? [group] : pieces(group) {
           let seed = rows(gradient, globalImages(piece))
           let tape = keepsTapes ? tapes[number][index] : encode(batch, view, piece, at: position)
-          tape.backward(seed)
+          let isLast = index == 0 && piece.upperBound == group.upperBound
+          tape.backward(seed, ready: isLast ? sum.readiness(ofGroup: number) : nil)
         }
       }
       if keepsTapes { tapes[number] = [] }

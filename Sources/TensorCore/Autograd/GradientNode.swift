@@ -54,9 +54,12 @@ extension Tensor {
   ///
   /// Operations are visited from the last to the first and let go of what they kept on the way.
   ///
-  /// - Parameter seed: The gradient of this tensor, of its shape; 1 when absent.
+  /// - Parameters:
+  ///   - seed: The gradient of this tensor, of its shape; 1 when absent.
+  ///   - ready: Called with every parameter as soon as this pass adds nothing more to its gradient,
+  ///     which it may take out.
   /// - Precondition: without a seed the tensor has one element.
-  public func backward(_ seed: Tensor? = nil) {
+  public func backward(_ seed: Tensor? = nil, ready: ((Tensor) -> Void)? = nil) {
     precondition(
       seed != nil || elementCount == 1,
       "backward() without a seed needs one element, this tensor has shape \(shape)")
@@ -64,11 +67,18 @@ extension Tensor {
     precondition(
       start.elementCount == elementCount, "the seed \(start.shape) does not fit \(shape)")
     guard let root = node else {
-      if requiresGradient { accumulate(start) }
+      if requiresGradient {
+        accumulate(start)
+        ready?(self)
+      }
       return
     }
     root.accumulated = start
-    for node in Self.newestFirst(from: root) {
+    let nodes = Self.newestFirst(from: root)
+    var uses = ready == nil ? nil : ParameterUses(nodes)
+    for node in nodes {
+      let inputs = node.inputs
+      defer { if let ready { uses?.passed(inputs).forEach(ready) } }
       guard let gradient = node.accumulated, let backward = node.backward else { continue }
       node.accumulated = nil
       node.backward = nil
@@ -117,5 +127,31 @@ extension Tensor {
       return
     }
     Kernels.add(present.pointer, addition.pointer, into: present.pointer, count: elementCount)
+  }
+}
+
+/// How many operations of a pass still may add to each parameter's gradient.
+private struct ParameterUses {
+  private var counts: [ObjectIdentifier: Int] = [:]
+
+  init(_ nodes: [GradientNode]) {
+    for node in nodes {
+      for parameter in Self.parameters(node.inputs) {
+        counts[ObjectIdentifier(parameter), default: 0] += 1
+      }
+    }
+  }
+
+  /// The parameters among the inputs of an operation that is done that no other one waits for.
+  mutating func passed(_ inputs: [Tensor]) -> [Tensor] {
+    Self.parameters(inputs).filter { parameter in
+      let count = (counts[ObjectIdentifier(parameter)] ?? 1) - 1
+      counts[ObjectIdentifier(parameter)] = count
+      return count == 0
+    }
+  }
+
+  private static func parameters(_ inputs: [Tensor]) -> [Tensor] {
+    inputs.filter { $0.requiresGradient && $0.node == nil }
   }
 }

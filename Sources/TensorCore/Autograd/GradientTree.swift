@@ -45,15 +45,32 @@ public struct GradientTree {
     return sum.terms
   }
 
+  /// Takes one parameter's sum out ahead of the others: over the parts that were added and the last
+  /// one, whose gradient is in the parameter.
+  ///
+  /// - Parameter index: The parameter's place among those of `init`.
+  /// - Returns: The sum; nil where no part had a gradient.
+  public mutating func take(_ index: Int) -> Tensor? {
+    var sum = parameters[index].gradient
+    parameters[index].gradient = nil
+    for branch in branches.indices.reversed() {
+      sum = Self.sum(branches[branch].gradients[index], sum)
+      branches[branch].gradients[index] = nil
+    }
+    return sum
+  }
+
   private static func joined(_ left: Branch, _ right: Branch) -> Branch {
     precondition(left.terms.count == right.terms.count, "each part has the same terms")
-    let gradients = zip(left.gradients, right.gradients).map { left, right -> Tensor? in
-      guard let left, let right else { return left ?? right }
-      addInPlace(right, to: left)
-      return left
-    }
     return Branch(
-      height: max(left.height, right.height) + 1, gradients: gradients,
+      height: max(left.height, right.height) + 1,
+      gradients: zip(left.gradients, right.gradients).map { sum($0, $1) },
       terms: zip(left.terms, right.terms).map { $0 + $1 })
+  }
+
+  private static func sum(_ left: Tensor?, _ right: Tensor?) -> Tensor? {
+    guard let left, let right else { return left ?? right }
+    addInPlace(right, to: left)
+    return left
   }
 }

@@ -19,6 +19,33 @@ struct GradientTests {
     expectGradientsMatch([a, b]) { add(mean(multiply(a, a)), sum(b)) }
   }
 
+  @Test("A parameter is ready once, when nothing more is added to its gradient")
+  func readiness() {
+    let (a, b, unused) = (tensor("a", [3, 4]), tensor("b", [3, 4]), tensor("unused", [3, 4]))
+    for parameter in [a, b, unused] { parameter.requiresGradient = true }
+    // `a` is used early and late, `b` early only; the way of `unused` to the loss is cut off.
+    let early = multiply(a, b)
+    let late = multiply(early, add(a, multiply(unused, early).detached()))
+    var (order, seen): ([ObjectIdentifier], [[Float]]) = ([], [])
+    sum(late).backward { parameter in
+      order.append(ObjectIdentifier(parameter))
+      seen.append(parameter.gradient?.values ?? [])
+    }
+    #expect(Set(order) == [ObjectIdentifier(a), ObjectIdentifier(b)] && order.count == 2)
+    for (parameter, values) in zip(order, seen) {
+      let final = parameter == ObjectIdentifier(a) ? a.gradient : b.gradient
+      #expect(final?.values == values)
+    }
+    // Alone on its own way, a parameter is ready before the pass goes further back.
+    let last = tensor("last", [3, 4])
+    last.requiresGradient = true
+    order = []
+    sum(multiply(last, multiply(a, b))).backward { order.append(ObjectIdentifier($0)) }
+    #expect(order.first == ObjectIdentifier(last) && order.count == 3)
+    a.backward(tensor("seed", [3, 4])) { order.append(ObjectIdentifier($0)) }
+    #expect(order.last == ObjectIdentifier(a))
+  }
+
   @Test("Joining and cutting rows")
   func rowsAndParts() {
     let (a, b) = (tensor("a", [3, 4]), tensor("b", [2, 4]))

@@ -31,6 +31,25 @@ struct GradientTreeTests {
     #expect(terms == [expected[0]])
   }
 
+  @Test("One parameter's sum can be taken ahead of the others", arguments: [1, 2, 8])
+  func ahead(count: Int) {
+    let (early, late) = (Tensor(zeros: [40]), Tensor(zeros: [40]))
+    var tree = GradientTree([early, late])
+    for index in 0..<count {
+      early.gradient = Tensor(Self.part(index), shape: [40])
+      late.gradient = Tensor(Self.part(index), shape: [40])
+      if index == count - 1 {
+        let expected = Self.halved((0..<count).map { Self.part($0) }[...])
+        #expect(tree.take(0)?.values == expected)
+        #expect(early.gradient == nil)
+      }
+      tree.add()
+    }
+    _ = tree.finish()
+    #expect(early.gradient == nil)
+    #expect(late.gradient?.values == Self.halved((0..<count).map { Self.part($0) }[...]))
+  }
+
   @Test("Whoever sums an aligned branch changes nothing", arguments: [(8, 2), (8, 4), (4, 4)])
   func branches(count: Int, processes: Int) {
     func root(_ range: Range<Int>) -> [Float] {
