@@ -85,11 +85,13 @@ package final class RunSession {
 
   /// What the process that writes finds, on all processes.
   private static func agreed(_ find: () throws -> RunResult?) throws -> RunResult? {
-    let ranks = Processes.current
-    guard ranks.size > 1 else { return try find() }
-    let own = ranks.isRoot ? try find() : nil
-    let bytes = try ranks.broadcast(Array((own?.json.text() ?? "").utf8), from: 0)
-    return ranks.isRoot || bytes.isEmpty ? own : try RunResult(bytes, of: "the finished result")
+    var own: RunResult?
+    let text = try Processes.told {
+      own = try find()
+      return own?.json.text() ?? ""
+    }
+    return Processes.current.isRoot || text.isEmpty
+      ? own : try RunResult(Array(text.utf8), of: "the finished result")
   }
 
   private static func object(_ members: [String: String]) -> JSONValue {

@@ -43,17 +43,17 @@ extension ComparisonProgram {
       Console.output(parsed.text(options.recipeSettings))
       return .success
     }
-    try Processes.rootFirst { try Self(parsed) }.run()
+    try opened(options).run()
     return .success
   }
 
   /// Sets the process up and reads the data.
   ///
   /// - Throws: As `execute`.
-  init(_ parsed: ParsedOptions<Options>) throws {
-    let options = parsed.options
-    try self.init(
-      options, try RunContext(options.run, data: options.data, preset: options.preset))
+  static func opened(_ options: Options) throws -> Self {
+    // The processes are joined here, so that the first one alone looks through the data.
+    let context = try RunContext(options.run, data: options.data, preset: options.preset)
+    return try Processes.rootFirst { try Self(options, context) }
   }
 
   /// Measures all candidates and compares them.

@@ -77,6 +77,8 @@ struct SegmentationTask: FineTuningTask {
   var inPairs: SegmentationTask {
     var task = self
     task.recipe.batchSize = 2
+    // The user's groups are those of the whole batch.
+    task.recipe.groupCount = nil
     return task
   }
   private var testView: String { "\(options.mode.rawValue), \(options.testing.summary)" }

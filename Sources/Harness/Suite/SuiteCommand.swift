@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Inspection
+import Processes
 import Runs
 
 /// Every task that a folder holds data for, and the report of them: `bench-suite`.
@@ -32,7 +33,7 @@ public struct SuiteCommand {
   }
 
   private func run() throws -> ExitCode {
-    try options.engine.apply()
+    try options.engine.join()
     var record = SuiteRecord(folder: options.output, isFresh: options.restarts)
     var failed = 0
     var prepared: [SuiteJob.Prepared] = []
@@ -64,11 +65,12 @@ public struct SuiteCommand {
       }
       if isDone == nil { failed += 1 }
     }
-    let status = try report()
+    let status = Processes.current.isRoot ? try report() : .success
     return failed > 0 && status == .success ? .gateFailed : status
   }
 
-  /// Does a part of the suite; the rest goes on without it where it fails.
+  /// Does a part of the suite; the rest goes on without it where it fails. Of several processes the
+  /// others cannot know, so that all end.
   private func attempt<Value>(_ title: String, _ body: () throws -> Value) throws -> Value? {
     do {
       return try body()
@@ -76,7 +78,7 @@ public struct SuiteCommand {
       throw error
     } catch let error as UsageError {
       throw error
-    } catch let error as any ReportableError {
+    } catch let error as any ReportableError where Processes.current.size == 1 {
       Console.error("Error: \(title): \(error.sentence)")
       return nil
     }

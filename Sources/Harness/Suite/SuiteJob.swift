@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Processes
 import VisionData
 
 /// One task on one data set.
@@ -45,12 +46,22 @@ struct SuiteJob {
   private func prepared<Program: ComparisonProgram>(
     _ type: Program.Type, _ isDone: Bool
   ) throws -> Prepared {
-    let program = try Program(Program.Options.table.parse(arguments))
+    let program = try Program.opened(Program.Options.table.parse(arguments).options)
     guard !isDone else { return Prepared(job: self, seconds: 0, run: program.run) }
+    // All processes must plan alike, so that one measures; a training is shared among all.
+    let cost = try Processes.told {
+      Cost(
+        seconds: try program.secondsPerCandidate() * Double(candidateCount),
+        backbones: program.named.isEmpty ? try program.ownBackbones().pending() : [:])
+    }
     return Prepared(
-      job: self, seconds: try program.secondsPerCandidate() * Double(candidateCount),
-      backbones: program.named.isEmpty ? try program.ownBackbones().pending() : [:],
-      run: program.run)
+      job: self, seconds: cost.seconds / Double(Processes.current.size),
+      backbones: cost.backbones, run: program.run)
+  }
+
+  private struct Cost: Codable {
+    let seconds: Double
+    let backbones: [String: Double]
   }
 
   /// The tasks that a folder holds data for.

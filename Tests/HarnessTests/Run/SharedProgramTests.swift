@@ -114,6 +114,34 @@ struct SharedProgramTests {
     }
   }
 
+  @Test("The suite is planned by one process and done by all", .needs(.openMPI))
+  func suite() throws {
+    let folder = try prepare()
+    func runs(_ name: String, under launcher: (MessageLauncher, count: Int)?) throws
+      -> [String: Data]
+    {
+      let outcome = try ChildProgram.run(
+        "bench-suite",
+        [
+          "--data", "sample", "--backbone", "random", "--preset", "smoke", "--seeds", "0",
+          "--no-open", "--output", name, "--runs", name + "/runs", "--cache", name + "-cache",
+          "--coco=--batch-size 8 --resamples 20",
+          "--ade20k=--batch-size 4 --groups 4 --resamples 20",
+        ], in: folder.path, under: launcher, limit: 300)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(FileManager.default.fileExists(atPath: folder.file(name + "/report.html")))
+      return try ChildProgram.files(under: folder.file(name + "/runs"))
+    }
+    let alone = try runs("one", under: nil)
+    #expect(alone.keys.count { $0.hasSuffix("result.json") } == 3)
+    let shared = try runs("two", under: (.openMPI, 2))
+    #expect(Set(shared.keys) == Set(alone.keys))
+    for (name, bytes) in alone {
+      let isSame = shared[name] == bytes
+      #expect(isSame, "\(name)")
+    }
+  }
+
   @Test("A count that the batch does not go into is refused in one sentence", .needs(.openMPI))
   func refused() throws {
     let folder = try prepare()

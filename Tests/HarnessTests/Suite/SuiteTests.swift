@@ -85,6 +85,8 @@ struct SuiteTests {
       #expect(
         frozen.errors.contains("  bench-ade20k on ade20k: about"), "\(recipe): \(frozen.errors)")
     }
+    // What is measured is two images, whatever the batch is cut into.
+    _ = try run(["--dry-run", "--tasks", "ade20k", "--ade20k=--batch-size 4 --groups 4"])
     let first = try run()
     #expect(!first.errors.contains("done before"))
     let page = try FileBytes.read(folder.file("out/report.html"))
