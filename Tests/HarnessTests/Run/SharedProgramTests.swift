@@ -34,6 +34,13 @@ struct SharedProgramTests {
         "--backbone", "random",
       ]),
     Job(
+      program: "bench-linear",
+      arguments: [
+        "--recipe", "logistic", "--regularizations", "1", "--seeds", "0", "--data",
+        "sample/classification", "--backbone", "random", "--shifts", "c=made", "--corruptions",
+        "fog,impulse_noise", "--severities", "3",
+      ]),
+    Job(
       program: "bench-coco",
       arguments: [
         "--batch-size", "8", "--epochs", "1", "--seeds", "0", "--data", "sample/coco", "--backbone",
