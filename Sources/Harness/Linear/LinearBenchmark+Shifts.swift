@@ -141,8 +141,13 @@ extension LinearBenchmark {
           })
     }
     var notes: [String] = []
-    for note in first.shifted.flatMap(\.result.notes) where note.hasPrefix("answers are among") {
-      notes.append(note)
+    for result in first.shifted.map(\.result) {
+      for note in result.notes where note.hasPrefix("answers are among") { notes.append(note) }
+      // What keeps a number from being the published one is said beside it.
+      guard errorName(result) != nil else { continue }
+      for note in result.notes where !note.hasPrefix("classifiers of the run") {
+        notes.append("\(result.data["name"] ?? "?"): \(note)")
+      }
     }
     table.notes = notes
     return table

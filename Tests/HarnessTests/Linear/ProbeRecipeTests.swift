@@ -271,6 +271,7 @@ struct ProbeRecipeTests {
       swin + ["--recipe", "logistic", "--regularizations", "1", "--limit", "24"] + corruptions
     let output = try run(options + ["--shifts", "c=c,own=made", "--threads", "2"], in: folder)
     #expect(output.contains("c, mCE over 3 |") && output.contains("own, mCE over 3 |"))
+    #expect(output.contains("- own: mCE is relative") && output.contains("3 of 15 corruptions"))
     func of(_ name: String) throws -> (result: RunResult, rows: [JSONValue]) {
       let runs = try ChildProgram.files(under: folder.file("reports/runs")).keys
         .filter { $0.contains("linear-logistic") && $0.contains("-\(name)-") }

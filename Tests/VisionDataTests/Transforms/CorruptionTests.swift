@@ -141,7 +141,7 @@ struct CorruptionTests {
     let scene = Picture.scene()
     let monotone: [Corruption] = [
       .gaussianNoise, .shotNoise, .impulseNoise, .speckleNoise, .gaussianBlur, .defocusBlur,
-      .zoomBlur, .contrast, .brightness, .pixelate, .jpegCompression,
+      .zoomBlur, .contrast, .brightness, .jpegCompression,
     ]
     for corruption in monotone {
       let changes = try Corruption.severities.map { severity in

@@ -7,7 +7,7 @@ extension RGBImage {
     let mean: Double, deviation: Double, blur: Double
     /// The least value that is a drop.
     let threshold: Double
-    /// Water: how strong its colour is. Mud: the blur of its edge.
+    /// How strong the colour of water is, or the blur of mud's edge.
     let strength: Double
     let isMud: Bool
   }
