@@ -219,7 +219,7 @@ struct ProbeRecipeTests {
       try FileBytes.read(SourceTree.path(reference)), to: folder.file(reference))
     // Uncorrupted copies as tests see them: corrupted images are crops already, and are seen whole.
     let images = try ImageFolder(root: validation)
-    let view = EvaluationTransform(inputSize: 32)
+    let view = EvaluationTransform(resizeSize: 32, cropSize: 32, filter: .bicubic)
     for place in ["noise/gaussian_noise", "fog"] {
       for severity in 1...5 {
         for index in 0..<images.count {
@@ -294,10 +294,10 @@ struct ProbeRecipeTests {
     for result in [kept.result, own.result] {
       #expect(result.notes.contains { $0.contains("3 of 15 corruptions") })
       #expect(result.notes.contains { $0.contains("with draws of our own") })
-      #expect(result.settings["test view"] == "resize 32 bilinear, center crop 32")
+      #expect(result.settings["test view"] == "resize 32 bicubic, center crop 32")
     }
     #expect(own.result.settings["severities"] == "1, 2, 3, 4, 5")
-    // By one thread, and after a kill in the middle: the same lines.
+    // By one thread the same numbers.
     let runs = folder.file("reports/runs")
     let path = try #require(
       try FileManager.default.contentsOfDirectory(atPath: runs).first { $0.contains("-own-") })
@@ -305,6 +305,18 @@ struct ProbeRecipeTests {
     try FileManager.default.removeItem(atPath: "\(runs)/\(path)/result.json")
     _ = try run(options + ["--shifts", "own=made", "--threads", "1"], in: folder)
     #expect(try FileBytes.read("\(runs)/\(path)/result.json") == before)
+    // A run that was stopped goes on behind its last whole line: these say that nothing was wrong.
+    try FileManager.default.removeItem(atPath: "\(runs)/\(path)/result.json")
+    let lines = own.rows.dropLast().compactMap { $0["index"] }.map { index in
+      RecordLines.line(
+        .object(["index": index, "wrong": .array([.string(String(repeating: "0", count: 20))])]))
+    }
+    try AtomicFile.write(
+      text: lines.joined() + "{\"crc\":", to: "\(runs)/\(path)/corrupted.jsonl")
+    _ = try run(options + ["--shifts", "own=made"], in: folder)
+    let resumed = try RunResult(path: "\(runs)/\(path)/result.json")
+    #expect((resumed.metrics["error_fog"]?.value ?? 1) < 1.0 / 24 + 1e-9)
+    #expect((own.result.metrics["error_fog"]?.value ?? 0) > 0.2)
     // Single strengths have no mCE.
     let part = try run(
       options + ["--shifts", "own=made", "--severities", "2,5"], in: folder)

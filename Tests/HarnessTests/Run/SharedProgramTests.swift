@@ -34,13 +34,6 @@ struct SharedProgramTests {
         "--backbone", "random",
       ]),
     Job(
-      program: "bench-linear",
-      arguments: [
-        "--recipe", "logistic", "--regularizations", "1", "--seeds", "0", "--data",
-        "sample/classification", "--backbone", "random", "--shifts", "c=made", "--corruptions",
-        "fog,impulse_noise", "--severities", "3",
-      ]),
-    Job(
       program: "bench-coco",
       arguments: [
         "--batch-size", "8", "--epochs", "1", "--seeds", "0", "--data", "sample/coco", "--backbone",
@@ -51,6 +44,13 @@ struct SharedProgramTests {
       arguments: [
         "--batch-size", "4", "--groups", "4", "--iterations", "4", "--seeds", "0", "--data",
         "sample/ade20k", "--backbone", "random", "--resamples", "20",
+      ]),
+    Job(
+      program: "bench-linear",
+      arguments: [
+        "--recipe", "logistic", "--regularizations", "1", "--seeds", "0", "--data",
+        "sample/classification", "--backbone", "random", "--shifts", "c=made", "--corruptions",
+        "fog,impulse_noise", "--severities", "3",
       ]),
   ]
 
