@@ -55,7 +55,6 @@ extension LinearBenchmark {
       try own.directory.append(errors.rows(seed: seed), to: CorruptionErrors.file)
     }
     try own.directory.synchronize(CorruptionErrors.file)
-    FileWriting.remove(own.path + "/" + CorruptedAnswers.file)
     try summarize(errors, into: &result)
   }
 

@@ -40,6 +40,7 @@ extension LinearBenchmark {
           try measureCorrupted(set, session, own, &result, backbone, network, view)
         }
         try own.finish(&result, files: [CorruptionErrors.file])
+        FileWriting.remove(own.path + "/" + CorruptedAnswers.file)
         return Outcome(result: result, folder: own.path)
       }
       let features = try own.timed("features") {
