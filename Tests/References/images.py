@@ -64,7 +64,7 @@ def main():
             files[name + " oriented"] = sha(ImageOps.exif_transpose(opened).convert("RGB"))
 
     t = {}
-    for name, kind in (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC)):
+    for name, kind in (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC), ("box", Image.BOX)):
         for w, h in ((20, 15), (47, 20), (60, 36), (91, 77), (8, 50)):
             t[f"resize {w}x{h} {name}"] = sha(image.resize((w, h), kind))
         t[f"box {name}"] = sha(image.crop((5, 7, 36, 30)).resize((24, 24), kind))

@@ -16,22 +16,31 @@ struct CorruptedImages {
 
   /// Every part; all have the same images.
   let parts: [Part]
+  /// What bench-data corrupt says of the folder; nil where it is the published one.
+  let record: CorruptionRecord?
 
   /// Finds the parts below a folder; nil where there is no corruption.
   ///
   /// - Throws: `DatasetError` where a strength is missing or holds other images.
   init?(_ root: String) throws(DatasetError) {
+    record = try CorruptionRecord(in: root)
+    if let record, !record.isComplete {
+      throw DatasetError(
+        path: root, problem: "holds a part of the images that bench-data corrupt makes",
+        remedy: "give it the same command again, which goes on")
+    }
+    let severities = record?.severities ?? Array(1...CorruptionErrors.severityCount)
     var found: [Part] = []
-    for (kind, names) in CorruptionErrors.kinds {
+    for (kind, names) in CorruptionErrors.kinds + [("extra", CorruptionErrors.extra)] {
       for name in names {
         let places = ["\(root)/\(name)", "\(root)/\(kind)/\(name)"]
         guard let place = places.first(where: FileTree.isFolder) else { continue }
-        for severity in 1...CorruptionErrors.severityCount {
+        for severity in severities {
           let folder = "\(place)/\(severity)"
           guard FileTree.isFolder(folder) else {
             throw DatasetError(
               path: folder, problem: "does not exist",
-              remedy: "unpack all five strengths of \(name), or remove its folder")
+              remedy: "unpack all \(severities.count) strengths of \(name), or remove its folder")
           }
           let images = try ImageFolder(root: folder)
           if let first = found.first?.images,
@@ -54,8 +63,11 @@ struct CorruptedImages {
 
   /// The corruptions that there are.
   var corruptions: [String] {
-    parts.filter { $0.severity == 1 }.map(\.corruption)
+    parts.filter { $0.severity == parts[0].severity }.map(\.corruption)
   }
+
+  /// How many strengths each has.
+  var strengths: Int { parts.count / corruptions.count }
 
   /// AlexNet's errors, by corruption.
   ///

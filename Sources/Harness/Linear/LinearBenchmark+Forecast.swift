@@ -47,6 +47,7 @@ extension LinearBenchmark {
       + drawn * passes * options.seeds.count + data.validationOrder.count
       + shifts.reduce(0) { $0 + $1.imageCount }
     return try pass() * Double(images) + logisticSeconds(rows: drawn, width: chosen.featureCount)
+      + shifts.reduce(0) { try $0 + $1.makingSeconds() }
   }
 
   /// About how long logistic regressions take: two products an evaluation, about sixty evaluations a

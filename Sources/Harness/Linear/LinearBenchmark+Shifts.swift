@@ -31,23 +31,20 @@ extension LinearBenchmark {
       result.data["validation"] = manifest
       result.data["classes"] = String(set.classNames.count)
       result.data["validation images"] = String(count(of: set))
-      if case .corrupted = set.truth { result.settings[TaskDescription.primarySetting] = "mce" }
+      let view = set.seen(transform)
+      result.settings.merge(set.settings(seen: view)) { $1 }
       let own = try RunSession(result, name: "\(name)-\(set.slug)", options: options.run)
       if let finished = own.finished { return Outcome(result: finished, folder: own.path) }
-      if case .corrupted(let corrupted, _) = set.truth {
+      if set.isCorrupted {
         try own.timed("features") {
-          try measure(set, corrupted, session, own, &result) { part in
-            try context.store(backbone, network).features(
-              part.images, order: Array(0..<part.images.count),
-              manifest: part.images.manifestHash(context.digests), transform: transform,
-              label: "\(backbone.identity["name"] ?? ""): \(part.corruption) \(part.severity)")
-          }
+          try measureCorrupted(set, session, own, &result, backbone, network, view)
         }
         try own.finish(&result, files: [CorruptionErrors.file])
+        FileWriting.remove(own.path + "/" + CorruptedAnswers.file)
         return Outcome(result: result, folder: own.path)
       }
       let features = try own.timed("features") {
-        try self.features(of: set, manifest, backbone, network, transform)
+        try self.features(of: set, manifest, backbone, network, view)
       }
       try own.timed("probe") {
         try measure(set, features, session, own, &result)
@@ -57,7 +54,7 @@ extension LinearBenchmark {
       case .images(let folder, let order, _):
         images = RunImages(
           root: folder.root, indices: order, paths: order.map { folder.relativePath($0) })
-      case .labels, .corrupted: images = data.shown
+      case .labels, .corrupted, .made: images = data.shown
       }
       try own.finish(&result, files: [TaskDescription.linear.recordFiles[0]], images: images)
       return Outcome(result: result, folder: own.path)
@@ -68,6 +65,7 @@ extension LinearBenchmark {
     switch set.truth {
     case .images(_, let order, _): order.count
     case .corrupted(let corrupted, _): corrupted.parts[0].images.count
+    case .made(_, _, let order): order.count
     case .labels(let labels): data.validationOrder.count { labels[$0]?.isEmpty == false }
     }
   }
@@ -104,6 +102,9 @@ extension LinearBenchmark {
     LinearRecord.addIntervals(records, to: &result)
     LinearRecord.addClassInterval(records, to: &result)
     result.notes.append("classifiers of the run on \(data.name), whose images they learned from")
+    if set.border > 0 {
+      result.notes.append("\(set.border) pixels are cut off on every side of its images")
+    }
     if case .labels = set.truth {
       result.notes.append(
         "right is an answer among an image's labels; images without one are left out")
@@ -113,76 +114,13 @@ extension LinearBenchmark {
   }
 
   /// The classifier that the probe's run kept.
-  private func classifier(
+  func classifier(
     _ session: RunSession, seed: Int, width: Int
   ) throws(FileError) -> ProbeClassifier {
     try ProbeClassifier(
       in: session.path, key: session.key.digest, seed: seed,
       layer: Linear(
         weight: Tensor(zeros: [classCount, width]), bias: Tensor(zeros: [classCount])))
-  }
-
-  /// The errors on corrupted images, part by part.
-  private func measure(
-    _ set: ShiftedSet, _ corrupted: CorruptedImages, _ session: RunSession, _ own: RunSession,
-    _ result: inout RunResult, features: (CorruptedImages.Part) throws -> FeatureMatrix
-  ) throws {
-    let first = corrupted.parts[0].images
-    let labels = first.labels.map(Int.init)
-    var wrong = options.seeds.map { _ in [String: [Int]]() }
-    for part in corrupted.parts {
-      let matrix = try features(part)
-      guard matrix.count == first.count else {
-        throw DatasetError(
-          path: part.images.root, problem: "has images that cannot be decoded",
-          remedy: "unpack it again: mCE compares the same images in every part")
-      }
-      for (place, seed) in options.seeds.enumerated() {
-        let records = set.records(
-          try classifier(session, seed: seed, width: matrix.featureCount), matrix)
-        var counts = wrong[place][part.corruption] ?? [Int](repeating: 0, count: first.count)
-        for record in records where record.rank > 0 { counts[record.index] += 1 }
-        wrong[place][part.corruption] = counts
-      }
-    }
-    let errors = wrong.map {
-      CorruptionErrors(images: Array(labels.indices), labels: labels, wrong: $0)
-    }
-    try own.directory.restart(CorruptionErrors.file)
-    for (seed, errors) in zip(options.seeds, errors) {
-      try own.directory.append(errors.rows(seed: seed), to: CorruptionErrors.file)
-    }
-    try own.directory.synchronize(CorruptionErrors.file)
-    let reference = try CorruptedImages.reference()
-    let terms = errors.compactMap { $0.terms(reference: reference) }
-    if let mean = terms.first.map({ _ in
-      terms.map { $0.reduce(0, +) / Double($0.count) }.reduce(0, +) / Double(terms.count)
-    }) {
-      result.metrics["mce"] = MetricValue(
-        mean, interval: Self.interval(terms), count: first.count)
-    }
-    result.metrics["corruption_error"] = MetricValue(
-      Spread(errors.map(\.meanError)).mean, count: first.count)
-    for name in corrupted.corruptions {
-      result.metrics["error_\(name)"] = MetricValue(
-        Spread(errors.map { $0.error(name) }).mean, count: first.count)
-    }
-    result.notes.append("classifiers of the run on \(data.name), whose images they learned from")
-    result.notes.append(
-      "mCE is relative to AlexNet's errors on ImageNet-C"
-        + (corrupted.corruptions.count < 15
-          ? "; \(corrupted.corruptions.count) of 15 corruptions: no published mCE compares" : ""))
-  }
-
-  /// The interval of a mean over images, and over seeds where there are several.
-  private static func interval(_ terms: [[Double]]) -> Interval? {
-    guard let first = terms.first, first.count > 1 else { return nil }
-    if terms.count > 1 { return SeededNumber(terms).interval() }
-    let spread = Spread(first)
-    let half =
-      StudentT.quantile(0.975, freedom: Double(first.count - 1)) * spread.deviation
-      / Double(first.count).squareRoot()
-    return Interval(low: spread.mean - half, high: spread.mean + half)
   }
 
   /// Top-1 on every set beside that on the validation images.
@@ -192,19 +130,25 @@ extension LinearBenchmark {
       caption: "The same classifiers on other images; top-1, % with 95 % intervals",
       columns: [.init("backbone", isNumeric: false), .init(first.result.data["name"] ?? "?")]
         + first.shifted.map {
-          .init(($0.result.data["name"] ?? "?") + ($0.result.metrics["mce"] == nil ? "" : ", mCE"))
+          .init(($0.result.data["name"] ?? "?") + (errorName($0.result).map { ", " + $0 } ?? ""))
         })
     for outcome in outcomes {
       table.add(
         [outcome.result.backbone["name"] ?? "?"]
           + ([outcome] + outcome.shifted).map { one in
-            (one.result.metrics["top1"] ?? one.result.metrics["mce"])
+            (one.result.metrics["top1"] ?? one.result.metrics["mce"]
+              ?? one.result.metrics["corruption_error"])
               .map { percentage($0.value, $0.interval) } ?? "-"
           })
     }
     var notes: [String] = []
-    for note in first.shifted.flatMap(\.result.notes) where note.hasPrefix("answers are among") {
-      notes.append(note)
+    for result in first.shifted.map(\.result) {
+      for note in result.notes where note.hasPrefix("answers are among") { notes.append(note) }
+      // What keeps a number from being the published one is said beside it.
+      guard errorName(result) != nil else { continue }
+      for note in result.notes where !note.hasPrefix("classifiers of the run") {
+        notes.append("\(result.data["name"] ?? "?"): \(note)")
+      }
     }
     table.notes = notes
     return table

@@ -24,7 +24,9 @@ struct LinearBenchmark: ComparisonProgram {
     self.options = options
     self.context = context
     data = try FrozenData(context, trainList: options.trainList)
-    shifts = try options.shifts.map { [data] in try ShiftedSet($0, beside: data) }
+    shifts = try options.shifts.map { [data] in
+      try ShiftedSet($0, beside: data, options.corruptions)
+    }
     _ = try draw(options.seeds[0])
     try checkHeldOut()
   }

@@ -51,6 +51,8 @@ public struct LinearOptions: ComparisonOptions {
   var shots: Int?
   /// Other images that the classifiers are tried on: `name=folder`.
   var shifts: [String] = []
+  /// What is made of the validation images for one of them: `name=made`.
+  var corruptions = CorruptionOptions()
   /// How often they are drawn.
   var draws: Int? {
     didSet { if let draws { seeds = Array(0..<draws) } }
@@ -117,9 +119,11 @@ public struct LinearOptions: ComparisonOptions {
     )
     .option(
       "shifts", \.shifts, value: "list", .input,
-      "Other images to try the classifiers on, name=folder with commas: ImageNet-V2, -A, -R, -Sketch, "
-        + "ObjectNet with its class_map.json, or ReaL's file of labels."
+      "Other images to try the classifiers on, name=folder with commas: ImageNet-V2, -A, -R, -Sketch, -C, "
+        + "ObjectNet with its class_map.json, or ReaL's file of labels; name=made corrupts the validation "
+        + "images as -C."
     )
+    .options(CorruptionOptions.table, at: \.corruptions)
     .option("recipe", \.name, value: "name", .protocolSettings, "Whose protocol it is.")
     .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
     .option(
@@ -223,6 +227,14 @@ public struct LinearOptions: ComparisonOptions {
     let names = shifts.map { $0.prefix { $0 != "=" } }
     guard Set(names).count == names.count else {
       throw .conflict("--shifts names a set twice.")
+    }
+    try corruptions.validate()
+    if !shifts.contains(where: { $0.hasSuffix("=" + ShiftedSet.made) }),
+      let option = CorruptionOptions.names.first(where: given.contains)
+    {
+      throw .conflict(
+        "--\(option) is about images that are corrupted on the way; --shifts c=\(ShiftedSet.made) asks for them."
+      )
     }
     guard !given.contains("draws") || shots != nil else {
       throw .conflict("--draws is about --shots, which is not given.")

@@ -2,15 +2,17 @@ import CommandLine
 import Evaluation
 import FileSupport
 import Foundation
+import Inspection
 import Loading
 import VisionData
 
-/// Images from elsewhere that a probe is tried on: ImageNet-V2, -A, -R, -Sketch, ObjectNet, or ReaL's
-/// labels of the validation images themselves.
+/// Images from elsewhere that a probe is tried on: ImageNet-V2, -A, -R, -Sketch, ObjectNet, ReaL's labels
+/// of the validation images, or those images corrupted.
 ///
 /// The classes of such a set are folders, and each is one or several of the classifier's classes:
 ///
-///     class_map.json in the folder   {"classes": {"folder": ["class", …]}}; folders it lacks are left out
+///     class_map.json in the folder   {"classes": {"folder": ["class", …]}}; folders it lacks are left out;
+///                                    "border": pixels that are cut off on every side
 ///     folders named as the classes   themselves, all or a part of them (-A, -R, -Sketch)
 ///     folders named 0, 1, 2, …       the classes in their order (ImageNet-V2)
 ///
@@ -23,6 +25,8 @@ struct ShiftedSet {
     case images(ImageFolder, order: [Int], places: [[Int]])
     /// Corrupted images in parts, and of each class the classifier's.
     case corrupted(CorruptedImages, places: [[Int]])
+    /// Some of the validation images, corrupted on the way.
+    case made(MadeCorruptions, of: ImageFolder, order: [Int])
     /// Other labels of the validation images, by their positions.
     case labels([Int: [Int]])
   }
@@ -32,17 +36,23 @@ struct ShiftedSet {
   /// Where it lies.
   let path: String
   let truth: Truth
+  /// Pixels on every side of its images that are no part of them.
+  private(set) var border = 0
   /// The classes in the order of records.
   let classNames: [String]
+
+  /// What stands for a folder where images are corrupted on the way.
+  static let made = "made"
 
   /// Opens a set.
   ///
   /// - Parameters:
-  ///   - option: `name=folder`, or `name=file` for other labels.
+  ///   - option: `name=folder`, `name=file` for other labels, or `name=made`.
   ///   - data: What the classifier learned from, and its validation images.
+  ///   - corruptions: What is made, where that is asked for.
   /// - Throws: `UsageError` for what is no such pair; `DatasetError` and `FileError` for what does not
   ///   fit.
-  init(_ option: String, beside data: FrozenData) throws {
+  init(_ option: String, beside data: FrozenData, _ corruptions: CorruptionOptions) throws {
     let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2, !parts[0].isEmpty else {
       throw UsageError.conflict(
@@ -51,6 +61,12 @@ struct ShiftedSet {
     }
     (name, path) = (parts[0], parts[1])
     let known = data.classNames
+    if path == Self.made {
+      classNames = known
+      truth = .made(
+        try corruptions.made(), of: data.images.validation, order: data.validationOrder)
+      return
+    }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw DatasetError(
@@ -81,6 +97,25 @@ struct ShiftedSet {
     }
     classNames = places.indices.filter { kept[$0] != nil }.map { images.classNames[$0] }
     truth = .images(images, order: order, places: places)
+    border = try Self.border(of: name, path)
+  }
+
+  /// The border of a set's images: what its class_map.json says; without a word ObjectNet's, which is red
+  /// and told by the set's name.
+  ///
+  /// The border is a pixel wide, and JPEG smears it into a second; the published loaders cut off two.
+  private static func border(of name: String, _ path: String) throws(FileError) -> Int {
+    let map = path + "/class_map.json"
+    let usual = name.lowercased().hasPrefix("objectnet") ? 2 : 0
+    guard FileManager.default.fileExists(atPath: map),
+      let said = JSONValue(parsing: try FileBytes.readText(map))?["border"]
+    else { return usual }
+    guard let border = said.intValue, (0...100).contains(border) else {
+      throw FileError(
+        path: map, problem: "has a 'border' that is no number of pixels from 0 to 100",
+        remedy: "give how many are cut off on every side", exitCode: .badData)
+    }
+    return border
   }
 
   /// Of every folder the classifier's classes that it stands for; none where it is left out.
@@ -164,6 +199,7 @@ struct ShiftedSet {
     switch truth {
     case .images(_, let order, _): order.count
     case .corrupted(let corrupted, _): corrupted.parts.reduce(0) { $0 + $1.images.count }
+    case .made(let made, _, let order): made.parts.count * order.count
     case .labels: 0
     }
   }
@@ -177,6 +213,8 @@ struct ShiftedSet {
       SHA256.digest(
         corrupted.parts.map { "\($0.corruption) \($0.severity) " + $0.images.manifestHash(digests) }
           .joined(separator: "\n") + "\n\(places)")
+    case .made(let made, let images, let order):
+      CorruptionRecord(made, images: images.manifestHash(digests), of: order).manifest
     case .labels: try SHA256.digest(file: path)
     }
   }
@@ -214,6 +252,7 @@ struct ShiftedSet {
           records.append(best)
         }
       }
+    case .made: break  // Answered image by image.
     }
     return records
   }

@@ -38,6 +38,28 @@ struct FeaturePass {
   let batchSize: Int
   let policy: BadImagePolicy
 
+  /// The features of images as a test sees them, `[B, featureCount]`.
+  ///
+  /// - Parameters:
+  ///   - images: `[B, 3, S, S]`.
+  ///   - path: Where the image of a row lies.
+  /// - Throws: `DatasetError` for an image whose features are no numbers.
+  static func features(
+    of images: Tensor, by backbone: any Backbone, path: (Int) -> String
+  ) throws(DatasetError) -> Tensor {
+    let kept = backbone.dropPath
+    backbone.dropPath = nil
+    defer { backbone.dropPath = kept }
+    let features = withoutGradients { backbone.features(images) }
+    if let place = features.values.firstIndex(where: { !$0.isFinite }) {
+      throw DatasetError(
+        path: path(place / backbone.featureCount),
+        problem: "gives features that are not finite numbers with this backbone",
+        remedy: "check the checkpoint, and the --mean and --std of its pixels")
+    }
+    return features
+  }
+
   /// The features of some images, in order, and what was left out.
   ///
   /// - Parameter done: Called with the images of each batch of this process.
@@ -49,20 +71,12 @@ struct FeaturePass {
     let loader = BatchLoader(
       folder: folder, order: Array(order[ranks.share(of: order.count)]), transforms: [transform],
       normalization: normalization, batchSize: batchSize, seed: 0, epoch: 0, policy: policy)
-    let kept = backbone.dropPath
-    backbone.dropPath = nil
-    defer { backbone.dropPath = kept }
     var own = LabelledFeatures()
     while let batch = try loader.next() {
       try Interruption.check()
-      let values = withoutGradients { backbone.features(batch.images) }.values
-      if let place = values.firstIndex(where: { !$0.isFinite }) {
-        throw DatasetError(
-          path: folder.path(batch.indices[place / backbone.featureCount]),
-          problem: "gives features that are not finite numbers with this backbone",
-          remedy: "check the checkpoint, and the --mean and --std of its pixels")
-      }
-      own.values += values
+      own.values += try Self.features(of: batch.images, by: backbone) { row in
+        folder.path(batch.indices[row])
+      }.values
       own.labels += batch.labels.map(Int32.init)
       own.indices += batch.indices.map(Int32.init)
       done(batch.labels.count)

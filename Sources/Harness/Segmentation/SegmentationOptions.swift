@@ -3,6 +3,7 @@ import Inspection
 import Models
 import Protocols
 import Runs
+import Scoring
 import VisionData
 
 extension SegmentationFolder.Split: OptionChoice {}

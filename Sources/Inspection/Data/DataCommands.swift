@@ -27,6 +27,9 @@ public enum DataCommands {
           ShowDataOptions.self
         ) { try ShowDataCommand(options: $0.options).run() },
         Subcommand(
+          "corrupt", "Make ImageNet-C from validation images.", CorruptDataOptions.self
+        ) { try CorruptCommand(options: $0.options).run() },
+        Subcommand(
           "check-annotations", "Count what a COCO file holds and list its faults.",
           CheckAnnotationsOptions.self
         ) { try CheckAnnotationsCommand(options: $0.options).run() },

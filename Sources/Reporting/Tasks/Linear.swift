@@ -24,7 +24,10 @@ extension TaskDescription {
         + [
           MetricDescription("mce", "mCE", .resampled).with {
             ($0.isOnDemand, $0.moreIsBetter) = (true, false)
-          }
+          },
+          MetricDescription("corruption_error", "error on corruptions", .resampled).with {
+            ($0.isOnDemand, $0.moreIsBetter) = (true, false)
+          },
         ]
         + [("rankme", "RankMe", 1), ("feature_spread", "spread", 2)].map { key, title, decimals in
           MetricDescription(key, title, .none).with {
@@ -108,16 +111,18 @@ final class LinearRecords: RunRecords {
     return seeds.count == 1 ? first : MeanOfSeeds(seeds)
   }
 
-  /// The mCE, relative to the published errors; nil where those are not there.
+  /// The mean error on corruptions, and the mCE where all strengths and the errors are there that it is
+  /// relative to.
   private func corrupted() throws(FileError) -> (any ResampledMetric)? {
     let path = SuppliedFiles.path("reports/reference/imagenet_c.json")
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
-    let reference = CorruptionErrors.reference(try PublishedFigures(path: path))
-    let seeds = try CorruptionErrors.read(folder + "/" + CorruptionErrors.file).compactMap {
-      errors in
-      errors.terms(reference: reference).map {
-        MeanOverImages($0, of: errors.images, named: "mce")
-      }
+    let reference =
+      FileManager.default.fileExists(atPath: path)
+      ? CorruptionErrors.reference(try PublishedFigures(path: path)) : [:]
+    let seeds = try CorruptionErrors.read(folder + "/" + CorruptionErrors.file).map { errors in
+      let terms = errors.terms(reference: reference)
+      return MeanOverImages(
+        (terms.map { [("mce", $0)] } ?? []) + [("corruption_error", errors.errorTerms)],
+        of: errors.images)
     }
     guard let first = seeds.first, seeds.allSatisfy({ $0.images == first.images }) else {
       return nil

@@ -11,7 +11,7 @@ import VisionData
 package enum EvaluateSegmentation {
   package static func run(_ options: SegmentationEvaluationOptions) throws -> ExitCode {
     try options.engine.apply()
-    let truth = try SegmentationTruth(options.groundTruth)
+    let truth = try SegmentationTruth(options.groundTruth, labelSuffix: options.labelSuffix)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
     let scored = try options.predictions.map { try score($0, against: truth, scorer) }

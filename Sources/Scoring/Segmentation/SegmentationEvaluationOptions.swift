@@ -13,6 +13,7 @@ package struct SegmentationEvaluationOptions: CommandOptions {
   var predictions: [String] = []
   var classes = ""
   var labels: LabelEncoding.Kind?
+  var labelSuffix: String?
   var predictionValues = PredictionValues.ids
   var convention = SegmentationConvention.mmseg
   var resamples = 1000
@@ -36,6 +37,7 @@ package struct SegmentationEvaluationOptions: CommandOptions {
           + "--predictions out",
         "swift run bench-ade20k evaluate --ground-truth ade --predictions a,b --per-class",
         "swift run bench-ade20k evaluate --ground-truth cityscapes/gtFine/val --predictions out",
+        "swift run bench-ade20k evaluate --ground-truth crops --label-suffix _mask --predictions out",
       ]
     )
     .option(
@@ -52,6 +54,7 @@ package struct SegmentationEvaluationOptions: CommandOptions {
       "\(SegmentationClasses.names) or a JSON file. The data set's own."
     )
     .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
+    .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)
     .option(
       "prediction-values", \.predictionValues, value: "name", .input,
       "How predictions store classes: as the ground truth, or as indices from 0."
@@ -78,6 +81,7 @@ package struct SegmentationEvaluationOptions: CommandOptions {
 
   package func validate() throws(UsageError) {
     try run.validate()
+    try LabelSuffix.validate(labelSuffix)
     guard run.name == nil || predictions.count == 1 && convention == .mmseg else {
       throw .conflict("--name keeps one folder scored by mmsegmentation's convention as a run.")
     }

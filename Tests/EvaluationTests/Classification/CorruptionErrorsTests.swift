@@ -4,6 +4,7 @@ import Foundation
 import Reporting
 import TestSupport
 import Testing
+import VisionData
 
 @Suite("Errors on corrupted images")
 struct CorruptionErrorsTests {
@@ -40,11 +41,41 @@ struct CorruptionErrorsTests {
     #expect(abs(terms.reduce(0, +) / Double(count) - 1) < 1e-6)
   }
 
+  @Test("The extra corruptions are no part of mCE; without every strength there is none")
+  func parts() throws {
+    var wrong = errors.wrong
+    wrong["spatter"] = [5, 5, 5]
+    let more = CorruptionErrors(images: errors.images, labels: errors.labels, wrong: wrong)
+    let reference = ["frost": 0.8, "fog": 0.5]
+    #expect(more.terms(reference: reference) == errors.terms(reference: reference))
+    #expect(more.meanError == errors.meanError && more.error("spatter") == 1)
+    #expect(!more.isWhole)
+    let extra = CorruptionErrors(images: [1], labels: [0], wrong: ["spatter": [2]])
+    #expect(extra.terms(reference: reference) == nil && extra.meanError == 0.4)
+    let part = CorruptionErrors(
+      images: errors.images, labels: errors.labels, wrong: ["fog": [2, 0, 1]], strengths: 2)
+    #expect(part.terms(reference: reference) == nil)
+    #expect(part.error("fog") == 0.5 && part.errorTerms == [1, 0, 0.5])
+  }
+
+  @Test("The names are those that corruptions are made under")
+  func names() {
+    #expect(CorruptionErrors.kinds.flatMap(\.names) == Corruption.benchmark.map(\.rawValue))
+    #expect(CorruptionErrors.extra == Corruption.extra.map(\.rawValue))
+  }
+
   @Test("Rows are read back, a seed at a time")
   func rows() throws {
     let folder = try TemporaryDirectory()
-    let lines = (errors.rows(seed: 3) + errors.rows(seed: 1)).map(RecordLines.line).joined()
-    try AtomicFile.write(text: lines, to: folder.file("rows.jsonl"))
-    #expect(try CorruptionErrors.read(folder.file("rows.jsonl")) == [errors, errors])
+    let part = CorruptionErrors(
+      images: errors.images, labels: errors.labels,
+      wrong: ["fog": [2, 0, 1], "spatter": [1, 1, 0]],
+      strengths: 2)
+    for (number, kept) in [errors, part].enumerated() {
+      let path = folder.file("rows\(number).jsonl")
+      let lines = (kept.rows(seed: 3) + kept.rows(seed: 1)).map(RecordLines.line).joined()
+      try AtomicFile.write(text: lines, to: path)
+      #expect(try CorruptionErrors.read(path) == [kept, kept])
+    }
   }
 }

@@ -217,11 +217,18 @@ struct ProbeRecipeTests {
     let reference = "reports/reference/imagenet_c.json"
     try AtomicFile.write(
       try FileBytes.read(SourceTree.path(reference)), to: folder.file(reference))
+    // Uncorrupted copies as tests see them: corrupted images are crops already, and are seen whole.
+    let images = try ImageFolder(root: validation)
+    let view = EvaluationTransform(resizeSize: 32, cropSize: 32, filter: .bicubic)
     for place in ["noise/gaussian_noise", "fog"] {
       for severity in 1...5 {
-        try manager.createDirectory(
-          atPath: folder.file("c/\(place)"), withIntermediateDirectories: true)
-        try manager.copyItem(atPath: validation, toPath: folder.file("c/\(place)/\(severity)"))
+        for index in 0..<images.count {
+          let crop = try images.image(index).resized(
+            shorterSide: view.resizeSize, filter: view.filter, centerCropped: view.cropSize)
+          let name = (images.relativePath(index) as NSString).deletingPathExtension + ".png"
+          try AtomicFile.write(
+            try ImageFile.png(crop), to: folder.file("c/\(place)/\(severity)/\(name)"))
+        }
       }
     }
     let options =
@@ -229,12 +236,12 @@ struct ProbeRecipeTests {
         "--recipe", "logistic", "--regularizations", "1", "--shifts", "c=c",
       ]
     let output = try run(options, in: folder)
-    #expect(output.contains("c, mCE |"))
+    #expect(output.contains("c, mCE over 2 |"))
     let found = try results(folder, "linear-logistic")
     let main = try #require(found.first { $0.data["name"] == "classification" })
     let own = try #require(found.first { $0.data["name"] == "c" })
     let error = 1 - (main.metrics["top1"]?.value ?? .nan)
-    // Uncorrupted copies: the same error in every part.
+    // The same error in every part.
     #expect(abs((own.metrics["error_fog"]?.value ?? 0) - error) < 1e-12)
     #expect(abs((own.metrics["corruption_error"]?.value ?? 0) - error) < 1e-12)
     let expected = (error / 0.886428 + error / 0.819324) / 2
@@ -245,6 +252,134 @@ struct ProbeRecipeTests {
     try manager.removeItem(atPath: folder.file("c/fog/3"))
     let cut = try ChildProgram.run("bench-linear", base + options, in: folder.path)
     #expect(cut.status != 0 && cut.errors.contains("fog/3"), "\(cut.errors)")
+  }
+
+  @Test(
+    "Images that are corrupted on the way count as those of a folder that bench-data corrupt made")
+  func made() throws {
+    let folder = try prepare()
+    let reference = "reports/reference/imagenet_c.json"
+    try AtomicFile.write(
+      try FileBytes.read(SourceTree.path(reference)), to: folder.file(reference))
+    let corruptions = ["--corruptions", "fog,contrast,impulse_noise,saturate"]
+    let folderMade = try ChildProgram.run(
+      "bench-data",
+      ["corrupt", "--data", "data/classification", "--output", "c", "--limit", "24"] + corruptions,
+      in: folder.path)
+    #expect(folderMade.status == 0, "\(folderMade.errors)")
+    let options =
+      swin + ["--recipe", "logistic", "--regularizations", "1", "--limit", "24"] + corruptions
+    let output = try run(options + ["--shifts", "c=c,own=made", "--threads", "2"], in: folder)
+    #expect(output.contains("c, mCE over 3 |") && output.contains("own, mCE over 3 |"))
+    #expect(output.contains("- own: mCE is relative") && output.contains("3 of 15 corruptions"))
+    func of(_ name: String) throws -> (result: RunResult, rows: [JSONValue]) {
+      let runs = try ChildProgram.files(under: folder.file("reports/runs")).keys
+        .filter { $0.contains("linear-logistic") && $0.contains("-\(name)-") }
+      let path = try #require(runs.first { $0.hasSuffix("result.json") })
+      #expect(!runs.contains { $0.hasSuffix("corrupted.jsonl") })
+      let place = folder.file("reports/runs/" + path)
+      return (
+        try RunResult(path: place),
+        try RecordLines.read(RelativePath.folder(of: place) + "/corruptions.jsonl").rows
+      )
+    }
+    let (kept, own) = (try of("c"), try of("own"))
+    let names = ["mce", "corruption_error", "error_fog", "error_contrast", "error_saturate"]
+    for name in names {
+      #expect(kept.result.metrics[name]?.value == own.result.metrics[name]?.value, "\(name)")
+      #expect(own.result.metrics[name]?.value.isFinite == true, "\(name)")
+    }
+    // Rows of a folder are numbered by what is in it, those of a part of a data set by the whole.
+    #expect(own.rows.count == 24 && own.rows.map { $0["fog"] } == kept.rows.map { $0["fog"] })
+    for result in [kept.result, own.result] {
+      #expect(result.notes.contains { $0.contains("3 of 15 corruptions") })
+      #expect(result.notes.contains { $0.contains("with draws of our own") })
+      #expect(result.settings["test view"] == "resize 32 bicubic, center crop 32")
+    }
+    #expect(own.result.settings["severities"] == "1, 2, 3, 4, 5")
+    // By one thread the same numbers.
+    let runs = folder.file("reports/runs")
+    let path = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: runs).first { $0.contains("-own-") })
+    let before = try FileBytes.read("\(runs)/\(path)/result.json")
+    try FileManager.default.removeItem(atPath: "\(runs)/\(path)/result.json")
+    _ = try run(options + ["--shifts", "own=made", "--threads", "1"], in: folder)
+    #expect(try FileBytes.read("\(runs)/\(path)/result.json") == before)
+    // A run that was stopped goes on behind its last whole line: these say that nothing was wrong.
+    try FileManager.default.removeItem(atPath: "\(runs)/\(path)/result.json")
+    let lines = own.rows.dropLast().compactMap { $0["index"] }.map { index in
+      RecordLines.line(
+        .object(["index": index, "wrong": .array([.string(String(repeating: "0", count: 20))])]))
+    }
+    try AtomicFile.write(
+      text: lines.joined() + "{\"crc\":", to: "\(runs)/\(path)/corrupted.jsonl")
+    _ = try run(options + ["--shifts", "own=made"], in: folder)
+    let resumed = try RunResult(path: "\(runs)/\(path)/result.json")
+    #expect((resumed.metrics["error_fog"]?.value ?? 1) < 1.0 / 24 + 1e-9)
+    #expect((own.result.metrics["error_fog"]?.value ?? 0) > 0.2)
+    // Single strengths have no mCE.
+    let part = try run(
+      options + ["--shifts", "own=made", "--severities", "2,5"], in: folder)
+    #expect(part.contains("own, mean error |"))
+  }
+
+  @Test("What cannot be made is refused in one sentence")
+  func refusedCorruptions() throws {
+    let folder = try prepare()
+    for (options, part) in [
+      (["--corruptions", "fog"], "--shifts c=made asks for them"),
+      (["--shifts", "c=made", "--corruptions", "fog,fog"], "name nothing twice"),
+      (["--shifts", "c=made", "--corruptions", "frost"], "needs --frost-pictures"),
+      (["--shifts", "c=made", "--corruptions", "sleet"], "one of gaussian_noise"),
+      (["--shifts", "c=made", "--severities", "6"], "6"),
+      (
+        ["--shifts", "c=made", "--corruptions", "fog", "--frost-pictures", "x"],
+        "--corruptions does not name"
+      ),
+      (["--shifts", "c=made", "--frost-pictures", "missing"], "missing"),
+    ] {
+      let refused = try ChildProgram.run("bench-linear", base + swin + options, in: folder.path)
+      #expect(refused.status != 0 && refused.errors.contains(part), "\(refused.errors)")
+    }
+  }
+
+  @Test("A border that a set names, or is known for, is cut off")
+  func borders() throws {
+    let folder = try prepare()
+    let train = try ImageFolder(root: folder.file("data/classification/train"))
+    let images = try ImageFolder(root: folder.file("data/classification/val"))
+    for index in 0..<images.count where images.labels[index] < 2 {
+      let image = try images.image(index)
+      var framed = RGBImage(width: image.width + 4, height: image.height + 4, red: 255)
+      for y in 0..<image.height {
+        for x in 0..<image.width * 3 {
+          framed.pixels[((y + 2) * framed.width + 2) * 3 + x] =
+            image.pixels[y * image.width * 3 + x]
+        }
+      }
+      let name = (images.relativePath(index) as NSString).deletingPathExtension + ".png"
+      try AtomicFile.write(try ImageFile.png(framed), to: folder.file("framed/\(name)"))
+      try AtomicFile.write(try ImageFile.png(image), to: folder.file("plain/\(name)"))
+    }
+    let names = try ImageFolder(root: folder.file("plain")).classNames
+    #expect(names.count == 2 && train.classNames.count > 2)
+    let options = swin + ["--recipe", "logistic", "--regularizations", "1", "--shifts"]
+    _ = try run(options + ["objectnet=framed,plain=plain"], in: folder)
+    let found = try results(folder, "linear-logistic")
+    let framed = try #require(found.first { $0.data["name"] == "objectnet" })
+    let plain = try #require(found.first { $0.data["name"] == "plain" })
+    #expect(framed.metrics["top1"] == plain.metrics["top1"])
+    #expect(framed.metrics["loss"] == plain.metrics["loss"])
+    #expect(
+      framed.settings["test view"]
+        == "2 pixels of border cut off, " + (plain.settings["test view"] ?? ""))
+    #expect(framed.notes.contains("2 pixels are cut off on every side of its images"))
+    let classes = names.map { "\"\($0)\": [\"\($0)\"]" }.joined(separator: ",")
+    try AtomicFile.write(
+      text: "{\"border\": -1, \"classes\": {\(classes)}}", to: folder.file("framed/class_map.json"))
+    let refused = try ChildProgram.run(
+      "bench-linear", base + options + ["x=framed"], in: folder.path)
+    #expect(refused.status == 65 && refused.errors.contains("'border'"), "\(refused.errors)")
   }
 
   @Test("Where the mean over classes decides, tables and report say so")

@@ -45,6 +45,13 @@ struct SharedProgramTests {
         "--batch-size", "4", "--groups", "4", "--iterations", "4", "--seeds", "0", "--data",
         "sample/ade20k", "--backbone", "random", "--resamples", "20",
       ]),
+    Job(
+      program: "bench-linear",
+      arguments: [
+        "--recipe", "logistic", "--regularizations", "1", "--seeds", "0", "--data",
+        "sample/classification", "--backbone", "random", "--shifts", "c=made", "--corruptions",
+        "fog,impulse_noise", "--severities", "3",
+      ]),
   ]
 
   private func prepare() throws -> TemporaryDirectory {

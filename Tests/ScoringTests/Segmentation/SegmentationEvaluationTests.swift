@@ -132,6 +132,31 @@ struct SegmentationEvaluationTests {
     }
   }
 
+  @Test("Maps beside their pictures are found by what follows the pictures' names")
+  func labelSuffix() throws {
+    let folder = try TemporaryDirectory()
+    try write([9, 9, 9, 9], to: folder.file("crops/a.png"))
+    try write([1, 2, 0, 1], to: folder.file("crops/a_mask.png"))
+    try write([1, 2, 2, 2], to: folder.file("out/a.png"))
+    try AtomicFile.write(text: #"["x", "y"]"#, to: folder.file("classes.json"))
+    func evaluate(_ suffix: String) throws -> (status: Int32, output: String, errors: String) {
+      let outcome = try ChildProgram.run(
+        "bench-ade20k",
+        [
+          "evaluate", "--ground-truth", "crops", "--predictions", "out", "--classes",
+          "classes.json", "--label-suffix", suffix, "--resamples", "0", "--records", "records",
+          "--quiet",
+        ], in: folder.path)
+      return (outcome.status, outcome.output, outcome.errors)
+    }
+    let found = try evaluate("_mask")
+    #expect(found.status == 0 && found.output.contains("66.67"), "\(found)")
+    let records = try FileBytes.read(folder.file("records"))
+    #expect(String(decoding: records, as: UTF8.self).contains("\"a\""))
+    #expect(try evaluate("_gt").errors.contains("holds no label map (*_gt.png)"))
+    #expect(try evaluate("_mask.png").status == 64)
+  }
+
   @Test("Records survive a file, a torn last line is left out and damage is an error")
   func records() throws {
     let folder = try TemporaryDirectory()

@@ -96,6 +96,27 @@ struct SegmentationTruthTests {
         .contains("lacks a/1.png"))
   }
 
+  @Test("A suffix tells maps from pictures, in a layout and beside them")
+  func suffix() throws {
+    try map(
+      "set/images/validation/a.png", "set/annotations/validation/a_mask.png",
+      "set/annotations/validation/b_other.png", "side/c.png", "side/c_mask.png", "out/a.png",
+      "out2/c_mask.png", "out2/d.png")
+    let truth = try SegmentationTruth(folder.file("set"), labelSuffix: "_mask")
+    #expect(truth.names == ["a"] && truth.layout != nil)
+    #expect(truth.path("a")?.hasSuffix("set/annotations/validation/a_mask.png") == true)
+    #expect(truth.dataset?.count == 1)
+    let found = try truth.predictions(in: LabelMapFolder(folder.file("out")))
+    #expect(found.paths.count == 1 && found.extra.isEmpty)
+    let side = try SegmentationTruth(folder.file("side"), labelSuffix: "_mask")
+    #expect(side.names == ["c"] && side.layout == nil)
+    let other = try side.predictions(in: LabelMapFolder(folder.file("out2")))
+    #expect(other.paths.count == 1 && other.extra == ["d"])
+    #expect(
+      message { _ = try SegmentationTruth(folder.file("side"), labelSuffix: "_gt") }
+        .contains("holds no label map (*_gt.png)"))
+  }
+
   @Test("PASCAL VOC's validation list chooses the maps, whichever folder is named")
   func voc() throws {
     for name in ["1", "2", "3"] {

@@ -18,14 +18,21 @@ public struct SegmentationTruth: Sendable {
   public let layout: SegmentationLayout?
   private let split: SegmentationFolder.Split
 
+  private let labelSuffix: String?
+
   /// Lists the maps of a data set, or of a folder.
   ///
+  /// - Parameter labelSuffix: What follows a picture's name in its map's; nil is what is usual in the layout,
+  ///   and nothing in a folder by itself.
   /// - Throws: `DatasetError` when the folder does not exist, or holds no label map.
-  public init(_ path: String) throws(DatasetError) {
-    guard let (layout, split) = try Self.part(at: path) else {
+  public init(_ path: String, labelSuffix: String? = nil) throws(DatasetError) {
+    self.labelSuffix = labelSuffix
+    guard let (layout, split) = try Self.part(at: path, labelSuffix: labelSuffix) else {
       let maps = try LabelMapFolder(path)
-      (root, names, layout, split) = (maps.root, maps.names, nil, .validation)
-      paths = Self.paths(maps.names, in: maps)
+      let suffix = labelSuffix ?? ""
+      let names = try Self.names(of: maps, suffix: suffix)
+      (root, self.names, layout, split) = (maps.root, names, nil, .validation)
+      paths = Self.paths(names, suffix: suffix, in: maps)
       return
     }
     let part = try layout.part(split)
@@ -34,8 +41,7 @@ public struct SegmentationTruth: Sendable {
     let listed = try part.list.map { list throws(DatasetError) in Set(try VOCFolder.names(list)) }
     // In the order of the pictures, as `SegmentationFolder` has them.
     let ending = layout.imageSuffix + "."
-    let names = maps.names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }
-      .filter { listed?.contains($0) ?? true }
+    let names = try Self.names(of: maps, suffix: suffix).filter { listed?.contains($0) ?? true }
       .sorted { ($0 + ending).utf8.lexicographicallyPrecedes(($1 + ending).utf8) }
     if let list = part.list, let missing = listed?.subtracting(names).min() {
       throw DatasetError(
@@ -43,13 +49,21 @@ public struct SegmentationTruth: Sendable {
         problem: "does not exist, but \(list) names it",
         remedy: "unpack it there or take its line out", exitCode: .missingFile)
     }
+    (root, self.names, self.layout, self.split) = (maps.root, names, layout, split)
+    paths = Self.paths(names, suffix: suffix, in: maps)
+  }
+
+  /// The images whose maps a folder holds.
+  private static func names(
+    of maps: LabelMapFolder, suffix: String
+  ) throws(DatasetError) -> [String] {
+    let names = maps.names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }
     guard !names.isEmpty else {
       throw DatasetError(
         path: maps.root, problem: "holds no label map (*\(suffix).png)",
-        remedy: "check that the archive was unpacked whole")
+        remedy: "check that the archive was unpacked whole, and --label-suffix")
     }
-    (root, self.names, self.layout, self.split) = (maps.root, names, layout, split)
-    paths = Self.paths(names, suffix: suffix, in: maps)
+    return names
   }
 
   private static func paths(
@@ -62,9 +76,11 @@ public struct SegmentationTruth: Sendable {
 
   /// The layout that a folder has or is a part of, and the split whose maps are meant.
   private static func part(
-    at path: String
+    at path: String, labelSuffix: String?
   ) throws(DatasetError) -> (SegmentationLayout, SegmentationFolder.Split)? {
-    if let own = try SegmentationLayout.find(path, mapsOnly: true), own.has(.validation) {
+    if let own = try SegmentationLayout.find(path, labelSuffix: labelSuffix, mapsOnly: true),
+      own.has(.validation)
+    {
       return (own, .validation)
     }
     let wanted = RelativePath.plain(path)
@@ -72,9 +88,8 @@ public struct SegmentationTruth: Sendable {
     for _ in 0..<2 {
       root = RelativePath.above(root)
       // What lies around a folder that was named may be anything, several data sets for one.
-      guard let layout = (try? SegmentationLayout.find(root, mapsOnly: true)) ?? nil else {
-        continue
-      }
+      let found = try? SegmentationLayout.find(root, labelSuffix: labelSuffix, mapsOnly: true)
+      guard let layout = found ?? nil else { continue }
       for split in [SegmentationFolder.Split.validation, .training] where layout.has(split) {
         let maps = RelativePath.plain(layout.root + "/" + (try layout.part(split)).labels)
         if maps == wanted || maps.hasPrefix(wanted + "/") { return (layout, split) }
@@ -132,7 +147,8 @@ public struct SegmentationTruth: Sendable {
   public func predictions(
     in folder: LabelMapFolder
   ) throws(DatasetError) -> (paths: [String], extra: [String]) {
-    let suffixes = [layout?.imageSuffix, layout?.labelSuffix].compactMap { $0 }.filter { $0 != "" }
+    let suffixes = [layout?.imageSuffix, layout?.labelSuffix ?? labelSuffix].compactMap { $0 }
+      .filter { $0 != "" }
     let known = Set(names)
     var ofFile: [String: String] = [:]
     for name in names {

@@ -1,5 +1,6 @@
 import CPixels
 import CounterRandom
+import Geometry
 
 /// Turns a decoded image into the one a network sees, with draws from one stream.
 public protocol ImageTransform: Sendable {
@@ -41,6 +42,8 @@ public struct EvaluationTransform: ImageTransform, Equatable {
   public var cropSize: Int
   /// How pixels are weighed.
   public var filter: ResamplingFilter
+  /// Pixels that are cut off on every side before, of images that have so many.
+  public var border = 0
 
   public var size: Int { cropSize }
 
@@ -57,10 +60,20 @@ public struct EvaluationTransform: ImageTransform, Equatable {
   }
 
   public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
-    image.resized(shorterSide: resizeSize, filter: filter, centerCropped: cropSize)
+    guard border > 0, min(image.width, image.height) > 2 * border else {
+      return image.resized(shorterSide: resizeSize, filter: filter, centerCropped: cropSize)
+    }
+    return image.cropped(
+      to: PixelBox(
+        left: border, top: border, width: image.width - 2 * border,
+        height: image.height - 2 * border)
+    ).resized(shorterSide: resizeSize, filter: filter, centerCropped: cropSize)
   }
 
-  public var summary: String { "resize \(resizeSize) \(filter.rawValue), center crop \(cropSize)" }
+  public var summary: String {
+    (border > 0 ? "\(border) pixels of border cut off, " : "")
+      + "resize \(resizeSize) \(filter.rawValue), center crop \(cropSize)"
+  }
 }
 
 /// Random resized crop and flip: how the linear protocol sees training images.

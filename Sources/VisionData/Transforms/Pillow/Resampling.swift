@@ -8,12 +8,21 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
   case bilinear
   /// Cubic filter with a = −0.5, two source pixels wide on each side.
   case bicubic
+  /// The mean of what a pixel covers.
+  case box
 
-  fileprivate var support: Double { self == .bilinear ? 1 : 2 }
-
-  fileprivate func weight(_ x: Double) -> Double {
-    let x = abs(x)
+  fileprivate var support: Double {
     switch self {
+    case .bilinear: 1
+    case .bicubic: 2
+    case .box: 0.5
+    }
+  }
+
+  fileprivate func weight(_ place: Double) -> Double {
+    let x = abs(place)
+    switch self {
+    case .box: return place > -0.5 && place <= 0.5 ? 1 : 0
     case .bilinear:
       return x < 1 ? 1 - x : 0
     case .bicubic:

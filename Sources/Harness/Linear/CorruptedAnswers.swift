@@ -1,0 +1,149 @@
+import CommandLine
+import CounterRandom
+import Evaluation
+import FileSupport
+import Foundation
+import Layers
+import Loading
+import Models
+import Runs
+import TensorCore
+import Threads
+import VisionData
+
+/// What classifiers say of images that are corrupted on the way: every image is decoded once, corrupted in
+/// every way, and forgotten.
+///
+/// One checksummed line an image goes to the end of a file; a killed run goes on after the last whole line.
+struct CorruptedAnswers {
+  let made: MadeCorruptions
+  let folder: ImageFolder
+  let backbone: any Backbone
+  let normalization: PixelNormalization
+  let transform: EvaluationTransform
+  /// One a seed.
+  let classifiers: [ProbeClassifier]
+  let policy: BadImagePolicy
+
+  /// The file of lines: `{"index":7,"wrong":["0110…"]}`, of each seed a digit a part.
+  static let file = "corrupted.jsonl"
+
+  /// Which images were decoded, and of each seed and corruption in how many strengths each was wrong.
+  ///
+  /// - Throws: What loading and writing throw, `InterruptedError` when the user asks to stop.
+  func wrong(
+    _ order: [Int], in run: RunDirectory, label: String
+  ) throws -> (images: [Int], wrong: [[String: [Int]]], skipped: [String]) {
+    var known: [Int: JSONValue] = [:]
+    for row in try run.rows(Self.file) {
+      if let index = row["index"]?.intValue { known[index] = row }
+    }
+    let missing = order.filter { known[$0] == nil }
+    let progress = ProgressReporter(
+      label, total: order.count, unit: "images", resumedAt: order.count - missing.count)
+    let rows = try ImageRows(run: run, name: Self.file).append(missing, progress: progress) {
+      .init(line: try row($0))
+    }
+    progress.finish()
+    for (index, row) in zip(missing, rows) { known[index] = row }
+    let skipped = order.filter { known[$0]?["skipped"] != nil }
+    let images = order.filter { known[$0]?["skipped"] == nil }
+    var wrong = classifiers.map { _ in
+      Dictionary(
+        uniqueKeysWithValues: made.corruptions.map {
+          ($0.rawValue, [Int](repeating: 0, count: images.count))
+        })
+    }
+    for (place, index) in images.enumerated() {
+      let texts = known[index]?["wrong"]?.arrayValue?.compactMap(\.stringValue) ?? []
+      guard texts.count == classifiers.count,
+        texts.allSatisfy({ $0.utf8.count == made.parts.count })
+      else {
+        throw FileError(
+          path: run.path + "/" + Self.file, problem: "holds a line that is no list of answers",
+          remedy: "move the file away and run again", exitCode: .badData)
+      }
+      for (seed, text) in texts.enumerated() {
+        for (part, digit) in zip(made.parts, text.utf8) where digit == UInt8(ascii: "1") {
+          wrong[seed][part.corruption.rawValue]?[place] += 1
+        }
+      }
+    }
+    return (images, wrong, skipped.map { folder.relativePath($0) })
+  }
+
+  /// The line of an image.
+  private func row(_ index: Int) throws -> JSONValue {
+    let image: RGBImage
+    do throws(ImageError) {
+      image = try folder.image(index)
+    } catch {
+      guard policy == .skip else { throw error.skippable }
+      Console.error("skipped \(error.name): \(error.problem)")
+      return .object(["index": .integer(index), "skipped": .bool(true)])
+    }
+    let crop = made.cropped(image)
+    let parts = made.parts
+    var wrong = classifiers.map { _ in "" }
+    for start in stride(from: 0, to: parts.count, by: RunContext.featureBatch) {
+      let some = Array(parts[start..<min(parts.count, start + RunContext.featureBatch)])
+      let features = try FeaturePass.features(of: try seen(crop, some, index), by: backbone) { _ in
+        folder.path(index)
+      }
+      for (seed, classifier) in classifiers.enumerated() {
+        let logits = withoutGradients { classifier.layer(features) }
+        let classes = logits.shape[1]
+        logits.withValues { values in
+          for place in some.indices {
+            let record = ClassificationRecord(
+              index: index, label: Int(folder.labels[index]),
+              scores: UnsafeBufferPointer(
+                rebasing: values[place * classes..<(place + 1) * classes]))
+            wrong[seed] += record.rank > 0 ? "1" : "0"
+          }
+        }
+      }
+    }
+    return .object(["index": .integer(index), "wrong": .array(wrong.map { .string($0) })])
+  }
+
+  /// A crop in some corruptions as the network sees them, `[parts, 3, S, S]`.
+  private func seen(
+    _ crop: RGBImage, _ parts: [MadeCorruptions.Part], _ index: Int
+  ) throws -> Tensor {
+    let side = transform.size
+    let batch = BatchBuffer(shape: [parts.count, 3, side, side])
+    let failures = threadMap(parts.count) { place -> ImageError? in
+      do throws(ImageError) {
+        let image = try made.image(crop, parts[place], image: index)
+        // Nothing is drawn of it.
+        var stream = RandomStream(seed: 0, purpose: .augmentation)
+        batch.withRow(place) {
+          transform.write(image, normalization: normalization, stream: &stream, to: $0)
+        }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure = failures.compactMap({ $0 }).first { throw failure }
+    return batch.tensor
+  }
+}
+
+extension ShiftedSet {
+  /// About how long corrupting takes, without the networks that look at it, by the first image.
+  ///
+  /// - Throws: What decoding throws.
+  func makingSeconds() throws -> Double {
+    guard case .made(let made, let folder, let order) = truth, let first = order.first else {
+      return 0
+    }
+    let crop = made.cropped(try folder.image(first))
+    let watch = Stopwatch()
+    _ = threadMap(made.parts.count) { place in
+      (try? made.file(crop, made.parts[place], image: first))?.count
+    }
+    return watch.seconds * Double(order.count)
+  }
+}
