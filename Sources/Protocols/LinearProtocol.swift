@@ -3,13 +3,19 @@ import Models
 import Reporting
 import VisionData
 
-/// Every setting of a probe on frozen features that decides its numbers; the defaults are MoBY's.
+/// Every setting of a classifier on a backbone that decides its numbers; the defaults are MoBY's.
+///
+/// It is a probe on frozen features, or trained together with the backbone.
 public struct LinearProtocol: Sendable, Equatable {
   /// Whose protocol it is.
   public enum Name: String, OptionChoice, Sendable {
     case moby
     case mocoV3 = "moco-v3"
     case dino, logistic, attentive
+    case fineTuneSwin = "fine-tune-swin"
+    case fineTuneDeiT = "fine-tune-deit"
+    case fineTuneSimMIM = "fine-tune-simmim"
+    case fineTuneMAE = "fine-tune-mae"
   }
 
   /// How the classifier is found.
@@ -20,6 +26,8 @@ public struct LinearProtocol: Sendable, Equatable {
     case logistic
     /// By AdamW, gathering the tokens of every image by a learned query.
     case attentive
+    /// By AdamW, together with the backbone.
+    case endToEnd
   }
 
   /// How the rate falls.
@@ -34,12 +42,16 @@ public struct LinearProtocol: Sendable, Equatable {
   public enum Start: String, Sendable {
     case truncatedNormal = "truncated normal 0.02"
     case normal = "normal 0.01"
+    case small = "truncated normal 2e-5"
+    case zero = "zero"
   }
 
   /// Whose protocol it is.
   public var name = Name.moby
   /// How the classifier is found.
   public var classifier = Classifier.descent
+  /// What training the whole network needs beside all this; nil for probes.
+  public var endToEnd: EndToEnd?
   /// Which features it sees; nil is what the recipe takes of the network.
   public var feature: FeatureChoice?
   /// Passes over the training images.
@@ -66,7 +78,7 @@ public struct LinearProtocol: Sendable, Equatable {
   public var labelSmoothing = 0.1
   /// Limit of the classifier's gradient norm; 0 is none.
   public var clipNorm = 5.0
-  /// Drop-path rate of the frozen backbone while the classifier trains.
+  /// Drop-path rate of the backbone while the classifier trains.
   public var dropPathRate = 0.2
   /// Strengths λ of a logistic regression that are tried; empty is CLIP's search.
   ///
@@ -97,7 +109,9 @@ public struct LinearProtocol: Sendable, Equatable {
   }
 
   /// How training images are seen.
-  public var trainTransform: CropFlipTransform { CropFlipTransform(size: inputSize) }
+  public var trainTransform: any ImageTransform {
+    endToEnd?.trainTransform(inputSize: inputSize) ?? CropFlipTransform(size: inputSize)
+  }
 
   /// Whether settings and epoch are chosen on held-out images.
   public var selects: Bool {
@@ -127,6 +141,7 @@ public struct LinearProtocol: Sendable, Equatable {
     case .descent: list.merge(descent) { $1 }
     case .logistic: list.merge(logistic) { $1 }
     case .attentive: list.merge(attentive) { $1 }
+    case .endToEnd: list.merge(trained) { $1 }
     }
     if name != .moby { list["recipe"] = name.rawValue }
     if normalization != .imageNet { list["pixels"] = normalization.summary }
@@ -134,15 +149,18 @@ public struct LinearProtocol: Sendable, Equatable {
   }
 
   private var common: [String: String] {
-    [
+    var list = [
       "held-out": selects ? heldOutFraction.argument : "0", "input-size": String(inputSize),
-      "features": isCached ? "cached" : "augmented every epoch",
       "test view": testTransform.summary,
       "train view": isCached ? testTransform.summary : trainTransform.summary,
       "feature": feature?.summary
         ?? (name == .dino ? "as DINO takes it of each network" : FeatureChoice().summary),
-      "knn": "k 10/20/100/200, T 0.07, features of the test view",
     ]
+    if endToEnd == nil {
+      list["features"] = isCached ? "cached" : "augmented every epoch"
+      list["knn"] = "k 10/20/100/200, T 0.07, features of the test view"
+    }
+    return list
   }
 
   private var descent: [String: String] {

@@ -13,6 +13,10 @@ extension LinearProtocol.Name {
     case .dino: "DINO's linear protocol"
     case .logistic: "CLIP's linear probe"
     case .attentive: "V-JEPA's attentive probe"
+    case .fineTuneSwin: "Swin's fine-tuning"
+    case .fineTuneDeiT: "MoCo v3's fine-tuning with DeiT's recipe"
+    case .fineTuneSimMIM: "SimMIM's fine-tuning"
+    case .fineTuneMAE: "MAE's fine-tuning"
     }
   }
 
@@ -24,6 +28,13 @@ extension LinearProtocol.Name {
     case .dino: "facebookresearch/dino, eval_linear.py; of Swin microsoft/esvit, eval_linear.py"
     case .logistic: "Radford et al., Learning Transferable Visual Models, 2021, appendix A.3"
     case .attentive: "facebookresearch/jepa, evals/image_classification_frozen, vitl16_in1k.yaml"
+    case .fineTuneSwin:
+      "microsoft/Swin-Transformer 0ae00c9, configs/swin/*_22kto1k_finetune.yaml, main.py"
+    case .fineTuneDeiT:
+      "facebookresearch/moco-v3 c349e6e, README.md; facebookresearch/deit 7e160fe, main.py"
+    case .fineTuneSimMIM:
+      "microsoft/SimMIM d3e29bc, simmim_finetune__swin_base__img224_window7__800ep.yaml"
+    case .fineTuneMAE: "facebookresearch/mae efb2a80, FINETUNE.md, main_finetune.py, ViT-B"
     }
   }
 }
@@ -50,6 +61,7 @@ extension LinearProtocol {
       (classifier, epochs, warmupEpochs, batchSize) = (.attentive, 20, 0, 1024)
       (rateBatchSize, learningRates, weightDecay) = (1024, [0.001], 0.001)
       (labelSmoothing, clipNorm, dropPathRate) = (0, 0, 0)
+    case .fineTuneSwin, .fineTuneDeiT, .fineTuneSimMIM, .fineTuneMAE: takeEndToEnd()
     }
   }
 
@@ -58,6 +70,10 @@ extension LinearProtocol {
     self.init(name)
     guard preset != .full else { return }
     inputSize = 64
+    guard classifier != .endToEnd else {
+      shrinkEndToEnd(isSmoke: preset == .smoke)
+      return
+    }
     guard classifier != .attentive else {
       (batchSize, epochs) = (64, preset == .smoke ? 1 : 10)
       return
@@ -122,7 +138,7 @@ extension LinearProtocol {
       compare("weight decay", \.weightDecay)
       found.add("random resized crops and flips alone, without AutoAugment and random erasing")
       found.add("the images of an epoch that fill no batch are left out of it")
-    } else if classifier == .descent {
+    } else if classifier == .descent || classifier == .endToEnd {
       compare("epochs", \.epochs)
       compare("warm-up epochs", \.warmupEpochs)
       compare("batch size", \.batchSize)
@@ -130,7 +146,9 @@ extension LinearProtocol {
       compare("weight decay", \.weightDecay)
       compare("label smoothing", \.labelSmoothing)
       compare("clip norm", \.clipNorm)
-      if name != .moby {
+      if classifier == .endToEnd {
+        compareEndToEnd(published, &found)
+      } else if name != .moby {
         found.add("the images of an epoch that fill no batch are left out of it")
       }
     } else {

@@ -8,6 +8,16 @@ extension ClassificationRecord {
       "rank": .integer(rank), "top5": .array(predictions.map { .integer($0) }),
     ])
   }
+
+  /// Reads a row; nil when it is none of an image with one of so many classes.
+  public init?(_ row: JSONValue, classCount: Int) {
+    guard let index = row["index"]?.intValue, let label = row["label"]?.intValue,
+      let rank = row["rank"]?.intValue, let best = row["top5"]?.arrayValue?.map(\.intValue),
+      index >= 0, (0..<classCount).contains(label), rank >= 0,
+      best.allSatisfy({ $0.map((0..<classCount).contains) == true })
+    else { return nil }
+    self.init(index: index, label: label, predictions: best.compactMap { $0 }, rank: rank)
+  }
 }
 
 /// Rows of `ClassificationRecord.json` read back column by column, of all seeds one after another.

@@ -84,10 +84,7 @@ public struct DetectionOptions: ComparisonOptions {
       "weight-decay", \.recipe.weightDecay, in: .from(0, below: 1), value: "x", .protocolSettings,
       "Of all weights but norms and position tables."
     )
-    .option(
-      "layer-decay", \.recipe.layerDecay, in: .within(0.01, 1), value: "x", .protocolSettings,
-      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9."
-    )
+    .options(LayerDecayFactor.table, at: \.recipe.layerDecay)
     .option(
       "drop-path", \.recipe.dropPathRate, in: .from(0, below: 1), value: "x", .protocolSettings,
       "Rate of the backbone's last block; earlier ones have less."

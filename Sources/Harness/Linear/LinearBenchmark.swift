@@ -53,20 +53,12 @@ struct LinearBenchmark: ComparisonProgram {
 
   /// What the probe of a seed sees of the data.
   private func draw(_ seed: Int) throws -> FrozenData {
-    try options.shots.map { try data.drawing($0, seed: seed) } ?? data
+    try data.drawing(options.shots, seed: seed)
   }
 
   var named: [Candidate] { options.backbone.files.map { Candidate(backbone: $0) } }
 
-  func ownBackbones() throws -> OwnBackbones {
-    let isSample = options.data.folder == nil
-    return try OwnBackbones(
-      context, data: isSample ? nil : (data.images, data.name), preset: options.preset
-    ) { own in
-      own.inputSize = options.settings.inputSize
-      if let architecture = options.architecture { own.architecture = architecture.architecture }
-    }
-  }
+  func ownBackbones() throws -> OwnBackbones { try options.ownBackbones(context, data) }
 
   /// A finished candidate: what it found, and the folder with what it said of each image.
   struct Outcome {
@@ -147,22 +139,10 @@ struct LinearBenchmark: ComparisonProgram {
     }
     var settings = linear.settings
     if linear.classifier != .attentive { settings["feature"] = choice.summary }
-    settings["limit"] = options.data.limit.map(String.init) ?? "all"
-    settings["seeds"] = options.seeds.argument
-    settings["branch"] = options.backbone.branch.rawValue
-    if let list = options.trainList {
-      settings["train list"] =
-        "\(data.trainOrder.count) images, sha256 "
-        + (try SHA256.digest(file: list)).prefix(16)
-    }
-    if options.primary != .top1 {
-      settings[TaskDescription.primarySetting] = options.primary.key
-    }
-    settings["shots"] = options.shots.map(String.init)
-    settings["on-bad-image"] = options.data.onBadImage.rawValue
+    settings.merge(try options.runSettings(data)) { $1 }
     var result = RunResult(
       task: TaskDescription.linear.name, backbone: backbone.identity,
-      data: options.shots == nil ? data.identity : try draw(options.seeds[0]).identity,
+      data: try draw(options.seeds[0]).identity,
       settings: settings)
     try checkMemory(backbone.network)
     let chosen = ChosenFeatures(backbone.network, choice)
@@ -215,7 +195,7 @@ struct LinearBenchmark: ComparisonProgram {
         var loop = TrainingLoop(run: session.directory, state: linear.isCached ? nil : state)
         loop.isQuiet = options.run.engine.quiet
         switch linear.classifier {
-        case .descent: break
+        case .descent, .endToEnd: break
         case .logistic:
           return try LogisticProbe(
             settings: linear, train: train, validation: validation, classCount: classCount,
@@ -264,12 +244,7 @@ struct LinearBenchmark: ComparisonProgram {
     if linear.classifier == .attentive, backbone.network.architecture.leadingTokenCount > 0 {
       deviations.add("the class token is among the tokens")
     }
-    deviations.part(data.trainOrder.count, of: data.images.train.count, "training")
-    if let shots = options.shots {
-      deviations.add("\(shots) training images of every class, drawn anew by each seed")
-    }
-    deviations.part(
-      data.validationOrder.count, of: data.images.validation.count, "validation")
+    data.compare(shots: options.shots, into: &deviations)
     let statistics = FeatureStatistics(
       features: train, columns: columns)
     let pictures = try session.timed("pictures") {
@@ -296,16 +271,7 @@ struct LinearBenchmark: ComparisonProgram {
         "nearest neighbours are of all training images and were left out; the interval is over other "
           + "images and other draws")
     }
-    for (split, folder) in [
-      ("training", data.images.train), ("validation", data.images.validation),
-    ] {
-      let leftOut = folder.hiddenImages + folder.strayImages
-      if let first = leftOut.first {
-        result.notes.append(
-          "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
-            + "out: \(first)" + (leftOut.count > 1 ? "…" : ""))
-      }
-    }
+    result.notes += data.strayNotes
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
     var plots = RunPlots()
@@ -335,26 +301,5 @@ struct LinearBenchmark: ComparisonProgram {
     throw .conflict(
       "--input-size \(size) does not fit: \(batch) images at once need about \(bytes >> 30) GiB of "
         + "memory, \(available >> 30) GiB are free; use a smaller size or --batch-size.")
-  }
-}
-
-/// The commands of `bench-linear`.
-public enum LinearCommand {
-  /// Runs the command that the first argument names; options alone run the benchmark.
-  public static func run(_ arguments: [String]) -> Never {
-    Command.run(
-      "bench-linear", summary: "Classify images on the frozen features of a backbone.",
-      commands: [
-        Subcommand(
-          "run", "Train and score a linear probe and kNN; the default.", LinearOptions.self
-        ) { try LinearBenchmark.execute($0) },
-        Subcommand(
-          "evaluate", "Score classes or logits that were predicted elsewhere.",
-          ClassificationEvaluationOptions.self
-        ) { try EvaluateClassification($0.options).run() },
-      ], standard: "run",
-      examples: [
-        "swift run bench-linear evaluate --predictions moby.csv --ground-truth imagenet/val"
-      ], arguments: arguments)
   }
 }

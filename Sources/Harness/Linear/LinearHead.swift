@@ -18,15 +18,12 @@ final class LinearHead {
     self.learningRate = learningRate
     let initializer = Initializer(seed: seed)
     layer =
-      switch settings.start {
-      case .truncatedNormal:
-        Linear(truncatedNormal: featureCount, classCount, key: "head.", initializer)
-      case .normal:
-        Linear(
-          weight: initializer.normal(
-            [classCount, featureCount], key: "head.weight", deviation: 0.01),
-          bias: Tensor(zeros: [classCount]))
-      }
+      settings.start == .truncatedNormal
+      ? Linear(truncatedNormal: featureCount, classCount, key: "head.", initializer)
+      : Linear(
+        weight: initializer.normal(
+          [classCount, featureCount], key: "head.weight", deviation: settings.headDeviation),
+        bias: Tensor(zeros: [classCount]))
     optimizer = SGD(
       layer.parameters.map {
         OptimizedParameter(

@@ -28,6 +28,21 @@ extension LinearProtocol {
     get { feature?.pooling }
     set { feature = FeatureChoice(blockCount: feature?.blockCount ?? 1, pooling: newValue ?? .own) }
   }
+
+  /// The drop path of every network, whatever is published for deep ones.
+  fileprivate var anyDropPath: Double {
+    get { dropPathRate }
+    set {
+      dropPathRate = newValue
+      endToEnd?.deepDropPath = nil
+    }
+  }
+
+  /// The settings of recipes that train the whole network; of others nothing is set.
+  fileprivate var training: EndToEnd {
+    get { endToEnd ?? EndToEnd() }
+    set { if endToEnd != nil { endToEnd = newValue } }
+  }
 }
 
 /// The settings of `bench-linear`, each declared once.
@@ -45,6 +60,7 @@ public struct LinearOptions: ComparisonOptions {
   var preset = Preset.full
   var settings = LinearProtocol()
   var seeds = [0]
+  var watch = WatchOptions()
   /// The training images that are used, by a file that names them; nil is all.
   var trainList: String?
   /// Training images of every class, drawn anew by each seed; nil is all.
@@ -61,7 +77,7 @@ public struct LinearOptions: ComparisonOptions {
   var primary = PrimaryNumber.top1
   /// Differences that do not matter: `top1=0.5`, in points; others as published.
   var margins: [String] = []
-  private var given: Set<String> = []
+  private(set) var given: Set<String> = []
 
   /// Every setting at its default.
   public init() {}
@@ -73,6 +89,7 @@ public struct LinearOptions: ComparisonOptions {
     // Without a checkpoint there is only the program's own small backbones to measure.
     if given.isDisjoint(with: ["preset", "backbone", "config"]) { preset = .mini }
     settings = LinearProtocol(name, preset: preset)
+    if settings.trainsNetwork { seeds = SeedList.standard(preset) }
     if preset == .smoke { data.limit = 200 }
     // As many draws as tell how far they differ.
     if given.contains("shots"), given.isDisjoint(with: ["seeds", "draws"]) {
@@ -83,12 +100,13 @@ public struct LinearOptions: ComparisonOptions {
   public static var table: OptionTable<LinearOptions> {
     OptionTable(
       name: "bench-linear",
-      summary: "Train and score a linear classifier and kNN on the frozen features of a backbone.",
+      summary: "Train and score a classifier on the features of a backbone, frozen or fine-tuned.",
       usage: "[--backbone <files>] [--data <folder>] [options]",
       examples: [
         "swift run bench-linear",
         "swift run bench-linear --backbone moby_swin_t.pth --data imagenet",
         "swift run bench-linear --backbone a.pth,b.pth --data imagenet --cached --seeds 0,1,2",
+        "swift run bench-linear --backbone moby.pth --data imagenet --recipe fine-tune-swin",
       ]
     )
     .options(BackboneOptions.table, at: \.backbone)
@@ -127,8 +145,8 @@ public struct LinearOptions: ComparisonOptions {
     .option("recipe", \.name, value: "name", .protocolSettings, "Whose protocol it is.")
     .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
     .option(
-      "epochs", \.settings.epochs, in: .within(1, 1e6), value: "n", .protocolSettings,
-      "Passes over train."
+      "epochs", \.epochs, in: .within(1, 1e6), value: "n", .protocolSettings,
+      "Passes over train; the warm-up of fine-tuning shortens along."
     )
     .option(
       "warmup-epochs", \.settings.warmupEpochs, in: .within(0, 1e6), value: "n",
@@ -140,8 +158,8 @@ public struct LinearOptions: ComparisonOptions {
     )
     .option(
       "learning-rates", \.settings.learningRates, in: .above(0), value: "list", .protocolSettings,
-      "Rates for a batch of 512 (moco-v3, dino: 256); several are compared on held-out training "
-        + "images."
+      "Rates for a batch of 512 (moco-v3, dino, fine-tune-mae: 256); several are compared on "
+        + "held-out training images."
     )
     .option(
       "held-out", \.settings.heldOutFraction, in: .between(0, 1), value: "part",
@@ -149,20 +167,39 @@ public struct LinearOptions: ComparisonOptions {
     )
     .option(
       "weight-decay", \.settings.weightDecay, in: .atLeast(0), value: "x", .protocolSettings,
-      "Of the classifier."
+      "Of the classifier, or of the matrices of the whole network."
     )
+    .options(LayerDecayFactor.table, at: \.settings.training.layerDecay)
     .option(
       "label-smoothing", \.settings.labelSmoothing, in: .from(0, below: 1), value: "x",
       .protocolSettings, "Of the loss."
+    )
+    .option(
+      "mixup", \.settings.training.mixup, in: .within(0, 100), value: "alpha", .protocolSettings,
+      "Of the law of mixed images (fine-tuning); 0 is none."
+    )
+    .option(
+      "cutmix", \.settings.training.cutmix, in: .within(0, 100), value: "alpha",
+      .protocolSettings, "Of the law of pasted rectangles (fine-tuning); 0 is none."
+    )
+    .option(
+      "erasing", \.settings.training.erasing, in: .within(0, 1), value: "part",
+      .protocolSettings, "Training images with an erased rectangle (fine-tuning)."
+    )
+    .flag(
+      "rand-augment", \.settings.training.usesRandAugment, .protocolSettings,
+      "RandAugment of training images (fine-tuning)."
     )
     .option(
       "clip-norm", \.settings.clipNorm, in: .atLeast(0), value: "x", .protocolSettings,
       "Of the gradient; 0 is none."
     )
     .option(
-      "drop-path", \.settings.dropPathRate, in: .from(0, below: 1), value: "rate",
-      .protocolSettings, "In the frozen backbone while the classifier trains."
+      "drop-path", \.settings.anyDropPath, in: .from(0, below: 1), value: "rate",
+      .protocolSettings, "In the backbone while the classifier trains."
     )
+    .options(GroupCount.table, at: \.settings.training.groupCount)
+    .options(Accumulation.table, at: \.settings.training.accumulation)
     .option(
       "regularizations", \.settings.regularizations, in: .above(0), value: "list",
       .protocolSettings,
@@ -189,7 +226,10 @@ public struct LinearOptions: ComparisonOptions {
       "cached", \.settings.isCached, .protocolSettings,
       "Compute features once: no augmentation, no drop path."
     )
-    .option("seeds", \.seeds, in: .atLeast(0), value: "list", .run, "One probe a seed.")
+    .option(
+      "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
+      "One probe, or one fine-tuned network, a seed."
+    )
     .option(
       "shots", \.shots, in: .within(1, 1e6), value: "k", .protocolSettings,
       "Train on k images of every class, drawn anew by each seed."
@@ -203,86 +243,8 @@ public struct LinearOptions: ComparisonOptions {
       "Number that decides: top-1, or the mean over classes where a data set is reported so."
     )
     .option("margin", \.margins, value: "list", .run, MarginOption.help)
+    .options(WatchOptions.table(network: "classifier", unit: .epoch), at: \.watch)
     .options(RunOptions.table, at: \.run)
-  }
-
-  /// Checks what single options cannot.
-  ///
-  /// - Throws: `UsageError`.
-  public func validate() throws(UsageError) {
-    try SeedList.validate(seeds)
-    _ = try MarginOption.margins(margins)
-    try backbone.validate(given: given, about: ["heads", "mean", "std"])
-    guard !settings.learningRates.isEmpty else {
-      throw .conflict("--learning-rates must name at least one rate.")
-    }
-    for (option, values) in [
-      ("learning-rates", settings.learningRates), ("regularizations", settings.regularizations),
-    ] {
-      guard Set(values).count == values.count else {
-        throw .conflict("--\(option) names a value twice.")
-      }
-    }
-    try checkClassifier()
-    let names = shifts.map { $0.prefix { $0 != "=" } }
-    guard Set(names).count == names.count else {
-      throw .conflict("--shifts names a set twice.")
-    }
-    try corruptions.validate()
-    if !shifts.contains(where: { $0.hasSuffix("=" + ShiftedSet.made) }),
-      let option = CorruptionOptions.names.first(where: given.contains)
-    {
-      throw .conflict(
-        "--\(option) is about images that are corrupted on the way; --shifts c=\(ShiftedSet.made) asks for them."
-      )
-    }
-    guard !given.contains("draws") || shots != nil else {
-      throw .conflict("--draws is about --shots, which is not given.")
-    }
-    guard !given.isSuperset(of: ["draws", "seeds"]) else {
-      throw .conflict("--draws and --seeds both say how often is drawn; give one of them.")
-    }
-    if given.contains("held-out"), !settings.selects {
-      let several = settings.classifier == .logistic ? "--regularizations" : "--learning-rates"
-      throw .conflict("--held-out chooses among several \(several); there is one.")
-    }
-    if given.contains("drop-path"), settings.isCached {
-      throw .conflict(
-        "--drop-path is drawn anew in every step, which cached features do not see; use "
-          + "--no-cached.")
-    }
-    guard mean.isEmpty == deviation.isEmpty, [0, 3].contains(mean.count),
-      [0, 3].contains(deviation.count)
-    else { throw .conflict("--mean and --std go together, three numbers each.") }
-  }
-
-  /// Refuses settings of another kind of classifier than the recipe's.
-  private func checkClassifier() throws(UsageError) {
-    let epochs = ["epochs", "batch-size", "learning-rates", "weight-decay"]
-    let descent = ["warmup-epochs", "label-smoothing", "clip-norm", "drop-path"]
-    let logistic = ["regularizations", "iterations"]
-    let features = ["feature-blocks", "feature-pooling", "cached", "shifts"]
-    let (foreign, reason): ([String], String) =
-      switch settings.classifier {
-      case .descent: (logistic, "descends step by step; --recipe logistic has it")
-      case .logistic:
-        (epochs + descent, "finds the optimum of a logistic regression")
-      case .attentive:
-        (
-          logistic + descent + features + ["held-out"],
-          "gathers the tokens of the last block as it is"
-        )
-      }
-    for option in foreign where given.contains(option) {
-      throw .conflict("--\(option) is not for --recipe \(name.rawValue), which \(reason).")
-    }
-    if settings.classifier == .logistic, !settings.isCached {
-      throw .conflict("--no-cached: a logistic regression needs the same features throughout.")
-    }
-    if settings.classifier == .attentive, settings.learningRates.count > 1 {
-      throw .conflict(
-        "--learning-rates: an attentive probe takes one; nothing chooses among several.")
-    }
   }
 
   /// How pixels become numbers, where the user says so.
@@ -295,5 +257,20 @@ public struct LinearOptions: ComparisonOptions {
 
   var recipeSettings: [String: String] {
     settings.settings.merging(["source of the recipe": name.source]) { $1 }
+  }
+}
+
+extension LinearOptions {
+  /// Passes over train; those of a whole network shorten the warm-up, unless it is given.
+  private var epochs: Int {
+    get { settings.epochs }
+    set {
+      if settings.trainsNetwork, !given.contains("warmup-epochs") {
+        let own = LinearProtocol(name, preset: preset)
+        let part = (own.warmupEpochs * newValue + own.epochs / 2) / own.epochs
+        settings.warmupEpochs = min(newValue - 1, max(1, part))
+      }
+      settings.epochs = newValue
+    }
   }
 }

@@ -83,8 +83,15 @@ final class LinearProbe: Trainee {
   static func heldOutRows(
     _ settings: LinearProtocol, _ train: FeatureMatrix, classCount: Int, seed: Int
   ) -> [Int] {
+    heldOutRows(settings, labels: train.labels, classCount: classCount, seed: seed)
+  }
+
+  /// Rows that are held out of some with these labels.
+  static func heldOutRows(
+    _ settings: LinearProtocol, labels: [Int32], classCount: Int, seed: Int
+  ) -> [Int] {
     var byClass: [[Int]] = Array(repeating: [], count: classCount)
-    for (row, label) in train.labels.enumerated() { byClass[Int(label)].append(row) }
+    for (row, label) in labels.enumerated() { byClass[Int(label)].append(row) }
     return byClass.enumerated().flatMap { label, rows -> [Int] in
       var stream = RandomStream(seed: UInt64(seed), purpose: .sampling, sample: label)
       return stream.permutation(rows.count).prefix(settings.heldOutCount(of: rows.count)).map {

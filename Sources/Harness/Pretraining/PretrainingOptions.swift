@@ -135,10 +135,7 @@ public struct PretrainingOptions: CommandOptions {
       "seeds", \.seeds, in: .atLeast(0), value: "list", .run,
       "Of weights, order and views: one backbone each."
     )
-    .option(
-      "accumulate", \.accumulation, in: .within(1, 1e6), value: "n", .run,
-      "Take a batch in n pieces, for less memory and a third more time."
-    )
+    .options(Accumulation.table, at: \.accumulation)
     .options(GroupCount.table, at: \.groups)
     .option(
       "probe-limit", \.probeLimit, in: .within(0, 1e9), value: "n", .run,
@@ -202,11 +199,7 @@ public struct PretrainingOptions: CommandOptions {
       throw .conflict(
         "--oddities mend has nothing to mend in the \(source.rawValue) recipe of \(method.title).")
     }
-    if accumulation > recipe.batchSize / 2 {
-      throw .conflict(
-        "--accumulate \(accumulation) leaves pieces of less than two images of a batch of "
-          + "\(recipe.batchSize).")
-    }
+    try Accumulation.validate(accumulation, batchSize: recipe.batchSize)
     try GroupCount.validate(groups, batchSize: recipe.batchSize)
     if epochs != nil, gflop != nil {
       throw .conflict("--epochs and --gflop both set the length; give one.")

@@ -17,13 +17,21 @@ final class PretrainingTraining: Trainee {
   private let order: [Int]
   private let stepsPerEpoch: Int
   private let probe: EpochProbe?
+  private let remedy: String
+  let label: String
 
   /// Prepares a training.
   ///
-  /// - Parameter order: The training images that take part.
+  /// - Parameters:
+  ///   - order: The training images that take part.
+  ///   - label: What the progress line says; nil is method and network.
+  ///   - remedy: What a user changes where it diverges.
   init(
-    _ plan: PretrainingPlan, data: ClassificationData, order: [Int], engine: PretrainingEngine
+    _ plan: PretrainingPlan, data: ClassificationData, order: [Int], engine: PretrainingEngine,
+    label: String? = nil, remedy: String = "lower --base-learning-rate or raise --warmup-epochs"
   ) {
+    self.label = label ?? "\(plan.recipe.method.title) \(plan.architecture.name)"
+    self.remedy = remedy
     self.plan = plan
     self.data = data
     self.order = order
@@ -33,7 +41,6 @@ final class PretrainingTraining: Trainee {
       data: data, limit: plan.probeLimit, inputSize: plan.inputSize, policy: plan.onBadImage)
   }
 
-  var label: String { "\(plan.recipe.method.title) \(plan.architecture.name)" }
   var epochCount: Int { plan.recipe.epochs }
   var batchesPerEpoch: Int { stepsPerEpoch }
   var imagesPerBatch: Int { plan.recipe.batchSize }
@@ -77,7 +84,7 @@ final class PretrainingTraining: Trainee {
         what:
           "the \(outcome.loss.isFinite ? "gradient" : "loss") of \(plan.recipe.method.title)",
         step: position.step,
-        remedy: "lower --base-learning-rate or raise --warmup-epochs, then use --restart")
+        remedy: remedy + ", then use --restart")
     }
     return curves.record(outcome, engine: engine, step: position.step, epoch: position.epoch)
   }

@@ -68,14 +68,13 @@ extension CandidateDifferences {
   init<Task: FineTuningTask>(
     _ outcomes: [FineTuning<Task>.Outcome], options: FineTuningOptions
   ) {
-    let description = Task.description
+    let metrics = Task.description.metrics(for: outcomes.map(\.result.settings))
     self.init(
       candidates: outcomes.map { outcome in
         { outcome.result.metrics[$0.key] == nil ? nil : outcome.outcomes }
       },
-      metrics: description.metrics.filter {
-        description.intervalMetrics.contains($0.key) && $0.test != .none
-      }, primary: description.primaryMetric, resamples: options.resamples,
+      metrics: metrics.filter { $0.hasInterval && $0.test != .none }, primary: metrics.first,
+      resamples: options.resamples,
       seed: UInt64(options.seeds[0]), margins: options.margins)
   }
 }

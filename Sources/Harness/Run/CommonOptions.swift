@@ -110,12 +110,15 @@ struct FineTuningOptions: Sendable {
   /// Rates to choose among on held-out training images, and the part of the images that is held out.
   var learningRates: [Double] = []
   var heldOut = 0.1
-  /// Epochs or updates between two looks at the test images, and between two networks that are kept.
-  var evaluationInterval: Int?, keptInterval: Int?
+  var watch = WatchOptions()
   var resamples = 1000
   /// Differences that do not matter: `AP=0.3`, in points; others as published.
   var margins: [String] = []
-  var saveMinutes = 5.0
+  /// What the shapes of a file do not tell, and the side of the images that backbones are built for.
+  var headCount: Int?
+  var inputSize = 224
+  /// Whether backbones must have the maps of several sizes that detectors and segmentors need.
+  var needsDense = true
   /// The options that were given.
   var given: Set<String> = []
 
@@ -130,8 +133,16 @@ struct FineTuningOptions: Sendable {
     if preset == .smoke { (trainLimit, data.limit) = (16, 8) }
   }
 
-  /// The backbone that was named, if one was and it has feature maps of several sizes.
-  var backboneArchitecture: Architecture? { try? architecture?.dense() }
+  /// The backbone that was named, if one was and it fits.
+  var backboneArchitecture: Architecture? {
+    needsDense ? try? architecture?.dense() : architecture?.architecture
+  }
+
+  /// What the user says of backbones in files.
+  var claim: NetworkClaim {
+    NetworkClaim(
+      architecture: backboneArchitecture, headCount: headCount, isDense: needsDense)
+  }
 
   /// What the user named: whole networks, else backbones.
   var candidates: [Candidate] {
@@ -183,23 +194,12 @@ struct FineTuningOptions: Sendable {
         "held-out", \.heldOut, in: .between(0, 1), value: "part", .protocolSettings,
         "Part of the training images that --learning-rates are scored on."
       )
-      .option(
-        "evaluate-every", \.evaluationInterval, in: .count, value: unit.plural, .run,
-        "Score the test images while training, for the curve; the training does not change."
-      )
-      .option(
-        "keep-checkpoints", \.keptInterval, in: .count, value: unit.plural, .run,
-        "Keep the \(network) of every so many \(unit.plural), named by its \(unit.rawValue)."
-      )
+      .options(WatchOptions.table(network: network, unit: unit), at: \.watch)
       .option(
         "resamples", \.resamples, in: .within(2, 1e6), value: "n", .run,
         "Of the intervals, and swaps of tests at least."
       )
       .option("margin", \.margins, value: "list", .run, MarginOption.help)
-      .option(
-        "save-minutes", \.saveMinutes, in: .within(0, 1e6), value: "x", .run,
-        "Time between states to go on from."
-      )
       .options(RunOptions.table, at: \.run)
   }
 
@@ -229,9 +229,7 @@ struct FineTuningOptions: Sendable {
       throw .conflict("--eval-only needs --\(network).")
     }
     if evaluatesOnly {
-      let common = [
-        "train-limit", "learning-rates", "held-out", "evaluate-every", "keep-checkpoints",
-      ]
+      let common = ["train-limit", "learning-rates", "held-out"] + WatchOptions.looks
       for name in training + common where given.contains(name) {
         throw .conflict("--\(name) is about training; --eval-only does none.")
       }
@@ -265,7 +263,7 @@ struct FineTuningOptions: Sendable {
   /// A training's loop, as the options say.
   func loop(_ run: RunDirectory, _ state: TrainingState) -> TrainingLoop {
     var loop = TrainingLoop(run: run, state: state)
-    loop.saveInterval = saveMinutes * 60
+    loop.saveInterval = watch.saveMinutes * 60
     loop.isQuiet = self.run.engine.quiet
     return loop
   }

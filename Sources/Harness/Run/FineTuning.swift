@@ -8,6 +8,7 @@ import Models
 import Processes
 import Reporting
 import Runs
+import Scoring
 import Training
 
 /// Trains and scores the candidates of a task, one network a seed.
@@ -68,6 +69,7 @@ struct FineTuning<Task: FineTuningTask> {
       return Outcome(
         result: finished, records: try runs.map(task.records), network: start.network)
     }
+    if !options.evaluatesOnly { try task.foresee(start.network, in: session.path) }
     var task = task
     if !options.learningRates.isEmpty {
       let choice = try session.timed("choosing the rate") {
@@ -92,7 +94,7 @@ struct FineTuning<Task: FineTuningTask> {
     }
     let isTrained = !options.evaluatesOnly
     let deviations = task.deviations(start.network, isTrained: isTrained)
-      .note(from: isTrained ? "the published recipe" : "the published test")
+      .note(from: isTrained ? task.published : "the published test")
     try conclude(
       &result, of: candidate, deviations: deviations, records: records, seeds: seeds, runs: runs,
       session: session, files: Task.otherFiles + (isTrained ? [RunEvent.file] : []))
@@ -159,26 +161,26 @@ struct FineTuning<Task: FineTuningTask> {
       let named = options.backboneArchitecture
       let loaded = try path.map { path in
         try BackboneLoader.load(
-          path: path, branch: options.backbone.branch,
-          claim: NetworkClaim(architecture: named, isDense: true),
-          allowsPartial: options.backbone.allowsPartial)
+          path: path, inputSize: options.inputSize, branch: options.backbone.branch,
+          claim: options.claim, allowsPartial: options.backbone.allowsPartial)
       }
       var configuration = task.configuration
-      // The file says which network it is, unless the user names a Swin with its windows.
-      if let loaded, named == nil || loaded.backbone is VisionTransformer {
+      // The file says which network it is, unless the user names a Swin with its windows for maps of
+      // any size.
+      if let loaded, named == nil || !options.needsDense || loaded.backbone is VisionTransformer {
         configuration.backbone = loaded.backbone.architecture
       }
       let network = Task.Network(configuration, initializer: Initializer(seed: UInt64(seed)))
       let report = try loaded.map { loaded in
         var report = loaded.report
-        report.note(resized: try network.backbone.takeWeights(of: loaded))
+        report.note(resized: try network.takeBackbone(loaded))
         return report
       }
       try report?.requireUsualPixels()
       var settings = task.trainingSettings(network)
       settings["branch"] = options.backbone.branch.rawValue
       return Start(
-        network: network, identity: identity(network.backbone.architecture.name, report),
+        network: network, identity: identity(network.configuration.backbone.name, report),
         settings: settings)
     }
   }
@@ -203,7 +205,8 @@ struct FineTuning<Task: FineTuningTask> {
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     // Nobody writes it before all have looked.
     if try Processes.current.any(FileManager.default.fileExists(atPath: path)) {
-      network.copyParameters(from: try Task.Network.load(path: path).network)
+      network.copyParameters(
+        from: try Task.Network.load(path: path, allowsPartial: false).network)
       network.setTraining(false)
     } else {
       let loop = options.loop(run, state)
@@ -231,15 +234,16 @@ struct FineTuning<Task: FineTuningTask> {
     func isDue(_ interval: Int?, _ batches: Int) -> Bool {
       interval.map { batches % ($0 * unit) == 0 } ?? false
     }
-    guard options.evaluationInterval != nil || options.keptInterval != nil else { return training }
-    return WatchedTraining(training) { [options] batches in
-      isDue(options.evaluationInterval, batches) || isDue(options.keptInterval, batches)
-    } look: { [options, task] batches in
+    let watch = options.watch
+    guard watch.evaluationInterval != nil || watch.keptInterval != nil else { return training }
+    return WatchedTraining(training) { batches in
+      isDue(watch.evaluationInterval, batches) || isDue(watch.keptInterval, batches)
+    } look: { [task] batches in
       let name = "\(Task.lengthUnit.rawValue)-\(batches / unit)"
-      if isDue(options.keptInterval, batches) {
+      if isDue(watch.keptInterval, batches) {
         try write(network, to: "\(run.path)/\(Task.Network.file.kind)-\(name).pth")
       }
-      guard isDue(options.evaluationInterval, batches) else { return [:] }
+      guard isDue(watch.evaluationInterval, batches) else { return [:] }
       let folder = "\(run.path)/evaluation-\(name)"
       let metrics = task.metrics(
         try task.score(
@@ -257,19 +261,29 @@ struct FineTuning<Task: FineTuningTask> {
   private static var watchedPrefix: String { "val_" }
 
   /// Intervals over images; of several networks over images and trainings.
+  ///
+  /// A share of the images has one however few they are.
   private func intervals(_ records: [Task.Records]) -> [String: Interval] {
     let own = records.map(\.resampled)
-    let names = Task.description.intervalMetrics
-    guard own.count > 1 else {
-      return Task.description.intervals(
+    var intervals =
+      own.count > 1
+      ? [:]
+      : Task.description.intervals(
         of: own[0], resampleCount: options.resamples, seed: UInt64(options.seeds[0]))
-    }
-    var intervals: [String: Interval] = [:]
-    for name in names where own[0].images.count >= Bootstrap.fewestImages {
-      let values = own.compactMap { $0.imageValues(of: name) }
-      guard values.count == own.count, values.allSatisfy({ $0[0].isFinite }) else { continue }
-      // No score lies outside of these, however few trainings there were.
-      intervals[name] = SeededNumber(values).interval().clamped(to: 0...1)
+    let count = own[0].images.count
+    for metric in Task.description.metrics where metric.hasInterval {
+      guard metric.test == .paired || own.count > 1 && count >= Bootstrap.fewestImages else {
+        continue
+      }
+      let values = own.compactMap { $0.imageValues(of: metric.key) }
+      guard values.count == own.count, count > 1, values.allSatisfy({ $0[0].isFinite }) else {
+        continue
+      }
+      intervals[metric.key] =
+        own.count > 1
+        // No score lies outside of these, however few trainings there were.
+        ? SeededNumber(values).interval().clamped(to: 0...1)
+        : MetricValue.share(Spread(values[0]).mean, of: count).interval
     }
     return intervals
   }

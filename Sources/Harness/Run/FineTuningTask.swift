@@ -37,6 +37,8 @@ protocol FineTuningTask {
   /// The network that is trained, and what its recipe is called.
   var configuration: Network.Configuration { get }
   var recipeTitle: String { get }
+  /// Whose numbers a training is compared with.
+  var published: String { get }
   /// The classes by label, and the file or folder that says so.
   var classes: (names: [String], source: String) { get }
 
@@ -44,6 +46,11 @@ protocol FineTuningTask {
   ///
   /// - Throws: `CheckpointError` that names the recipe that would.
   func accept(_ network: Network, from path: String) throws
+  /// Says what a training of a network will take, before the first of a candidate.
+  ///
+  /// - Parameter folder: The run's.
+  /// - Throws: `UsageError` or `FileError` where it does not fit.
+  func foresee(_ network: Network, in folder: String) throws
   /// The training of a network; nil where there are no training images.
   func training(_ network: Network, seed: Int, label: String) throws -> (any Trainee)?
 
@@ -76,5 +83,8 @@ extension FineTuningTask {
     return Set(stream.permutation(count).prefix(held))
   }
 
+  var published: String { "the published recipe" }
+
   func accept(_ network: Network, from path: String) throws {}
+  func foresee(_ network: Network, in folder: String) throws {}
 }

@@ -8,14 +8,14 @@ import Runs
 import SampleData
 import VisionData
 
-/// An ImageNet-style data set as a program sees it that leaves backbones as they are.
+/// An ImageNet-style data set as programs see it: the images that they use, and what they say of them.
 struct FrozenData {
   let images: ClassificationData
   /// The name in tables.
   let name: String
   /// The images that are used.
   private(set) var trainOrder: [Int]
-  let validationOrder: [Int]
+  private(set) var validationOrder: [Int]
   fileprivate let trainManifest, validationManifest: String
 
   /// The data that the program's options name, after its gate.
@@ -37,13 +37,51 @@ struct FrozenData {
     validationManifest = images.validation.manifestHash(context.digests)
   }
 
-  /// The same with some training images of every class, drawn by a seed.
+  /// The same with some training images of every class, drawn by a seed; nil are all.
   ///
   /// - Throws: `DatasetError` for a class with fewer.
-  func drawing(_ shots: Int, seed: Int) throws -> FrozenData {
+  func drawing(_ shots: Int?, seed: Int) throws -> FrozenData {
+    guard let shots else { return self }
     var drawn = self
     drawn.trainOrder = try images.train.drawn(shots, of: trainOrder, seed: UInt64(seed))
     return drawn
+  }
+
+  /// The same without the images that cannot be decoded, where these are to be left out.
+  ///
+  /// - Returns: The data, and what a reader must know of it.
+  /// - Throws: What reading throws.
+  func usable(_ context: RunContext) throws -> (data: FrozenData, notes: [String]) {
+    let images = images
+    let train = try context.usable(trainOrder, of: "training") { _ = try images.train.image($0) }
+    let validation = try context.usable(validationOrder, of: "validation") {
+      _ = try images.validation.image($0)
+    }
+    var kept = self
+    (kept.trainOrder, kept.validationOrder) = (train.indices, validation.indices)
+    return (kept, [train.note, validation.note].compactMap { $0 })
+  }
+
+  /// Notes which part of the images is used.
+  ///
+  /// - Parameter shots: Images of every class that each seed draws of the training images.
+  func compare(shots: Int?, into deviations: inout Deviations) {
+    deviations.part(trainOrder.count, of: images.train.count, "training")
+    if let shots {
+      deviations.add("\(shots) training images of every class, drawn anew by each seed")
+    }
+    deviations.part(validationOrder.count, of: images.validation.count, "validation")
+  }
+
+  /// The images that lie where none is looked for, a sentence a split.
+  var strayNotes: [String] {
+    [("training", images.train), ("validation", images.validation)].compactMap { split, folder in
+      let leftOut = folder.hiddenImages + folder.strayImages
+      return leftOut.first.map { first in
+        "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
+          + "out: \(first)" + (leftOut.count > 1 ? "…" : "")
+      }
+    }
   }
 
   /// Names of the classes by label.

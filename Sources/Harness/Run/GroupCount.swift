@@ -28,3 +28,32 @@ enum GroupCount {
     }
   }
 }
+
+/// The option `--accumulate`.
+enum Accumulation {
+  /// Declares it.
+  static var table: OptionTable<Int> {
+    OptionTable().option(
+      "accumulate", \.self, in: .within(1, 1e6), value: "n", .run,
+      "Take a batch in n pieces, for less memory and a third more time.")
+  }
+
+  /// Refuses pieces of less than two images.
+  ///
+  /// - Throws: `UsageError`.
+  static func validate(_ pieces: Int, batchSize: Int) throws(UsageError) {
+    guard pieces > 1, pieces > batchSize / 2 else { return }
+    throw .conflict(
+      "--accumulate \(pieces) leaves pieces of less than two images of a batch of \(batchSize).")
+  }
+}
+
+/// The option `--layer-decay`.
+enum LayerDecayFactor {
+  /// Declares it.
+  static var table: OptionTable<Float> {
+    OptionTable().option(
+      "layer-decay", \.self, in: .within(0.01, 1), value: "x", .protocolSettings,
+      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9.")
+  }
+}

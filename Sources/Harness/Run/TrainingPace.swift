@@ -46,7 +46,7 @@ extension FineTuning {
     let batches = whole.epochCount * whole.batchesPerEpoch
     let trained = Double(batches * whole.imagesPerBatch)
     let unit = Task.lengthUnit == .epoch ? whole.batchesPerEpoch : 1
-    let looks = 1 + (options.evaluationInterval.map { (batches - 1) / ($0 * unit) } ?? 0)
+    let looks = 1 + (options.watch.evaluationInterval.map { (batches - 1) / ($0 * unit) } ?? 0)
     let tested = Double(task.images.indices.count * looks) * Self.testShare
     // A rate is tried on the images that are not held out, once.
     let tried = Double(options.learningRates.count) * trained

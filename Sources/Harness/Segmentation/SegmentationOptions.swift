@@ -92,10 +92,7 @@ public struct SegmentationOptions: ComparisonOptions {
       "weight-decay", \.recipe.weightDecay, in: .from(0, below: 1), value: "x", .protocolSettings,
       "Of all weights but norms and position tables."
     )
-    .option(
-      "layer-decay", \.recipe.layerDecay, in: .within(0.01, 1), value: "x", .protocolSettings,
-      "Rate of a backbone's layer over that of the next; for a ViT usually 0.65 to 0.9."
-    )
+    .options(LayerDecayFactor.table, at: \.recipe.layerDecay)
     .option(
       "drop-path", \.dropPath, in: .from(0, below: 1), value: "x", .protocolSettings,
       "Rate of the backbone's last block; earlier ones have less."
@@ -143,7 +140,7 @@ public struct SegmentationOptions: ComparisonOptions {
 
   /// Refuses options that the recipe has no use for.
   private func validateForm(_ training: [String]) throws(UsageError) {
-    let onTheWay = ["learning-rates", "held-out", "evaluate-every", "keep-checkpoints"]
+    let onTheWay = ["learning-rates", "held-out"] + WatchOptions.looks
     let neighbours = ["memory", "neighbours", "temperature"]
     let frozen =
       ["segmentor", "eval-only", "layer-decay", "drop-path", "images-per-pass"] + onTheWay

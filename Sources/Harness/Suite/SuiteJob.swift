@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Processes
+import Protocols
 import VisionData
 
 /// One task on one data set.
@@ -37,7 +38,9 @@ struct SuiteJob {
   /// - Throws: What the program throws.
   func prepared(isDone: Bool) throws -> Prepared {
     switch task {
-    case .linear: try prepared(LinearBenchmark.self, isDone)
+    case .linear:
+      try LinearOptions.table.parse(arguments).options.settings.trainsNetwork
+        ? prepared(ClassifierBenchmark.self, isDone) : prepared(LinearBenchmark.self, isDone)
     case .coco: try prepared(DetectionBenchmark.self, isDone)
     case .ade20k: try prepared(SegmentationBenchmark.self, isDone)
     }

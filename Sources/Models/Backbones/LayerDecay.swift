@@ -17,10 +17,10 @@ public struct LayerDecay: Sendable, Hashable {
   /// The part of the rate that a parameter has.
   ///
   /// - Parameters:
-  ///   - key: Its key in a whole network, where a backbone's begins with `backbone.`.
+  ///   - key: Its key in a whole network, where a backbone's begins with `backbone.` or `encoder.`.
   ///   - backbone: The network's backbone.
   public func share(of key: String, in backbone: Architecture) -> Float {
-    guard factor != 1, key.hasPrefix("backbone.") else { return 1 }
+    guard factor != 1, ["backbone.", "encoder."].contains(where: key.hasPrefix) else { return 1 }
     let parts = key.split(separator: ".").dropFirst()
     let depths = backbone.blockCounts
     let last = depths.reduce(0, +) + 1

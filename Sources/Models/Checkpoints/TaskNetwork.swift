@@ -4,11 +4,11 @@ import TensorCore
 
 /// The numbers of a whole network for a task.
 public protocol TaskNetworkConfiguration: Sendable, Hashable {
-  /// The backbone; it must have a dense form.
+  /// The backbone.
   var backbone: Architecture { get set }
 }
 
-/// A whole network for a task, backbone and heads, whose files are another framework's.
+/// A whole network for a task, backbone and heads, whose files others open, too.
 public protocol TaskNetwork: Module {
   /// What decides which weights fit it.
   associatedtype Configuration: TaskNetworkConfiguration
@@ -18,15 +18,34 @@ public protocol TaskNetwork: Module {
   var configuration: Configuration { get }
   /// Classes that it tells apart.
   var classCount: Int { get }
-  /// The backbone, in its dense form; its keys begin with `backbone.`.
-  var backbone: any DenseBackbone { get }
   /// Batch statistics in training, running ones at test.
   func setTraining(_ isTraining: Bool)
+  /// Takes over the weights of a backbone; the heads stay as they are.
+  ///
+  /// - Returns: The tensors that were resized, with both shapes.
+  /// - Throws: `CheckpointError` when it is another network; nothing is changed then.
+  func takeBackbone(_ loaded: LoadedBackbone) throws(CheckpointError) -> [String]
 
   /// The name of the network in reports and errors.
   static func name(_ configuration: Configuration) -> String
   /// What a user calls it (`detector`), whose keys these are, and which heads they tell.
   static var file: (kind: String, framework: String, heads: String) { get }
+  /// Loads a network.
+  ///
+  /// - Parameter allowsPartial: Accepts missing and unexpected keys instead of refusing.
+  /// - Throws: `CheckpointError` when the file is damaged, holds no such network, or does not cover
+  ///   it.
+  static func load(path: String, allowsPartial: Bool) throws -> LoadedNetwork<Self>
+  /// Writes the network as a `.pth` that its framework and `load` open.
+  ///
+  /// - Throws: `FileError` when the disk is full or the place may not be written.
+  func write(metadata: [(key: String, value: String)], to path: String) throws(FileError)
+}
+
+/// A whole network on a backbone in its dense form, whose heads see maps of several sizes.
+public protocol DenseTaskNetwork: TaskNetwork {
+  /// The backbone, in its dense form; its keys begin with `backbone.`.
+  var backbone: any DenseBackbone { get }
   /// The numbers of the network whose weights these are; nil when they are none.
   static func configuration(
     of tensors: [String: StoredTensor], backbone: Architecture
@@ -43,7 +62,11 @@ public struct LoadedNetwork<Network: TaskNetwork> {
   public let metadata: [String: String]
 }
 
-extension TaskNetwork {
+extension DenseTaskNetwork {
+  public func takeBackbone(_ loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
+    try backbone.takeWeights(of: loaded)
+  }
+
   /// Loads a network; its form, classes and sizes are told by the shapes in the file.
   ///
   /// Backbones in OpenMMLab's own dialect (`backbone.stages.*`) are brought to the Swin authors'
@@ -110,14 +133,17 @@ extension TaskNetwork {
   public func write(
     metadata: [(key: String, value: String)] = [], to path: String
   ) throws(FileError) {
-    var metadata = metadata
-    // What a plain transformer's shapes do not tell.
-    if case .visionTransformer(let vit) = backbone.architecture {
-      metadata.append(("num_heads", String(vit.headCount)))
-      metadata.append(("layer_norm_eps", "\(vit.epsilon)"))
-    }
     try TorchWriter.write(
-      StateDictionary(self).entries, group: "state_dict", metadata: metadata, to: path)
+      StateDictionary(self).entries, group: "state_dict",
+      metadata: metadata + backbone.architecture.unspokenFacts, to: path)
+  }
+}
+
+extension Architecture {
+  /// What the shapes of its weights do not tell, as files name it.
+  var unspokenFacts: [(key: String, value: String)] {
+    guard case .visionTransformer(let vit) = self else { return [] }
+    return [("num_heads", String(vit.headCount)), ("layer_norm_eps", "\(vit.epsilon)")]
   }
 }
 

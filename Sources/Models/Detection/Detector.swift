@@ -12,7 +12,7 @@ import TensorCore
 /// `roi_head.mask_head.*`, with a stage's number after the head's name in a cascade.
 ///
 /// Source: He et al., Mask R-CNN, 2017; Cai and Vasconcelos, Cascade R-CNN, 2018.
-public final class Detector: TaskNetwork {
+public final class Detector: DenseTaskNetwork {
   /// The numbers of this detector.
   public private(set) var configuration: DetectorConfiguration
   public var classCount: Int { configuration.classCount }

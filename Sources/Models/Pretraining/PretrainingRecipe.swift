@@ -47,6 +47,8 @@ public struct PretrainingRecipe: Sendable {
   public var decayRule = WeightDecayRule.matrices
   /// How gradients are limited, and to what norm.
   public var clipping = Clipping.none, clipNorm = 0.0
+  /// How the encoder's rates fall from layer to layer; 1 is one rate for all.
+  public var layerDecay: Float = 1
   /// Drop-path rate of the online encoder.
   public var dropPathRate = 0.0
 

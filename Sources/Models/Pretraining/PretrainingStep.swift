@@ -38,24 +38,42 @@ public final class PretrainingEngine {
   ///   - chunkSize: Images that go through the encoder at once; smaller than this process's part of
   ///     a batch saves memory for a second forward pass, and gives the gradients of the whole batch.
   ///   - groups: How a batch is cut; nil is one group on one process.
-  public init(
+  public convenience init(
     _ recipe: PretrainingRecipe, architecture: Architecture, inputSize: Int, classCount: Int,
     stepsPerEpoch: Int, seed: UInt64, chunkSize: Int = .max, groups: ImageGroups? = nil
   ) {
-    self.recipe = recipe
-    self.seed = seed
-    self.chunkSize = chunkSize
-    self.groups = groups ?? .whole(recipe.batchSize)
-    let totalSteps = recipe.epochs * stepsPerEpoch
-    self.totalSteps = totalSteps
     let initializer = Initializer(seed: seed)
     func encoder() -> any Backbone {
       architecture.makeBackbone(inputSize: inputSize, initializer: initializer)
     }
-    method = recipe.settings.makeMethod(
-      totalSteps: totalSteps, classCount: classCount, seed: seed, makeEncoder: encoder)
-    let parameters = method.optimizedParameters(
-      weightDecay: Float(recipe.weightDecay), rule: recipe.decayRule)
+    let method = recipe.settings.makeMethod(
+      totalSteps: recipe.epochs * stepsPerEpoch, classCount: classCount, seed: seed,
+      makeEncoder: encoder)
+    self.init(
+      recipe, method: method, stepsPerEpoch: stepsPerEpoch, seed: seed, chunkSize: chunkSize,
+      groups: groups)
+  }
+
+  /// Trains networks from the weights that they have.
+  ///
+  /// - Parameters:
+  ///   - method: The recipe's, around these networks.
+  ///   - chunkSize: As above.
+  ///   - groups: As above.
+  public init(
+    _ recipe: PretrainingRecipe, method: any PretrainingMethod, stepsPerEpoch: Int, seed: UInt64,
+    chunkSize: Int = .max, groups: ImageGroups? = nil
+  ) {
+    self.recipe = recipe
+    self.method = method
+    self.seed = seed
+    self.chunkSize = chunkSize
+    self.groups = groups ?? .whole(recipe.batchSize)
+    totalSteps = recipe.epochs * stepsPerEpoch
+    let parameters = LayerDecay(recipe.layerDecay).applied(
+      to: method.optimizedParameters(
+        weightDecay: Float(recipe.weightDecay), rule: recipe.decayRule),
+      in: method.encoder.architecture)
     optimizer =
       switch recipe.optimizer {
       case .adamw: AdamW(parameters, learningRate: 0)

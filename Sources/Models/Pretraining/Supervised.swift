@@ -65,6 +65,12 @@ public final class Supervised: PretrainingMethod {
       truncatedNormal: encoder.featureCount, classCount, key: "head.", Initializer(seed: seed))
   }
 
+  /// Trains a classifier that is there.
+  public init(_ classifier: Classifier) {
+    encoder = classifier.backbone
+    head = classifier.head
+  }
+
   /// Published classifiers have no `encoder.`.
   public func exportedKey(_ key: String) -> String {
     key.hasPrefix("encoder.") ? String(key.dropFirst("encoder.".count)) : key

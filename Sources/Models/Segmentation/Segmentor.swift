@@ -10,7 +10,7 @@ import TensorCore
 ///
 /// Source: Xiao et al., Unified Perceptual Parsing for Scene Understanding, 2018; Liu et al., Swin
 /// Transformer, 2021.
-public final class Segmentor: TaskNetwork, PixelClassifier {
+public final class Segmentor: DenseTaskNetwork, PixelClassifier {
   /// The numbers of this segmentor.
   public let configuration: SegmentorConfiguration
   public var classCount: Int { configuration.classCount }

@@ -2,7 +2,7 @@ import Evaluation
 import FileSupport
 import Foundation
 
-/// The comparison of linear probes as a table.
+/// The comparison of classifiers, linear probes or fine-tuned networks, as a table.
 public enum LinearTable {
   /// One row a backbone.
   public static func make(_ results: [RunResult]) -> Table {
@@ -16,7 +16,7 @@ public enum LinearTable {
     let data = first?.data ?? [:]
     let hasEpochs = results.contains { $0.metrics["top1_last"] != nil }
     var table = Table(
-      caption: "Linear probe and kNN, \(data["name"] ?? "?"), measured on "
+      caption: "\(first?.description.title ?? ""), \(data["name"] ?? "?"), measured on "
         + "\(data["validation images"] ?? "?") validation images, "
         + "\(data["classes"] ?? "?") classes; % with 95 % intervals",
       columns: [
@@ -78,7 +78,9 @@ public enum LinearTable {
     let heldOut = first.settings["held-out"] ?? "0"
     let hasEpochs = first.metrics["top1_last"] != nil
     let isFit = first.settings["regularizations"] != nil
-    let choice = hasEpochs ? "epoch and learning rate" : "regularization"
+    let choice =
+      first.description.trainsNetwork
+      ? "learning rate" : hasEpochs ? "epoch and learning rate" : "regularization"
     var lines = [
       heldOut != "0"
         ? "top-1 is of the \(choice) chosen on \(heldOut) of train; validation images chose nothing"

@@ -116,7 +116,9 @@ public struct TaskDescription: Sendable {
   }
 
   /// The tasks of the suite in the order of a report.
-  public static let all: [TaskDescription] = [.linear, .coco, .ade20k, .pretraining]
+  public static let all: [TaskDescription] = [
+    .linear, .fineTuning, .coco, .ade20k, .pretraining,
+  ]
 
   /// The number that decides between two runs.
   public var primaryMetric: MetricDescription? { metrics.first }

@@ -25,6 +25,11 @@ extension RunResult {
         metric.test == .paired
         ? .share(mean, of: first.count) : MetricValue(mean, count: first.count)
     }
+    describe(first, classNames: classNames)
+  }
+
+  /// Adds classes and mistakes of a classifier.
+  package mutating func describe(_ first: ClassificationScore, classNames: [String]) {
     classes = classNames.indices.map { label in
       (
         classNames[label],

@@ -34,6 +34,13 @@ struct SharedProgramTests {
         "--backbone", "random",
       ]),
     Job(
+      program: "bench-linear",
+      arguments: [
+        "--recipe", "fine-tune-simmim", "--batch-size", "8", "--groups", "4", "--epochs", "2",
+        "--mixup", "0.8", "--cutmix", "1", "--evaluate-every", "1", "--seeds", "0", "--data",
+        "sample/classification", "--backbone", "random",
+      ]),
+    Job(
       program: "bench-coco",
       arguments: [
         "--batch-size", "8", "--epochs", "1", "--seeds", "0", "--data", "sample/coco", "--backbone",
@@ -95,7 +102,7 @@ struct SharedProgramTests {
 
   @Test(
     "A run whose processes are killed goes on with another number of them", .needs(.openMPI),
-    arguments: [pretraining[0], tasks[2]])
+    arguments: [pretraining[0], tasks[3]])
   func killed(job: Job) throws {
     let folder = try prepare()
     let more = ["--save-minutes", "0"]

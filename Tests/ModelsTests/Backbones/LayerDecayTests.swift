@@ -1,3 +1,4 @@
+import Foundation
 import Layers
 import TensorCore
 import TestSupport
@@ -37,6 +38,36 @@ struct LayerDecayTests {
     ] {
       let expected = (0..<exponent).reduce(Float(1)) { share, _ in share * 0.5 }
       #expect(decay.share(of: key, in: .swin(.tiny)) == expected, "\(key)")
+    }
+  }
+
+  private struct Reference: Decodable {
+    /// Of every parameter the layers above its own, and whether it decays.
+    let layers: [String: [String: [Int]]]
+  }
+
+  @Test(
+    "Every parameter has the rate and the decay that SimMIM's and MAE's own groups give it",
+    arguments: [
+      ("swin-t", Architecture.swin(.tiny)), ("deit-s", .visionTransformer(.deitSmall)),
+    ])
+  func authors(name: String, architecture: Architecture) throws {
+    let url = URL(fileURLWithPath: SourceTree.fixture("Models/finetuning.json"))
+    let file = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: url))
+    let wanted = try #require(file.layers[name])
+    var configuration = ClassifierConfiguration(backbone: architecture, classCount: 5)
+    configuration.headDeviation = 0
+    let method = Supervised(Classifier(configuration, initializer: .blank))
+    let parameters = LayerDecay(0.5).applied(
+      to: method.optimizedParameters(weightDecay: 0.05, rule: .matricesWithoutPositions),
+      in: architecture)
+    #expect(parameters.count == wanted.count)
+    for parameter in parameters {
+      let key = parameter.key.replacing("encoder.", with: "", maxReplacements: 1)
+      let own = try #require(wanted[key], "\(key)")
+      let share = (0..<own[0]).reduce(Float(1)) { share, _ in share * 0.5 }
+      #expect(parameter.rateShare == share, "\(key)")
+      #expect((parameter.weightDecay > 0) == (own[1] == 1), "\(key)")
     }
   }
 

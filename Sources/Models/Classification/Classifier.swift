@@ -1,0 +1,145 @@
+import FileSupport
+import Layers
+import TensorCore
+
+/// The numbers that define a classifier.
+public struct ClassifierConfiguration: TaskNetworkConfiguration {
+  /// The backbone.
+  public var backbone: Architecture
+  /// Classes that are told apart.
+  public var classCount: Int
+  /// Side of the images, in pixels.
+  public var inputSize: Int
+  /// Deviation of the truncated normal law that the head's first weights follow; 0 is zeros.
+  public var headDeviation = 0.02
+
+  /// A classifier on a backbone.
+  public init(backbone: Architecture, classCount: Int, inputSize: Int = 224) {
+    self.backbone = backbone
+    self.classCount = classCount
+    self.inputSize = inputSize
+  }
+}
+
+/// A classifier of images: a backbone, and a linear map of its features.
+///
+///     logits = W·f + b
+///
+/// Shapes: images `[B, 3, S, S]`; features f `[B, D]`, of a Swin the mean of all tokens, of a ViT the
+/// class token, after the final norm; logits `[B, K]`.
+///
+/// State keys: the backbone's as they are, `head.weight [K, D]`, `head.bias [K]`, as the files of Swin
+/// and DeiT have them.
+/// Initialisation: truncated normal, biases 0.
+public final class Classifier: TaskNetwork {
+  /// The numbers of this classifier.
+  public let configuration: ClassifierConfiguration
+  public var classCount: Int { configuration.classCount }
+  /// The backbone.
+  public let backbone: any Backbone
+  let head: Linear
+
+  /// Builds a classifier with fresh weights.
+  public init(_ configuration: ClassifierConfiguration, initializer: Initializer) {
+    self.configuration = configuration
+    backbone = configuration.backbone.makeBackbone(
+      inputSize: configuration.inputSize, initializer: initializer)
+    let shape = [configuration.classCount, backbone.featureCount]
+    head = Linear(
+      weight: configuration.headDeviation > 0
+        ? initializer.truncatedNormal(
+          shape, key: "head.weight", deviation: configuration.headDeviation)
+        : Tensor(zeros: shape),
+      bias: Tensor(zeros: [configuration.classCount]))
+  }
+
+  /// The logits of some features, `[B, D]` to `[B, K]`.
+  public func logits(ofFeatures features: Tensor) -> Tensor { head(features) }
+
+  /// Random branches belong to training.
+  public func setTraining(_ isTraining: Bool) {
+    if !isTraining { backbone.dropPath = nil }
+  }
+
+  public func takeBackbone(_ loaded: LoadedBackbone) throws(CheckpointError) -> [String] {
+    func shapes(_ backbone: any Backbone) -> [[Int]] { backbone.parameters.map(\.tensor.shape) }
+    guard loaded.backbone.architecture == backbone.architecture,
+      shapes(loaded.backbone) == shapes(backbone)
+    else {
+      throw CheckpointError(
+        path: loaded.report.path,
+        problem: "holds \(loaded.backbone.architecture.name) where "
+          + "\(backbone.architecture.name) at \(configuration.inputSize) pixels is needed",
+        remedy: "give a backbone of that network, or its --architecture")
+    }
+    backbone.copyParameters(from: loaded.backbone)
+    // The loader resized what had another size, and says so itself.
+    return []
+  }
+
+  public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    backbone.visitParameters(prefix, visit)
+    head.visitParameters(prefix + "head.", visit)
+  }
+
+  public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    backbone.visitBuffers(prefix, visit)
+  }
+}
+
+// MARK: Files
+
+extension Classifier {
+  public static let file = (
+    kind: "classifier", framework: "Swin and DeiT", heads: "the head of a classifier"
+  )
+
+  public static func name(_ configuration: ClassifierConfiguration) -> String {
+    configuration.backbone.name
+  }
+
+  /// What files call the side of the images.
+  private static let sizeKey = "input_size"
+
+  /// Loads a classifier with its backbone, in any layout that backbones have.
+  ///
+  /// Files that say for which side of images they are get networks of that size, others of 224 pixels.
+  ///
+  /// - Throws: `CheckpointError` when the file is damaged, or holds no whole backbone with a head.
+  public static func load(
+    path: String, allowsPartial: Bool = false
+  ) throws -> LoadedNetwork<Classifier> {
+    let file = try CheckpointFile(path: path)
+    let side = file.metadata[sizeKey].flatMap(Int.init).flatMap {
+      (1...4096).contains($0) ? $0 : nil
+    }
+    let size = side ?? 224
+    let loaded = try BackboneLoader.load(
+      path: path, inputSize: size, allowsPartial: allowsPartial)
+    guard let head = loaded.head,
+      head.weight.count == head.classCount * loaded.backbone.featureCount,
+      head.bias.count == head.classCount
+    else {
+      throw CheckpointError(
+        path: path, problem: "holds a backbone but not \(Self.file.heads) that fits it",
+        remedy: "give a \(Self.file.kind) checkpoint; a backbone goes to --backbone")
+    }
+    let network = Classifier(
+      ClassifierConfiguration(
+        backbone: loaded.backbone.architecture, classCount: head.classCount, inputSize: size),
+      initializer: .blank)
+    _ = try network.takeBackbone(loaded)
+    network.head.weight.assign(head.weight)
+    network.head.bias?.assign(head.bias)
+    return LoadedNetwork(network: network, report: loaded.report, metadata: file.metadata)
+  }
+
+  public func write(
+    metadata: [(key: String, value: String)], to path: String
+  ) throws(FileError) {
+    try CheckpointWriter.write(
+      StateDictionary(self).entries,
+      metadata: metadata + configuration.backbone.unspokenFacts
+        + [(Self.sizeKey, String(configuration.inputSize))], to: path)
+  }
+}
