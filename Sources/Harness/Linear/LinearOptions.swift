@@ -2,6 +2,7 @@ import CommandLine
 import Inspection
 import Models
 import Protocols
+import Reporting
 import Runs
 import VisionData
 
@@ -59,6 +60,8 @@ public struct LinearOptions: ComparisonOptions {
   var primary = PrimaryNumber.top1
   /// Differences that do not matter: `top1=0.5`, in points; others as published.
   var margins: [String] = []
+  /// Validation images whose attention is kept.
+  var attentionImages = 4
   private var given: Set<String> = []
 
   /// Every setting at its default.
@@ -199,6 +202,11 @@ public struct LinearOptions: ComparisonOptions {
       "Number that decides: top-1, or the mean over classes where a data set is reported so."
     )
     .option("margin", \.margins, value: "list", .run, MarginOption.help)
+    .option(
+      "attention-images", \.attentionImages, in: .within(0, Double(RunAttention.imageLimit)),
+      value: "n", .run,
+      "Validation images for which the run keeps where the backbone looks, for the report; 0 is none."
+    )
     .options(RunOptions.table, at: \.run)
   }
 

@@ -207,6 +207,12 @@ public struct PretrainingOptions: CommandOptions {
         "--accumulate \(accumulation) leaves pieces of less than two images of a batch of "
           + "\(recipe.batchSize).")
     }
+    if accumulation > 1, architecture.architecture.hasBatchNorms {
+      throw .conflict(
+        "--accumulate \(accumulation) does not go with the batch norms of \(architecture.rawValue), "
+          + "each of which needs all images of a batch before the next layer; use a smaller "
+          + "--batch-size or more processes.")
+    }
     try GroupCount.validate(groups, batchSize: recipe.batchSize)
     if epochs != nil, gflop != nil {
       throw .conflict("--epochs and --gflop both set the length; give one.")

@@ -16,6 +16,10 @@ private struct Reference: Decodable {
   let size, batch: Int
   let features: Sampled
   let gradients: [String: Sampled]
+  /// Running statistics after one pass in training.
+  let statistics: [String: Sampled]?
+  /// Of every map.
+  let attention: [Sampled]?
 
   static func all(_ path: String) throws -> [String: Reference] {
     try JSONDecoder().decode(
@@ -36,10 +40,19 @@ private func check(_ architecture: Architecture, _ reference: Reference, _ name:
     let values = DeterministicFill.weight(key, tensor.shape)
     tensor.pointer.update(from: values.pointer, count: tensor.elementCount)
   }
+  DeterministicFill.fill(network.buffers.filter { $0.key.contains("running_") })
+  network.setTraining(reference.statistics?.isEmpty == false)
   let images = DeterministicFill.tensor(
     "input", [reference.batch, 3, reference.size, reference.size], bound: 2)
   let features = network.features(images)
   check(features, reference.features, relative: 1e-4, name + " features")
+  if let expected = reference.attention, reference.statistics == nil {
+    let maps = withoutGradients { network.attentionMaps(images) }
+    #expect(maps.count == expected.count, "\(name)")
+    for (map, expected) in zip(maps, expected) {
+      check(map.values, expected, relative: 1e-4, "\(name): attention \(map.title)")
+    }
+  }
   sum(multiply(features, DeterministicFill.tensor("cotangent0", features.shape))).backward()
   let trained = network.parameters.filter { !(isFixed && $0.key == "pos_embed") }
   #expect(Set(trained.map(\.key)) == Set(reference.gradients.keys), "\(name)")
@@ -49,6 +62,10 @@ private func check(_ architecture: Architecture, _ reference: Reference, _ name:
     // Biases of keys move no softmax: their gradients are noise.
     guard expected.norm > 1e-6 else { continue }
     check(gradient, expected, relative: 1e-3, "\(name) gradient of \(key)")
+  }
+  for (key, expected) in reference.statistics ?? [:] {
+    let own = try #require(network.buffers.first { $0.key == key }, "\(name): no \(key)")
+    check(own.tensor, expected, relative: 1e-4, "\(name): \(key)")
   }
 }
 
@@ -69,8 +86,14 @@ struct NetworkReferenceTests {
         SwinConfiguration(
           embeddingSize: 8, depths: depths, headCounts: [1, 2, 4, 8], windowSize: window))
     }
+    let batchNorm = SwinConfiguration(
+      embeddingSize: 8, depths: [1, 2], headCounts: [1, 2], windowSize: 4
+    ).batchNormBeforeMLP
     return [
       "swin window 12": swin([1, 2, 3, 1], 12), "swin deep": swin([1, 1, 8, 1], 4),
+      "swin shifted": .swin(
+        SwinConfiguration(embeddingSize: 8, depths: [2, 1], headCounts: [1, 2], windowSize: 4)),
+      "swin batch norm": .swin(batchNorm), "swin batch norm in training": .swin(batchNorm),
       "plain": .visionTransformer(plain(24, heads: 3)),
       "plain 8": .visionTransformer(plain(32, heads: 2, patch: 8)),
       "distilled": .visionTransformer(plain(24, heads: 3).distilled),
@@ -94,8 +117,11 @@ struct NetworkReferenceTests {
       return
     }
     let all = try Reference.all(path)
-    for row in NetworkTable.rows where row.name != "swin-mini" {
-      try check(row.architecture, try #require(all[row.name], "\(row.name)"), row.name)
+    #expect(!all.isEmpty)
+    for (name, reference) in all.sorted(by: { $0.key < $1.key }) {
+      let row = try #require(NetworkTable.rows.first { $0.name == name }, "\(name)")
+      try check(row.architecture, reference, name)
+      print("\(name) equals timm's")
     }
   }
 }
