@@ -202,8 +202,9 @@ struct SegmentationCommandTests {
     let result = try json("runs/\(name)/result.json")
     #expect(result["data"]?["classes"]?.stringValue == "21")
     #expect(result["data"]?["test images"]?.stringValue == "4")
+    // Those of the 21 that occur.
     let classes = (result["classes"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
-    #expect(classes.first == "background" && classes.count == 21, "\(result.text())")
+    #expect(classes.first == "background" && classes.count > 3, "\(result.text())")
     let score = try #require(result["metrics"]?["mIoU"]?["value"]?.doubleValue)
     #expect((0...1).contains(score))
     // The report draws what was found.

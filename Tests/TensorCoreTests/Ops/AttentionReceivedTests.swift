@@ -61,7 +61,7 @@ struct AttentionReceivedTests {
 
   @Test(
     "The mean over a window's tokens, also shifted and padded, adds up to 1 a window",
-    arguments: [(4, 6, 2, 0), (4, 6, 2, 1), (5, 7, 3, 1)])
+    arguments: [(4, 6, 2, 0), (4, 6, 2, 1), (5, 7, 3, 0), (5, 7, 3, 1)])
   func windows(height: Int, width: Int, window: Int, shift: Int) {
     let geometry = WindowGeometry.windows(
       height: height, width: width, window: window, shift: shift)
@@ -87,7 +87,10 @@ struct AttentionReceivedTests {
             $0 + Double(received.values[(image * Self.heads + head) * tokens + held[$1]])
           }
           let isPadded = asking.count < held.count
-          #expect(isPadded ? total < 0.9999 : abs(total - 1) < 1e-5, "\(total)")
+          // Padding receives its part, but not from beyond the border of a shift.
+          let isLess = isPadded && shift == 0
+          #expect(isLess ? total < 0.9999 : total < 1.00001, "\(total)")
+          #expect(isPadded || abs(total - 1) < 1e-5, "\(total)")
         }
       }
     }
