@@ -4,7 +4,7 @@ Made with: torch 2.13.0, timm 1.0.31, numpy 2.4.6. Weights are made from the par
 names (`fill.py`), so nothing of a full network is stored. Run from this folder:
 
     python networks.py                 # narrow twins: writes ../Fixtures/Models/networks.json
-    python networks.py full FILE       # every row of the table at its own size (minutes, 8 GB):
+    python networks.py full FILE       # every row of the table at its own size (5 minutes, 8 GB):
     SWINBENCH_NETWORKS=FILE swift test --filter NetworkReferenceTests
 
     python networks.py full FILE swin-l-384   # one of them, or several, where memory is short

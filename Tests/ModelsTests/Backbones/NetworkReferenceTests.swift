@@ -27,12 +27,26 @@ private struct Reference: Decodable {
   }
 }
 
-private func check(_ tensor: Tensor, _ expected: Sampled, relative: Double, _ what: String) {
+/// - Returns: The largest difference of a sampled number, in parts of their root mean square.
+@discardableResult
+private func check(
+  _ tensor: Tensor, _ expected: Sampled, relative: Double, _ what: String
+) -> Double {
   expectSampled(tensor, norm: expected.norm, values: expected.values, relative: relative, what)
+  let values = tensor.values
+  let scale = expected.norm / Double(values.count).squareRoot()
+  return expected.values.enumerated().map { index, value in
+    abs(Double(values[(index * 7919 + 13) % values.count]) - value) / scale
+  }.max() ?? 0
 }
 
-/// Features and gradients of a network with the reference's weights.
-private func check(_ architecture: Architecture, _ reference: Reference, _ name: String) throws {
+/// Features, attention and gradients of a network with the reference's weights.
+///
+/// - Returns: The largest differences of features and of gradients.
+@discardableResult
+private func check(
+  _ architecture: Architecture, _ reference: Reference, _ name: String
+) throws -> (features: Double, gradients: Double) {
   let network = architecture.makeBackbone(inputSize: reference.size, initializer: .blank)
   var isFixed = false
   if case .visionTransformer(let vit) = architecture { isFixed = vit.hasFixedPositions }
@@ -45,7 +59,7 @@ private func check(_ architecture: Architecture, _ reference: Reference, _ name:
   let images = DeterministicFill.tensor(
     "input", [reference.batch, 3, reference.size, reference.size], bound: 2)
   let features = network.features(images)
-  check(features, reference.features, relative: 1e-4, name + " features")
+  let difference = check(features, reference.features, relative: 1e-4, name + " features")
   if let expected = reference.attention, reference.statistics == nil {
     let maps = withoutGradients { network.attentionMaps(images) }
     #expect(maps.count == expected.count, "\(name)")
@@ -56,17 +70,20 @@ private func check(_ architecture: Architecture, _ reference: Reference, _ name:
   sum(multiply(features, DeterministicFill.tensor("cotangent0", features.shape))).backward()
   let trained = network.parameters.filter { !(isFixed && $0.key == "pos_embed") }
   #expect(Set(trained.map(\.key)) == Set(reference.gradients.keys), "\(name)")
+  var worst = 0.0
   for (key, tensor) in trained {
     let gradient = try #require(tensor.gradient, "\(name): \(key) has no gradient")
     let expected = try #require(reference.gradients[key])
     // Biases of keys move no softmax: their gradients are noise.
     guard expected.norm > 1e-6 else { continue }
-    check(gradient, expected, relative: 1e-3, "\(name) gradient of \(key)")
+    worst = max(
+      worst, check(gradient, expected, relative: 1e-3, "\(name) gradient of \(key)"))
   }
   for (key, expected) in reference.statistics ?? [:] {
     let own = try #require(network.buffers.first { $0.key == key }, "\(name): no \(key)")
     check(own.tensor, expected, relative: 1e-4, "\(name): \(key)")
   }
+  return (difference, worst)
 }
 
 @Suite("Named networks against timm", .serialized)
@@ -120,8 +137,8 @@ struct NetworkReferenceTests {
     #expect(!all.isEmpty)
     for (name, reference) in all.sorted(by: { $0.key < $1.key }) {
       let row = try #require(NetworkTable.rows.first { $0.name == name }, "\(name)")
-      try check(row.architecture, reference, name)
-      print("\(name) equals timm's")
+      let seen = try check(row.architecture, reference, name)
+      print("\(name): features differ by \(seen.features), gradients by \(seen.gradients)")
     }
   }
 }
