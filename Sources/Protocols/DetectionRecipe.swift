@@ -159,6 +159,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   package func deviations(of detector: DetectorConfiguration) -> Deviations {
     let published = DetectionRecipe(name)
     var found = testDeviations
+    found.addFrozenNorms(of: detector.backbone)
     found.compare("detector", detector.name, published.detector.name)
     found.compare("backbone", detector.backbone.name, published.detector.backbone.name)
     found.compare("epochs", epochs, published.epochs)

@@ -118,6 +118,10 @@ public struct LinearProtocol: Sendable, Equatable {
     classifier == .logistic ? regularizations.count != 1 : learningRates.count > 1
   }
 
+  /// Whether the source has the frozen backbone in training mode while the classifier trains, as MoBY's
+  /// code does; of it drop path alone is followed here, batch norms keep their running statistics.
+  public var keepsTrainingMode: Bool { name == .moby && !isCached }
+
   /// How many of a class's training images are held out.
   package func heldOutCount(of count: Int) -> Int {
     selects ? Int((Double(count) * heldOutFraction).rounded()) : 0

@@ -186,6 +186,7 @@ public struct SegmentationRecipe: Sendable, Equatable {
   package func deviations(of segmentor: SegmentorConfiguration) -> Deviations {
     let published = SegmentationRecipe(name)
     var found = testDeviations
+    found.addFrozenNorms(of: segmentor.backbone)
     found.compare("segmentor", segmentor.name, published.configuration(classCount: 1).name)
     found.compare(
       "channels", segmentor.channels, published.configuration(classCount: 1).channels)

@@ -128,7 +128,7 @@ public func moduleState(_ module: some Module, _ optimizer: some Optimizer) -> [
     + optimizer.state.map { ("optimizer." + $0.key, $0.tensor.shape, $0.tensor.values) }
 }
 
-/// Takes over parameters and the optimiser's memory; buffers are the module's own business.
+/// Takes over parameters, running statistics and the optimiser's memory.
 public func restoreModule(
   _ module: some Module, _ optimizer: some Optimizer, from stored: TrainingState.Contents,
   step: Int
@@ -136,6 +136,7 @@ public func restoreModule(
   for (key, tensor) in module.parameters {
     if let values = stored.tensors["model." + key] { tensor.assign(values) }
   }
+  module.restoreStatistics { stored.tensors["model." + $0] }
   for (key, tensor) in optimizer.state {
     if let values = stored.tensors["optimizer." + key] { tensor.assign(values) }
   }

@@ -84,6 +84,16 @@ struct RunFolderDriver: FuzzDriver {
       .init(title: "confusion", rows: ["a"], columns: ["a", "b"], values: [[0.75, 0.25]])
     ]
     try plots.write(to: path)
+    try RunAttention(
+      view: .init(shorterSide: 8, crop: 8, filter: "bilinear"),
+      images: [
+        .init(
+          index: 3,
+          maps: [
+            .init(title: "of a token", headCount: 1, rows: 1, columns: 2, values: [0.25, 0.5])
+          ])
+      ]
+    ).write(to: path)
     try AtomicFile.write(text: result.json.text(), to: path + "/result.json")
   }
 
@@ -164,6 +174,13 @@ struct RunFolderDriver: FuzzDriver {
     builder.references = folder + "/references"
     builder.cache = random.once(in: 2) ? nil : folder + "/cache"
     builder.offersBaselines = random.once(in: 4)
+    builder.ownPictures = { run in
+      (RunAttention(folder: run.path)?.images ?? []).map { image in
+        RunPictures(
+          index: image.index, path: nil,
+          pictures: GalleryPictures(missing: image.maps.map { "\($0.title) \($0.mean.count)" }))
+      }
+    }
     if builder.cache != nil { try changeCache(&random) }
     let runs = folder + "/runs"
     let comparison = try builder.comparison(try RunCatalogue(paths: [runs]))

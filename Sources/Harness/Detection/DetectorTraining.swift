@@ -131,6 +131,5 @@ final class DetectorTraining: Trainee {
     _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
   ) {
     restoreModule(detector, optimizer, from: stored, step: position.step)
-    detector.restoreBuffers { stored.tensors["model." + $0] }
   }
 }

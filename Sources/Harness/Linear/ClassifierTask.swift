@@ -153,7 +153,8 @@ struct ClassifierTask: FineTuningTask {
     let recipe = plan.recipe
     // Fewer images than were asked for may make a smaller batch.
     try GroupCount.validate(plan.groupCount, batchSize: recipe.batchSize)
-    try Accumulation.validate(plan.accumulation, batchSize: recipe.batchSize)
+    try Accumulation.validate(
+      plan.accumulation, batchSize: recipe.batchSize, of: network.configuration.backbone)
     let engine = PretrainingEngine(
       recipe, method: Supervised(network), stepsPerEpoch: order.count / recipe.batchSize,
       seed: UInt64(seed), chunkSize: plan.chunkSize,

@@ -82,7 +82,10 @@ extension LinearOptions {
       case .endToEnd:
         [
           (logistic, "descends step by step; --recipe logistic has it"),
-          (features + ["mean", "std"], "trains the whole network on pixels by ImageNet's mean"),
+          (
+            features + ["mean", "std", "attention-images"],
+            "trains the whole network on pixels by ImageNet's mean"
+          ),
         ]
       }
     if !settings.trainsNetwork {

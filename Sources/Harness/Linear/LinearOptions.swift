@@ -2,6 +2,7 @@ import CommandLine
 import Inspection
 import Models
 import Protocols
+import Reporting
 import Runs
 import VisionData
 
@@ -78,6 +79,8 @@ public struct LinearOptions: ComparisonOptions {
   /// Differences that do not matter: `top1=0.5`, in points; others as published.
   var margins: [String] = []
   private(set) var given: Set<String> = []
+  /// Validation images whose attention is kept.
+  var attentionImages = 4
 
   /// Every setting at its default.
   public init() {}
@@ -244,6 +247,11 @@ public struct LinearOptions: ComparisonOptions {
     )
     .option("margin", \.margins, value: "list", .run, MarginOption.help)
     .options(WatchOptions.table(network: "classifier", unit: .epoch), at: \.watch)
+    .option(
+      "attention-images", \.attentionImages, in: .within(0, Double(RunAttention.imageLimit)),
+      value: "n", .run,
+      "Validation images for which the run keeps where the backbone looks, for the report; 0 is none."
+    )
     .options(RunOptions.table, at: \.run)
   }
 

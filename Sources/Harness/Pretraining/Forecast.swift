@@ -31,6 +31,8 @@ struct Forecast: Sendable {
   let processCount, threadCount: Int
   let messageShare: Double
   private let settings: any MethodSettings
+  /// Whether a batch can be taken in pieces.
+  private let hasPieces: Bool
 
   /// Measures three short steps on networks of their own: one to warm up, two of different sizes,
   /// so that what a step costs and what an image costs can be told apart.
@@ -98,9 +100,13 @@ struct Forecast: Sendable {
     let pixels = plan.views.reduce(0) { $0 + $1.size * $1.size }
     // Views wait in memory: the batch at work and three more.
     let waiting = Double(4 * ownBatch * pixels * 3 * 4)
+    // Groups whose batch norms meet have gradients of their own until all are through.
+    let groupBytes =
+      plan.architecture.hasBatchNorms
+      ? 4 * Double(parameterCount) * Double(max(1, plan.groups / ranks.size)) : 0
     // What is saved is copied first.
     let memory =
-      fixedBytes + bytesPerImage * Double(chunk) + waiting + Double(stateBytes) + 200e6
+      fixedBytes + groupBytes + bytesPerImage * Double(chunk) + waiting + Double(stateBytes) + 200e6
     return Forecast(
       images: images, steps: steps,
       gigaOperations: plan.cost.operationsPerImage * Double(images) / 1e9,
@@ -110,7 +116,7 @@ struct Forecast: Sendable {
       disk: 2 * stateBytes + 2 * exportedBytes, seconds: Double(steps) * secondsPerStep,
       batchSize: recipe.batchSize, chunkSize: chunk, processCount: ranks.size,
       threadCount: ThreadPool.shared.threadCount, messageShare: messages / secondsPerStep,
-      settings: recipe.settings)
+      settings: recipe.settings, hasPieces: !plan.architecture.hasBatchNorms)
   }
 
   /// Seconds that the sum of gradients over the processes takes.
@@ -191,13 +197,14 @@ struct Forecast: Sendable {
       let fixed = Double(memory) - memoryPerImage * Double(chunkSize)
       let room = Int((Double(availableMemory) - fixed) / max(1, memoryPerImage))
       let fitting = largestBatch(room)
+      let pieces = (batchSize + max(1, fitting) - 1) / max(1, fitting)
       let advice =
         processCount > 1
-        ? "start fewer processes on a machine, or use --accumulate"
-        : fitting > 0
-          ? "use --batch-size \(fitting), or --accumulate "
-            + "\((batchSize + fitting - 1) / fitting) with the same batch"
-          : "use a smaller network or --input-size"
+        ? "start fewer processes on a machine\(hasPieces ? ", or use --accumulate" : "")"
+        : fitting == 0
+          ? "use a smaller network or --input-size"
+          : "use --batch-size \(fitting)"
+            + (hasPieces ? ", or --accumulate \(pieces) with the same batch" : "")
       throw UsageError.conflict(
         "a batch of \(batchSize) does not fit: it needs \(gib(memory)) of memory, "
           + "\(gib(availableMemory)) are free; \(advice).")

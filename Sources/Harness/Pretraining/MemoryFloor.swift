@@ -51,7 +51,8 @@ struct MemoryFloor {
       )
       : (
         "\(min(plan.chunkSize, plan.recipe.batchSize)) images at once need about \(gib(images))",
-        "a smaller --batch-size, --input-size, or --accumulate"
+        "a smaller --batch-size or --input-size, or "
+          + (plan.architecture.hasBatchNorms ? "more processes" : "--accumulate")
       )
     throw .conflict(
       "\(plan.recipe.method.title) with \(plan.architecture.name) does not fit: \(needs) of memory, "

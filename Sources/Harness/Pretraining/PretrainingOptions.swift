@@ -199,7 +199,8 @@ public struct PretrainingOptions: CommandOptions {
       throw .conflict(
         "--oddities mend has nothing to mend in the \(source.rawValue) recipe of \(method.title).")
     }
-    try Accumulation.validate(accumulation, batchSize: recipe.batchSize)
+    try Accumulation.validate(
+      accumulation, batchSize: recipe.batchSize, of: architecture.architecture)
     try GroupCount.validate(groups, batchSize: recipe.batchSize)
     if epochs != nil, gflop != nil {
       throw .conflict("--epochs and --gflop both set the length; give one.")

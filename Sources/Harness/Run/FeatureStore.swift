@@ -36,7 +36,8 @@ struct FeatureStore {
     self.normalization = normalization
     self.isFresh = isFresh
     var hash = SHA256()
-    for (key, tensor) in backbone.parameters {
+    let statistics = backbone.buffers.filter { !LoadReport.isComputed($0.key) }
+    for (key, tensor) in backbone.parameters + statistics {
       hash.update("\(key) \(tensor.shape)\n")
       tensor.withValues { hash.update(UnsafeRawBufferPointer($0)) }
     }

@@ -93,10 +93,10 @@ struct FineTuning<Task: FineTuningTask> {
         try session.timed("scoring") { try task.score(start.network, in: run, label: label) })
     }
     let isTrained = !options.evaluatesOnly
-    let deviations = task.deviations(start.network, isTrained: isTrained)
+    let note = task.deviations(start.network, isTrained: isTrained)
       .note(from: isTrained ? task.published : "the published test")
     try conclude(
-      &result, of: candidate, deviations: deviations, records: records, seeds: seeds, runs: runs,
+      &result, of: candidate, deviations: note, records: records, seeds: seeds, runs: runs,
       session: session, files: Task.otherFiles + (isTrained ? [RunEvent.file] : []))
     return Outcome(result: result, records: records, network: start.network)
   }
@@ -226,9 +226,25 @@ struct FineTuning<Task: FineTuningTask> {
       ], to: path)
   }
 
-  /// The training with what `--evaluate-every` and `--keep-checkpoints` ask for.
   private func watched(
     _ training: some Trainee, of network: Task.Network, in run: RunDirectory
+  ) -> any Trainee {
+    watched(training, in: run) { name in
+      try write(network, to: "\(run.path)/\(Task.Network.file.kind)-\(name).pth")
+    } scoring: { [task] in
+      try task.score(network, in: $0, label: $1)
+    }
+  }
+
+  /// The training with what `--evaluate-every` and `--keep-checkpoints` ask for.
+  ///
+  /// - Parameters:
+  ///   - keep: Writes what is trained as it is, under a name that says after how much.
+  ///   - score: Scores it on the test images, in a folder of the look's own.
+  func watched(
+    _ training: some Trainee, in run: RunDirectory,
+    keeping keep: @escaping (_ name: String) throws -> Void,
+    scoring score: @escaping (_ run: RunDirectory, _ label: String) throws -> Task.Records
   ) -> any Trainee {
     let unit = Task.lengthUnit == .epoch ? training.batchesPerEpoch : 1
     func isDue(_ interval: Int?, _ batches: Int) -> Bool {
@@ -240,14 +256,11 @@ struct FineTuning<Task: FineTuningTask> {
       isDue(watch.evaluationInterval, batches) || isDue(watch.keptInterval, batches)
     } look: { [task] batches in
       let name = "\(Task.lengthUnit.rawValue)-\(batches / unit)"
-      if isDue(watch.keptInterval, batches) {
-        try write(network, to: "\(run.path)/\(Task.Network.file.kind)-\(name).pth")
-      }
+      if isDue(watch.keptInterval, batches) { try keep(name) }
       guard isDue(watch.evaluationInterval, batches) else { return [:] }
       let folder = "\(run.path)/evaluation-\(name)"
       let metrics = task.metrics(
-        try task.score(
-          network, in: RunDirectory(path: folder), label: "\(training.label) (\(name))"))
+        try score(try RunDirectory(path: folder), "\(training.label) (\(name))"))
       // What is worth keeping of it is a row; a look that was cut short goes on from its folder.
       if !FileWriting.isOff { try FileManager.default.removeItem(atPath: folder) }
       let wanted = Set(Task.description.metrics.map(\.key))

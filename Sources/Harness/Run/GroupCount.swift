@@ -1,4 +1,5 @@
 import CommandLine
+import Models
 
 /// The option `--groups`.
 enum GroupCount {
@@ -38,13 +39,24 @@ enum Accumulation {
       "Take a batch in n pieces, for less memory and a third more time.")
   }
 
-  /// Refuses pieces of less than two images.
+  /// Refuses pieces of less than two images, and pieces of what must be seen whole.
   ///
+  /// - Parameter architecture: The network, where it is known already.
   /// - Throws: `UsageError`.
-  static func validate(_ pieces: Int, batchSize: Int) throws(UsageError) {
-    guard pieces > 1, pieces > batchSize / 2 else { return }
-    throw .conflict(
-      "--accumulate \(pieces) leaves pieces of less than two images of a batch of \(batchSize).")
+  static func validate(
+    _ pieces: Int, batchSize: Int, of architecture: Architecture? = nil
+  ) throws(UsageError) {
+    guard pieces > 1 else { return }
+    if pieces > batchSize / 2 {
+      throw .conflict(
+        "--accumulate \(pieces) leaves pieces of less than two images of a batch of \(batchSize).")
+    }
+    if let architecture, architecture.hasBatchNorms {
+      throw .conflict(
+        "--accumulate \(pieces) does not go with the batch norms of \(architecture.name), each of "
+          + "which needs all images of a batch before the next layer; use a smaller --batch-size or "
+          + "more processes.")
+    }
   }
 }
 

@@ -29,6 +29,15 @@ struct TrainingPace {
   }
 }
 
+extension FineTuningOptions {
+  /// How often the test images are scored in a training, its end included.
+  ///
+  /// - Parameter unit: Batches of what `--evaluate-every` counts.
+  func lookCount(of batches: Int, unit: Int = 1) -> Int {
+    1 + (watch.evaluationInterval.map { (batches - 1) / ($0 * unit) } ?? 0)
+  }
+}
+
 extension FineTuning {
   /// Part of the time of a training step that a look at an image takes.
   private static var testShare: Double { 1 / 3 }
@@ -46,7 +55,7 @@ extension FineTuning {
     let batches = whole.epochCount * whole.batchesPerEpoch
     let trained = Double(batches * whole.imagesPerBatch)
     let unit = Task.lengthUnit == .epoch ? whole.batchesPerEpoch : 1
-    let looks = 1 + (options.watch.evaluationInterval.map { (batches - 1) / ($0 * unit) } ?? 0)
+    let looks = options.lookCount(of: batches, unit: unit)
     let tested = Double(task.images.indices.count * looks) * Self.testShare
     // A rate is tried on the images that are not held out, once.
     let tried = Double(options.learningRates.count) * trained

@@ -140,15 +140,16 @@ public struct SegmentationOptions: ComparisonOptions {
 
   /// Refuses options that the recipe has no use for.
   private func validateForm(_ training: [String]) throws(UsageError) {
-    let onTheWay = ["learning-rates", "held-out"] + WatchOptions.looks
     let neighbours = ["memory", "neighbours", "temperature"]
-    let frozen =
-      ["segmentor", "eval-only", "layer-decay", "drop-path", "images-per-pass"] + onTheWay
+    let frozen = [
+      "segmentor", "eval-only", "layer-decay", "drop-path", "images-per-pass", "learning-rates",
+      "held-out",
+    ]
     let unused: [String] =
       switch recipe.form {
       case .upernet: neighbours
       case .linear: frozen + neighbours
-      case .neighbours: frozen + training
+      case .neighbours: frozen + training + ["evaluate-every", "keep-checkpoints"]
       }
     for option in unused where common.given.contains(option) {
       throw .conflict("--recipe \(name.rawValue) has no use for --\(option).")

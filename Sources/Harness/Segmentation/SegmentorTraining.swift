@@ -63,26 +63,16 @@ final class SegmentorTraining: Trainee {
     let ownGroups = groups.ownGroups
     for first in stride(from: 0, to: ownGroups.count, by: passGroups) {
       let own = Array(ownGroups[first..<min(ownGroups.count, first + passGroups)])
-      var failure: (any Error)?
-      // Batch norms see every image of a pass, whoever computes it.
-      let lockstep = Lockstep(own.count, parameters: parameters) { [groups] values in
-        guard own.count < passGroups else { return values }
-        var values = values
-        do {
-          try values.withUnsafeMutableBufferPointer { try groups.communicator.sum($0) }
-        } catch {
-          failure = error
-        }
-        return values
-      }
+      // Batch norms see every image of a pass.
+      let lockstep = GroupLockstep(
+        groups, ownCount: own.count, of: passGroups, parameters: parameters)
       var losses = [[Float]](repeating: [], count: own.count)
-      lockstep.run { [self] group in
+      try lockstep.run { [self] group in
         losses[group] = groupGradients(
           batch, own[group], step: position.step, ready: sum.readiness(ofGroup: first + group))
       } ended: { group in
         sum.add(terms: losses[group])
       }
-      if let failure { throw failure }
     }
     let terms = try sum.finish()
     guard terms[0].isFinite else {
@@ -138,7 +128,6 @@ final class SegmentorTraining: Trainee {
     _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
   ) {
     restoreModule(segmentor, optimizer, from: stored, step: position.step)
-    segmentor.restoreBuffers { stored.tensors["model." + $0] }
   }
 }
 

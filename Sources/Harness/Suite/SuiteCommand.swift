@@ -69,8 +69,9 @@ public struct SuiteCommand {
     return failed > 0 && status == .success ? .gateFailed : status
   }
 
-  /// Does a part of the suite; the rest goes on without it where it fails. Of several processes the
-  /// others cannot know, so that all end.
+  /// Does a part of the suite; the rest goes on without it where it fails.
+  ///
+  /// Of several processes the others cannot know, so that all end.
   private func attempt<Value>(_ title: String, _ body: () throws -> Value) throws -> Value? {
     do {
       return try body()

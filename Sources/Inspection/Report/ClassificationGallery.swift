@@ -31,7 +31,10 @@ final class ClassificationGallery {
       uniquingKeysWith: { first, _ in first })
   }
 
-  private func image(_ images: RunImages, _ index: Int) throws -> RGBImage {
+  /// One of them.
+  ///
+  /// - Throws: Why it is not at hand.
+  func image(_ images: RunImages, _ index: Int) throws -> RGBImage {
     guard let path = images.path(of: index) else { throw GalleryError.unlisted(index) }
     guard let (folder, places) = try archived?.get() else {
       return try ImageFile.decode(path: images.root + "/" + path)

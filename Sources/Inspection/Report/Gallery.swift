@@ -30,10 +30,7 @@ final class Gallery {
       views = known.views(of: images, by: [base, row])
     case TaskDescription.ade20k.name:
       views = SegmentationGallery(listed, row.result).views(of: images, by: [base, row])
-    default:
-      let known = classified[listed.root] ?? ClassificationGallery(listed, row.result)
-      classified[listed.root] = known
-      views = known.views(of: images, listed)
+    default: views = classification(of: listed, row.result).views(of: images, listed)
     }
     return images.map { index in
       // A run may bring a picture of its own, whatever the task.
@@ -45,6 +42,22 @@ final class Gallery {
       }
       return Self.gathered(own.isEmpty ? views[index] ?? [] : own)
     }
+  }
+
+  /// Pictures that a run brings by itself: where its network looks.
+  func pictures(_ run: StoredRun) -> [RunPictures] {
+    AttentionGallery.pictures(of: run) { [self] listed, index in
+      try classification(of: listed, run.result).image(listed, index)
+    }
+  }
+
+  private func classification(
+    of listed: RunImages, _ result: RunResult
+  ) -> ClassificationGallery {
+    if let known = classified[listed.root] { return known }
+    let made = ClassificationGallery(listed, result)
+    classified[listed.root] = made
+    return made
   }
 
   private static func gathered(_ views: [GalleryView]) -> GalleryPictures {

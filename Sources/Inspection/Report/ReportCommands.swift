@@ -38,6 +38,7 @@ public enum ReportCommands {
     var builder = options.builder()
     let gallery = Gallery()
     builder.pictures = { gallery.pictures($0, $1, $2) }
+    builder.ownPictures = { gallery.pictures($0) }
     builder.offersBaselines = options.changesBaseline
     let catalogue = try RunCatalogue(paths: options.runs)
     let comparison = try builder.comparison(catalogue)

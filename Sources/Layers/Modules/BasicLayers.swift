@@ -132,26 +132,19 @@ public final class BatchNorm: Module {
   }
 }
 
-extension RunningStatistics {
-  /// Takes over stored statistics.
+extension Module {
+  /// Takes over stored running statistics of every batch normalisation inside.
   ///
-  /// - Parameters:
-  ///   - prefix: The keys' beginning with its trailing dot.
-  ///   - stored: The numbers under a key, or nil.
-  public func restore(_ prefix: String, _ stored: (String) -> [Float]?) {
-    let own = [
-      ("running_mean", mean), ("running_var", variance), ("num_batches_tracked", tracked),
-    ]
-    for (name, tensor) in own {
-      guard let values = stored(prefix + name), values.count == tensor.elementCount else {
-        continue
-      }
-      // A count that is none is not taken over, and so is noticed by who reads it back.
-      let isCount = name == "num_batches_tracked"
-      guard !isCount || values.allSatisfy({ Int(exactly: $0).map { $0 >= 0 } == true }) else {
-        continue
-      }
-      for (index, value) in values.enumerated() { tensor.mutablePointer[index] = value }
+  /// - Parameter stored: The numbers under a key, or nil.
+  public func restoreStatistics(_ stored: (String) -> [Float]?) {
+    visitBuffers("") { key, tensor in
+      let isCount = key.hasSuffix("num_batches_tracked")
+      guard isCount || key.hasSuffix("running_mean") || key.hasSuffix("running_var"),
+        let values = stored(key), values.count == tensor.elementCount,
+        // A count that is none is not taken over, and so is noticed by who reads it back.
+        !isCount || values.allSatisfy({ Int(exactly: $0).map { $0 >= 0 } == true })
+      else { return }
+      tensor.assign(values)
     }
   }
 }

@@ -25,16 +25,24 @@ public protocol Backbone: Module {
   /// - Parameter images: `[B, 3, H, W]`, normalised.
   /// - Returns: `[B, h, w, C]`, a cell a patch or a last stage's token; C is the architecture's.
   func patchMap(_ images: Tensor) -> Tensor
+  /// Where the last block looks, or the last of each of the last stages.
+  ///
+  /// - Parameter images: `[B, 3, H, W]`, normalised.
+  func attentionMaps(_ images: Tensor) -> [AttentionMaps]
   /// Length of the feature vector.
   var featureCount: Int { get }
   /// What the network is, for tables and checkpoints.
   var architecture: Architecture { get }
   /// Where random branches (drop path) take their draws from; nil in evaluation.
   var dropPath: DropPathContext? { get set }
+  /// Batch norms, where there are any, use the statistics of the batch in training, and running ones
+  /// otherwise; a network that was built or loaded is not in training.
+  func setTraining(_ isTraining: Bool)
 }
 
 extension Backbone {
   public var featureSummary: String { FeatureChoice().summary }
+  public func setTraining(_ isTraining: Bool) {}
 }
 
 /// A network that gives detectors and segmentors a map a stage, each half as large as the last; a
@@ -151,6 +159,12 @@ public enum Architecture: Sendable, Hashable {
     case .visionTransformer(let configuration):
       VisionTransformer(configuration, initializer: initializer)
     }
+  }
+
+  /// Whether there are batch norms, which see all images of a batch.
+  public var hasBatchNorms: Bool {
+    guard case .swin(let configuration) = self else { return false }
+    return configuration.hasBatchNormBeforeMLP
   }
 
   /// Tokens before the patches: class and distillation token.

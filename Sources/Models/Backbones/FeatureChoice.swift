@@ -118,7 +118,15 @@ public final class ChosenFeatures: Backbone {
 
   public func patchMap(_ images: Tensor) -> Tensor { network.patchMap(images) }
 
+  public func attentionMaps(_ images: Tensor) -> [AttentionMaps] { network.attentionMaps(images) }
+
+  public func setTraining(_ isTraining: Bool) { network.setTraining(isTraining) }
+
   public func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     network.visitParameters(prefix, visit)
+  }
+
+  public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    network.visitBuffers(prefix, visit)
   }
 }

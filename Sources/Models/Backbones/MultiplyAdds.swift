@@ -124,8 +124,10 @@ extension Architecture {
     case .swin(let configuration):
       var side = (inputSize + configuration.patchSize - 1) / configuration.patchSize
       var numbers = 0
+      // What a batch norm leaves is kept, too.
+      let maps = configuration.hasBatchNormBeforeMLP ? 3 : 2
       for (stage, depth) in configuration.depths.enumerated() {
-        numbers += side * side * configuration.channels(stage) * (2 * depth + 1)
+        numbers += side * side * configuration.channels(stage) * (maps * depth + 1)
         side = (side + 1) / 2
       }
       return 4 * numbers

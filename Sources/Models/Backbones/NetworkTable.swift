@@ -22,6 +22,9 @@ public enum NetworkTable {
   /// One a row; a new one is a new row.
   public static let rows: [NamedNetwork] = [
     NamedNetwork("swin-t", "Swin-T", .swin(.tiny), spellings: ["Swin-T", "swin_t", "swin_tiny"]),
+    NamedNetwork(
+      "swin-t-bn", "Swin-T (batch norm before MLP)", .swin(.tiny.batchNormBeforeMLP),
+      spellings: ["Swin-T, batch norm before MLP", "moby_swin_tiny_bn"]),
     NamedNetwork("swin-s", "Swin-S", .swin(.small), spellings: ["Swin-S", "swin_s", "swin_small"]),
     NamedNetwork("swin-b", "Swin-B", .swin(.base), spellings: ["Swin-B", "swin_b", "swin_base"]),
     NamedNetwork("swin-l", "Swin-L", .swin(.large), spellings: ["Swin-L", "swin_l", "swin_large"]),
@@ -43,6 +46,8 @@ public enum NetworkTable {
     NamedNetwork("vit-s-8", "ViT-S/8", .visionTransformer(.deitSmall.patches(of: 8))),
     NamedNetwork("vit-b-8", "ViT-B/8", .visionTransformer(.deitBase.patches(of: 8))),
     NamedNetwork("swin-mini", "Swin-mini", .swin(.mini)),
+    NamedNetwork(
+      "swin-mini-bn", "Swin-mini (batch norm before MLP)", .swin(.mini.batchNormBeforeMLP)),
     NamedNetwork(
       "moco-vit-s", "ViT-S (12 heads)", .visionTransformer(.mocoV3Small), spellings: ["ViT-S"]),
     NamedNetwork(
@@ -72,7 +77,8 @@ public enum NetworkTable {
         return "\(row.title) (\(own.windowText))"
       }
       let stages = own.depths.map(String.init).joined(separator: "-")
-      return "Swin (\(own.embeddingSize) channels, depths \(stages), \(own.windowText))"
+      return "Swin (\(own.embeddingSize) channels, depths \(stages), \(own.windowText)"
+        + (own.hasBatchNormBeforeMLP ? ", batch norm before MLP)" : ")")
     case .visionTransformer(let own):
       let suffix = own.hasDistillationToken ? " distilled" : ""
       let alike = rows.compactMap { row -> (title: String, hasFixedPositions: Bool)? in

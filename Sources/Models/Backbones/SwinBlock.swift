@@ -11,27 +11,36 @@ public enum SwinForm: Sendable {
 
 /// One pre-norm Swin block: `x + DP(attention(x))`, then `x + DP(MLP(x))`.
 ///
+/// The norm before the MLP is of each token, or of each channel over all tokens of all images, as MoBY
+/// has tried it.
+///
 /// State keys: `norm1.*`, `attn.relative_position_bias_table [(2w−1)², h]`, `attn.qkv.*`,
-/// `attn.proj.*`, `norm2.*`, `mlp.fc1.*`, `mlp.fc2.*`.
+/// `attn.proj.*`, `norm2.*` (with running statistics, where it is a batch norm), `mlp.fc1.*`,
+/// `mlp.fc2.*`.
 /// Initialisation: linear weights and bias table truncated normal 0.02, biases 0.
 final class SwinBlock: Module {
   let windowSize: Int
   let isShifted: Bool
   let headCount: Int
-  let norm1, norm2: LayerNorm
+  let norm1: LayerNorm
+  /// The norm before the MLP: one of the two.
+  private let norm2: LayerNorm?
+  private let batchNorm: BatchNorm?
   let qkv, projection, hidden, output: Linear
   let biasTable: Tensor
   private let biasIndex: [Int32]
 
   init(
-    channels: Int, headCount: Int, windowSize: Int, isShifted: Bool, mlpRatio: Int, key: String,
-    initializer: Initializer
+    channels: Int, headCount: Int, windowSize: Int, isShifted: Bool, mlpRatio: Int,
+    hasBatchNorm: Bool, key: String, initializer: Initializer
   ) {
     self.windowSize = windowSize
     self.isShifted = isShifted
     self.headCount = headCount
     norm1 = LayerNorm(channels, epsilon: 1e-5)
-    norm2 = LayerNorm(channels, epsilon: 1e-5)
+    norm2 = hasBatchNorm ? nil : LayerNorm(channels, epsilon: 1e-5)
+    batchNorm = hasBatchNorm ? BatchNorm(channels) : nil
+    batchNorm?.isTraining = false
     qkv = Linear(truncatedNormal: channels, 3 * channels, key: key + "attn.qkv.", initializer)
     projection = Linear(truncatedNormal: channels, channels, key: key + "attn.proj.", initializer)
     hidden = Linear(
@@ -51,15 +60,25 @@ final class SwinBlock: Module {
   func callAsFunction(
     _ x: Tensor, height: Int, width: Int, form: SwinForm, factors: ([Float]?, [Float]?)
   ) -> Tensor {
-    let shifts = isShifted && (form == .dense || min(height, width) > windowSize)
-    let geometry = WindowGeometry.windows(
-      height: height, width: width, window: windowSize, shift: shifts ? windowSize / 2 : 0)
     let attended = attentionBlock(
-      x, weights: attentionWeights, geometry: geometry, factors: factors.0)
-    return mlpBlock(attended, weights: mlpWeights, factors: factors.1)
+      x, weights: attentionWeights, geometry: geometry(height: height, width: width, form: form),
+      factors: factors.0)
+    return mlpBlock(
+      attended, weights: MLPWeights(norm: norm2, hidden: hidden, output: output),
+      normalized: batchNorm?(attended), factors: factors.1)
   }
 
-  private var attentionWeights: AttentionWeights {
+  /// Batch statistics in training, running ones otherwise.
+  func setTraining(_ isTraining: Bool) { batchNorm?.isTraining = isTraining }
+
+  /// The windows of a map.
+  func geometry(height: Int, width: Int, form: SwinForm) -> WindowGeometry {
+    let shifts = isShifted && (form == .dense || min(height, width) > windowSize)
+    return WindowGeometry.windows(
+      height: height, width: width, window: windowSize, shift: shifts ? windowSize / 2 : 0)
+  }
+
+  var attentionWeights: AttentionWeights {
     AttentionWeights(
       normWeight: norm1.weight, normBias: norm1.bias, epsilon: norm1.epsilon,
       qkvWeight: qkv.weight, qkvBias: qkv.bias ?? Tensor(zeros: [qkv.weight.shape[0]]),
@@ -67,8 +86,6 @@ final class SwinBlock: Module {
       projectionBias: projection.bias ?? Tensor(zeros: [projection.weight.shape[0]]),
       biasTable: biasTable, biasIndex: biasIndex, headCount: headCount)
   }
-
-  private var mlpWeights: MLPWeights { MLPWeights(norm: norm2, hidden: hidden, output: output) }
 
   /// The constants that published files store: the mask of a shifted block on a square map, and
   /// the position index.
@@ -89,17 +106,22 @@ final class SwinBlock: Module {
     visit(prefix + "attn.relative_position_bias_table", biasTable)
     qkv.visitParameters(prefix + "attn.qkv.", visit)
     projection.visitParameters(prefix + "attn.proj.", visit)
-    norm2.visitParameters(prefix + "norm2.", visit)
+    norm2?.visitParameters(prefix + "norm2.", visit)
+    batchNorm?.visitParameters(prefix + "norm2.", visit)
     hidden.visitParameters(prefix + "mlp.fc1.", visit)
     output.visitParameters(prefix + "mlp.fc2.", visit)
+  }
+
+  func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    batchNorm?.visitBuffers(prefix + "norm2.", visit)
   }
 }
 
 extension MLPWeights {
-  /// The weights of a norm and two linear layers with biases.
-  init(norm: LayerNorm, hidden: Linear, output: Linear) {
+  /// The weights of a norm, where it is of each row alone, and of two linear layers with biases.
+  init(norm: LayerNorm?, hidden: Linear, output: Linear) {
     self.init(
-      normWeight: norm.weight, normBias: norm.bias, epsilon: norm.epsilon,
+      normWeight: norm?.weight, normBias: norm?.bias, epsilon: norm?.epsilon ?? 0,
       hiddenWeight: hidden.weight,
       hiddenBias: hidden.bias ?? Tensor(zeros: [hidden.weight.shape[0]]),
       outputWeight: output.weight,

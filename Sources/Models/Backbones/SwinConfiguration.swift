@@ -12,6 +12,9 @@ public struct SwinConfiguration: Sendable, Hashable {
   public var windowSizes: [Int]
   /// Hidden size of the MLP over the channels.
   public var mlpRatio = 4
+  /// Whether the norm before each MLP is a batch norm: over all tokens of all images, ε 1e-5,
+  /// momentum 0.1.
+  public var hasBatchNormBeforeMLP = false
 
   /// Sets the numbers; patch 4 and MLP ratio 4 are the family's.
   public init(embeddingSize: Int, depths: [Int], headCounts: [Int], windowSize: Int) {
@@ -41,6 +44,18 @@ public struct SwinConfiguration: Sendable, Hashable {
   public func windows(of size: Int) -> SwinConfiguration {
     var other = self
     other.windowSize = size
+    return other
+  }
+
+  /// The same network with a batch norm in place of the layer norm before each MLP.
+  ///
+  /// Source: Xie et al., Self-Supervised Learning with Swin Transformers, 2021: its code's README and
+  /// `moby_swin_tiny_bn.yaml`.
+  /// Differs from the source: the released code builds the norm anew at each call, without gain, offset
+  /// and running statistics, behind an option whose name it misspells; here it is a layer like others.
+  public var batchNormBeforeMLP: SwinConfiguration {
+    var other = self
+    other.hasBatchNormBeforeMLP = true
     return other
   }
 

@@ -56,8 +56,8 @@ public final class SwinTransformer: Backbone, DenseBackbone {
         SwinBlock(
           channels: configuration.channels(stage), headCount: configuration.headCounts[stage],
           windowSize: clamped ?? window, isShifted: block % 2 == 1,
-          mlpRatio: configuration.mlpRatio, key: "layers.\(stage).blocks.\(block).",
-          initializer: initializer)
+          mlpRatio: configuration.mlpRatio, hasBatchNorm: configuration.hasBatchNormBeforeMLP,
+          key: "layers.\(stage).blocks.\(block).", initializer: initializer)
       }
     }
     mergings = (0..<stageCount - 1).map { stage in
@@ -124,6 +124,22 @@ public final class SwinTransformer: Backbone, DenseBackbone {
     return map ?? images
   }
 
+  public func attentionMaps(_ images: Tensor) -> [AttentionMaps] {
+    precondition(form == .classification, "attentionMaps need the classification form")
+    var maps: [AttentionMaps] = []
+    walk(
+      images,
+      blockWillBegin: { stage, place, tokens, height, width in
+        guard stage >= stages.count - 2, place == stages[stage].count - 1 else { return }
+        maps.append(
+          AttentionMaps(
+            title: "received from the window, block \(place + 1) of stage \(stage + 1)",
+            values: stages[stage][place].windowAttention(
+              tokens, height: height, width: width, form: form)))
+      })
+    return maps
+  }
+
   /// Every stage's map after its output norm, before it is merged.
   ///
   /// - Precondition: the network has the dense form.
@@ -146,18 +162,25 @@ public final class SwinTransformer: Backbone, DenseBackbone {
   }
 
   private func walk(
-    _ images: Tensor, blockDidEnd: (_ block: Int, _ stage: Int, Tensor) -> Void = { _, _, _ in },
+    _ images: Tensor,
+    blockWillBegin: (_ stage: Int, _ place: Int, Tensor, _ height: Int, _ width: Int) -> Void = {
+      _, _, _, _, _ in
+    },
+    blockDidEnd: (_ block: Int, _ stage: Int, Tensor) -> Void = { _, _, _ in },
     stageDidEnd: (Int, Tensor, Int, Int) -> Void = { _, _, _, _ in }
   ) {
     let batch = images.shape[0]
     let patch = configuration.patchSize
+    // Where batch norms meet, another group's pass sets its own draws before this one is through.
+    let dropPath = dropPath
     var height = (images.shape[2] + patch - 1) / patch
     var width = (images.shape[3] + patch - 1) / patch
     var x = patchNorm(patchEmbedding(images, weight: patchWeight, bias: patchBias))
     let blockCount = configuration.depths.reduce(0, +)
     var index = 0
     for (stage, blocks) in stages.enumerated() {
-      for block in blocks {
+      for (place, block) in blocks.enumerated() {
+        blockWillBegin(stage, place, x, height, width)
         func factors(_ branch: Int) -> [Float]? {
           dropPath?.factors(block: index, of: blockCount, branch: branch, batchSize: batch)
         }
@@ -190,8 +213,19 @@ public final class SwinTransformer: Backbone, DenseBackbone {
     }
   }
 
-  /// Position indices and masks, which published classification files store beside the weights.
+  /// Batch statistics of batch norms in training, running ones otherwise, as at first.
+  public func setTraining(_ isTraining: Bool) {
+    for block in stages.joined() { block.setTraining(isTraining) }
+  }
+
+  /// Running statistics of batch norms, and the position indices and masks that published
+  /// classification files store beside the weights.
   public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
+    for (stage, blocks) in stages.enumerated() {
+      for (index, block) in blocks.enumerated() {
+        block.visitBuffers(prefix + "layers.\(stage).blocks.\(index).", visit)
+      }
+    }
     guard form == .classification else { return }
     var side = (inputSize + configuration.patchSize - 1) / configuration.patchSize
     for (stage, blocks) in stages.enumerated() {

@@ -88,15 +88,18 @@ final class TransformerBlock: Module {
     output = Linear(truncatedNormal: 4 * channels, channels, key: key + "mlp.fc2.", initializer)
   }
 
-  func callAsFunction(_ x: Tensor, factors: ([Float]?, [Float]?)) -> Tensor {
-    let weights = AttentionWeights(
+  var attentionWeights: AttentionWeights {
+    AttentionWeights(
       normWeight: norm1.weight, normBias: norm1.bias, epsilon: norm1.epsilon,
       qkvWeight: qkv.weight, qkvBias: qkv.bias ?? Tensor(zeros: [qkv.weight.shape[0]]),
       projectionWeight: projection.weight,
       projectionBias: projection.bias ?? Tensor(zeros: [projection.weight.shape[0]]),
       biasTable: nil, biasIndex: [], headCount: headCount)
+  }
+
+  func callAsFunction(_ x: Tensor, factors: ([Float]?, [Float]?)) -> Tensor {
     let attended = attentionBlock(
-      x, weights: weights, geometry: .global(tokenCount: x.shape[1]), factors: factors.0)
+      x, weights: attentionWeights, geometry: .global(tokenCount: x.shape[1]), factors: factors.0)
     return mlpBlock(
       attended, weights: MLPWeights(norm: norm2, hidden: hidden, output: output),
       factors: factors.1)
@@ -225,9 +228,11 @@ public final class VisionTransformer: Backbone, DenseBackbone {
     precondition(
       (1...blocks.count).contains(blockCount), "\(blockCount) of \(blocks.count) blocks")
     var kept: [Tensor] = []
-    _ = tokens(images) { block, tokens in
-      if blocks.count - block <= blockCount { kept.append(norm(tokens)) }
-    }
+    _ = tokens(
+      images,
+      blockDidEnd: { block, tokens in
+        if blocks.count - block <= blockCount { kept.append(norm(tokens)) }
+      })
     return kept
   }
 
@@ -236,6 +241,23 @@ public final class VisionTransformer: Backbone, DenseBackbone {
     let leading = configuration.hasDistillationToken ? 2 : 1
     return norm(withoutLeadingTokens(tokens(images), count: leading)).reshaped(
       to: [images.shape[0], grid.height, grid.width, configuration.embeddingSize])
+  }
+
+  public func attentionMaps(_ images: Tensor) -> [AttentionMaps] {
+    let (grid, last) = (grid(images), blocks.count - 1)
+    var maps: [AttentionMaps] = []
+    _ = tokens(
+      images,
+      blockWillBegin: { block, tokens in
+        guard block == last else { return }
+        maps.append(
+          AttentionMaps(
+            title: "of the class token, block \(last + 1) of \(blocks.count)",
+            values: blocks[last].classAttention(
+              tokens, leading: architecture.leadingTokenCount, rows: grid.height,
+              columns: grid.width)))
+      })
+    return maps
   }
 
   /// The only map: the patches after the final norm.
@@ -251,9 +273,12 @@ public final class VisionTransformer: Backbone, DenseBackbone {
 
   /// All tokens after the last block, `[B, T + h·w, C]`.
   ///
-  /// - Parameter blockDidEnd: Called with each block's number and tokens.
+  /// - Parameters:
+  ///   - blockWillBegin: Called with each block's number and what it sees.
+  ///   - blockDidEnd: Called with each block's number and tokens.
   private func tokens(
-    _ images: Tensor, blockDidEnd: (Int, Tensor) -> Void = { _, _ in }
+    _ images: Tensor, blockWillBegin: (Int, Tensor) -> Void = { _, _ in },
+    blockDidEnd: (Int, Tensor) -> Void = { _, _ in }
   ) -> Tensor {
     let channels = configuration.embeddingSize
     let patches = patchEmbedding(images, weight: patchWeight, bias: patchBias)
@@ -268,6 +293,7 @@ public final class VisionTransformer: Backbone, DenseBackbone {
         dropPath?.factors(
           block: index, of: blocks.count, branch: branch, batchSize: images.shape[0])
       }
+      blockWillBegin(index, x)
       x = block(x, factors: (factors(0), factors(1)))
       blockDidEnd(index, x)
     }

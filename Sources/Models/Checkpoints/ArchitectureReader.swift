@@ -109,6 +109,7 @@ extension SwinConfiguration {
     if let hidden = tensors["layers.0.blocks.0.mlp.fc1.weight"]?.shape.first {
       mlpRatio = hidden / embeddingSize
     }
+    hasBatchNormBeforeMLP = tensors.keys.contains { $0.hasSuffix(".norm2.running_mean") }
   }
 
   /// The one window of a network whose later stages had maps smaller than it; nil when windows

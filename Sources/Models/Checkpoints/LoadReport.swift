@@ -42,7 +42,7 @@ public struct LoadReport: Sendable, Equatable {
   }
 
   /// Whether a key is of a constant that published files store and that is computed here.
-  static func isComputed(_ key: String) -> Bool {
+  public static func isComputed(_ key: String) -> Bool {
     key.hasSuffix("relative_position_index") || key.hasSuffix("attn_mask")
   }
 

@@ -166,7 +166,9 @@ extension DenseBackbone {
       layout: loaded.report.layout, source: loaded.report.source, architecture: architecture.name)
     let own = Set(parameters.map(\.key))
     let sources = Dictionary(
-      loaded.backbone.parameters.map { ($0.key, WeightSource($0.tensor)) },
+      (loaded.backbone.parameters + loaded.backbone.buffers).map {
+        ($0.key, WeightSource($0.tensor))
+      },
       uniquingKeysWith: { first, _ in first })
     // The norms at a network's end belong to its form.
     let filler = WeightFiller(

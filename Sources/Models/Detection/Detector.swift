@@ -132,15 +132,6 @@ extension Detector {
   }
 }
 
-extension Detector {
-  /// Takes over stored running statistics.
-  public func restoreBuffers(_ stored: (String) -> [Float]?) {
-    for (suffix, head) in zip(configuration.headSuffixes, boxHeads) {
-      head.restoreBuffers("roi_head.bbox_head." + suffix, stored)
-    }
-  }
-}
-
 extension DetectorConfiguration {
   /// What stands between a head's name and its keys: nothing, or the stage's number in a cascade.
   var headSuffixes: [String] {

@@ -191,7 +191,7 @@ public final class DINO: PretrainingMethod {
     visit(prefix + "center", center)
   }
 
-  public func restoreBuffers(_ stored: (String) -> [Float]?) {
+  public func restoreMemory(_ stored: (String) -> [Float]?) {
     guard let values = stored("center"), values.count == center.elementCount else { return }
     center.assign(values)
   }

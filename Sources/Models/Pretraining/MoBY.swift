@@ -114,7 +114,7 @@ public final class MoBY: SiameseMethod {
     visit(prefix + "queue_ptr", Tensor([Float(queues[0].position)], shape: [1]))
   }
 
-  func restoreMemory(_ stored: (String) -> [Float]?) {
+  public func restoreMemory(_ stored: (String) -> [Float]?) {
     for (index, queue) in queues.enumerated() {
       queue.restore(stored("queue\(index + 1)"), position: stored("queue_ptr"))
     }

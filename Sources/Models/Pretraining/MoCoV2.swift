@@ -144,7 +144,7 @@ public final class MoCoV2: SiameseMethod {
     visit(prefix + "queue_ptr", Tensor([Float(queue.position)], shape: [1]))
   }
 
-  func restoreMemory(_ stored: (String) -> [Float]?) {
+  public func restoreMemory(_ stored: (String) -> [Float]?) {
     queue.restore(stored("queue"), position: stored("queue_ptr"))
   }
 }

@@ -87,8 +87,8 @@ public protocol PretrainingMethod: Module {
   var observation: StepObservation? { get }
   /// The name of a tensor in the checkpoint that other programs read.
   func exportedKey(_ key: String) -> String
-  /// Takes over queues, centres and running statistics from a stored state.
-  func restoreBuffers(_ stored: (String) -> [Float]?)
+  /// Takes over queues and centres from a stored state.
+  func restoreMemory(_ stored: (String) -> [Float]?)
 }
 
 extension PretrainingMethod {
@@ -99,6 +99,7 @@ extension PretrainingMethod {
   public func prepare(at position: StepPosition) {}
   public func willStep(at position: StepPosition) {}
   public func didStep(at position: StepPosition) {}
+  public func restoreMemory(_ stored: (String) -> [Float]?) {}
 
   /// θ_target ← m·θ_target + (1 − m)·θ_online for every followed parameter.
   ///

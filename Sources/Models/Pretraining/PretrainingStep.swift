@@ -38,6 +38,7 @@ public final class PretrainingEngine {
   ///   - chunkSize: Images that go through the encoder at once; smaller than this process's part of
   ///     a batch saves memory for a second forward pass, and gives the gradients of the whole batch.
   ///   - groups: How a batch is cut; nil is one group on one process.
+  /// - Precondition: a network with batch norms takes the whole batch at once.
   public convenience init(
     _ recipe: PretrainingRecipe, architecture: Architecture, inputSize: Int, classCount: Int,
     stepsPerEpoch: Int, seed: UInt64, chunkSize: Int = .max, groups: ImageGroups? = nil
@@ -69,6 +70,9 @@ public final class PretrainingEngine {
     self.seed = seed
     self.chunkSize = chunkSize
     self.groups = groups ?? .whole(recipe.batchSize)
+    precondition(
+      !method.encoder.architecture.hasBatchNorms || chunkSize >= self.groups.ownImages.count,
+      "batch norms see a whole batch, not pieces of \(chunkSize) images")
     totalSteps = recipe.epochs * stepsPerEpoch
     let parameters = LayerDecay(recipe.layerDecay).applied(
       to: method.optimizedParameters(
@@ -138,13 +142,19 @@ public final class PretrainingEngine {
     let position = StepPosition(step: step, epoch: epoch)
     let online = recipe.settings.onlineViews
     method.prepare(at: position)
-    defer { method.encoder.dropPath = nil }
+    setTraining(true)
+    defer {
+      method.encoder.dropPath = nil
+      setTraining(false)
+    }
     // Features first; then the loss over the whole batch; then each group's backward pass, started
     // from the features' gradients. Where memory does not hold every group's tape, the features are
     // computed a second time: draws are keyed, so the same branches are dropped.
     let keepsTapes = chunkSize >= groups.ownImages.count
-    var tapes = groups.ownGroups.map { group in
-      online.map { view in
+    let lockstep = makeLockstep()
+    var tapes = [[Tensor]](repeating: [], count: groups.ownCount)
+    try forEachGroup(lockstep) { [self] number, group in
+      tapes[number] = online.map { view in
         keepsTapes
           ? encode(batch, view, group, at: position)
           : withoutGradients {
@@ -156,9 +166,9 @@ public final class PretrainingEngine {
       try gathered(concatenated(tapes.map { $0[view].detached() }))
     }
     if !keepsTapes { tapes = [] }
-    let targetFeatures = try withoutGradients {
-      try recipe.settings.targetViews.map { try gathered(fixedFeatures(of: batch.views[$0])) }
-    }
+    let targetFeatures = try fixedFeatures(
+      of: recipe.settings.targetViews.map { batch.views[$0] }, lockstep
+    ).map(gathered)
     for feature in features { feature.requiresGradient = true }
     method.encoder.dropPath = nil
     let loss = method.loss(
@@ -166,7 +176,7 @@ public final class PretrainingEngine {
     guard loss.item.isFinite else { return loss.item }
     loss.backward()
     let sum = GroupSum(groups, parameters: trainedEncoder)
-    for (number, group) in groups.ownGroups.enumerated() {
+    try forEachGroup(lockstep) { [self] number, group in
       for (index, view) in online.enumerated().reversed() {
         guard let gradient = features[index].gradient else { continue }
         for piece in keepsTapes ? [group] : pieces(group) {
@@ -177,10 +187,45 @@ public final class PretrainingEngine {
         }
       }
       if keepsTapes { tapes[number] = [] }
+    } ended: {
       sum.add()
     }
     _ = try sum.finish()
     return loss.item
+  }
+
+  private func setTraining(_ isTraining: Bool) {
+    method.encoder.setTraining(isTraining)
+    method.targetEncoder?.setTraining(isTraining)
+  }
+
+  /// What lets batch norms see the images of all groups; nil for a network without any.
+  private func makeLockstep() -> GroupLockstep? {
+    method.encoder.architecture.hasBatchNorms
+      ? GroupLockstep(
+        groups, ownCount: groups.ownCount, of: groups.count, parameters: trainedEncoder) : nil
+  }
+
+  /// Does something for every own group: one after the other, or side by side where batch norms meet.
+  ///
+  /// - Parameter ended: Called as each group ends, in order, with its gradients in the parameters.
+  private func forEachGroup(
+    _ lockstep: GroupLockstep?, _ body: @escaping (_ number: Int, _ images: Range<Int>) -> Void,
+    ended: () -> Void = {}
+  ) throws {
+    let own = groups.ownGroups
+    guard let lockstep else {
+      for (number, images) in own.enumerated() {
+        body(number, images)
+        ended()
+      }
+      return
+    }
+    try lockstep.run {
+      body($0, own[$0])
+    } ended: { _ in
+      ended()
+    }
   }
 
   /// What the optimiser trains of the encoder.
@@ -212,12 +257,24 @@ public final class PretrainingEngine {
     return method.encoder.features(part(batch.views[view], images))
   }
 
-  /// The target's features of the own images.
-  private func fixedFeatures(of view: Tensor) -> Tensor {
+  /// The target's features of the own images in some views.
+  private func fixedFeatures(of views: [Tensor], _ lockstep: GroupLockstep?) throws -> [Tensor] {
+    guard !views.isEmpty else { return [] }
     guard let encoder = method.targetEncoder else {
       preconditionFailure("\(recipe.method.title) names views of a target that it does not have")
     }
-    return concatenated(pieces(0..<view.shape[0]).map { encoder.features(part(view, $0)) })
+    guard lockstep != nil else {
+      return withoutGradients {
+        views.map { view in
+          concatenated(pieces(0..<view.shape[0]).map { encoder.features(part(view, $0)) })
+        }
+      }
+    }
+    var parts = [[Tensor]](repeating: [], count: groups.ownCount)
+    try forEachGroup(lockstep) { [self] number, group in
+      parts[number] = withoutGradients { views.map { encoder.features(part($0, group)) } }
+    }
+    return views.indices.map { view in concatenated(parts.map { $0[view] }) }
   }
 
   private func part(_ images: Tensor, _ range: Range<Int>) -> Tensor {
@@ -256,7 +313,8 @@ public final class PretrainingEngine {
     for (key, tensor) in method.buffers {
       guard stored(key)?.count == tensor.elementCount else { return key }
     }
-    method.restoreBuffers(stored)
+    method.restoreStatistics(stored)
+    method.restoreMemory(stored)
     // What was not taken over, such as a place outside the queue, does not read back.
     for (key, tensor) in method.buffers {
       let isTaken = stored(key)?.elementsEqual(tensor.values) { $0.bitPattern == $1.bitPattern }

@@ -84,12 +84,4 @@ public final class ProjectionHead: Module {
     }
     outputNorm?.visitBuffers(prefix + "norm_out.", visit)
   }
-
-  /// Takes over the buffers of a stored state.
-  public func restoreBuffers(_ prefix: String, _ stored: (String) -> [Float]?) {
-    for (index, norm) in norms.enumerated() {
-      norm.statistics.restore(prefix + "linear_hidden.\(3 * index + 2).", stored)
-    }
-    outputNorm?.statistics.restore(prefix + "norm_out.", stored)
-  }
 }

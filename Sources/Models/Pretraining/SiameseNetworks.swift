@@ -53,8 +53,6 @@ protocol SiameseMethod: PretrainingMethod {
   var schedule: MomentumSchedule { get }
   /// Queues and the like, beside the networks' own buffers.
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void)
-  /// Takes over queues and the like.
-  func restoreMemory(_ stored: (String) -> [Float]?)
 }
 
 extension SiameseMethod {
@@ -62,7 +60,6 @@ extension SiameseMethod {
   public var targetEncoder: (any Backbone)? { networks.targetEncoder }
   public func momentum(step: Int) -> Double { schedule(step: step) }
   func visitMemory(_ prefix: String, _ visit: (String, Tensor) -> Void) {}
-  func restoreMemory(_ stored: (String) -> [Float]?) {}
 
   public var followed: [(target: Tensor, online: Tensor)] {
     pairs(networks.targetEncoder, networks.encoder)
@@ -88,12 +85,5 @@ extension SiameseMethod {
     networks.predictor?.visitBuffers(prefix + "predictor.", visit)
     networks.targetProjector.visitBuffers(prefix + "projector_k.", visit)
     visitMemory(prefix, visit)
-  }
-
-  public func restoreBuffers(_ stored: (String) -> [Float]?) {
-    networks.projector.restoreBuffers("projector.", stored)
-    networks.predictor?.restoreBuffers("predictor.", stored)
-    networks.targetProjector.restoreBuffers("projector_k.", stored)
-    restoreMemory(stored)
   }
 }

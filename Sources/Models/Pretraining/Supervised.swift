@@ -103,8 +103,6 @@ public final class Supervised: PretrainingMethod {
   public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     encoder.visitBuffers(prefix + "encoder.", visit)
   }
-
-  public func restoreBuffers(_ stored: (String) -> [Float]?) {}
 }
 
 extension MethodDescription {

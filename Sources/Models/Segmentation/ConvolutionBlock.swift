@@ -57,9 +57,4 @@ final class ConvolutionBlock: Module {
   func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     norm.visitBuffers(prefix + "bn.", visit)
   }
-
-  /// Takes over stored running statistics.
-  func restoreBuffers(_ prefix: String, _ stored: (String) -> [Float]?) {
-    norm.statistics.restore(prefix + "bn.", stored)
-  }
 }

@@ -65,9 +65,4 @@ public final class LinearSegmentor: Module, PixelClassifier {
   public func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     norm.visitBuffers(prefix + "decode_head.bn.", visit)
   }
-
-  /// Takes over stored running statistics.
-  public func restoreBuffers(_ stored: (String) -> [Float]?) {
-    norm.statistics.restore("decode_head.bn.", stored)
-  }
 }

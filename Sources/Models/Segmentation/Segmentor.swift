@@ -117,12 +117,6 @@ public final class Segmentor: DenseTaskNetwork, PixelClassifier {
     decodeHead.visitBuffers(prefix + "decode_head.", visit)
     auxiliaryHead.visitBuffers(prefix + "auxiliary_head.", visit)
   }
-
-  /// Takes over stored running statistics.
-  public func restoreBuffers(_ stored: (String) -> [Float]?) {
-    decodeHead.restoreBuffers("decode_head.", stored)
-    auxiliaryHead.restoreBuffers("auxiliary_head.", stored)
-  }
 }
 
 extension Segmentor {

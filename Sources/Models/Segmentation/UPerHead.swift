@@ -83,10 +83,6 @@ final class UPerHead: Module {
   func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     for (name, block) in blocks { block.visitBuffers(prefix + name, visit) }
   }
-
-  func restoreBuffers(_ prefix: String, _ stored: (String) -> [Float]?) {
-    for (name, block) in blocks { block.restoreBuffers(prefix + name, stored) }
-  }
 }
 
 /// The auxiliary head: one convolution and a classifier, for a second loss in training.
@@ -123,9 +119,5 @@ final class AuxiliaryHead: Module {
 
   func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     block.visitBuffers(prefix + "convs.0.", visit)
-  }
-
-  func restoreBuffers(_ prefix: String, _ stored: (String) -> [Float]?) {
-    block.restoreBuffers(prefix + "convs.0.", stored)
   }
 }

@@ -116,6 +116,8 @@ public struct ComparisonSection: Sendable {
   public internal(set) var details: [RowDetail]
   /// The most frequent mistakes of each row, by its slug.
   public let confusions: [String: [Confusion]]
+  /// What the rows show of single images by themselves, by their slugs.
+  public let pictures: [String: [RunPictures]]
   /// Published figures of the task.
   public let published: [PublishedFigures]
   /// Files of records that could not be used, and other things to know.

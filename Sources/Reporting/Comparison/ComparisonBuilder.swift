@@ -26,6 +26,8 @@ public struct ComparisonBuilder {
   public var pictures: GalleryPictures.Source = { _, _, images in
     images.map { _ in GalleryPictures() }
   }
+  /// Draws what a run shows by itself of single images: where its network looks.
+  public var ownPictures: RunPictures.Source = { _ in [] }
   /// Whether the report is also made against every other row.
   public var offersBaselines = false
 
@@ -228,10 +230,12 @@ public struct ComparisonBuilder {
     rows =
       rows.filter(\.isBaseline) + rows.filter { !$0.isBaseline }.sorted { value($0) > value($1) }
     var confusions: [String: [Confusion]] = [:]
+    var shown: [String: [RunPictures]] = [:]
     var details: [RowDetail] = []
     let rowDetails = RowDetails(records: records)
     for row in rows {
       confusions[row.slug] = try rowDetails.confusions(row.run)
+      if galleryCount > 0 { shown[row.slug] = ownPictures(row.run) }
       guard let base = Self.baseline(of: row, among: bases), row.deviations.isEmpty else {
         continue
       }
@@ -241,7 +245,7 @@ public struct ComparisonBuilder {
     return ComparisonSection(
       id: id, task: task, data: baselinePath == nil ? runs[0].shownData : runs[0].result.data,
       metrics: metrics, rows: rows,
-      details: details, confusions: confusions, published: published, notes: notes)
+      details: details, confusions: confusions, pictures: shown, published: published, notes: notes)
   }
 
   /// The baseline of the same network, else the first; nil for a baseline.

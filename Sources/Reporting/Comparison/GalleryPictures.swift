@@ -33,3 +33,21 @@ public struct GalleryPictures: Sendable, Equatable {
     self.missing = missing
   }
 }
+
+/// What a run shows of one image by itself, whatever it is compared with.
+public struct RunPictures: Sendable, Equatable {
+  /// Draws what a run brings.
+  public typealias Source = (StoredRun) -> [RunPictures]
+
+  /// The image's position in the data set, and its path there where it is known.
+  public let index: Int, path: String?
+  /// The views.
+  public let pictures: GalleryPictures
+
+  /// Puts views under an image.
+  public init(index: Int, path: String?, pictures: GalleryPictures) {
+    self.index = index
+    self.path = path
+    self.pictures = pictures
+  }
+}

@@ -165,6 +165,21 @@ struct AttentionJob {
     }
   }
 
+  /// Queries, keys and values of a panel into `qkv`, `[rows, 3C]`.
+  ///
+  /// - Parameter normalized: Room for the normalised rows, `[rows, Product.rowLength(C)]`.
+  func project(
+    _ windows: Range<Int>, by toQKV: PackedMatrix, normalized: UnsafeMutablePointer<Float>,
+    into qkv: UnsafeMutablePointer<Float>
+  ) {
+    let (rows, row) = (windows.count * geometry.slotCount, 3 * channels)
+    let narrowRow = Product.rowLength(channels)
+    gatherNormalized(windows, into: normalized, row: narrowRow)
+    Product.multiply(
+      Product.Left(start: normalized, row: narrowRow), toQKV, rows: rows, into: qkv, row: row)
+    Kernels.addBias(qkv, weights.qkvBias.pointer, rows: rows, columns: row)
+  }
+
   /// Attention probabilities of one window and head into `scores`, padding columns 0.
   ///
   /// - Parameter panels: Room for the keys, `[rowLength · headSize]`.
@@ -248,11 +263,7 @@ struct AttentionJob {
       let scratch = kept == nil ? Storage(count: rows * row) : nil
       let qkv =
         scratch?.pointer ?? (kept?.pointer ?? mixed.pointer) + windows.lowerBound * slots * row
-      gatherNormalized(windows, into: normalized.pointer, row: narrowRow)
-      Product.multiply(
-        Product.Left(start: normalized.pointer, row: narrowRow), toQKV, rows: rows, into: qkv,
-        row: row)
-      Kernels.addBias(qkv, weights.qkvBias.pointer, rows: rows, columns: row)
+      project(windows, by: toQKV, normalized: normalized.pointer, into: qkv)
       forEachHead(windows) { window, heads in
         let room = Storage(count: slots * length + panelRoom)
         let panels = room.pointer + slots * length

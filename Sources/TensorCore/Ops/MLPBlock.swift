@@ -2,8 +2,8 @@
 ///
 /// Linear weights are `[out, in]`.
 public struct MLPWeights {
-  /// LayerNorm before the MLP, `[C]` each.
-  public let normWeight, normBias: Tensor
+  /// LayerNorm before the MLP, `[C]` each; nil where another norm stands there.
+  public let normWeight, normBias: Tensor?
   /// The LayerNorm's ε.
   public let epsilon: Float
   /// First map: `[H, C]` and `[H]`.
@@ -13,7 +13,7 @@ public struct MLPWeights {
 
   /// Gathers the weights of one branch.
   public init(
-    normWeight: Tensor, normBias: Tensor, epsilon: Float, hiddenWeight: Tensor,
+    normWeight: Tensor?, normBias: Tensor?, epsilon: Float, hiddenWeight: Tensor,
     hiddenBias: Tensor, outputWeight: Tensor, outputBias: Tensor
   ) {
     self.normWeight = normWeight
@@ -26,7 +26,8 @@ public struct MLPWeights {
   }
 
   var tensors: [Tensor] {
-    [normWeight, normBias, hiddenWeight, hiddenBias, outputWeight, outputBias]
+    [normWeight, normBias].compactMap { $0 }
+      + [hiddenWeight, hiddenBias, outputWeight, outputBias]
   }
 }
 
@@ -38,11 +39,16 @@ public struct MLPWeights {
 /// - in: x `[B, L, C]`, `factors` one number an image (drop path) or nil for 1
 /// - out: `[B, L, C]`
 ///
+/// - Parameter normalized: What the MLP sees where its norm is none of each row alone, `[B, L, C]`; the
+///   branch is then `x + f · (W₂ GELU(W₁ normalized + b₁) + b₂)`.
+/// - Precondition: the weights have a norm, or there is something normalised.
 /// - Complexity: keeps `B·L·H` floats for the gradient.
-public func mlpBlock(_ x: Tensor, weights: MLPWeights, factors: [Float]? = nil) -> Tensor {
-  let job = MLPJob(x: x, weights: weights, factors: factors)
+public func mlpBlock(
+  _ x: Tensor, weights: MLPWeights, normalized: Tensor? = nil, factors: [Float]? = nil
+) -> Tensor {
+  let job = MLPJob(x: x, normalized: normalized, weights: weights, factors: factors)
   let out = Tensor(uninitialized: x.shape)
-  let inputs = [x] + weights.tensors
+  let inputs = [x] + (normalized.map { [$0] } ?? []) + weights.tensors
   let kept = needsGradient(inputs) ? Tensor(uninitialized: [job.rowCount, job.hidden]) : nil
   job.forward(into: out, keeping: kept)
   return record(out, inputs: inputs) { gradient in
@@ -56,16 +62,30 @@ struct MLPJob {
   let x: Tensor
   let weights: MLPWeights
   let factors: [Float]?
+  /// The layer norm; nil where `seen` is given.
+  let norm: (weight: Tensor, bias: Tensor)?
+  /// What the MLP sees, where it is given.
+  let seen: Tensor?
   let channels: Int
   let hidden: Int
   let rowCount: Int
   let rowsPerImage: Int
   let panels: Panels
 
-  init(x: Tensor, weights: MLPWeights, factors: [Float]?) {
+  init(x: Tensor, normalized: Tensor?, weights: MLPWeights, factors: [Float]?) {
     self.x = x
     self.weights = weights
     self.factors = factors
+    seen = normalized
+    if let weight = weights.normWeight, let bias = weights.normBias {
+      norm = (weight, bias)
+    } else {
+      norm = nil
+    }
+    precondition(
+      (norm == nil) == (seen != nil), "an MLP has one norm: its own, or one that came before")
+    precondition(
+      seen.map { $0.shape == x.shape } ?? true, "MLP of \(seen?.shape ?? []) beside \(x.shape)")
     channels = x.shape[2]
     hidden = weights.hiddenWeight.shape[0]
     precondition(
@@ -94,22 +114,26 @@ struct MLPJob {
     let (narrowRow, wideRow) = (Product.rowLength(channels), Product.rowLength(block))
     panels.forEach { _, rows in
       let (first, count) = (rows.lowerBound, rows.count)
-      let normalized = Storage(count: count * narrowRow)
+      let normalized = Storage(count: norm == nil ? 0 : count * narrowRow)
       let activated = Storage(count: count * wideRow)
       let result = Storage(count: count * channels)
-      for row in 0..<count {
-        Kernels.layerNorm(
-          x.pointer + (first + row) * channels, weight: weights.normWeight.pointer,
-          bias: weights.normBias.pointer, epsilon: weights.epsilon,
-          into: normalized.pointer + row * narrowRow, count: channels)
+      if let norm {
+        for row in 0..<count {
+          Kernels.layerNorm(
+            x.pointer + (first + row) * channels, weight: norm.weight.pointer,
+            bias: norm.bias.pointer, epsilon: weights.epsilon,
+            into: normalized.pointer + row * narrowRow, count: channels)
+        }
       }
+      let left =
+        seen.map { Product.Left(start: $0.pointer + first * channels, row: channels) }
+        ?? Product.Left(start: normalized.pointer, row: narrowRow)
       for start in stride(from: 0, to: hidden, by: block) {
         let columns = start..<min(hidden, start + block)
         let sums = kept.map { $0.pointer + first * hidden + start } ?? activated.pointer
         let sumRow = kept == nil ? wideRow : hidden
         Product.multiply(
-          Product.Left(start: normalized.pointer, row: narrowRow), toHidden, rows: count,
-          columns: columns, into: sums, row: sumRow)
+          left, toHidden, rows: count, columns: columns, into: sums, row: sumRow)
         RowBlocks.forEach(rows: count, columns: columns.count) { range in
           for row in range {
             Kernels.biasedGELU(
@@ -130,14 +154,16 @@ struct MLPJob {
     }
   }
 
-  /// The gradients of x and of `weights.tensors`, in that order.
+  /// The gradients of x, of what the MLP sees where it is given, and of `weights.tensors`, in that
+  /// order.
   ///
   /// Overwrites `hiddenSums`.
   func backward(_ gradient: Tensor, hiddenSums: Tensor) -> [Tensor?] {
-    let dx = Tensor(uninitialized: x.shape)
-    let normalized = Tensor(uninitialized: [rowCount, channels])
+    let dx = norm == nil ? gradient : Tensor(uninitialized: x.shape)
+    let normalized = seen ?? Tensor(uninitialized: [rowCount, channels])
+    let dSeen = seen.map { Tensor(uninitialized: $0.shape) }
     let activated = Tensor(uninitialized: [rowCount, hidden])
-    let dNorm = Tensor(uninitialized: [panels.count, 2 * channels])
+    let dNorm = Tensor(uninitialized: [norm == nil ? 0 : panels.count, 2 * channels])
     let dy = scaledRows(gradient, by: factors)
     let fromOutput = weights.outputWeight.packedBackward()
     let fromHidden = weights.hiddenWeight.packedBackward()
@@ -146,7 +172,8 @@ struct MLPJob {
     panels.forEach { panel, rows in
       let (first, count) = (rows.lowerBound, rows.count)
       let dActivated = Storage(count: count * wideRow)
-      let dNormalized = Storage(count: count * channels)
+      let own = Storage(count: dSeen == nil ? count * channels : 0)
+      let dNormalized = dSeen.map { $0.pointer + first * channels } ?? own.pointer
       for start in stride(from: 0, to: hidden, by: block) {
         let columns = start..<min(hidden, start + block)
         Product.multiply(
@@ -162,25 +189,32 @@ struct MLPJob {
         }
         Product.multiply(
           Product.Left(start: hiddenSums.pointer + first * hidden + start, row: hidden),
-          fromHidden, rows: count, steps: columns, into: dNormalized.pointer, row: channels,
+          fromHidden, rows: count, steps: columns, into: dNormalized, row: channels,
           adding: start > 0)
       }
+      guard let norm else { return }
       let sums = dNorm.pointer + panel * 2 * channels
       sums.update(repeating: 0, count: 2 * channels)
       for row in 0..<count {
         let at = (first + row) * channels
         let (mean, reciprocal) = Kernels.layerNorm(
-          x.pointer + at, weight: weights.normWeight.pointer, bias: weights.normBias.pointer,
+          x.pointer + at, weight: norm.weight.pointer, bias: norm.bias.pointer,
           epsilon: weights.epsilon, into: normalized.pointer + at, count: channels)
         Kernels.layerNormBackward(
-          x.pointer + at, gradient: dNormalized.pointer + row * channels,
-          weight: weights.normWeight.pointer, mean: mean, reciprocal: reciprocal,
+          x.pointer + at, gradient: dNormalized + row * channels,
+          weight: norm.weight.pointer, mean: mean, reciprocal: reciprocal,
           addend: gradient.pointer + at, into: dx.pointer + at, weightGradient: sums,
           biasGradient: sums + channels, count: channels)
       }
     }
-    let normSums = RowBlocks.columnSums(dNorm.pointer, rows: panels.count, columns: 2 * channels)
-    var gradients: [Tensor?] = [dx] + split(normSums, shape: [channels])
+    var gradients: [Tensor?] = [dx]
+    if let dSeen {
+      gradients.append(dSeen)
+    } else {
+      gradients += split(
+        RowBlocks.columnSums(dNorm.pointer, rows: panels.count, columns: 2 * channels),
+        shape: [channels])
+    }
     gradients.append(
       weightGradient(
         hiddenSums.pointer, normalized.pointer, rows: rowCount, outputs: hidden, inputs: channels))

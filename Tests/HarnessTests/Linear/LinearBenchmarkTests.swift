@@ -2,6 +2,7 @@ import CommandLine
 import FileSupport
 import Foundation
 import Models
+import Reporting
 import SampleData
 import TestSupport
 import Testing
@@ -48,6 +49,32 @@ struct LinearBenchmarkTests {
     #expect(files.keys.contains { $0.hasSuffix("result.json") })
     #expect(files.keys.contains { $0.hasSuffix("records.jsonl") })
     #expect(try runFiles(folder, "b") == files)
+    let path = try #require(files.keys.first { $0.hasSuffix("attention.json") })
+    let run = (folder.file("a/" + path) as NSString).deletingLastPathComponent
+    let attention = try #require(RunAttention(folder: run))
+    #expect(attention.view == .init(shorterSide: 37, crop: 32, filter: "bilinear"))
+    #expect(attention.images.count == 4)
+    #expect(RunImages(folder: run)?.path(of: attention.images[3].index) != nil)
+    for map in attention.images.flatMap(\.maps) {
+      // Maps of 2 and 1 tokens a side are windows of their own.
+      #expect(map.rows == map.columns && map.rows * map.columns * map.headCount == map.values.count)
+      for head in 0..<map.headCount {
+        #expect(abs(map.head(head).reduce(0, +) - 1) < 1e-4, "\(map.title)")
+      }
+    }
+  }
+
+  @Test("Attention is kept of as many images as are asked for, and of none")
+  func attention() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "1", "--warmup-epochs", "0", "--cached"]
+    for (count, output) in [(2, "two"), (0, "none")] {
+      let outcome = try run(
+        options + ["--attention-images", "\(count)", "--output", output], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let files = try runFiles(folder, output).keys.filter { $0.hasSuffix("attention.json") }
+      #expect(files.count == min(count, 1))
+    }
   }
 
   @Test("A run killed at any moment resumes and ends in the same bytes")

@@ -113,6 +113,7 @@ struct PretrainingOptionsTests {
       ["--temperature", "0"], ["--temperature", "1e300"], ["--crop-scale", "1"],
       ["--input-size", "30"], ["--gflop", "0"],
       ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seeds", "-1"],
+      ["--architecture", "swin-t-bn", "--accumulate", "2"],
       ["--method", "dino-multicrop", "--local-views", "15"],
       ["--method", "dino-multicrop", "--local-views", "0"],
       ["--method", "dino-multicrop", "--architecture", "deit-s", "--local-size", "36"],

@@ -206,7 +206,6 @@ struct PretrainingRunTests {
     func visitParameters(_ prefix: String, _ visit: (String, Tensor) -> Void) {
       visitTrained { visit(prefix + $0, $1) }
     }
-    func restoreBuffers(_ stored: (String) -> [Float]?) {}
   }
 
   @Test("A collapsing run is called within fifty steps, a learning one is not")

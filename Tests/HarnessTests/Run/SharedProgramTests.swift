@@ -15,13 +15,16 @@ struct SharedProgramTests {
     var testDescription: String { ([program] + arguments.prefix(2)).joined(separator: " ") }
   }
 
-  private static let pretraining = [
-    "moby", "byol", "moco-v2", "moco-v3", "dino", "dino-multicrop", "supervised",
-  ].map { method in
+  private static let pretraining =
+    [
+      "moby", "byol", "moco-v2", "moco-v3", "dino", "dino-multicrop", "supervised",
+    ].map { pretraining($0) } + [pretraining("moby", more: ["--architecture", "swin-mini-bn"])]
+
+  private static func pretraining(_ method: String, more: [String] = []) -> Job {
     Job(
       program: "bench-pretrain",
-      arguments: [
-        "--method", method, "--data", "sample/classification", "--batch-size", "8", "--groups", "4",
+      arguments: ["--method", method] + more + [
+        "--data", "sample/classification", "--batch-size", "8", "--groups", "4",
         "--epochs", "2", "--no-forecast", "--probe-limit", "16",
       ])
   }

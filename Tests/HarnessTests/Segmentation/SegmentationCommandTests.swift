@@ -116,7 +116,7 @@ struct SegmentationCommandTests {
     let options = [
       "--data", "sample/ade20k", "--backbone", "random", "--preset", "mini", "--crop-size", "48",
       "--recipe", "linear-40k", "--iterations", "60", "--batch-size", "2", "--seeds", "0",
-      "--resamples", "20", "--save-minutes", "0",
+      "--resamples", "20", "--save-minutes", "0", "--evaluate-every", "25",
     ]
     _ = try run(options + ["--quiet", "--output", "whole"])
     let cut = try ChildProgram.run(
@@ -130,6 +130,87 @@ struct SegmentationCommandTests {
     #expect(
       Set(found.keys) == Set(expected.keys) && expected.keys.contains { $0.hasSuffix("head.pth") })
     for (name, bytes) in expected { #expect(found[name] == bytes, "\(name) differs") }
+  }
+
+  @Test("Looks at a linear classifier on the way change nothing and are a curve of the result")
+  func frozenLooks() throws {
+    let options = [
+      "--data", "sample/ade20k", "--backbone", "random", "--preset", "mini", "--crop-size", "48",
+      "--recipe", "linear-40k", "--iterations", "30", "--batch-size", "2", "--seeds", "0",
+      "--resamples", "20", "--quiet",
+    ]
+    _ = try run(options + ["--output", "plain"])
+    _ = try run(
+      options + ["--evaluate-every", "12", "--keep-checkpoints", "15", "--output", "watched"])
+    func file(_ run: String, _ name: String) throws -> [UInt8] {
+      let found = try ChildProgram.files(under: folder.file(run)).first {
+        $0.key.hasSuffix("/" + name)
+      }
+      return Array(try #require(found, "\(run) \(name)").value)
+    }
+    #expect(try file("plain", "head.pth") == file("watched", "head.pth"))
+    #expect(try file("plain", "records.jsonl") == file("watched", "records.jsonl"))
+    #expect(try file("watched", "head-iteration-15.pth") != file("watched", "head.pth"))
+    let result = try #require(JSONValue(parsing: try file("watched", "result.json")))
+    let curve = try #require(result["curves"]?["val_mIoU"]?.arrayValue, "\(result.text())")
+    // Two looks and the end.
+    #expect(curve.count == 3)
+    #expect(
+      curve.last?.doubleValue == result["metrics"]?["mIoU"]?["value"]?.doubleValue)
+    let left = try ChildProgram.files(under: folder.file("watched")).keys
+    #expect(!left.contains { $0.contains("evaluation-") }, "\(left)")
+  }
+
+  @Test(
+    "Both measurements of a frozen backbone read PASCAL VOC's folders",
+    arguments: ["knn", "linear-40k"])
+  func frozenVOC(recipe: String) throws {
+    let voc = folder.file("VOCdevkit/VOC2012")
+    for (split, list) in [(SegmentationFolder.Split.training, "train"), (.validation, "val")] {
+      let source = try SegmentationFolder(root: folder.file("sample/ade20k"), split: split)
+      var names: [String] = []
+      for index in 0..<source.count {
+        let name = "2007_\(list)\(index)"
+        names.append(name)
+        let image = try ImageFile.decode(path: source.imagePath(index))
+        try AtomicFile.write(try ImageFile.jpeg(image), to: "\(voc)/JPEGImages/\(name).jpg")
+        let labels = try ImageFile.decodeLabels(path: source.labelPath(index))
+        // The edges between objects are void in VOC's maps.
+        var values = labels.labels.map { min($0, 20) }
+        for at in stride(from: 0, to: values.count, by: 7) { values[at] = 255 }
+        try AtomicFile.write(
+          try ImageFile.png(
+            LabelMap(width: labels.width, height: labels.height, labels: values)),
+          to: "\(voc)/SegmentationClass/\(name).png")
+      }
+      try AtomicFile.write(
+        text: names.joined(separator: "\n") + "\n",
+        to: "\(voc)/ImageSets/Segmentation/\(list).txt")
+    }
+    let options =
+      recipe == "knn"
+      ? ["--memory", "60", "--neighbours", "7"] : ["--iterations", "3", "--batch-size", "2"]
+    let outcome = try run(
+      [
+        "--data", "VOCdevkit", "--backbone", "random", "--preset", "mini", "--crop-size", "48",
+        "--seeds", "0", "--resamples", "20", "--output", "runs", "--recipe", recipe,
+      ] + options)
+    #expect(outcome.output.contains("of frozen cells"), "\(outcome.output)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("runs"))
+      .filter { $0.hasPrefix("ade20k-\(recipe)-random") }
+    let name = try #require(names.count == 1 ? names[0] : nil, "\(names)")
+    let result = try json("runs/\(name)/result.json")
+    #expect(result["data"]?["classes"]?.stringValue == "21")
+    #expect(result["data"]?["test images"]?.stringValue == "4")
+    // Those of the 21 that occur.
+    let classes = (result["classes"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
+    #expect(classes.first == "background" && classes.count > 3, "\(result.text())")
+    let score = try #require(result["metrics"]?["mIoU"]?["value"]?.doubleValue)
+    #expect((0...1).contains(score))
+    // The report draws what was found.
+    let page = try ChildProgram.run(
+      "bench-report", ["--runs", "runs", "--output", "page"], in: folder.path)
+    #expect(page.status == 0, "\(page.errors)")
   }
 
   @Test("Several scales have their own names, and a segmentor meets only its own classes")

@@ -1,4 +1,5 @@
 import CocoFormat
+import CounterRandom
 import FileSupport
 import Foundation
 import Geometry
@@ -136,6 +137,44 @@ struct GalleryTests {
       #expect(
         picture.bytes == (try ImageFile.jpeg(drawn, quality: 85, subsamplesColor: false)))
     }
+  }
+
+  @Test("Where a network looks is drawn beside the part of the image that it saw")
+  func attention() throws {
+    let folder = try data()
+    let split = try ClassificationData(root: folder.file("data/classification")).validation
+    let listed = RunImages(
+      root: split.root, indices: [0, 1], paths: [0, 1].map { split.relativePath($0) })
+    let run = try run("MoBY", .linear, listed, in: folder)
+    #expect(Gallery().pictures(run).isEmpty)
+    let map = RunAttention.Map(
+      title: "of the class token", headCount: 2, rows: 1, columns: 2, values: [0.25, 0.5, 0, 0.75])
+    try RunAttention(
+      view: .init(shorterSide: 40, crop: 32, filter: "bicubic"),
+      images: [.init(index: 1, maps: [map]), .init(index: 5, maps: [map])]
+    ).write(to: run.path)
+    let shown = Gallery().pictures(run)
+    #expect(shown.map(\.index) == [1, 5] && shown.map(\.path) == [split.relativePath(1), nil])
+    #expect(
+      shown[0].pictures.pictures.map(\.caption) == [
+        "as the network sees it", "attention of the class token",
+      ])
+    var stream = RandomStream(seed: 0, purpose: .test)
+    let seen = EvaluationTransform(resizeSize: 40, cropSize: 32, filter: .bicubic)(
+      try split.image(1), stream: &stream)
+    #expect(
+      shown[0].pictures.pictures[0].bytes
+        == (try ImageFile.jpeg(seen, quality: 85, subsamplesColor: false)))
+    // An image that the run does not list is named, and its maps are still drawn.
+    #expect(shown[1].pictures.pictures.count == 1 && shown[1].pictures.missing.count == 1)
+    let side = AttentionGallery.side
+    let tile = AttentionGallery.tile([0.25, 0.5], rows: 1, columns: 2)
+    #expect((tile.width, tile.height) == (side, side / 2))
+    // Half of the largest: all of red, half of green. The largest: white.
+    #expect(Array(tile.pixels[..<3]) == [255, 128, 0])
+    #expect(Array(tile.pixels.suffix(3)) == [255, 255, 255])
+    #expect(AttentionGallery.tile([0, 0], rows: 2, columns: 1).pixels.allSatisfy { $0 == 0 })
+    #expect(AttentionGallery.sheet(map).width > 3 * side)
   }
 
   @Test("Images in tar archives are read from inside of them, however they are packed")

@@ -67,7 +67,7 @@ struct NetworkTableTests {
   /// Tensors of a network's shapes; numbers only of positions, which alone are looked at.
   private func stored(_ network: any Module) -> [String: StoredTensor] {
     Dictionary(
-      network.parameters.map { key, tensor in
+      (network.parameters + network.buffers).map { key, tensor in
         (
           key,
           key == "pos_embed"
@@ -119,6 +119,69 @@ struct NetworkTableTests {
     for (map, (stride, channels)) in zip(maps, zip(dense.stageStrides, dense.stageChannels)) {
       #expect(map.shape == [1, 64 / stride, 96 / stride, channels])
     }
+  }
+
+  @Test("Running statistics are loaded with a batch norm, go on into the dense form, and count")
+  func runningStatistics() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("bn.pth")
+    let network = SwinTransformer(
+      .mini.batchNormBeforeMLP, inputSize: 64, initializer: Initializer(seed: 1))
+    let statistics = network.buffers.filter { $0.key.contains("running_") }
+    DeterministicFill.fill(network.parameters + statistics)
+    try CheckpointWriter.write(StateDictionary(network).entries, to: path)
+    let loaded = try BackboneLoader.load(path: path, inputSize: 64)
+    #expect(loaded.backbone.architecture == .swin(.mini.batchNormBeforeMLP))
+    #expect(loaded.report.isComplete)
+    let images = DeterministicFill.tensor("input", [2, 3, 64, 64], bound: 2)
+    let features = withoutGradients { network.features(images) }.values
+    #expect(withoutGradients { loaded.backbone.features(images) }.values == features)
+    // Evaluation: an image's features are its own, and nothing moves.
+    let alone = withoutGradients { loaded.backbone.features(TensorCore.rows(images, 0..<1)) }.values
+    expectClose(
+      alone, features.prefix(alone.count).map(Double.init), relative: 1e-5, absolute: 1e-5)
+    let dense = Architecture.swin(.mini.batchNormBeforeMLP)
+      .makeDenseBackbone(initializer: Initializer(seed: 2))
+    // Tables of windows that are as small as their maps are enlarged, and nothing else.
+    #expect(try dense.takeWeights(of: loaded).allSatisfy { $0.contains("bias_table") })
+    let key = "layers.2.blocks.1.norm2.running_var"
+    let own = try #require(dense.buffers.first { $0.key == key }).tensor.values
+    #expect(own == network.buffers.first { $0.key == key }?.tensor.values)
+    #expect(own.contains { $0 != 1 })
+    let plain = Architecture.swin(.mini).makeDenseBackbone(initializer: Initializer(seed: 2))
+    let refusal = try #require(throws: CheckpointError.self) { try plain.takeWeights(of: loaded) }
+    #expect(refusal.description.contains("holds Swin-mini (batch norm before MLP)"))
+    // A file without them is no whole network.
+    try CheckpointWriter.write(
+      StateDictionary(network).entries.filter { !$0.key.hasSuffix("blocks.1.norm2.running_mean") },
+      to: path)
+    let lacking = try #require(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: path, inputSize: 64)
+    }
+    #expect(lacking.description.contains("layers.2.blocks.1.norm2.running_mean"))
+  }
+
+  @Test("A segmentor on batch norms is read back with its statistics, and trains by them")
+  func segmentor() throws {
+    let folder = try TemporaryDirectory()
+    var configuration = SegmentorConfiguration.miniature(classCount: 3)
+    configuration.backbone = .swin(.mini.batchNormBeforeMLP)
+    let segmentor = Segmentor(configuration, initializer: Initializer(seed: 1))
+    DeterministicFill.fill(segmentor.buffers)
+    let path = folder.file("segmentor.pth")
+    try segmentor.write(to: path)
+    let read = try Segmentor.load(path: path)
+    #expect(read.network.configuration.backbone == configuration.backbone)
+    let images = DeterministicFill.tensor("input", [2, 3, 64, 64], bound: 2)
+    let before = segmentor.backbone.buffers.map(\.tensor.values)
+    #expect(
+      withoutGradients { read.network.logits(images) }.values
+        == withoutGradients { segmentor.logits(images) }.values)
+    let labels = [UInt8](repeating: 1, count: 2 * 64 * 64)
+    segmentor.losses(images, labels: labels, seed: 1, step: 0).total.backward()
+    #expect(segmentor.backbone.buffers.map(\.tensor.values) == before)
+    let gain = segmentor.parameters.first { $0.key == "backbone.layers.0.blocks.0.norm2.weight" }
+    #expect(gain?.tensor.gradient?.values.contains { $0 != 0 } == true)
   }
 
   @Test("A deeper backbone of the same shapes is refused, and so is a shallower one, by its block")
@@ -235,7 +298,8 @@ struct NetworkTableTests {
   func published() throws {
     // Without a head; billions with one.
     let known: [(name: String, parameters: Double, size: Int, billions: Double)] = [
-      ("swin-t", 27_519_354, 224, 4.5), ("swin-s", 48_837_258, 224, 8.7),
+      ("swin-t", 27_519_354, 224, 4.5), ("swin-t-bn", 27_519_354, 224, 4.5),
+      ("swin-s", 48_837_258, 224, 8.7),
       ("swin-b", 86_743_224, 224, 15.4), ("swin-l", 194_995_476, 224, 34.5),
       ("swin-b-384", 86_878_584, 384, 47.0), ("swin-l-384", 195_198_516, 384, 103.9),
       ("deit-ti", 5_524_416, 224, 1.3), ("deit-s", 21_665_664, 224, 4.6),
@@ -244,7 +308,8 @@ struct NetworkTableTests {
       ("vit-s-8", 21_670_272, 224, 22.4), ("vit-b-8", 85_807_872, 224, 78.2),
       ("moco-vit-s", 21_665_664, 224, 4.6), ("moco-vit-b", 85_798_656, 224, 17.6),
     ]
-    #expect(Set(known.map(\.name)) == Set(NetworkTable.rows.map(\.name)).subtracting(["swin-mini"]))
+    let minis: Set = ["swin-mini", "swin-mini-bn"]
+    #expect(Set(known.map(\.name)) == Set(NetworkTable.rows.map(\.name)).subtracting(minis))
     for one in known {
       let row = try #require(NetworkTable.rows.first { $0.name == one.name })
       let billions = Double(row.architecture.multiplyAdds(inputSize: one.size)) / 1e9

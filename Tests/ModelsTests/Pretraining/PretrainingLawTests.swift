@@ -28,7 +28,10 @@ struct PretrainingLawTests {
     return recipe
   }
 
-  static func engine(_ recipe: PretrainingRecipe, chunkSize: Int = .max) -> PretrainingEngine {
+  static func engine(
+    _ recipe: PretrainingRecipe, chunkSize: Int = .max,
+    network: SwinConfiguration = PretrainingLawTests.network
+  ) -> PretrainingEngine {
     PretrainingEngine(
       recipe, architecture: .swin(network), inputSize: 32, classCount: 5, stepsPerEpoch: 3,
       seed: 7, chunkSize: chunkSize)
@@ -61,16 +64,18 @@ struct PretrainingLawTests {
     }
   }
 
-  @Test("A restored engine goes on with the same bits", arguments: MethodDescription.allCases)
-  func resume(method: MethodDescription) throws {
+  @Test(
+    "A restored engine goes on with the same bits", arguments: MethodDescription.allCases,
+    [PretrainingLawTests.network, PretrainingLawTests.network.batchNormBeforeMLP])
+  func resume(method: MethodDescription, network: SwinConfiguration) throws {
     let recipe = Self.recipe(method)
-    let whole = Self.engine(recipe)
+    let whole = Self.engine(recipe, network: network)
     for step in 0..<4 {
       _ = try whole.step(Self.batch(recipe, step: step), step: step, epoch: step / 3)
     }
     let stored = Dictionary(
       whole.state.map { ($0.key, $0.values) }, uniquingKeysWith: { a, _ in a })
-    let resumed = Self.engine(recipe)
+    let resumed = Self.engine(recipe, network: network)
     #expect(resumed.restore { stored[$0] } == nil)
     for step in 4..<7 {
       let batch = Self.batch(recipe, step: step)

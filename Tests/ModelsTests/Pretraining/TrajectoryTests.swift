@@ -93,7 +93,7 @@ struct TrajectoryTests {
       let values = DeterministicFill.tensor(online, tensor.shape, bound: bound)
       tensor.pointer.update(from: values.pointer, count: tensor.elementCount)
     }
-    method.restoreBuffers { key in
+    method.restoreMemory { key in
       if key == "queue_ptr" { return [0] }
       guard key.hasPrefix("queue"),
         let shape = method.buffers.first(where: { $0.key == key })?.tensor.shape

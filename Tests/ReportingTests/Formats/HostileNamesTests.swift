@@ -49,6 +49,14 @@ struct HostileNamesTests {
     try runs.write(other, to: runs.path + "/other", command: name)
     return try runs.comparison {
       $0.offersBaselines = true
+      $0.ownPictures = { _ in
+        [
+          RunPictures(
+            index: 0, path: name,
+            pictures: GalleryPictures(
+              pictures: [.init(caption: name, bytes: [1], mediaType: name)], missing: [name]))
+        ]
+      }
       $0.pictures = { _, _, images in
         images.map { _ in
           GalleryPictures(

@@ -144,9 +144,17 @@ struct GradientTests {
       outputWeight: tensor("ow", [channels, 24]), outputBias: tensor("ob", [channels]))
     expectGradientsMatch(
       [
-        x, mlp.normWeight, mlp.normBias, mlp.hiddenWeight, mlp.hiddenBias, mlp.outputWeight,
+        x, global.normWeight, global.normBias, mlp.hiddenWeight, mlp.hiddenBias, mlp.outputWeight,
         mlp.outputBias,
       ], tolerance: 4e-3
     ) { mlpBlock(x, weights: mlp, factors: [1.5, 0.5]) }
+    let bare = MLPWeights(
+      normWeight: nil, normBias: nil, epsilon: 0, hiddenWeight: mlp.hiddenWeight,
+      hiddenBias: mlp.hiddenBias, outputWeight: mlp.outputWeight, outputBias: mlp.outputBias)
+    let seen = tensor("seen", x.shape)
+    expectGradientsMatch(
+      [x, seen, mlp.hiddenWeight, mlp.hiddenBias, mlp.outputWeight, mlp.outputBias],
+      tolerance: 4e-3
+    ) { mlpBlock(x, weights: bare, normalized: seen, factors: [1.5, 0.5]) }
   }
 }

@@ -62,24 +62,52 @@ struct FusedTwinTests {
   func mlp() throws {
     let (channels, hidden) = (18, 33)
     let x = Self.tensor("x", [3, 5, channels])
-    let w = MLPWeights(
-      normWeight: Self.tensor("nw", [channels]), normBias: Self.tensor("nb", [channels]),
-      epsilon: 1e-5, hiddenWeight: Self.tensor("hw", [hidden, channels]),
-      hiddenBias: Self.tensor("hb", [hidden]), outputWeight: Self.tensor("ow", [channels, hidden]),
-      outputBias: Self.tensor("ob", [channels]))
-    let inputs = [
-      ("x", x), ("norm weight", w.normWeight), ("norm bias", w.normBias),
-      ("hidden weight", w.hiddenWeight), ("hidden bias", w.hiddenBias),
-      ("output weight", w.outputWeight), ("output bias", w.outputBias),
-    ]
-    try Self.expectEqual(
-      inputs, { mlpBlock(x, weights: w, factors: [1, 0, 2]) },
-      {
-        let y = layerNorm(x, weight: w.normWeight, bias: w.normBias, epsilon: w.epsilon)
-        let h = gelu(linear(y, weight: w.hiddenWeight, bias: w.hiddenBias))
-        let branch = linear(h, weight: w.outputWeight, bias: w.outputBias)
-        return add(x, scaledRows(branch, by: [1, 0, 2]))
-      })
+    let gain = Self.tensor("nw", [channels])
+    let offset = Self.tensor("nb", [channels])
+    func weights(hasNorm: Bool) -> MLPWeights {
+      MLPWeights(
+        normWeight: hasNorm ? gain : nil, normBias: hasNorm ? offset : nil, epsilon: 1e-5,
+        hiddenWeight: Self.tensor("hw", [hidden, channels]),
+        hiddenBias: Self.tensor("hb", [hidden]),
+        outputWeight: Self.tensor("ow", [channels, hidden]),
+        outputBias: Self.tensor("ob", [channels]))
+    }
+    func expectBranch(
+      _ w: MLPWeights, _ inputs: [(String, Tensor)], _ fused: () -> Tensor,
+      of normalized: () -> Tensor
+    ) throws {
+      let own = [
+        ("x", x), ("hidden weight", w.hiddenWeight), ("hidden bias", w.hiddenBias),
+        ("output weight", w.outputWeight), ("output bias", w.outputBias),
+      ]
+      try Self.expectEqual(
+        own + inputs, fused,
+        {
+          let h = gelu(linear(normalized(), weight: w.hiddenWeight, bias: w.hiddenBias))
+          let branch = linear(h, weight: w.outputWeight, bias: w.outputBias)
+          return add(x, scaledRows(branch, by: [1, 0, 2]))
+        })
+    }
+    let whole = weights(hasNorm: true)
+    try expectBranch(
+      whole, [("norm weight", gain), ("norm bias", offset)],
+      { mlpBlock(x, weights: whole, factors: [1, 0, 2]) },
+      of: { layerNorm(x, weight: gain, bias: offset, epsilon: 1e-5) })
+    // What the MLP sees comes from elsewhere, and from x by another norm.
+    let seen = Self.tensor("seen", [3, 5, channels])
+    let bare = weights(hasNorm: false)
+    try expectBranch(
+      bare, [("seen", seen)], { mlpBlock(x, weights: bare, normalized: seen, factors: [1, 0, 2]) },
+      of: { seen })
+    func batchNormalized() -> Tensor {
+      batchNorm(
+        x, weight: gain, bias: offset, statistics: RunningStatistics(channelCount: channels),
+        training: true, epsilon: 1e-5, momentum: 0.1)
+    }
+    try expectBranch(
+      bare, [("norm weight", gain), ("norm bias", offset)],
+      { mlpBlock(x, weights: bare, normalized: batchNormalized(), factors: [1, 0, 2]) },
+      of: batchNormalized)
   }
 }
 

@@ -110,7 +110,7 @@ struct FrozenSegmentation {
 
   // MARK: Linear classifier
 
-  private static let head = "head.pth"
+  private static let head = "head"
 
   /// A trained classifier, or the finished one of an earlier process.
   private func linear(
@@ -119,7 +119,7 @@ struct FrozenSegmentation {
   ) throws -> LinearSegmentor {
     let segmentor = LinearSegmentor(
       backbone.network, classCount: classCount, initializer: Initializer(seed: UInt64(seed)))
-    let path = "\(run.path)/\(Self.head)"
+    let path = "\(run.path)/\(Self.head).pth"
     let state = TrainingState(path: run.path + "/state.safetensors", key: key)
     if FileManager.default.fileExists(atPath: path) {
       let stored = Dictionary(
@@ -133,17 +133,26 @@ struct FrozenSegmentation {
         }
         tensor.assign(values)
       }
-      segmentor.restoreBuffers { stored[$0] }
+      segmentor.restoreStatistics { stored[$0] }
     } else {
-      _ = try options.common.loop(run, state).train(
-        LinearSegmentorTraining(
-          segmentor, task: task, pixels: pixels, seed: seed, label: "\(label): training"))
-      try CheckpointWriter.write(
-        StateDictionary(segmentor).entries, group: "state_dict",
-        metadata: [("recipe", task.recipeTitle)], to: path)
+      let training = LinearSegmentorTraining(
+        segmentor, task: task, pixels: pixels, seed: seed, label: "\(label): training")
+      let watched = fineTuning.watched(training, in: run) { name in
+        try write(segmentor, to: "\(run.path)/\(Self.head)-\(name).pth")
+      } scoring: { [task] in
+        try task.records(of: segmentor, pixels: pixels, in: $0, label: $1)
+      }
+      _ = try options.common.loop(run, state).train(watched)
+      try write(segmentor, to: path)
     }
     state.remove()
     return segmentor
+  }
+
+  private func write(_ segmentor: LinearSegmentor, to path: String) throws {
+    try CheckpointWriter.write(
+      StateDictionary(segmentor).entries, group: "state_dict",
+      metadata: [("recipe", task.recipeTitle)], to: path)
   }
 
   // MARK: Nearest cells
@@ -214,7 +223,8 @@ struct FrozenSegmentation {
     let perView = pass.seconds / 2
     let counts = task.imageCounts
     let tested = Double(counts.testing) * Self.windowsPerImage
-    var seconds = perView * tested
+    let looks = recipe.form == .linear ? options.common.lookCount(of: recipe.stepCount) : 1
+    var seconds = perView * tested * Double(looks)
     if recipe.form == .linear {
       seconds += perView * Double(recipe.stepCount * recipe.batchSize)
     } else {

@@ -74,6 +74,5 @@ final class LinearSegmentorTraining: Trainee {
     _ stored: TrainingState.Contents, at position: TrainingPosition, events: [JSONValue]
   ) {
     restoreModule(segmentor, optimizer, from: stored, step: position.step)
-    segmentor.restoreBuffers { stored.tensors["model." + $0] }
   }
 }

@@ -81,13 +81,6 @@ final class BoxHead: Module {
     regression.visitParameters(prefix + "fc_reg.", visit)
   }
 
-  /// Takes over stored running statistics.
-  func restoreBuffers(_ prefix: String, _ stored: (String) -> [Float]?) {
-    for (index, norm) in norms.enumerated() {
-      norm.statistics.restore(prefix + "shared_convs.\(index).bn.", stored)
-    }
-  }
-
   func visitBuffers(_ prefix: String, _ visit: (String, Tensor) -> Void) {
     for (index, norm) in norms.enumerated() {
       norm.visitBuffers(prefix + "shared_convs.\(index).bn.", visit)

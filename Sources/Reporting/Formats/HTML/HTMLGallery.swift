@@ -1,46 +1,53 @@
 /// Images whose outcome changed most, with what is true and what both rows said; each opens large.
-///
-/// A picture is in the page once: its figure is the target of its own link, and as a target it fills
-/// the window. So it needs no script and has an address.
 struct HTMLGallery {
   let detail: RowDetail
 
   var html: String {
     guard !detail.images.isEmpty else { return "" }
-    let missing = detail.images.flatMap(\.pictures.missing)
-    var lines: [String] = []
-    for line in missing where !lines.contains(line) { lines.append(line) }
-    return
-      "<section class=\"images\" id=\"\(gallery)\"><h3>\(text(detail.name)): images whose outcome "
-      + "changed most against \(text(detail.baseline))</h3>"
-      + "<div class=\"gallery\">\(detail.images.map(figure).joined())</div>"
-      + (lines.isEmpty
-        ? "" : "<ul class=\"notes\">\(lines.map { "<li>\(text($0))</li>" }.joined())</ul>")
-      + "</section>"
+    return HTMLShot.gallery(
+      detail.images.map(shot), id: gallery,
+      heading: "\(text(detail.name)): images whose outcome changed most against "
+        + text(detail.baseline),
+      look: "gallery", missing: detail.images.flatMap(\.pictures.missing))
   }
 
   private var gallery: String { "images-" + text(detail.anchor) }
 
   private func text(_ text: String) -> String { Reporting.html(text) }
 
-  private func figure(_ image: ChangedImage) -> String {
-    let name = image.path ?? "image \(image.index)"
-    let id = "\(gallery)-\(image.index)"
-    let views = image.pictures.pictures.map { picture in
-      "<span class=\"picture\(picture.isLegend ? " legend-only" : "")\"><img alt=\"\(text(picture.caption)), \(text(name))\" loading=\"lazy\" "
-        + "src=\"data:\(text(picture.mediaType));base64,\(base64(picture.bytes))\">"
-        + "<small>\(text(picture.caption))</small></span>"
-    }
-    let shown =
-      views.isEmpty
-      ? "<div class=\"blank\">not at hand</div>"
-      : "<a class=\"pictures\" href=\"#\(id)\" aria-label=\"Enlarge \(text(name))\">\(views.joined())</a>"
-    return
-      "<figure class=\"shot \(image.gain > 0 ? "better" : "worse")\" id=\"\(id)\">\(shown)<figcaption>"
-      + "<a class=\"close\" href=\"#\(gallery)\" aria-label=\"Close\">×</a>"
-      + "<b>\(text(image.truth))</b><small>\(text(detail.baseline)): \(text(image.baseline))</small>"
-      + "<small>\(text(detail.name)): \(text(image.outcome))</small>"
-      + "<small>\(text(image.change))</small>"
-      + "<small class=\"path\">\(text(name))</small></figcaption></figure>"
+  private func shot(_ image: ChangedImage) -> HTMLShot {
+    HTMLShot(
+      id: "\(gallery)-\(image.index)", gallery: gallery,
+      name: image.path ?? "image \(image.index)", kind: image.gain > 0 ? "better" : "worse",
+      pictures: image.pictures.pictures,
+      lines: [
+        "<b>\(text(image.truth))</b><small>\(text(detail.baseline)): \(text(image.baseline))</small>",
+        "<small>\(text(detail.name)): \(text(image.outcome))</small>",
+        "<small>\(text(image.change))</small>",
+      ])
+  }
+}
+
+/// Images with where the network of each row looks; each opens large.
+struct HTMLAttention {
+  let section: ComparisonSection
+
+  var html: String {
+    section.rows.compactMap { row -> String? in
+      guard let images = section.pictures[row.slug], !images.isEmpty else { return nil }
+      let gallery = "attention-" + Reporting.html(row.anchor)
+      let shots = images.map { image in
+        HTMLShot(
+          id: "\(gallery)-\(image.index)", gallery: gallery,
+          name: image.path ?? "image \(image.index)", kind: "",
+          pictures: image.pictures.pictures, lines: [])
+      }
+      return HTMLShot.gallery(
+        shots, id: gallery,
+        heading: "\(Reporting.html(row.name)): where the frozen network looks"
+          + "<small>each map from black at 0 to white at its own largest number"
+          + (row.runs.count > 1 ? "; of the first run" : "") + "</small>",
+        look: "gallery maps", missing: images.flatMap(\.pictures.missing))
+    }.joined()
   }
 }

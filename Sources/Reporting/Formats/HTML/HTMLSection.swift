@@ -13,6 +13,7 @@ struct HTMLSection {
     \(HTMLTable(section: section, views: views).html)
     \(views.each { notes($0) })
     <div class="grid">\(views.each { forest($0) })\(standing)\(seeds)\(cost)\(curves)\(views.each { classes($0) })\(errors)\(confusions)\(HTMLPlots(section: section).html)</div>
+    \(HTMLAttention(section: section).html)
     \(section.details.map { HTMLGallery(detail: $0).html }.joined())
     \(HTMLPlots(section: section).tables)
     \(HTMLPublished(section: section).html)

@@ -93,6 +93,8 @@ enum HTMLStyle {
     border-top:4px solid var(--good)}.shot.worse{border-top-color:var(--bad)}
     .pictures{display:flex;gap:2px;cursor:zoom-in;text-decoration:none}.picture{flex:1;min-width:0}
     .picture img,.blank{width:100%;aspect-ratio:4/3;object-fit:cover;display:block}
+    .maps .shot{border-top-width:1px;border-top-color:var(--line)}.maps .picture img{object-fit:contain}
+    .images h3 small{display:block;font-weight:400}
     .legend-only{display:none}.shot:target .legend-only{display:block}
     .picture:only-child img{object-fit:contain}
     .picture small{display:block;padding:3px 6px;font-size:11.5px;line-height:1.3;overflow-wrap:anywhere}
