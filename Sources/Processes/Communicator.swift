@@ -83,6 +83,16 @@ extension Communicator {
     }
   }
 
+  /// The numbers of all ranks, whose counts may differ, in the order of the ranks.
+  public func joined(_ own: [Float]) throws -> [Float] {
+    guard size > 1 else { return own }
+    return try gatherBytes(own.withUnsafeBytes { Array($0) }).flatMap { bytes in
+      bytes.withUnsafeBytes { raw in
+        (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+      }
+    }
+  }
+
   /// One rank's bytes, on every rank.
   ///
   /// - Parameters:

@@ -126,14 +126,16 @@ struct SegmentationTask: FineTuningTask {
 
   /// Training images as the recipe shows them, batch by batch.
   ///
-  /// - Parameter sampler: Which images come when.
+  /// - Parameters:
+  ///   - sampler: Which images come when.
+  ///   - share: The places of each batch that this process loads.
   func loader(
-    _ sampler: StepSampler, steps: Range<Int>, pixels: ByteNormalization
+    _ sampler: StepSampler, share: Range<Int>, steps: Range<Int>, pixels: ByteNormalization
   ) -> SegmentationLoader? {
     training.map {
       SegmentationLoader(
         folder: $0, encoding: table.encoding, transform: recipe.training, normalization: pixels,
-        sampler: sampler, steps: steps)
+        sampler: sampler, share: share, steps: steps)
     }
   }
 

@@ -31,8 +31,11 @@ public final class LinearSegmentor: Module, PixelClassifier {
 
   /// The logits by the running statistics.
   public func logits(_ images: Tensor) -> Tensor {
-    scores(withoutGradients { backbone.patchMap(images) }, isTraining: false)
+    scores(map(of: images), isTraining: false)
   }
+
+  /// The backbone's map of images, `[B, h, w, D]`.
+  public func map(of images: Tensor) -> Tensor { withoutGradients { backbone.patchMap(images) } }
 
   /// The logits of a map, `[…, D]` to `[…, K]`, by its own statistics in training.
   func scores(_ map: Tensor, isTraining: Bool) -> Tensor {
@@ -43,15 +46,9 @@ public final class LinearSegmentor: Module, PixelClassifier {
   /// Cross-entropy at the labels' size, the mean over all pixels, ignored ones included.
   ///
   /// - Parameters:
-  ///   - images: `[B, 3, S, S]`.
-  ///   - labels: `[B, S, S]` class indices; 255 is ignored.
-  public func loss(_ images: Tensor, labels: [UInt8]) -> Tensor {
-    loss(
-      of: withoutGradients { backbone.patchMap(images) }, labels: labels,
-      height: images.shape[2], width: images.shape[3])
-  }
-
-  func loss(of map: Tensor, labels: [UInt8], height: Int, width: Int) -> Tensor {
+  ///   - map: `[B, h, w, D]` of the images.
+  ///   - labels: `[B, height, width]` class indices; 255 is ignored.
+  public func loss(of map: Tensor, labels: [UInt8], height: Int, width: Int) -> Tensor {
     crossEntropy(
       bilinearResized(scores(map, isTraining: true), height: height, width: width),
       targets: labels.map(Int.init), ignoring: 255, normalizer: Float(labels.count))

@@ -29,40 +29,50 @@ struct SharedProgramTests {
       ])
   }
 
-  private static let tasks = [
-    Job(
-      program: "bench-linear",
-      arguments: [
-        "--no-cached", "--epochs", "2", "--seeds", "0", "--data", "sample/classification",
-        "--backbone", "random",
-      ]),
-    Job(
-      program: "bench-linear",
-      arguments: [
-        "--recipe", "fine-tune-simmim", "--batch-size", "8", "--groups", "4", "--epochs", "2",
-        "--mixup", "0.8", "--cutmix", "1", "--evaluate-every", "1", "--seeds", "0", "--data",
-        "sample/classification", "--backbone", "random",
-      ]),
-    Job(
-      program: "bench-coco",
-      arguments: [
-        "--batch-size", "8", "--epochs", "1", "--seeds", "0", "--data", "sample/coco", "--backbone",
-        "random", "--resamples", "20",
-      ]),
-    Job(
-      program: "bench-ade20k",
-      arguments: [
-        "--batch-size", "4", "--groups", "4", "--iterations", "4", "--seeds", "0", "--data",
-        "sample/ade20k", "--backbone", "random", "--resamples", "20",
-      ]),
-    Job(
-      program: "bench-linear",
-      arguments: [
-        "--recipe", "logistic", "--regularizations", "1", "--seeds", "0", "--data",
-        "sample/classification", "--backbone", "random", "--shifts", "c=made", "--corruptions",
-        "fog,impulse_noise", "--severities", "3",
-      ]),
-  ]
+  private static let tasks =
+    [
+      Job(
+        program: "bench-linear",
+        arguments: [
+          "--no-cached", "--epochs", "2", "--seeds", "0", "--data", "sample/classification",
+          "--backbone", "random",
+        ]),
+      Job(
+        program: "bench-linear",
+        arguments: [
+          "--recipe", "fine-tune-simmim", "--batch-size", "8", "--groups", "4", "--epochs", "2",
+          "--mixup", "0.8", "--cutmix", "1", "--evaluate-every", "1", "--seeds", "0", "--data",
+          "sample/classification", "--backbone", "random",
+        ]),
+      Job(
+        program: "bench-coco",
+        arguments: [
+          "--batch-size", "8", "--epochs", "1", "--seeds", "0", "--data", "sample/coco",
+          "--backbone",
+          "random", "--resamples", "20",
+        ]),
+      Job(
+        program: "bench-ade20k",
+        arguments: [
+          "--batch-size", "4", "--groups", "4", "--iterations", "4", "--seeds", "0", "--data",
+          "sample/ade20k", "--backbone", "random", "--resamples", "20",
+        ]),
+      Job(
+        program: "bench-linear",
+        arguments: [
+          "--recipe", "logistic", "--regularizations", "1", "--seeds", "0", "--data",
+          "sample/classification", "--backbone", "random", "--shifts", "c=made", "--corruptions",
+          "fog,impulse_noise", "--severities", "3",
+        ]),
+    ]
+    + ["knn", "linear-40k"].map { recipe in
+      Job(
+        program: "bench-ade20k",
+        arguments: [
+          "--recipe", recipe, "--seeds", "0", "--data", "sample/ade20k", "--backbone", "random",
+          "--resamples", "20",
+        ] + (recipe == "knn" ? [] : ["--batch-size", "4", "--iterations", "6"]))
+    }
 
   private func prepare() throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()

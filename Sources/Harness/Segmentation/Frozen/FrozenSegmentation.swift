@@ -5,6 +5,7 @@ import Foundation
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import Runs
@@ -21,9 +22,9 @@ struct FrozenSegmentation {
   /// What fine-tuned networks share with these: task, seeds, summary.
   let fineTuning: FineTuning<SegmentationTask>
 
-  private var task: SegmentationTask { fineTuning.task }
-  private var recipe: SegmentationRecipe { task.recipe }
-  private var classCount: Int { task.classes.names.count }
+  var task: SegmentationTask { fineTuning.task }
+  var recipe: SegmentationRecipe { task.recipe }
+  var classCount: Int { task.classes.names.count }
 
   /// Measures a candidate, or finds what an earlier run measured.
   ///
@@ -135,6 +136,12 @@ struct FrozenSegmentation {
       }
       segmentor.restoreStatistics { stored[$0] }
     } else {
+      let ranks = Processes.current
+      guard ranks.size <= recipe.batchSize else {
+        throw ProcessCountError(
+          size: ranks.size, allowed: Array(1...recipe.batchSize),
+          reason: "each takes images of a batch of \(recipe.batchSize)")
+      }
       let training = LinearSegmentorTraining(
         segmentor, task: task, pixels: pixels, seed: seed, label: "\(label): training")
       let watched = fineTuning.watched(training, in: run) { name in
@@ -153,56 +160,6 @@ struct FrozenSegmentation {
     try CheckpointWriter.write(
       StateDictionary(segmentor).entries, group: "state_dict",
       metadata: [("recipe", task.recipeTitle)], to: path)
-  }
-
-  // MARK: Nearest cells
-
-  /// Images that go through the backbone at once.
-  private static let batchSize = 8
-
-  /// One view of every training image, and of it the cells that its part of the memory holds.
-  private func memory(
-    _ backbone: FrozenBackbone, _ pixels: ByteNormalization, seed: Int, label: String
-  ) throws -> PatchMemory {
-    // Where there is no room for a cell of each image, the first of a shuffled order have one.
-    let imageCount = min(task.imageCounts.training, recipe.memorySize)
-    let limit = recipe.memorySize / imageCount
-    let sampler = StepSampler(
-      imageCount: task.imageCounts.training, batchSize: min(Self.batchSize, imageCount),
-      seed: UInt64(seed))
-    let stepCount = (imageCount + sampler.batchSize - 1) / sampler.batchSize
-    let loader = task.loader(sampler, steps: 0..<stepCount, pixels: pixels)
-    let progress = ProgressReporter(label, total: imageCount, unit: "images")
-    var cells: [Tensor] = []
-    var labels: [Float] = []
-    var done = 0
-    while done < imageCount, let batch = try loader?.next() {
-      try Interruption.check()
-      let map = withoutGradients { backbone.network.patchMap(batch.images) }
-      let (rows, columns, width) = (map.shape[1], map.shape[2], map.shape[3])
-      let size = batch.labels.count / batch.items.count
-      let all = map.reshaped(to: [map.elementCount / width, width])
-      for (place, item) in batch.items.enumerated() where item.epoch == 0 && done < imageCount {
-        let own = LabelledCells(
-          batch.labels[place * size..<(place + 1) * size], side: recipe.cropSize, rows: rows,
-          columns: columns, classCount: classCount)
-        var stream = RandomStream(seed: UInt64(seed), purpose: .sampling, sample: item.index)
-        let chosen = own.sample(limit, stream: &stream)
-        if !chosen.isEmpty {
-          cells.append(selectedRows(all, chosen.map { place * rows * columns + own.places[$0] }))
-          for cell in chosen { labels += own.parts(cell) }
-        }
-        done += 1
-        progress.advance()
-      }
-    }
-    progress.finish()
-    guard !cells.isEmpty else {
-      throw DatasetError(
-        path: task.images.root, problem: "has no labelled pixel in its training images",
-        remedy: "check --labels and --classes")
-    }
-    return PatchMemory(cells, labels: labels, classCount: classCount)
   }
 
   // MARK: Forecast

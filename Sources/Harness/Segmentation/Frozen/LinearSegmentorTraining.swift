@@ -2,6 +2,7 @@ import FileSupport
 import Layers
 import Loading
 import Models
+import Processes
 import Protocols
 import Reporting
 import TensorCore
@@ -16,6 +17,8 @@ final class LinearSegmentorTraining: Trainee {
   private let pixels: ByteNormalization
   private let sampler: StepSampler
   private let optimizer: AdamW
+  // The maps of a batch are shared out; its classifier is trained alike by every process.
+  private let ranks = Processes.current
 
   /// Prepares a training from the classifier's weights as they are.
   init(
@@ -45,12 +48,21 @@ final class LinearSegmentorTraining: Trainee {
   }
 
   func batches(epoch: Int, from batch: Int) -> any BatchSource<SegmentationLoader.Batch> {
-    task.loader(sampler, steps: batch..<batchesPerEpoch, pixels: pixels) ?? NoBatches()
+    task.loader(
+      sampler, share: ranks.share(of: imagesPerBatch), steps: batch..<batchesPerEpoch,
+      pixels: pixels) ?? NoBatches()
   }
 
   func gradients(_ batch: SegmentationLoader.Batch, at position: TrainingPosition) throws -> Float?
   {
-    let loss = segmentor.loss(batch.images, labels: batch.labels)
+    let own = segmentor.map(of: batch.images)
+    let map =
+      ranks.size == 1
+      ? own
+      : try Tensor(ranks.joined(own.values), shape: [imagesPerBatch] + own.shape.dropFirst())
+    let loss = segmentor.loss(
+      of: map, labels: try ranks.gatherBytes(batch.labels).flatMap { $0 },
+      height: batch.images.shape[2], width: batch.images.shape[3])
     guard loss.item.isFinite else {
       throw TrainingError.notFinite(
         what: "the loss of the linear classifier", step: position.step,

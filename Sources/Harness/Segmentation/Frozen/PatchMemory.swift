@@ -3,6 +3,7 @@ import Evaluation
 import Foundation
 import Loading
 import Models
+import Processes
 import TensorCore
 import VisionData
 
@@ -19,6 +20,43 @@ struct PatchMemory {
 
   /// Cells that are compared with a block of queries at once.
   private static let shardSize = 8192
+
+  /// Cells of some images.
+  struct Part {
+    /// `[m, D]` each.
+    private(set) var cells: [Tensor] = []
+    /// Parts of the classes of each cell, in the same order.
+    private(set) var labels: [Float] = []
+
+    /// Adds an image's.
+    mutating func append(_ cells: Tensor, labels: [Float]) {
+      self.cells.append(cells)
+      self.labels += labels
+    }
+
+    /// Adds those of more images.
+    mutating func append(_ other: Part) {
+      cells += other.cells
+      labels += other.labels
+    }
+
+    /// The cells of all processes, in the order of the ranks.
+    func joined(by ranks: any Communicator) throws -> Part {
+      guard ranks.size > 1 else { return self }
+      let widths = try ranks.gather([Float(cells.first?.shape[1] ?? 0)])
+      let values = try ranks.joined(cells.flatMap(\.values))
+      let labels = try ranks.joined(labels)
+      guard let width = widths.max().map({ Int($0) }), width > 0 else { return Part() }
+      var all = Part()
+      all.append(Tensor(values, shape: [values.count / width, width]), labels: labels)
+      return all
+    }
+
+    /// The memory of all; nil where there is no cell.
+    func memory(classCount: Int) -> PatchMemory? {
+      cells.isEmpty ? nil : PatchMemory(cells, labels: labels, classCount: classCount)
+    }
+  }
 
   /// Keeps cells.
   ///
