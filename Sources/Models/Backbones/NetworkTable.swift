@@ -24,7 +24,7 @@ public enum NetworkTable {
     NamedNetwork("swin-t", "Swin-T", .swin(.tiny), spellings: ["Swin-T", "swin_t", "swin_tiny"]),
     NamedNetwork(
       "swin-t-bn", "Swin-T (batch norm before MLP)", .swin(.tiny.batchNormBeforeMLP),
-      spellings: ["Swin-T, batch norm before MLP", "moby_swin_tiny_bn"]),
+      spellings: ["Swin-T (batch norm before MLP)", "moby_swin_tiny_bn"]),
     NamedNetwork("swin-s", "Swin-S", .swin(.small), spellings: ["Swin-S", "swin_s", "swin_small"]),
     NamedNetwork("swin-b", "Swin-B", .swin(.base), spellings: ["Swin-B", "swin_b", "swin_base"]),
     NamedNetwork("swin-l", "Swin-L", .swin(.large), spellings: ["Swin-L", "swin_l", "swin_large"]),

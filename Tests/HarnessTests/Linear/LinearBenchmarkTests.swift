@@ -64,6 +64,40 @@ struct LinearBenchmarkTests {
     }
   }
 
+  @Test("A backbone with batch norms is pretrained, and probed by its running statistics")
+  func batchNorms() throws {
+    let folder = try prepare()
+    let made = try run(
+      [
+        "--data", "data/classification", "--preset", "smoke", "--architecture", "swin-mini-bn",
+        "--epochs", "2", "--batch-size", "8", "--no-forecast", "--probe-limit", "0", "--quiet",
+        "--output", "made",
+      ], in: folder, name: "bench-pretrain")
+    #expect(made.status == 0, "\(made.errors)")
+    let name = try #require(try runFiles(folder, "made").keys.first { $0.hasSuffix(".pth") })
+    let options = base.map {
+      $0 == "random" ? "made/" + name : $0 == "swin-mini" ? "swin-mini-bn" : $0
+    }
+    let probed = try run(
+      options + ["--epochs", "1", "--warmup-epochs", "0", "--output", "runs"], in: folder)
+    #expect(probed.status == 0, "\(probed.errors)")
+    #expect(probed.output.contains("Swin-mini (batch norm before MLP)"), "\(probed.output)")
+    #expect(probed.output.contains("by running statistics"), "\(probed.output)")
+    // Features of the same images again, in other batches, are the same numbers.
+    let cached = options + ["--epochs", "1", "--warmup-epochs", "0", "--cached", "--output"]
+    for (output, threads) in [("a", "1"), ("b", "2")] {
+      let again = try run(
+        cached + [output, "--threads", threads, "--cache", "cache-" + output], in: folder)
+      #expect(again.status == 0, "\(again.errors)")
+      #expect(!again.output.contains("by running statistics"))
+    }
+    #expect(try runFiles(folder, "a") == runFiles(folder, "b"))
+    let other = try run(
+      options.map { $0 == "swin-mini-bn" ? "swin-mini" : $0 } + ["--output", "runs"], in: folder)
+    #expect(other.status == 65, "\(other.errors)")
+    #expect(other.errors.contains("where Swin-mini is needed"), "\(other.errors)")
+  }
+
   @Test("Attention is kept of as many images as are asked for, and of none")
   func attention() throws {
     let folder = try prepare()

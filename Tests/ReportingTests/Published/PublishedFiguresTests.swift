@@ -21,6 +21,7 @@ struct PublishedFiguresTests {
     }
     #expect(values("MoBY", "Swin-T", 300, "top1") == [0.753, 0.75])
     #expect(values("MoBY", "Swin-T", 100, "top1") == [0.709])
+    #expect(values("MoBY", "Swin-T (batch norm before MLP)", 100, "top1") == [0.72])
     #expect(values("MoBY", "DeiT-S", 300, "top1") == [0.728])
     #expect(values("Supervised", "Swin-T", 300, "top1") == [0.812, 0.813])
     #expect(values("MoCo v3", "ViT-S", 300, "top1") == [0.732])
