@@ -173,10 +173,20 @@ extension ShiftedSet {
       (names, strengths) = (made.corruptions.map(\.rawValue), made.severities.count)
       settings = made.settings
     }
-    let isRanked =
+    let all = CorruptionErrors.kinds.flatMap(\.names)
+    let counted = all.count(where: names.contains)
+    let parts = [
+      counted == all.count
+        ? nil
+        : counted == 0 ? "extra corruptions" : "\(counted) of \(all.count) corruptions",
       strengths == CorruptionErrors.severityCount
-      && CorruptionErrors.kinds.contains { $0.names.contains(where: names.contains) }
-    settings[TaskDescription.primarySetting] = isRanked ? "mce" : "corruption_error"
+        ? nil : "\(strengths) of \(CorruptionErrors.severityCount) strengths",
+    ].compactMap { $0 }
+    if !parts.isEmpty {
+      settings[TaskDescription.scopeSetting] = parts.joined(separator: ", ")
+    }
+    settings[TaskDescription.primarySetting] =
+      counted > 0 && strengths == CorruptionErrors.severityCount ? "mce" : "corruption_error"
     settings["test view"] = view.summary
     return settings
   }

@@ -152,6 +152,7 @@ public struct StoredRun: Sendable {
       question["recipe"], question["measure"], question["shots"].map { "\($0) shots" },
       question["train list"].map { "\($0.prefix { $0 != "," }) of a list" },
       decides.map { "by \($0.title)" },
+      question[TaskDescription.scopeSetting].map { "over \($0)" },
     ].compactMap { $0 }
     return result.data.merging([
       "name": ([result.data["name"] ?? ""] + asked).joined(separator: ", ")

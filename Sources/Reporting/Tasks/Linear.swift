@@ -45,7 +45,7 @@ extension TaskDescription {
       "a seed is one of the probe, not of the pretraining",
     ]
     task.costPhases = ["probe"]
-    task.questionSettings = ["recipe", "shots", "train list", primarySetting]
+    task.questionSettings = ["recipe", "shots", "train list", primarySetting, scopeSetting]
     task.classMetric = "top-1"
     task.references = ["imagenet_linear.json", "imagenet_reruns.json"]
     task.recordFiles = [LinearRecords.answers, LinearRecords.neighbours]

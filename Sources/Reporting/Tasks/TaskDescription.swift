@@ -125,6 +125,8 @@ public struct TaskDescription: Sendable {
 
   /// The setting by which a run names another primary number than its task's.
   public static let primarySetting = "primary"
+  /// The setting that says what the deciding number is over, where that is less than its name promises.
+  public static let scopeSetting = "scope"
 
   /// The numbers in their order for runs of some settings: the one that they name comes first, and
   /// those that nobody asks for are left out.

@@ -297,6 +297,13 @@ struct ProbeRecipeTests {
       #expect(result.settings["test view"] == "resize 32 bicubic, center crop 32")
     }
     #expect(own.result.settings["severities"] == "1, 2, 3, 4, 5")
+    #expect(own.result.settings["scope"] == "3 of 15 corruptions")
+    let report = try ChildProgram.run("bench-report", ["build"], in: folder.path)
+    #expect(report.status == 0, "\(report.errors)")
+    let page = try FileBytes.read(folder.file("reports/comparison/report.md"))
+    #expect(
+      String(decoding: page, as: UTF8.self).contains(
+        "own, logistic, by mCE, over 3 of 15 corruptions"))
     // By one thread the same numbers.
     let runs = folder.file("reports/runs")
     let path = try #require(

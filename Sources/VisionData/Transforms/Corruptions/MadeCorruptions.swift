@@ -66,9 +66,6 @@ public struct MadeCorruptions: Sendable {
     var notes = [
       "corrupted images made from the images themselves by the published rules, with draws of our own"
     ]
-    if corruptions.contains(.motionBlur) || corruptions.contains(.snow) {
-      notes.append("motion blur, also of snow, by a restatement of ImageMagick's")
-    }
     if !corruptions.contains(.frost), Corruption.benchmark.filter({ $0 != .frost }) == corruptions {
       notes.append("frost is left out, which needs pictures that are not ours (--frost-pictures)")
     }
