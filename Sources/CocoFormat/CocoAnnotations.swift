@@ -97,6 +97,11 @@ public struct CocoAnnotations: Sendable {
     }
     (annotations, segmentations, keypoints) = joiner.combine(&joined, &findings) { $0 }
     joiner.findDuplicates(annotations.map(\.id), &findings)
+    var plausibility = BoxPlausibility()
+    for object in annotations { plausibility.add(object.box, in: images[object.image]) }
+    if let suspicion = plausibility.suspicion {
+      findings.add(.implausibleBoxes, in: path, suspicion)
+    }
     // LVIS knows no crowds.
     if Self.isFederated(images) { findings.forget(.missingCrowd) }
     self.findings = findings

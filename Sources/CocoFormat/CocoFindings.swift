@@ -29,13 +29,14 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case oddPolygon = "mask/odd-polygon"
   case farPolygon = "mask/not-finite"
   case repeatedVertex = "mask/repeated-vertex"
+  case implausibleBoxes = "box/implausible"
 
   /// How bad it is: an error changes numbers or leaves something out.
   public var severity: FindingSeverity {
     switch self {
     case .repeatedVertex: .note
     case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon,
-      .missingKeypointCount:
+      .missingKeypointCount, .implausibleBoxes:
       .warning
     default: .error
     }
@@ -65,6 +66,8 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .shortPolygon, .farPolygon: "the polygon is left out; remove it"
     case .oddPolygon: "the last number is left out; remove it"
     case .repeatedVertex: "nothing needs to be done"
+    case .implausibleBoxes:
+      "they are taken as they are; write left, top, width and height in pixels of the image"
     }
   }
 }
