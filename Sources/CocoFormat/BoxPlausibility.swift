@@ -9,11 +9,15 @@ struct BoxPlausibility {
   private var outside = 0
   private var asCorners = 0
   private var asFractions = 0
+  // Boxes whose objects fill the box of these corners, and not this one.
+  private var fillCorners = 0
   /// With fewer boxes nothing is said.
   private static let fewest = 5
 
   /// Looks at a box in an image whose size is known.
-  mutating func add(_ box: CocoBox, in image: CocoImage) {
+  ///
+  /// - Parameter area: The area of its object, where that does not come from the box.
+  mutating func add(_ box: CocoBox, in image: CocoImage, area: Double? = nil) {
     let (width, height) = (Double(image.width), Double(image.height))
     guard width > 0, height > 0 else { return }
     count += 1
@@ -27,6 +31,10 @@ struct BoxPlausibility {
       box.height <= 1.02 * height
     {
       asCorners += 1
+      let corners = (box.width - box.x) * (box.height - box.y)
+      if let area, abs(area - corners) <= 0.02 * corners, area < 0.95 * box.area {
+        fillCorners += 1
+      }
     }
     if [box.x, box.y, box.width, box.height].allSatisfy({ (0...1).contains($0) }),
       min(width, height) >= 8
@@ -42,8 +50,11 @@ struct BoxPlausibility {
       return "has only boxes of numbers between 0 and 1, which look like fractions of the image"
     }
     let beyond = "\(outside) of \(count) boxes reach far out of their image"
-    if asCorners * 100 >= count * 99, outside * 5 >= count {
-      return "has boxes that look like left, top, right, bottom: \(beyond), and none would so"
+    if asCorners * 100 >= count * 99, outside * 5 >= count || fillCorners * 100 >= count * 90 {
+      return "has boxes that look like left, top, right, bottom: "
+        + (outside * 5 >= count
+          ? "\(beyond), and none would so"
+          : "so they have the areas that their objects are said to have")
     }
     if outside * 3 > count {
       return "has boxes that look like pixels of another size of the image: \(beyond)"

@@ -4,6 +4,7 @@ import FileSupport
 public enum CocoRule: String, Sendable, CaseIterable {
   case malformedImage = "image/malformed"
   case duplicateImage = "image/duplicate-id"
+  case repeatedFile = "image/repeated-file"
   case missingSize = "image/missing-size"
   case malformedFederation = "image/malformed-categories"
   case malformedCategory = "category/malformed"
@@ -36,7 +37,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     switch self {
     case .repeatedVertex: .note
     case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon,
-      .missingKeypointCount, .implausibleBoxes:
+      .missingKeypointCount, .implausibleBoxes, .repeatedFile:
       .warning
     default: .error
     }
@@ -48,6 +49,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .malformedImage, .malformedCategory, .malformed, .notFinite:
       "it is left out; correct the record"
     case .duplicateImage, .duplicateCategory: "the first one counts; remove the other"
+    case .repeatedFile: "each is used with its own objects; give one image one record"
     case .missingSize: "its boxes count, polygons in it cannot be drawn; write the size"
     case .malformedFederation: "it is taken for an image without; write lists of category ids"
     case .unknownFrequency: "it belongs to no group; write r, c or f"

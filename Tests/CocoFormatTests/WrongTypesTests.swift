@@ -73,6 +73,9 @@ struct WrongTypesTests {
     for (form, words) in [
       (boxes { [$0, $1, 30, 20] }, nil),
       (boxes { [$0, $1, $0 + 30, $1 + 20] }, "left, top, right, bottom: 6 of 6 boxes"),
+      // Near the corner corners do not reach out; the areas tell.
+      (boxes { [$0 - 38, $1 - 48, $0 - 8, $1 - 28] }, "so they have the areas"),
+      (boxes { [$0 - 38, $1 - 48, 30, 20] }, nil),
       (boxes { [$0 / 100, $1 / 80, 0.3, 0.25] }, "fractions of the image"),
       (boxes { [3 * $0, 3 * $1, 90, 60] }, "pixels of another size"),
     ] {
@@ -84,11 +87,23 @@ struct WrongTypesTests {
       let results = try CocoDetections(
         set.annotations.map { CocoResult(imageID: 7, categoryID: 3, box: $0.box, score: 1) },
         name: "dt.json", groundTruth: set)
-      for findings in [set.findings, results.findings] {
+      // Results have no areas of their own.
+      let both =
+        words?.contains("areas") == true ? [set.findings] : [set.findings, results.findings]
+      for findings in both {
         let found = findings.described.first { $0.rule == "box/implausible" }
         #expect(words.map { found?.problem.contains($0) == true } ?? (found == nil), "\(form)")
       }
     }
+  }
+
+  @Test("Images that are one file are told")
+  func repeatedFiles() throws {
+    let set = try set(
+      images: #"[\#(Self.image),{"id":8,"file_name":"a.jpg","width":10,"height":8}]"#,
+      annotations: "[]")
+    #expect(
+      set.findings.described.map(\.problem) == ["images 7 and 8 are the same file a.jpg"])
   }
 
   @Test("What stands in the place of a list is named with its key")

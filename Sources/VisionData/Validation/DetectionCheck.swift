@@ -46,6 +46,7 @@ public struct DetectionCheck: Sendable {
     var seen: Set<String> = []
     for set in sets where seen.insert(set.annotations.path).inserted {
       report.findings += findings(of: set.annotations)
+      report.findings += emptiness(of: set.annotations)
     }
     if sets.count > 1 {
       report.findings += differences(sets[1].annotations, from: sets[0].annotations)
@@ -106,6 +107,21 @@ public struct DetectionCheck: Sendable {
           problem: "has \(left) more such records", remedy: "see bench-data check-annotations"))
     }
     return findings
+  }
+
+  /// Whether nothing can be learnt from a file or scored on it.
+  private func emptiness(of annotations: CocoAnnotations) -> [DataFinding] {
+    let objects = annotations.annotations
+    guard !objects.contains(where: { !$0.isCrowd && !$0.isIgnored }) else { return [] }
+    return [
+      DataFinding(
+        path: relative(annotations.path), rule: "record/none", severity: .error,
+        problem: objects.isEmpty
+          ? "has no object in its \(annotations.images.count) images"
+          : "has no object that counts: all \(objects.count) are crowds or ignored",
+        remedy: "name a file with objects; from this one nothing is learnt, and no score is defined"
+      )
+    ]
   }
 
   /// Where the categories of a second split are others than the first one's.

@@ -43,4 +43,21 @@ struct DetectionCheckTests {
     #expect(
       try check(.full).findings.contains { $0.path.hasSuffix(images[0]) && $0.severity == .error })
   }
+
+  @Test("A file without an object that counts spoils a run and says why")
+  func nothingToLearn() throws {
+    let folder = try TemporaryDirectory()
+    let root = try SampleSet(.small(instances: (3, 2))).generate(at: folder.file("sample"))
+      .instancesPath
+    let path = root + "/annotations/instances_val2017.json"
+    let text = String(decoding: try FileBytes.read(path), as: UTF8.self)
+    func problems(_ text: String) throws -> [String] {
+      try AtomicFile.write(text: text, to: path)
+      return try DetectionCheck(DetectionLayout.expect(root), depth: .quick).run(threadCount: 1)
+        .findings.filter { $0.rule == "record/none" && $0.severity == .error }.map(\.problem)
+    }
+    #expect(try problems(text).isEmpty)
+    let crowds = try problems(text.replacing(#/"iscrowd": ?0/#, with: "\"iscrowd\":1"))
+    #expect(crowds.count == 1 && crowds[0].contains("are crowds or ignored"))
+  }
 }
