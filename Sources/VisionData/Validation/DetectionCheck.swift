@@ -66,7 +66,14 @@ public struct DetectionCheck: Sendable {
       let (set, image) = sample[place]
       return Self.examine(set, image, relative: relative(set.path(image)), isFull: isFull)
     }
-    report.findings += outcomes.flatMap { $0 }
+    report.findings += outcomes.flatMap(\.findings)
+    report.findings += DataCheck.repeatedContents(
+      zip(sample, outcomes).map { entry, outcome in
+        (
+          path: relative(entry.set.path(entry.image)), split: entry.set.annotations.path,
+          hash: outcome.hash
+        )
+      })
     report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     return report
   }
@@ -156,28 +163,28 @@ public struct DetectionCheck: Sendable {
 
   private static func examine(
     _ set: DetectionDataset, _ image: Int, relative: String, isFull: Bool
-  ) -> [DataFinding] {
-    let outcome = DataCheck.examine(relative, isFull: isFull) { () throws(FileError) in
+  ) -> DataCheck.Outcome {
+    var outcome = DataCheck.examine(relative, isFull: isFull) { () throws(FileError) in
       try FileBytes.read(set.path(image))
     }
     let expected = set.annotations.images[image]
     guard let header = outcome.header, !header.turns(to: expected.width, expected.height) else {
-      return outcome.findings
+      return outcome
     }
     if header.width == expected.width, header.height == expected.height {
-      return outcome.findings + [
+      outcome.findings.append(
         DataFinding(
           path: relative, rule: "layout/orientation", severity: .warning,
           problem: "is turned by its EXIF data, but the annotations have its stored size",
-          remedy: "nothing needs to be done if they were drawn so; the image is not turned")
-      ]
+          remedy: "nothing needs to be done if they were drawn so; the image is not turned"))
+      return outcome
     }
-    return outcome.findings + [
+    outcome.findings.append(
       DataFinding(
         path: relative, rule: "layout/image-size", severity: .error,
         problem: "has \(header.width)x\(header.height) pixels where the annotations say "
           + "\(expected.width)x\(expected.height)",
-        remedy: "use the images that the annotations were made for")
-    ]
+        remedy: "use the images that the annotations were made for"))
+    return outcome
   }
 }
