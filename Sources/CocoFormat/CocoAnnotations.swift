@@ -84,6 +84,7 @@ public struct CocoAnnotations: Sendable {
     imagesByID = CocoTables.index(images.map(\.id), .duplicateImage, "image", path, &findings)
     categoriesByID = CocoTables.index(
       categories.map(\.id), .duplicateCategory, "category", path, &findings)
+    Self.findRepeatedFiles(images, path, &findings)
     let joiner = CocoObjectJoiner(
       path: path, role: .annotation, images: images, categories: categories,
       imagesByID: imagesByID, categoriesByID: categoriesByID)
@@ -97,10 +98,33 @@ public struct CocoAnnotations: Sendable {
     }
     (annotations, segmentations, keypoints) = joiner.combine(&joined, &findings) { $0 }
     joiner.findDuplicates(annotations.map(\.id), &findings)
+    var plausibility = BoxPlausibility()
+    for object in annotations {
+      plausibility.add(object.box, in: images[object.image], area: object.area)
+    }
+    if let suspicion = plausibility.suspicion {
+      findings.add(.implausibleBoxes, in: path, suspicion)
+    }
     // LVIS knows no crowds.
     if Self.isFederated(images) { findings.forget(.missingCrowd) }
     self.findings = findings
     members = CocoImageMembers(annotations.map(\.image), imageCount: images.count)
+  }
+
+  /// Reports files that several images name.
+  private static func findRepeatedFiles(
+    _ images: [CocoImage], _ path: String, _ findings: inout CocoFindings
+  ) {
+    var ids: [String: Int] = [:]
+    ids.reserveCapacity(images.count)
+    for image in images where !image.fileName.isEmpty {
+      guard let other = ids.updateValue(image.id, forKey: image.fileName), other != image.id else {
+        continue
+      }
+      findings.add(
+        .repeatedFile, in: path,
+        "images \(other) and \(image.id) are the same file \(image.fileName)")
+    }
   }
 
   /// The index of the image with an id; nil where there is none.

@@ -100,6 +100,11 @@ public struct CocoDetections: Sendable {
         image: detection.image, category: detection.category, box: detection.box,
         area: detection.box.area, score: detection.score)
     }
+    var plausibility = BoxPlausibility()
+    for one in detections { plausibility.add(one.box, in: groundTruth.images[one.image]) }
+    if let suspicion = plausibility.suspicion {
+      findings.add(.implausibleBoxes, in: path, suspicion)
+    }
     self.findings = findings
     if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })
     {

@@ -4,6 +4,7 @@ import FileSupport
 public enum CocoRule: String, Sendable, CaseIterable {
   case malformedImage = "image/malformed"
   case duplicateImage = "image/duplicate-id"
+  case repeatedFile = "image/repeated-file"
   case missingSize = "image/missing-size"
   case malformedFederation = "image/malformed-categories"
   case malformedCategory = "category/malformed"
@@ -29,13 +30,14 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case oddPolygon = "mask/odd-polygon"
   case farPolygon = "mask/not-finite"
   case repeatedVertex = "mask/repeated-vertex"
+  case implausibleBoxes = "box/implausible"
 
   /// How bad it is: an error changes numbers or leaves something out.
   public var severity: FindingSeverity {
     switch self {
     case .repeatedVertex: .note
     case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon,
-      .missingKeypointCount:
+      .missingKeypointCount, .implausibleBoxes, .repeatedFile:
       .warning
     default: .error
     }
@@ -47,6 +49,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .malformedImage, .malformedCategory, .malformed, .notFinite:
       "it is left out; correct the record"
     case .duplicateImage, .duplicateCategory: "the first one counts; remove the other"
+    case .repeatedFile: "each is used with its own objects; give one image one record"
     case .missingSize: "its boxes count, polygons in it cannot be drawn; write the size"
     case .malformedFederation: "it is taken for an image without; write lists of category ids"
     case .unknownFrequency: "it belongs to no group; write r, c or f"
@@ -65,6 +68,8 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .shortPolygon, .farPolygon: "the polygon is left out; remove it"
     case .oddPolygon: "the last number is left out; remove it"
     case .repeatedVertex: "nothing needs to be done"
+    case .implausibleBoxes:
+      "they are taken as they are; write left, top, width and height in pixels of the image"
     }
   }
 }

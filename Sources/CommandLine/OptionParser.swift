@@ -24,6 +24,10 @@ extension OptionTable where Options: CommandOptions {
       origins[setting.name] = .configuration
     }
     for setting in flags {
+      // As of a shell's variable that is not set; it would mean the default, or a file of no name.
+      if setting.value.isEmpty, let row = rows.first(where: { $0.name == setting.name }) {
+        throw row.refusal(of: "")
+      }
       try assign(setting, to: &options)
       origins[setting.name] = .flag
     }
@@ -44,10 +48,7 @@ extension OptionTable where Options: CommandOptions {
 
   private func assign(_ setting: Assignment, to options: inout Options) throws {
     guard let row = rows.first(where: { $0.name == setting.name }) else { return }
-    guard row.set(&options, setting.value) else {
-      throw UsageError.wrongValue(
-        option: "--" + setting.name, value: setting.value, expected: row.expectation)
-    }
+    guard row.set(&options, setting.value) else { throw row.refusal(of: setting.value) }
   }
 
   private func scan(_ arguments: [String]) throws(UsageError) -> [Assignment] {

@@ -55,6 +55,12 @@ public struct OptionTable<Options> {
     var isPositional = false
     let set: (inout Options, String) -> Bool
     let get: (Options) -> String
+
+    /// The error for a value that means nothing.
+    func refusal(of value: String) -> UsageError {
+      .wrongValue(
+        option: isPositional ? "<\(name)>" : "--" + name, value: value, expected: expectation)
+    }
   }
 
   let name: String

@@ -23,11 +23,23 @@ public enum AtomicFile {
 
   /// Writes piece by piece; nothing is left behind when `body` throws.
   ///
+  /// A link is followed, and the file that it names is replaced. A device or a pipe, such as
+  /// `/dev/stdout`, is never replaced: it gets the bytes as they come.
+  ///
   /// - Throws: What `body` throws, or `FileError`.
   public static func write(
     to path: String, _ body: (inout Writer) throws(FileError) -> Void
   ) throws(FileError) {
     guard !FileWriting.isOff else { return }
+    var info = stat()
+    if stat(path, &info) == 0 {
+      // What is printed goes on into a file that standard output already is.
+      let own = [STDOUT_FILENO, STDERR_FILENO].first { isSame($0, info) }
+      if own != nil || ![S_IFREG, S_IFDIR].contains(info.st_mode & S_IFMT) {
+        return try stream(to: path, own, body)
+      }
+    }
+    let path = try followed(path)
     let folder = RelativePath.folder(of: path)
     if !folder.isEmpty { try makeFolder(folder) }
     sweep(folder.isEmpty ? "." : folder)
@@ -56,6 +68,38 @@ public enum AtomicFile {
       fsync(parent)
       close(parent)
     }
+  }
+
+  private static func isSame(_ descriptor: Int32, _ info: stat) -> Bool {
+    var other = stat()
+    return fstat(descriptor, &other) == 0 && other.st_dev == info.st_dev
+      && other.st_ino == info.st_ino
+  }
+
+  /// Writes into what is no file, or through a descriptor that is open.
+  private static func stream(
+    to path: String, _ own: Int32?, _ body: (inout Writer) throws(FileError) -> Void
+  ) throws(FileError) {
+    let descriptor = own.map { dup($0) } ?? open(path, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError.system(path, doing: "write", code: errno) }
+    defer { close(descriptor) }
+    var writer = Writer(path: path, descriptor: descriptor)
+    try body(&writer)
+  }
+
+  /// The path that links lead to; the path itself where it is none.
+  private static func followed(_ path: String) throws(FileError) -> String {
+    var path = path
+    // As many as the system follows.
+    for _ in 0..<40 {
+      var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+      let length = readlink(path, &target, Int(PATH_MAX))
+      guard length >= 0 else { return path }
+      let name = String(decoding: target.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+      let folder = RelativePath.folder(of: path)
+      path = name.hasPrefix("/") || folder.isEmpty ? name : folder + "/" + name
+    }
+    throw .system(path, doing: "write", code: ELOOP)
   }
 
   // Between a file's name and the process that writes it aside; the machine is part of it, because

@@ -1,7 +1,7 @@
-/// Rows of fields: CSV as RFC 4180 writes it, or the same with tabs.
+/// Rows of fields: CSV as RFC 4180 writes it, or the same with tabs or semicolons.
 ///
-/// A field in quotes may hold the separator, line ends and doubled quotes. The separator is the tab
-/// where the first line has one and the comma elsewhere.
+/// A field in quotes may hold the separator, line ends and doubled quotes. The separator is the first
+/// of tab, comma and semicolon that the first line has. Lines end as on any system.
 public enum DelimitedText {
   /// A row, and the line that it begins on, from 1.
   public typealias Row = (line: Int, fields: [String])
@@ -11,8 +11,10 @@ public enum DelimitedText {
   /// - Throws: `FileError` when a quote is not closed.
   public static func rows(_ bytes: [UInt8], path: String) throws(FileError) -> [Row] {
     let (quote, newline, carriage) = (UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
-    let firstLine = bytes.prefix { $0 != newline }
-    let separator = firstLine.contains(UInt8(ascii: "\t")) ? UInt8(ascii: "\t") : UInt8(ascii: ",")
+    let firstLine = bytes.prefix { $0 != newline && $0 != carriage }
+    let comma = UInt8(ascii: ",")
+    let separator =
+      [UInt8(ascii: "\t"), comma, UInt8(ascii: ";")].first(where: firstLine.contains) ?? comma
     var rows: [Row] = []
     var fields: [String] = []
     var field: [UInt8] = []
@@ -23,8 +25,9 @@ public enum DelimitedText {
       (fields, field) = ([], [])
     }
     while at < bytes.count {
-      let byte = bytes[at]
+      var byte = bytes[at]
       at += 1
+      if byte == carriage, !isQuoted, at == bytes.count || bytes[at] != newline { byte = newline }
       if byte == newline { line += 1 }
       if isQuoted {
         if byte != quote {

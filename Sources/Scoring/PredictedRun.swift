@@ -12,6 +12,7 @@ struct PredictedRunOptions: Sendable {
   var network: String?
   var group: String?
   var folder = "reports/runs"
+  private var givesFolder = false
 
   /// The options.
   static var table: OptionTable<PredictedRunOptions> {
@@ -31,12 +32,20 @@ struct PredictedRunOptions: Sendable {
       .option("runs", \.folder, value: "folder", .output, "Where the run is kept.")
   }
 
+  /// Notes which options were given.
+  mutating func start(given: Set<String>) { givesFolder = given.contains("runs") }
+
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
   func validate() throws(UsageError) {
-    guard name == nil, method != nil || network != nil || group != nil else { return }
-    throw .conflict("--method, --network and --group describe a run; give it a --name.")
+    guard name == nil else { return }
+    guard method == nil, network == nil, group == nil else {
+      throw .conflict("--method, --network and --group describe a run; give it a --name.")
+    }
+    guard !givesFolder else {
+      throw .conflict("--runs is where a run is kept; give it a --name.")
+    }
   }
 
   /// Keeps a run, if the user gave it a name; only then is computed what it is kept under.

@@ -59,6 +59,53 @@ struct WrongTypesTests {
     }
   }
 
+  @Test("Boxes that are no left, top, width and height in pixels are told, sound ones are not")
+  func implausibleBoxes() throws {
+    // Six objects of 30 x 20 pixels, in the right and lower part of an image of 100 x 80.
+    func boxes(_ box: (_ x: Double, _ y: Double) -> [Double]) -> String {
+      let all = (0..<6).map { at in
+        let numbers = box(40 + 5 * Double(at), 50 + Double(at))
+        return
+          #"{"id":\#(at + 1),"image_id":7,"category_id":3,"bbox":\#(numbers),"area":600,"iscrowd":0}"#
+      }
+      return "[" + all.joined(separator: ",") + "]"
+    }
+    for (form, words) in [
+      (boxes { [$0, $1, 30, 20] }, nil),
+      (boxes { [$0, $1, $0 + 30, $1 + 20] }, "left, top, right, bottom: 6 of 6 boxes"),
+      // Near the corner corners do not reach out; the areas tell.
+      (boxes { [$0 - 38, $1 - 48, $0 - 8, $1 - 28] }, "so they have the areas"),
+      (boxes { [$0 - 38, $1 - 48, 30, 20] }, nil),
+      (boxes { [$0 / 100, $1 / 80, 0.3, 0.25] }, "fractions of the image"),
+      (boxes { [3 * $0, 3 * $1, 90, 60] }, "pixels of another size"),
+    ] {
+      let path = folder.file("set.json")
+      try AtomicFile.write(
+        text: #"{"images":[{"id":7,"file_name":"a.jpg","width":100,"height":80}],"#
+          + #""annotations":\#(form),"categories":[{"id":3,"name":"car"}]}"#, to: path)
+      let set = try CocoAnnotations(path: path)
+      let results = try CocoDetections(
+        set.annotations.map { CocoResult(imageID: 7, categoryID: 3, box: $0.box, score: 1) },
+        name: "dt.json", groundTruth: set)
+      // Results have no areas of their own.
+      let both =
+        words?.contains("areas") == true ? [set.findings] : [set.findings, results.findings]
+      for findings in both {
+        let found = findings.described.first { $0.rule == "box/implausible" }
+        #expect(words.map { found?.problem.contains($0) == true } ?? (found == nil), "\(form)")
+      }
+    }
+  }
+
+  @Test("Images that are one file are told")
+  func repeatedFiles() throws {
+    let set = try set(
+      images: #"[\#(Self.image),{"id":8,"file_name":"a.jpg","width":10,"height":8}]"#,
+      annotations: "[]")
+    #expect(
+      set.findings.described.map(\.problem) == ["images 7 and 8 are the same file a.jpg"])
+  }
+
   @Test("What stands in the place of a list is named with its key")
   func lists() throws {
     for (value, words) in [("{}", "an object"), ("null", "null"), ("\"a\"", "a text")] {

@@ -55,6 +55,14 @@ struct CommandLineTests {
     #expect(SmithyOptions.table.help() == expected)
   }
 
+  @Test("A value of no letters, as of a variable that is not set, is refused with its option")
+  func emptyValues() {
+    for arguments in [["--weights", ""], ["--weights="], ["--weights", "a", "--seeds", ""]] {
+      let error = #expect(throws: UsageError.self) { try parse(arguments + ["forge"]) }
+      #expect(error?.description.contains("got '', but must be") == true)
+    }
+  }
+
   @Test("The short help has the first commands and options, and says where the others are")
   func shortHelp() {
     #expect(

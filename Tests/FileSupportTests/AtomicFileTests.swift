@@ -48,6 +48,32 @@ struct AtomicFileTests {
         == [aside, elsewhere, "a.partial", "b"])
   }
 
+  @Test("A link is followed, and neither it nor a pipe or a device is replaced")
+  func linksAndPipes() throws {
+    let folder = try TemporaryDirectory()
+    let manager = FileManager.default
+    try AtomicFile.write(text: "old", to: folder.file("real/a.txt"))
+    try manager.createSymbolicLink(
+      atPath: folder.file("link"), withDestinationPath: "real/a.txt")
+    try AtomicFile.write(text: "new", to: folder.file("link"))
+    #expect(try manager.destinationOfSymbolicLink(atPath: folder.file("link")) == "real/a.txt")
+    #expect(try FileBytes.read(folder.file("real/a.txt")) == Array("new".utf8))
+    // One that leads to itself is told, not followed for ever.
+    try manager.createSymbolicLink(atPath: folder.file("loop"), withDestinationPath: "loop")
+    #expect(throws: FileError.self) { try AtomicFile.write(text: "x", to: folder.file("loop")) }
+
+    let pipe = folder.file("pipe")
+    try #require(mkfifo(pipe, 0o600) == 0)
+    let reader = open(pipe, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    try AtomicFile.write(text: "through", to: pipe)
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let count = read(reader, &bytes, 16)
+    #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "through")
+    var info = stat()
+    #expect(stat(pipe, &info) == 0 && info.st_mode & S_IFMT == S_IFIFO)
+  }
+
   @Test("Folders on the way are made, and a file in their place is named")
   func folders() throws {
     let folder = try TemporaryDirectory()

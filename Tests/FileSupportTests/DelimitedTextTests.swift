@@ -16,6 +16,10 @@ struct DelimitedTextTests {
         ["a", "b"], ["x, \"y\"\n z", "2"], ["3", ""],
       ])
     #expect(try rows("") == [])
+    // As spreadsheets write where the comma is the decimal sign, and as old Macs end lines.
+    #expect(try rows("a;b\n1,5;2\n") == [["a", "b"], ["1,5", "2"]])
+    #expect(try rows("a,b\r1;2,3\r") == [["a", "b"], ["1;2", "3"]])
+    #expect(try rows("a,b\r\n\"x\r\",2\r\n") == [["a", "b"], ["x\r", "2"]])
   }
 
   @Test("Lines are counted through quoted line ends, and an open quote is named")

@@ -9,7 +9,7 @@ import FileSupport
 ///     one column a class       logits or probabilities (JSON: logits or probabilities, a list)
 ///
 /// Columns of a CSV file with classes are probabilities where every row is between 0 and 1 and sums
-/// to 1, and logits elsewhere.
+/// to 1 as far as rounded numbers do, and logits elsewhere. A logit may be -inf, not +inf or NaN.
 public struct ClassificationPredictions: Sendable {
   /// What was said of one image.
   public enum Answer: Sendable, Equatable {
@@ -93,22 +93,30 @@ public struct ClassificationPredictions: Sendable {
     let lowered = names.map { $0.lowercased() }
     let isRanked =
       lowered == ["prediction"] || lowered == lowered.indices.map { "top\($0 + 1)" }
+    if !isRanked, let answer = lowered.firstIndex(where: { ["prediction", "top1"].contains($0) }),
+      let other = lowered.firstIndex(where: { !["prediction", "top1", "top2"].contains($0) })
+    {
+      throw Self.fault(
+        path, 1, "has the column '\(names[other].prefix(40))' beside '\(names[answer])'")
+    }
     var rows: [Row] = []
     var areProbabilities = !isRanked
     for (line, fields) in table {
       let values = others.map { fields[$0] }
       guard !isRanked else {
+        try Self.checkRanked(values, path, line)
         rows.append(Row(image: fields[image], answer: .ranked(values), line: line))
         continue
       }
       var scores: [Float] = []
       for (name, value) in zip(names, values) {
-        guard let score = Float(value.trimmingSpaces) else {
+        guard let score = Float(value) else {
           throw Self.fault(
             path, line, "has '\(value.prefix(40))' for '\(name)', which is no number")
         }
         scores.append(score)
       }
+      try Self.checkScores(scores, path, line)
       areProbabilities = areProbabilities && Self.areProbabilities(scores)
       rows.append(Row(image: fields[image], answer: .scores(scores), line: line))
     }
@@ -118,9 +126,33 @@ public struct ClassificationPredictions: Sendable {
       areProbabilities: areProbabilities)
   }
 
+  /// Whether numbers are shares of one; a thousand of them rounded to four decimals sum to 1 within
+  /// a twentieth.
   private static func areProbabilities(_ scores: [Float]) -> Bool {
     let sum = scores.reduce(0.0) { $0 + Double($1) }
-    return scores.allSatisfy { $0 >= 0 && $0 <= 1 } && abs(sum - 1) < 1e-3
+    return scores.allSatisfy { $0 >= 0 && $0 <= 1.001 } && abs(sum - 1) < 0.05
+  }
+
+  /// Makes sure that one class can be the best.
+  private static func checkScores(
+    _ scores: [Float], _ path: String, _ line: Int
+  ) throws(FileError) {
+    if let wrong = scores.first(where: { $0.isNaN || $0 == .infinity }) {
+      throw fault(path, line, "has \(wrong) among its scores, so no class is the best")
+    }
+    guard scores.contains(where: \.isFinite) else {
+      throw fault(path, line, "has no score that is finite")
+    }
+  }
+
+  /// Makes sure that a class has one place.
+  private static func checkRanked(
+    _ classes: [String], _ path: String, _ line: Int
+  ) throws(FileError) {
+    var seen: Set<String> = []
+    for name in classes where !seen.insert(name).inserted {
+      throw fault(path, line, "ranks '\(name.prefix(40))' twice")
+    }
   }
 
   // MARK: Lines
@@ -146,11 +178,17 @@ public struct ClassificationPredictions: Sendable {
       if let one = value["prediction"], let ranked = classes([one]) {
         rows.append(Row(image: image, answer: .ranked(ranked), line: line))
       } else if let list = value["predictions"]?.arrayValue, let ranked = classes(list) {
+        try Self.checkRanked(ranked, path, line)
         rows.append(Row(image: image, answer: .ranked(ranked), line: line))
       } else if let scores = numbers("logits") {
+        try Self.checkScores(scores, path, line)
         kinds.insert("logits")
         rows.append(Row(image: image, answer: .scores(scores), line: line))
       } else if let scores = numbers("probabilities") {
+        guard Self.areProbabilities(scores) else {
+          throw Self.fault(
+            path, line, "has probabilities that are not between 0 and 1 or do not sum to 1")
+        }
         kinds.insert("probabilities")
         rows.append(Row(image: image, answer: .scores(scores), line: line))
       } else {
@@ -161,14 +199,5 @@ public struct ClassificationPredictions: Sendable {
       }
     }
     try self.init(path: path, rows: rows, areProbabilities: kinds == ["probabilities"])
-  }
-}
-
-extension String {
-  fileprivate var trimmingSpaces: Substring {
-    var text = self[...]
-    while text.first == " " { text.removeFirst() }
-    while text.last == " " { text.removeLast() }
-    return text
   }
 }

@@ -69,6 +69,7 @@ enum ShowDetections {
     let part = try DetectionLayout.expect(root).part(
       options.split == .training ? .training : .testing, scoresOnly: true)
     let dataset = try DetectionDataset(part, use: .testing).first(options.count)
+    try OutputPath.check(options.output, against: [root, options.detector])
     let loaded = try Detector.load(path: options.detector)
     let names = dataset.classNames
     try loaded.expectClasses(

@@ -74,6 +74,11 @@ enum ShowSegmentation {
       values: options.predictionValues)
     let all = pictures.names
     let chosen = evenPlaces(options.count, of: all.count).map { all[$0] }
+    for name in chosen {
+      try OutputPath.check(
+        "\(options.output)/\(name).png",
+        against: [options.images, options.labels, options.predictions].compactMap { $0 })
+    }
     let progress = ProgressReporter("drawing", total: chosen.count, unit: "images")
     for name in chosen {
       try Interruption.check()

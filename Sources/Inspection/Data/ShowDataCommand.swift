@@ -22,6 +22,7 @@ struct ShowDataCommand {
     for layout in layouts {
       // A folder of several kinds, like VOC's, gives a sheet of each.
       let path = options.output(layouts.count > 1 ? layout.shortName : nil)
+      try OutputPath.check(path, against: [layout.root])
       let (sheet, count, root) =
         switch layout {
         case .classification(let layout): try classes(layout)

@@ -35,7 +35,7 @@ public enum ReportCommands {
 
   package static func build(_ options: BuildReportOptions) throws -> ExitCode {
     let watch = Stopwatch()
-    var builder = options.builder()
+    var builder = try options.builder()
     let gallery = Gallery()
     builder.pictures = { gallery.pictures($0, $1, $2) }
     builder.ownPictures = { gallery.pictures($0) }
@@ -93,7 +93,7 @@ public enum ReportCommands {
   // MARK: Explain, diff, check
 
   private static func explain(_ options: ExplainOptions) throws -> ExitCode {
-    var builder = options.report.builder()
+    var builder = try options.report.builder()
     builder.galleryCount = 0
     builder.references = nil
     let comparison = try builder.comparison(try RunCatalogue(paths: options.report.runs))

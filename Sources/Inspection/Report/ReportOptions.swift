@@ -80,7 +80,8 @@ package struct BuildReportOptions: CommandOptions {
       "Row that the others are compared with. Without it the supervised one of each network."
     )
     .option(
-      "references", \.references, value: "folder", .input, "Published figures, shown beside ours."
+      "references", \.references, value: "folder", .input,
+      "Published figures, shown beside ours; none for none."
     )
     .options(DifferenceOptions.table, at: \.tests)
     .option(
@@ -110,7 +111,17 @@ package struct BuildReportOptions: CommandOptions {
   package func validate() throws(UsageError) { try tests.validate() }
 
   /// The builder that these settings ask for.
-  func builder() -> ComparisonBuilder {
+  ///
+  /// - Throws: `DatasetError` for a folder of figures that was named and is not there.
+  func builder() throws(DatasetError) -> ComparisonBuilder {
+    guard
+      ["none", BuildReportOptions().references].contains(references)
+        || FileTree.isFolder(references)
+    else {
+      throw DatasetError(
+        path: references, problem: "is no folder of published figures",
+        remedy: "check the path, or give --references none", exitCode: .missingFile)
+    }
     var builder = tests.builder()
     builder.mcNemar = mcNemar
     builder.baseline = baseline

@@ -48,6 +48,11 @@ public enum BackboneLoader {
     report.others = weights.others
     report.method = file.metadata["method"]
     (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    if !weights.passedOver.isEmpty {
+      report.assumptions.append(
+        "\(weights.passedOver.joined(separator: ", ")) also holds such a network, which is not read"
+      )
+    }
     report.normalization = hints.normalization?.value
     let leading = architecture.leadingTokenCount
     // A dense backbone's output norms have no place in a classifier, and no classifier's final
@@ -113,7 +118,7 @@ public enum BackboneLoader {
           + found.map(\.place).joined(separator: " and "),
         remedy: "keep the keys of one of them")
     }
-    let weights: CanonicalWeights
+    var weights: CanonicalWeights
     do throws(CanonicalWeights.KeyClash) {
       weights = try CanonicalWeights(site, entries: groups[site.group] ?? [:])
     } catch {
@@ -132,6 +137,7 @@ public enum BackboneLoader {
           "has '\(part)': it is \(CanonicalWeights.network(of: part)), which is not built here",
         remedy: "give a plain Swin or ViT")
     }
+    weights.passedOver = sites.passedOver(branch)
     return weights
   }
 

@@ -92,17 +92,26 @@ extension [BackboneSite] {
   ///
   /// Published is the online network, but the teacher of a student.
   func site(_ branch: CheckpointBranch) -> [BackboneSite] {
-    let (target, online) = (filter(\.isTarget), filter { !$0.isTarget })
-    let found =
-      switch branch {
-      case .target: target
-      case .online: online
-      case .published:
-        online.isEmpty || online.allSatisfy(\.isDistilled) && !target.isEmpty ? target : online
-      }
+    let found = all(branch)
     // Published files keep the weights that count here; of others none is more likely than another.
     let groups = ["model", "state_dict", ""].filter { name in found.contains { $0.group == name } }
     guard let group = groups.first else { return found }
     return found.filter { $0.group == group }
+  }
+
+  /// Places of the branch's other networks, in groups that count less.
+  func passedOver(_ branch: CheckpointBranch) -> [String] {
+    let meant = Set(site(branch).map(\.place))
+    return all(branch).map(\.place).filter { !meant.contains($0) }
+  }
+
+  private func all(_ branch: CheckpointBranch) -> [BackboneSite] {
+    let (target, online) = (filter(\.isTarget), filter { !$0.isTarget })
+    return switch branch {
+    case .target: target
+    case .online: online
+    case .published:
+      online.isEmpty || online.allSatisfy(\.isDistilled) && !target.isEmpty ? target : online
+    }
   }
 }

@@ -41,6 +41,8 @@ struct CanonicalWeights {
   var others: [String]
   /// A part that changes what the network computes and that is not built here.
   var foreignPart: String?
+  /// Places of other networks of the branch, none of which is read.
+  var passedOver: [String] = []
 
   /// Two keys of a file that are the same once wrappers are cut off.
   struct KeyClash: Error {

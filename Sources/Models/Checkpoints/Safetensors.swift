@@ -68,6 +68,12 @@ enum Safetensors {
         content.entries.append(CheckpointFile.Entry(group: "", key: entry.name, tensor: tensor))
       }
     }
+    // The format leaves no byte over; one that is belongs to a tensor whose name came twice, or to
+    // another file.
+    let covered = tensors.reduce(0) { $0 + $1.range.count }
+    guard tensors.isEmpty || covered == available else {
+      throw fault("holds \(available - covered) bytes that no tensor of its header has")
+    }
     content.unread.sort { $0.key < $1.key }
     return content
   }

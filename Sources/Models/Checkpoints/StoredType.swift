@@ -28,6 +28,14 @@ public enum StoredType: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether it has no fractions.
+  var isWhole: Bool {
+    switch self {
+    case .float32, .float64, .float16, .bfloat16, .float8E4M3, .float8E5M2: false
+    case .int64, .int32, .int16, .int8, .uint64, .uint32, .uint16, .uint8, .bool: true
+    }
+  }
+
   /// The type by PyTorch's name of it: that of a storage class without the word Storage, or of a
   /// data type.
   ///

@@ -4,17 +4,21 @@ import TensorCore
 /// A tensor that a network may take: its shape, and its numbers when they are asked for.
 struct WeightSource {
   let shape: [Int]
+  /// The type of numbers without a fraction, which no trained weight has; nil elsewhere.
+  let wholeType: StoredType?
   let values: () -> [Float]
 
   /// A tensor of a file.
   init(_ stored: StoredTensor) {
     shape = stored.shape
+    wholeType = stored.type.isWhole ? stored.type : nil
     values = { stored.floats() }
   }
 
   /// A tensor of another network.
   init(_ tensor: Tensor) {
     shape = tensor.shape
+    wholeType = nil
     values = { tensor.values }
   }
 }
@@ -69,6 +73,14 @@ struct WeightFiller {
           path: report.path,
           problem: "has '\(key)' of shape \(source.shape) where \(name ?? report.architecture) "
             + "needs \(tensor.shape)", remedy: remedy)
+      }
+      // Counters are whole; weights are only where a network was quantised, and mean nothing then
+      // without its scales.
+      if let type = source.wholeType, !key.hasSuffix("num_batches_tracked") {
+        throw CheckpointError(
+          path: report.path,
+          problem: "stores '\(key)' as whole numbers (\(type.rawValue)), as quantised networks do",
+          remedy: "give the checkpoint in floating point")
       }
       guard values.allSatisfy(\.isFinite) else {
         throw CheckpointError(

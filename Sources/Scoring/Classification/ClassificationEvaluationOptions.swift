@@ -51,5 +51,7 @@ package struct ClassificationEvaluationOptions: CommandOptions {
     .options(EngineOptions.table, at: \.engine)
   }
 
+  package mutating func start(given: Set<String>) { run.start(given: given) }
+
   package func validate() throws(UsageError) { try run.validate() }
 }

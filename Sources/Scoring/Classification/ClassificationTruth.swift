@@ -75,22 +75,40 @@ struct ClassificationTruth {
     _ path: String, classes: [String]?
   ) throws -> (names: [String], labels: [Int], images: [String]) {
     let rows = try LabelFile.rows(path)
-    let stored = rows.map(\.label)
-    let indices = stored.map { Int($0) }
-    let areIndices = indices.allSatisfy { ($0 ?? -1) >= 0 }
-    let largest = indices.compactMap { $0 }.max() ?? 0
-    guard !areIndices || largest < 1 << 20 else {
-      throw DatasetError(
-        path: path, problem: "has the label \(largest)", remedy: "count classes from 0")
+    let numbers = rows.map(\.label.wholeNumber)
+    let areIndices = numbers.allSatisfy { $0 != nil }
+    func fault(_ row: LabelFile.Row, _ problem: String, _ remedy: String) -> DatasetError {
+      DatasetError(
+        path: path, problem: "line \(row.line) has the label '\(row.label.prefix(40))'\(problem)",
+        remedy: remedy)
     }
-    let names = classes ?? (areIndices ? (0...largest).map(String.init) : Set(stored).sorted())
+    // Where numbers stand, one that none can have is no name either: -1 marks images without a class.
+    for (row, number) in zip(rows, numbers) {
+      let isNumber = number != nil || !row.label.isEmpty && row.label.allSatisfy(\.isNumber)
+      guard isNumber, !(0..<1 << 20).contains(number ?? -1) else { continue }
+      guard classes?.contains(row.label) != true else { continue }
+      throw fault(row, "", "count classes from 0, and leave images without a class out")
+    }
+    let names =
+      classes
+      ?? (areIndices
+        ? (0...(numbers.compactMap { $0 }.max() ?? 0)).map(String.init)
+        : Set(rows.map(\.label)).sorted())
     let places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
-    let labels = try rows.map { row in
-      if let place = places[row.label] { return place }
-      if areIndices, let index = Int(row.label), names.indices.contains(index) { return index }
-      throw DatasetError(
-        path: path, problem: "line \(row.line) has the label '\(row.label)', which is no class",
-        remedy: "name the classes with --class-map")
+    // As of answers, all are names or all are places.
+    let areNames = rows.allSatisfy { places[$0.label] != nil }
+    let labels = try zip(rows, numbers).map { row, number in
+      if areNames || !areIndices, let place = places[row.label] { return place }
+      if areIndices, let number, names.indices.contains(number) { return number }
+      throw fault(row, ", which is no class", "name the classes with --class-map")
+    }
+    var lines: [String: Int] = [:]
+    for row in rows {
+      if let other = lines.updateValue(row.line, forKey: row.image) {
+        throw DatasetError(
+          path: path, problem: "names \(row.image) in lines \(other) and \(row.line)",
+          remedy: "keep one of them")
+      }
     }
     return (names, labels, rows.map(\.image))
   }
@@ -106,8 +124,7 @@ struct ClassificationTruth {
       DatasetError(path: predictions.path, problem: problem, remedy: remedy)
     }
     for row in predictions.rows {
-      let file = (row.image as NSString).lastPathComponent
-      guard let index = known[row.image] ?? known[file] else {
+      guard let index = place(of: row.image) else {
         throw fault(
           "line \(row.line) names \(row.image), which \(path) does not have",
           "score it with the images that it was made for")
@@ -125,6 +142,19 @@ struct ClassificationTruth {
           + " of \(images.count) images", "predict every image")
     }
     return rows.compactMap { $0 }
+  }
+
+  /// The image that a name means: by as much of its path as is known here.
+  private func place(of name: String) -> Int? {
+    if let index = known[name] { return index }
+    // Paths of other machines; where Windows wrote them, there is no other slash.
+    let slash: Character = name.contains("/") ? "/" : "\\"
+    var parts = name.split(separator: slash)[...]
+    while !parts.isEmpty {
+      if let index = known[parts.joined(separator: "/")] { return index }
+      parts.removeFirst()
+    }
+    return nil
   }
 
   /// Where the images lie; nil where only labels are known.
@@ -160,6 +190,9 @@ private enum LabelFile {
       rows = table.map { ($0.fields[image], $0.fields[label], $0.line) }
     }
     guard !rows.isEmpty else { throw fault(1, "is followed by no image") }
+    if let empty = rows.first(where: { $0.image.isEmpty || $0.label.isEmpty }) {
+      throw fault(empty.line, "has no " + (empty.image.isEmpty ? "image" : "label"))
+    }
     return rows
   }
 }

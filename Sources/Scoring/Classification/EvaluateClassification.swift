@@ -19,18 +19,28 @@ package struct EvaluateClassification {
     var calibration = Calibration()
     /// Ranked classes that every image has at least.
     var depth = 5
+    /// Whether numbers are shares of one, not logits.
+    var areProbabilities = false
+    /// What a reader must know of how answers were read.
+    var notes: [String] = []
+    /// Why the answers look as if they were meant otherwise; nil where they do not.
+    var suspicion: String?
   }
 
   /// Loads, scores, prints and writes.
   ///
   /// - Throws: What reading and writing files throws.
   package func run() throws -> ExitCode {
+    if let output = options.output {
+      try OutputPath.check(
+        output,
+        against: [options.predictions, options.groundTruth, options.classMap].compactMap { $0 })
+    }
     let predictions = try ClassificationPredictions(path: options.predictions)
     let listed = try options.classMap.map(Self.classes)
     let truth = try ClassificationTruth(path: options.groundTruth, classes: listed)
     let known = listed ?? predictions.classNames
-    let scored = try score(
-      predictions, truth, places: places(known, of: truth), width: known?.count)
+    let scored = try score(predictions, truth, known: known)
     let numbers = ClassificationScore.numbers.filter {
       ClassificationScore.places(of: $0.name) ?? 1 <= scored.depth
     }
@@ -56,6 +66,7 @@ package struct EvaluateClassification {
       ], images: truth.runImages
     ) { run, result in
       result.add([scored.score], classNames: truth.classNames, numbers: numbers)
+      result.notes += scored.notes
       if scored.calibration.count > 0 {
         result.metrics["calibration_error"] = MetricValue(
           scored.calibration.expectedError, count: scored.calibration.count)
@@ -68,7 +79,9 @@ package struct EvaluateClassification {
         scored.records.map { $0.json(seed: 0) }, to: TaskDescription.linear.recordFiles[0])
       try run.synchronize(TaskDescription.linear.recordFiles[0])
     }
-    return .success
+    guard let suspicion = scored.suspicion else { return .success }
+    Console.error("warning: \(options.predictions): \(suspicion)")
+    return .gateFailed
   }
 
   // MARK: Classes
@@ -77,16 +90,27 @@ package struct EvaluateClassification {
   private static func classes(_ path: String) throws -> [String] {
     let bytes = try FileBytes.readText(path, readsPipes: true)
     let names: [String]
-    if let list = JSONValue(parsing: bytes)?.arrayValue {
+    func fault(_ problem: String) -> DatasetError {
+      DatasetError(
+        path: path, problem: problem,
+        remedy: "give the classifier's classes in the order of its numbers, a line each")
+    }
+    switch JSONValue(parsing: bytes) {
+    case .array(let list):
       names = list.compactMap(\.stringValue)
-    } else {
-      names = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-        .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+      guard names.count == list.count else { throw fault("is a list with items that are no text") }
+    case .object: throw fault("is a JSON object, which has no order")
+    default:
+      // An empty line would move all classes behind it; at the end it is none.
+      var lines = String(decoding: bytes, as: UTF8.self)
+        .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        .map { $0.trimmingCharacters(in: .whitespaces) }
+      while lines.last == "" { lines.removeLast() }
+      if let empty = lines.firstIndex(of: "") { throw fault("has no class in line \(empty + 1)") }
+      names = lines
     }
     guard !names.isEmpty, Set(names).count == names.count else {
-      throw DatasetError(
-        path: path, problem: names.isEmpty ? "names no class" : "names a class twice",
-        remedy: "give the classifier's classes in the order of its numbers, a line each")
+      throw fault(names.isEmpty ? "names no class" : "names a class twice")
     }
     return names
   }
@@ -107,28 +131,26 @@ package struct EvaluateClassification {
   // MARK: Scores
 
   private func score(
-    _ predictions: ClassificationPredictions, _ truth: ClassificationTruth, places: [Int],
-    width: Int?
+    _ predictions: ClassificationPredictions, _ truth: ClassificationTruth, known: [String]?
   ) throws -> Scored {
     var scored = Scored(score: ClassificationScore(classCount: truth.classNames.count))
-    let classes = Dictionary(truth.classNames.enumerated().map { ($1, $0) }) { first, _ in first }
-    let own = Dictionary(places.enumerated().map { ($1, $0) }) { first, _ in first }
-    let expected = width ?? truth.classNames.count
-    func index(_ text: String, _ row: ClassificationPredictions.Row) throws -> Int {
-      if let known = classes[text] { return known }
-      // A class of the classifier's that the truth does not have is an answer, and wrong.
-      if let number = Int(text), (0..<expected).contains(number) { return own[number] ?? -1 }
-      throw DatasetError(
-        path: predictions.path,
-        problem: "line \(row.line) answers '\(text)', which is no class of \(options.groundTruth) "
-          + "and no index below \(expected)", remedy: "name classes as its folders or labels do")
-    }
-    for (image, row) in try truth.rows(of: predictions).enumerated() {
+    scored.areProbabilities = predictions.areProbabilities
+    let places = try places(known, of: truth)
+    let expected = known?.count ?? truth.classNames.count
+    let rows = try truth.rows(of: predictions)
+    let reading = AnswerReading(
+      rows, classNames: truth.classNames, places: places, known: known)
+    var first: [AnswerReading.FirstAnswer] = []
+    for (image, row) in rows.enumerated() {
       let label = truth.labels[image]
       let record: ClassificationRecord
       switch row.answer {
       case .ranked(let answers):
-        let ranked = try answers.map { try index($0, row) }
+        let ranked = try answers.map {
+          try reading.index(
+            $0, line: row.line, path: predictions.path, truth: options.groundTruth)
+        }
+        first.append(.init(index: ranked.first ?? -1, number: answers.first?.wholeNumber))
         scored.depth = min(scored.depth, ranked.count)
         record = ClassificationRecord(
           index: image, label: label, predictions: Array(ranked.prefix(5)),
@@ -146,6 +168,10 @@ package struct EvaluateClassification {
             index: image, label: label, scores: $0, areLogits: !predictions.areProbabilities)
         }
         let best = record.predictions.first.map { scores[$0] } ?? .nan
+        first.append(
+          .init(
+            index: record.predictions.first ?? -1,
+            number: record.predictions.first.map { places[$0] }))
         scored.calibration.add(
           confidence: predictions.areProbabilities
             ? Double(best) : Calibration.confidence(logits: scores), isRight: record.rank == 0)
@@ -153,6 +179,9 @@ package struct EvaluateClassification {
       scored.records.append(record)
       scored.score.add(record)
     }
+    scored.suspicion = reading.suspicion(
+      first, labels: truth.labels, areNamed: predictions.classNames != nil)
+    scored.notes = [reading.note, scored.suspicion].compactMap { $0 }
     return scored
   }
 
@@ -178,8 +207,13 @@ package struct EvaluateClassification {
         }
         + (scored.calibration.count > 0 ? [percentage(scored.calibration.expectedError)] : []))
     if scored.calibration.count > 0 {
-      table.notes.append("calibration error: 15 bins of equal width, softmax over the classes here")
+      let confidence =
+        scored.areProbabilities
+        ? "numbers taken for probabilities"
+        : "numbers taken for logits, softmax over the classes here"
+      table.notes.append("calibration error: 15 bins of equal width, \(confidence)")
     }
+    table.notes += scored.notes
     let missing = ClassificationScore.numbers.map(\.title).filter { title in
       !numbers.contains { $0.title == title }
     }

@@ -1,5 +1,6 @@
 import CommandLine
 import Evaluation
+import FileSupport
 import Runs
 import VisionData
 
@@ -16,7 +17,9 @@ package struct DetectionEvaluationOptions: CommandOptions {
   var areaRanges: [AreaRange] = []
   var limits = [1, 10, 100]
   /// Whether the user gave limits; if not, they are the protocol's.
-  private(set) var givesLimits = false
+  var givesLimits: Bool { given.contains("max-detections") }
+  /// The options that were given.
+  private var given: Set<String> = []
   var classes: [String] = []
   var images: String?
   var sizes = Sizes.asLoaded
@@ -54,7 +57,8 @@ package struct DetectionEvaluationOptions: CommandOptions {
   package static let basis = ["protocol", "iou-type"]
 
   package mutating func start(given: Set<String>) {
-    givesLimits = given.contains("max-detections")
+    self.given = given
+    run.start(given: given)
     limits = protocolSettings(types == [.keypoints] ? .keypoints : .bbox).maxDetections
   }
 
@@ -165,6 +169,7 @@ package struct DetectionEvaluationOptions: CommandOptions {
 
   package func validate() throws(UsageError) {
     try run.validate()
+    try refuseUnused()
     guard run.name == nil || !classAgnostic else {
       throw .conflict("--name keeps a run of COCO's numbers; leave --class-agnostic out.")
     }
@@ -272,4 +277,39 @@ extension AreaRange: OptionValue {
   public var argument: String { "\(name):\(low.argument)-\(high.argument)" }
 
   public static var expectation: String { "a name and two sizes, such as tiny:0-256" }
+}
+
+extension DetectionEvaluationOptions {
+  /// Refuses what would change nothing.
+  fileprivate func refuseUnused() throws(UsageError) {
+    let isKept = run.name != nil
+    if !isKept, !intervals, versus == nil {
+      for name in ["resamples", "seed"] where given.contains(name) {
+        throw .conflict(
+          "--\(name) is of differences and intervals; add --versus, --intervals or --name.")
+      }
+    }
+    guard !given.contains("confusion-score") || isKept || confusion else {
+      throw .conflict("--confusion-score is of confusions; add --confusion or --name.")
+    }
+    guard !intervals || !classAgnostic else {
+      throw .conflict("--intervals are of every class; leave --class-agnostic out.")
+    }
+    guard sizes != .mask || types != [.bbox] else {
+      throw .conflict("--detection-sizes mask is of masks; leave it or --iou-type bbox out.")
+    }
+  }
+
+  /// Refuses sigmas where no keypoints are scored.
+  func checkSigmas(_ types: [OverlapType]) throws(UsageError) {
+    guard sigmas.isEmpty || types.contains(.keypoints) else {
+      throw .conflict("--keypoint-sigmas are of keypoints, and none are scored; leave them out.")
+    }
+  }
+
+  /// Makes sure that what is written replaces nothing that is read.
+  func checkOutputs() throws(FileError) {
+    let inputs = [groundTruth, detections, versus, images].compactMap { $0 }
+    if let output { try OutputPath.check(output, against: inputs) }
+  }
 }

@@ -19,6 +19,7 @@ package struct EvaluateDetections {
   /// - Throws: What reading and writing files throws.
   package func run() throws -> ExitCode {
     try options.engine.apply()
+    try options.checkOutputs()
     let clock = Laps(isQuiet: options.engine.quiet)
     let part = try DetectionLayout.truth(options.groundTruth)
     let truth = try DetectionTruth(part)
@@ -46,7 +47,9 @@ package struct EvaluateDetections {
     }
     var members: [String: JSONValue] = [:]
     var scored: [Scored] = []
-    for (place, type) in try options.types(detections, groundTruth).enumerated() {
+    let types = try options.types(detections, groundTruth)
+    try options.checkSigmas(types)
+    for (place, type) in types.enumerated() {
       if place > 0 { Console.output("") }
       let input = DetectionInput(
         truth: groundTruth, detections: detections, type: type, selection: selection)

@@ -11,18 +11,25 @@ import VisionData
 package enum EvaluateSegmentation {
   package static func run(_ options: SegmentationEvaluationOptions) throws -> ExitCode {
     try options.engine.apply()
+    let inputs = [options.groundTruth] + options.predictions + [options.classes]
+    let outputs = options.recordPaths + [options.output].compactMap { $0 }
+    for output in outputs { try OutputPath.check(output, against: inputs) }
+    try OutputPath.checkDistinct(outputs)
     let truth = try SegmentationTruth(options.groundTruth, labelSuffix: options.labelSuffix)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
     let scored = try options.predictions.map { try score($0, against: truth, scorer) }
-    if let records = options.records {
-      for (number, folder) in scored.enumerated() {
-        let path = records + (scored.count > 1 ? ".\(number + 1)" : "")
-        let lines = zip(truth.names, folder.records).map {
-          SegmentationRecordFile.line($1, name: $0)
-        }
-        try AtomicFile.write(text: lines.joined(), to: path)
+    if let folder = scored.first(where: { $0.score.labelled.allSatisfy { $0 == 0 } }) {
+      throw DatasetError(
+        path: options.groundTruth,
+        problem: "has no pixel of any class in \(folder.records.count) label maps, so there is "
+          + "nothing to score", remedy: "check --classes and --labels")
+    }
+    for (path, folder) in zip(options.recordPaths, scored) {
+      let lines = zip(truth.names, folder.records).map {
+        SegmentationRecordFile.line($1, name: $0)
       }
+      try AtomicFile.write(text: lines.joined(), to: path)
     }
     let tables = SegmentationTables(
       classes: classes.names.enumerated().map {
@@ -71,7 +78,7 @@ package enum EvaluateSegmentation {
         scored.score, classes: classes.names, suffix: "")
       result.classes = SegmentationNumbers.classes(scored.score, names: classes.names)
       let intervals = TaskDescription.ade20k.intervals(
-        of: ResampledSegmentation(scored.records), resampleCount: max(2, options.resamples),
+        of: ResampledSegmentation(scored.records), resampleCount: options.resamples,
         seed: UInt64(options.seed))
       for (name, interval) in intervals { result.metrics[name]?.interval = interval }
       try run.restart(TaskDescription.ade20k.recordFiles[0])

@@ -24,8 +24,14 @@ package struct SegmentationEvaluationOptions: CommandOptions {
   var run = PredictedRunOptions()
   var json = false
   var engine = EngineOptions()
+  private var givesSeed = false
 
   package init() {}
+
+  package mutating func start(given: Set<String>) {
+    givesSeed = given.contains("seed")
+    run.start(given: given)
+  }
 
   package static var table: OptionTable<SegmentationEvaluationOptions> {
     OptionTable(
@@ -89,5 +95,19 @@ package struct SegmentationEvaluationOptions: CommandOptions {
       throw .conflict("--predictions takes one folder, or two to compare.")
     }
     guard resamples != 1 else { throw .conflict("--resamples must be 0 or at least 2.") }
+    guard resamples > 0 || !givesSeed else {
+      throw .conflict("--seed is of the draws, and --resamples 0 makes none; leave it out.")
+    }
+    guard resamples > 0 || run.name == nil else {
+      throw .conflict("--name keeps a run with intervals; leave --resamples 0 out.")
+    }
+  }
+}
+
+extension SegmentationEvaluationOptions {
+  /// Where the counts of each image go, a file for each folder of predictions.
+  var recordPaths: [String] {
+    guard let records else { return [] }
+    return predictions.count > 1 ? predictions.indices.map { "\(records).\($0 + 1)" } : [records]
   }
 }

@@ -58,7 +58,7 @@ public enum DataLayout: Sendable, Equatable {
   }
 
   /// The data set's folder.
-  var root: String {
+  public var root: String {
     switch self {
     case .classification(let layout): layout.root
     case .detection(let layout): layout.root

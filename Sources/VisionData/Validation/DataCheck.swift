@@ -222,6 +222,27 @@ public struct DataCheck: Sendable {
     return outcome
   }
 
+  /// Images with the bytes of one before them, in a full check; of images that have no classes.
+  static func repeatedContents(
+    _ images: [(path: String, split: String, hash: String?)]
+  ) -> [DataFinding] {
+    var first: [String: (path: String, split: String)] = [:]
+    return images.compactMap { path, split, hash in
+      guard let hash else { return nil }
+      guard let known = first[hash] else {
+        first[hash] = (path, split)
+        return nil
+      }
+      let overlaps = known.split != split
+      return DataFinding(
+        path: path, rule: overlaps ? "content/overlap" : "content/duplicate",
+        severity: overlaps ? .error : .warning, problem: "has the same bytes as \(known.path)",
+        remedy: overlaps
+          ? "remove it from one split; scores on seen images mean nothing"
+          : "remove one of the two")
+    }
+  }
+
   private func compareContents(
     _ splits: [(String, ImageFolder)], _ outcomes: [Int: Outcome],
     into report: inout DataCheckReport

@@ -46,6 +46,7 @@ public struct DetectionCheck: Sendable {
     var seen: Set<String> = []
     for set in sets where seen.insert(set.annotations.path).inserted {
       report.findings += findings(of: set.annotations)
+      report.findings += emptiness(of: set.annotations)
     }
     if sets.count > 1 {
       report.findings += differences(sets[1].annotations, from: sets[0].annotations)
@@ -65,7 +66,14 @@ public struct DetectionCheck: Sendable {
       let (set, image) = sample[place]
       return Self.examine(set, image, relative: relative(set.path(image)), isFull: isFull)
     }
-    report.findings += outcomes.flatMap { $0 }
+    report.findings += outcomes.flatMap(\.findings)
+    report.findings += DataCheck.repeatedContents(
+      zip(sample, outcomes).map { entry, outcome in
+        (
+          path: relative(entry.set.path(entry.image)), split: entry.set.annotations.path,
+          hash: outcome.hash
+        )
+      })
     report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     return report
   }
@@ -108,6 +116,21 @@ public struct DetectionCheck: Sendable {
     return findings
   }
 
+  /// Whether nothing can be learnt from a file or scored on it.
+  private func emptiness(of annotations: CocoAnnotations) -> [DataFinding] {
+    let objects = annotations.annotations
+    guard !objects.contains(where: { !$0.isCrowd && !$0.isIgnored }) else { return [] }
+    return [
+      DataFinding(
+        path: relative(annotations.path), rule: "record/none", severity: .error,
+        problem: objects.isEmpty
+          ? "has no object in its \(annotations.images.count) images"
+          : "has no object that counts: all \(objects.count) are crowds or ignored",
+        remedy: "name a file with objects; from this one nothing is learnt, and no score is defined"
+      )
+    ]
+  }
+
   /// Where the categories of a second split are others than the first one's.
   private func differences(
     _ other: CocoAnnotations, from first: CocoAnnotations
@@ -140,28 +163,28 @@ public struct DetectionCheck: Sendable {
 
   private static func examine(
     _ set: DetectionDataset, _ image: Int, relative: String, isFull: Bool
-  ) -> [DataFinding] {
-    let outcome = DataCheck.examine(relative, isFull: isFull) { () throws(FileError) in
+  ) -> DataCheck.Outcome {
+    var outcome = DataCheck.examine(relative, isFull: isFull) { () throws(FileError) in
       try FileBytes.read(set.path(image))
     }
     let expected = set.annotations.images[image]
     guard let header = outcome.header, !header.turns(to: expected.width, expected.height) else {
-      return outcome.findings
+      return outcome
     }
     if header.width == expected.width, header.height == expected.height {
-      return outcome.findings + [
+      outcome.findings.append(
         DataFinding(
           path: relative, rule: "layout/orientation", severity: .warning,
           problem: "is turned by its EXIF data, but the annotations have its stored size",
-          remedy: "nothing needs to be done if they were drawn so; the image is not turned")
-      ]
+          remedy: "nothing needs to be done if they were drawn so; the image is not turned"))
+      return outcome
     }
-    return outcome.findings + [
+    outcome.findings.append(
       DataFinding(
         path: relative, rule: "layout/image-size", severity: .error,
         problem: "has \(header.width)x\(header.height) pixels where the annotations say "
           + "\(expected.width)x\(expected.height)",
-        remedy: "use the images that the annotations were made for")
-    ]
+        remedy: "use the images that the annotations were made for"))
+    return outcome
   }
 }

@@ -149,25 +149,12 @@ public struct SegmentationCheck: Sendable {
   private func duplicates(
     _ pairs: [SegmentationPair], _ outcomes: [SegmentationPair.Outcome]
   ) -> [DataFinding] {
-    var first: [String: SegmentationPair] = [:]
-    var findings: [DataFinding] = []
-    for (pair, outcome) in zip(pairs, outcomes) {
-      guard let hash = outcome.hash else { continue }
-      guard let known = first[hash] else {
-        first[hash] = pair
-        continue
-      }
-      let overlaps = known.split != pair.split
-      findings.append(
-        DataFinding(
-          path: pair.folder.relativeImagePath(pair.index),
-          rule: overlaps ? "content/overlap" : "content/duplicate",
-          severity: overlaps ? .error : .warning,
-          problem: "has the same bytes as \(known.folder.relativeImagePath(known.index))",
-          remedy: overlaps
-            ? "remove it from one split; scores on seen images mean nothing"
-            : "remove one of the two"))
-    }
-    return findings
+    DataCheck.repeatedContents(
+      zip(pairs, outcomes).map { pair, outcome in
+        (
+          path: pair.folder.relativeImagePath(pair.index), split: pair.split.rawValue,
+          hash: outcome.hash
+        )
+      })
   }
 }

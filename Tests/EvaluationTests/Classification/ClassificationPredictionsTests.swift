@@ -23,6 +23,10 @@ struct ClassificationPredictionsTests {
     #expect(logits.classNames == ["cat", "dog"] && !logits.areProbabilities)
     let shares = try read("image,0,1\na.png,0.25,0.75\n")
     #expect(shares.classNames == nil && shares.areProbabilities)
+    // As rounded numbers sum, and as spreadsheets separate.
+    #expect(try read("image,0,1,2\na.png,0.333,0.333,0.333\n").areProbabilities)
+    #expect(try read("image; prediction\na.png; cat \n").rows[0].answer == .ranked(["cat"]))
+    #expect(try read("image,0,1\na.png,-inf,-3\n").rows[0].answer == .scores([-.infinity, -3]))
   }
 
   @Test("Lines of JSON hold the same")
@@ -57,6 +61,17 @@ struct ClassificationPredictionsTests {
         "{\"image\": \"x\", \"logits\": [1]}\n{\"image\": \"y\", \"probabilities\": [1]}",
         "line 2 has probabilities, others have logits"
       ),
+      ("image,0,1\nx,1,nan\n", "line 2 has nan among its scores"),
+      ("image,0,1\nx,1,2\ny,1e400,0\n", "line 3 has inf among its scores"),
+      ("image,0,1\nx,-inf,-inf\n", "line 2 has no score that is finite"),
+      ("image,cat,cat,dog\nx,1,2,3\n", "line 1 names the column 'cat' twice"),
+      (",image,prediction\n0,x,cat\n", "line 1 has no name for column 1; name it, or leave it out"),
+      ("image,prediction,score\nx,cat,0.5\n", "line 1 has the column 'score' beside 'prediction'"),
+      ("image,top1,top2\nx,cat,cat\n", "line 2 ranks 'cat' twice"),
+      (#"{"image": "x", "probabilities": [50, 50]}"#, "line 1 has probabilities that are not"),
+      (#"{"image": "x", "probabilities": [0.2, 0.2]}"#, "line 1 has probabilities that are not"),
+      (#"{"image": "x", "logits": [NaN, 1]}"#, "JSON has no NaN and no Infinity"),
+      (#"[{"image": "x", "prediction": 1}]"#, "line 1 begins a JSON list, not an object a line"),
     ])
   func faults(text: String, problem: String) {
     #expect { try read(text) } throws: { "\($0)".contains(problem) }

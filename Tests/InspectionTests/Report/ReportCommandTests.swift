@@ -52,6 +52,14 @@ struct ReportCommandTests {
     return folder
   }
 
+  @Test("Figures of a folder that is not there are not passed by in silence")
+  func missingReferences() throws {
+    let folder = try prepare()
+    let refused = try run(["--references", "nowhere"], in: folder)
+    #expect(refused.status == 66 && refused.errors.contains("nowhere: is no folder of published"))
+    #expect(try run(["--references", "none"], in: folder).status == 0)
+  }
+
   @Test("Without arguments it compares reports/runs and writes every format")
   func build() throws {
     let folder = try prepare()

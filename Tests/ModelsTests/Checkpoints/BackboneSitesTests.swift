@@ -84,6 +84,8 @@ struct BackboneSitesTests {
     #expect(sites(["|a.", "|b."]).site(.published).count == 2)
     #expect(sites(["first|", "second|"]).site(.published).count == 2)
     #expect(sites(["first|", "model|"]).site(.published).count == 1)
+    #expect(sites(["first|", "model|"]).passedOver(.published).count == 1)
+    #expect(sites(["model|", "model_ema|"]).passedOver(.published).isEmpty)
     let folder = try TemporaryDirectory()
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     let entries = StateDictionary(swin).entries

@@ -52,6 +52,27 @@ struct CheckpointFormatTests {
     }
   }
 
+  @Test("Bytes of a safetensors file that no name of its header has are told")
+  func leftOver() throws {
+    let folder = try TemporaryDirectory()
+    func fault(_ header: String, _ count: Int) throws -> String {
+      let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+      let data = [UInt8](repeating: 0, count: count)
+      try AtomicFile.write(length + Array(header.utf8) + data, to: folder.file("a.safetensors"))
+      do {
+        _ = try CheckpointFile(path: folder.file("a.safetensors"))
+        return ""
+      } catch { return "\(error)" }
+    }
+    func entry(_ start: Int) -> String {
+      #""a":{"dtype":"F32","shape":[2],"data_offsets":[\#(start),\#(start + 8)]}"#
+    }
+    #expect(try fault("{\(entry(0))}", 8) == "")
+    #expect(try fault("{\(entry(0))}", 12).contains("holds 4 bytes that no tensor"))
+    // Of a name that comes twice the header keeps one.
+    #expect(try fault("{\(entry(0)),\(entry(8))}", 16).contains("holds 8 bytes that no tensor"))
+  }
+
   @Test("What is written reads back, in both forms", arguments: ["a.pth", "a.safetensors"])
   func roundTrip(_ name: String) throws {
     let folder = try TemporaryDirectory()

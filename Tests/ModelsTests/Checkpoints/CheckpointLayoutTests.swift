@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 import Layers
 import Models
@@ -107,5 +108,39 @@ struct CheckpointLayoutTests {
       try BackboneLoader.load(path: folder.file("nan.pth"), inputSize: 32)
     }
     #expect(error?.description.contains("norm.weight") == true)
+  }
+
+  @Test("Weights that are stored as whole numbers are refused by key and type")
+  func quantised() throws {
+    let folder = try TemporaryDirectory()
+    let whole = try CheckpointFile(path: SourceTree.fixture("Checkpoints/official.pth"))
+    var header: [String: JSONValue] = [:]
+    var data: [UInt8] = []
+    for entry in whole.entries {
+      let values = entry.tensor.floats()
+      let isQuantised = entry.key == "norm.weight"
+      let start = data.count
+      for value in values {
+        if isQuantised {
+          data.append(UInt8(bitPattern: Int8(value.rounded())))
+        } else {
+          withUnsafeBytes(of: value) { data += $0 }
+        }
+      }
+      header[entry.key] = .object([
+        "dtype": .string(isQuantised ? "I8" : "F32"),
+        "shape": .array(entry.tensor.shape.map { .integer($0) }),
+        "data_offsets": .array([.integer(start), .integer(data.count)]),
+      ])
+    }
+    let text = Array(JSONValue.object(header).text().utf8)
+    let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) }
+    try AtomicFile.write(length + text + data, to: folder.file("quantised.safetensors"))
+    let error = #expect(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("quantised.safetensors"), inputSize: 32)
+    }
+    #expect(
+      error?.problem.contains("stores 'norm.weight' as whole numbers (I8)") == true,
+      "\(error as Any)")
   }
 }

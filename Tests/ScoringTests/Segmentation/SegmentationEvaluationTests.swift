@@ -157,6 +157,33 @@ struct SegmentationEvaluationTests {
     #expect(try evaluate("_mask.png").status == 64)
   }
 
+  @Test("Maps without a labelled pixel, and outputs over inputs, are refused and nothing is lost")
+  func nothingToScore() throws {
+    let folder = try TemporaryDirectory()
+    try write([255, 255, 255, 255], to: folder.file("gt/a.png"))
+    try write([0, 1, 0, 1], to: folder.file("out/a.png"))
+    try AtomicFile.write(text: #"["x", "y"]"#, to: folder.file("c.json"))
+    func evaluate(_ arguments: String, status: Int32) throws -> String {
+      let outcome = try ChildProgram.run(
+        "bench-ade20k",
+        [
+          "evaluate", "--ground-truth", "gt", "--predictions", "out", "--classes", "c.json",
+          "--labels", "direct", "--quiet",
+        ] + arguments.split(separator: " ").map(String.init), in: folder.path)
+      #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
+      return outcome.errors
+    }
+    #expect(try evaluate("", status: 65).contains("has no pixel of any class in 1 label maps"))
+    let prediction = try FileBytes.read(folder.file("out/a.png"))
+    for option in ["--records out/a.png", "--output out/a.png", "--output c.json"] {
+      #expect(try evaluate(option, status: 73).contains("is to be written and is"))
+    }
+    #expect(try FileBytes.read(folder.file("out/a.png")) == prediction)
+    #expect(try evaluate("--records x --output ./x", status: 64).contains("for two things"))
+    #expect(try evaluate("--resamples 0 --seed 1", status: 64).contains("--resamples 0 makes none"))
+    #expect(try evaluate("--resamples 0 --name x", status: 64).contains("leave --resamples 0 out"))
+  }
+
   @Test("Records survive a file, a torn last line is left out and damage is an error")
   func records() throws {
     let folder = try TemporaryDirectory()

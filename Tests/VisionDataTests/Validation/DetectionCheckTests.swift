@@ -43,4 +43,40 @@ struct DetectionCheckTests {
     #expect(
       try check(.full).findings.contains { $0.path.hasSuffix(images[0]) && $0.severity == .error })
   }
+
+  @Test("A file without an object that counts spoils a run and says why")
+  func nothingToLearn() throws {
+    let folder = try TemporaryDirectory()
+    let root = try SampleSet(.small(instances: (3, 2))).generate(at: folder.file("sample"))
+      .instancesPath
+    let path = root + "/annotations/instances_val2017.json"
+    let text = String(decoding: try FileBytes.read(path), as: UTF8.self)
+    func problems(_ text: String) throws -> [String] {
+      try AtomicFile.write(text: text, to: path)
+      return try DetectionCheck(DetectionLayout.expect(root), depth: .quick).run(threadCount: 1)
+        .findings.filter { $0.rule == "record/none" && $0.severity == .error }.map(\.problem)
+    }
+    #expect(try problems(text).isEmpty)
+    let crowds = try problems(text.replacing(#/"iscrowd": ?0/#, with: "\"iscrowd\":1"))
+    #expect(crowds.count == 1 && crowds[0].contains("are crowds or ignored"))
+  }
+
+  @Test("An image of both splits is found by its bytes")
+  func overlap() throws {
+    let folder = try TemporaryDirectory()
+    let root = try SampleSet(.small(instances: (3, 2))).generate(at: folder.file("sample"))
+      .instancesPath
+    let names = try ["train2017", "val2017"].map { split in
+      let files = try FileManager.default.contentsOfDirectory(atPath: "\(root)/\(split)").sorted()
+      return "\(split)/\(files[0])"
+    }
+    try AtomicFile.write(try FileBytes.read("\(root)/\(names[0])"), to: "\(root)/\(names[1])")
+    let layout = try DetectionLayout.expect(root)
+    let found = try DetectionCheck(layout, depth: .full).run(threadCount: 2).findings
+      .first { $0.rule == "content/overlap" }
+    #expect(found?.path == names[1] && found?.severity == .error)
+    #expect(found?.problem == "has the same bytes as \(names[0])")
+    let quick = try DetectionCheck(layout, depth: .quick).run(threadCount: 2).findings
+    #expect(!quick.contains { $0.rule == "content/overlap" })
+  }
 }

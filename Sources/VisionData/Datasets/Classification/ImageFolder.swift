@@ -25,9 +25,11 @@ public struct ImageFolder: Sendable {
   // Which image of the archives each one is.
   private let archives: (images: ImageArchives, order: [Int])?
 
-  /// Extensions that count as images, in lower case.
+  /// Extensions that count as images, in lower case: also of kinds that are not read, which is an
+  /// error then and no file to pass by.
   public static let extensions: Set<String> = [
-    "jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp",
+    "jpg", "jpeg", "jpe", "jfif", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "heic",
+    "avif", "jp2",
   ]
 
   /// How many images there are.

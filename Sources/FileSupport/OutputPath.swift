@@ -1,0 +1,46 @@
+import Foundation
+
+/// Where a user wants something written, held against what is read.
+public enum OutputPath {
+  /// Makes sure that writing does not replace what was read.
+  ///
+  /// A new file beside others of a folder that is read is no harm; one of those others is.
+  ///
+  /// - Parameters:
+  ///   - output: The file to write.
+  ///   - inputs: Files and folders that are read; those that are not there do not matter.
+  /// - Throws: `FileError` where the file is one of them or lies in one.
+  public static func check(
+    _ output: String, against inputs: some Sequence<String>
+  ) throws(FileError) {
+    guard let place = resolved(output), !FileTree.isFolder(place) else { return }
+    for input in inputs {
+      guard let read = resolved(input) else { continue }
+      guard place == read || place.hasPrefix(read == "/" ? read : read + "/") else { continue }
+      throw FileError(
+        path: output,
+        problem: "is to be written and is "
+          + (place == read ? "read as \(input)" : "there already, in \(input), which is read"),
+        remedy: "name another file, so that nothing is lost", exitCode: .cannotWrite)
+    }
+  }
+
+  /// Makes sure that several things are not written to one file.
+  ///
+  /// - Throws: `FileError` that names the file.
+  public static func checkDistinct(_ outputs: [String]) throws(FileError) {
+    var seen: Set<String> = []
+    for output in outputs where !seen.insert(RelativePath.plain(output)).inserted {
+      throw FileError(
+        path: output, problem: "is named for two things to write", remedy: "name another file",
+        exitCode: .usage)
+    }
+  }
+
+  /// The path without links, of what is there.
+  private static func resolved(_ path: String) -> String? {
+    guard let name = realpath(path, nil) else { return nil }
+    defer { free(name) }
+    return String(cString: name)
+  }
+}

@@ -1,0 +1,29 @@
+import FileSupport
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Where things are written")
+struct OutputPathTests {
+  @Test("A file that is read, by any name, or that lies in what is read is not replaced")
+  func inputs() throws {
+    let folder = try TemporaryDirectory()
+    try AtomicFile.write(text: "x", to: folder.file("data/a.png"))
+    try AtomicFile.write(text: "x", to: folder.file("data2/a.png"))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("link"), withDestinationPath: "data")
+    let inputs = [folder.file("data"), folder.file("nowhere"), folder.file("data2/a.png")]
+    for name in ["data/a.png", "link/a.png", "data2/../data/a.png", "data2/a.png"] {
+      let error = #expect(throws: FileError.self, "\(name)") {
+        try OutputPath.check(folder.file(name), against: inputs)
+      }
+      #expect(error?.exitCode == .cannotWrite)
+    }
+    // New files, and folders to write into, are no loss.
+    for name in ["data/new.png", "data", "data2/b.png", "data2", "link"] {
+      try OutputPath.check(folder.file(name), against: inputs)
+    }
+    #expect(throws: FileError.self) { try OutputPath.checkDistinct(["a/b", "a/./b"]) }
+    try OutputPath.checkDistinct(["a/b", "a/c"])
+  }
+}

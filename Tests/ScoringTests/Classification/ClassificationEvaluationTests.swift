@@ -1,0 +1,158 @@
+import FileSupport
+import Foundation
+import TestSupport
+import Testing
+
+/// What files of classes and of labels may look like, and what they mean.
+@Suite("Reading classes that were predicted elsewhere", .serialized, .timeLimit(.minutes(5)))
+struct ClassificationEvaluationTests {
+  private let folder: TemporaryDirectory
+  private let names = (0..<24).map { "im\($0).png" }
+  private let labels = (0..<24).map { $0 % 12 }
+
+  init() throws { folder = try TemporaryDirectory() }
+
+  private func write(_ lines: [String], _ name: String) throws {
+    try AtomicFile.write(text: lines.map { $0 + "\n" }.joined(), to: folder.file(name))
+  }
+
+  private func table(_ header: String, _ value: (Int) -> String) -> [String] {
+    [header] + names.indices.map { "\(names[$0]),\(value(labels[$0]))" }
+  }
+
+  private func evaluate(
+    _ arguments: String = "", status: Int32 = 0
+  ) throws -> ChildProgram.Outcome {
+    let outcome = try ChildProgram.run(
+      "bench-linear",
+      ["evaluate", "--predictions", "p.csv", "--ground-truth", "t.csv"]
+        + arguments.split(separator: " ").map(String.init), in: folder.path)
+    #expect(outcome.status == status, "\(arguments): \(outcome.output)\(outcome.errors)")
+    return outcome
+  }
+
+  private func top1(_ arguments: String = "", status: Int32 = 0) throws -> Double? {
+    JSONValue(parsing: Array(try evaluate(arguments + " --json", status: status).output.utf8))?[
+      "top1"]?.doubleValue
+  }
+
+  @Test("Labels and answers are the same numbers however programs write them")
+  func spellings() throws {
+    try write(table("image,prediction") { "\($0)" }, "p.csv")
+    for spelling in ["%", "%.0", " %", "+%"] {
+      try write(
+        table("image,label") { spelling.replacing("%", with: "\($0)") }, "t.csv")
+      #expect(try top1() == 1, "\(spelling)")
+    }
+    try write(table("image;label") { "\($0)" }.map { $0.replacing(",", with: ";") }, "t.csv")
+    for spelling in ["%.0", " %"] {
+      try write(
+        table("image,prediction") { spelling.replacing("%", with: "\($0)") }, "p.csv")
+      #expect(try top1() == 1, "\(spelling)")
+    }
+  }
+
+  @Test(
+    "Labels that are none are refused with their line",
+    arguments: [
+      ("im0.png,-1", "line 26 has the label '-1'; count classes from 0"),
+      ("im0.png,99999999999999999999", "line 26 has the label '99999999999999999999'"),
+      ("im99.png,", "line 26 has no label"), (",3", "line 26 has no image"),
+      ("im0.png,0", "names im0.png in lines 2 and 26"),
+    ])
+  func labels(row: String, problem: String) throws {
+    try write(table("image,prediction") { "\($0)" }, "p.csv")
+    try write(table("image,label") { "\($0)" } + [row], "t.csv")
+    #expect(try evaluate(status: 65).errors.contains(problem))
+  }
+
+  @Test("Numbers that are right only when read otherwise are suspect")
+  func suspicion() throws {
+    try write(table("image,label") { "\($0)" }, "t.csv")
+    // The classifier counts from 0, the labels from 1, and one class is left over.
+    try write(table("image,label") { "\($0 + 1)" }, "t.csv")
+    try write(table("image,prediction") { "\($0)" }, "p.csv")
+    let shifted = try evaluate(status: 1)
+    #expect(shifted.errors.contains("24 of 24 images are right after adding 1, 0 as they are"))
+    #expect(shifted.output.contains("SUSPECT"))
+    // Honest mistakes are none.
+    try write(table("image,label") { "\($0)" }, "t.csv")
+    try write(table("image,prediction") { "\($0 / 2)" }, "p.csv")
+    #expect(try top1() == 1.0 / 12)
+  }
+
+  @Test("Where classes are called by numbers, one file is read in one way")
+  func numericNames() throws {
+    // Called 1 to 12, in the order of texts: 1, 10, 11, 12, 2, ….
+    let classes = (1...12).map(String.init).sorted()
+    try write(classes, "c.txt")
+    try write(table("image,label") { classes[$0] }, "t.csv")
+    // 0 is no name, so all are places.
+    try write(table("image,prediction") { "\($0)" }, "p.csv")
+    let places = try evaluate("--class-map c.txt")
+    #expect(places.output.contains("100.0 [") && places.output.contains("taken for places from 0"))
+    try write(table("image,prediction") { classes[$0] }, "p.csv")
+    let named = try evaluate("--class-map c.txt")
+    #expect(named.output.contains("100.0 [") && named.output.contains("taken for these names"))
+    // Called 0 to 11: nothing in the file tells, the truth does.
+    let plain = (0...11).map(String.init).sorted()
+    try write(plain, "c.txt")
+    try write(table("image,label") { plain[$0] }, "t.csv")
+    try write(table("image,prediction") { "\($0)" }, "p.csv")
+    let suspect = try evaluate("--class-map c.txt", status: 1)
+    #expect(suspect.errors.contains("24 of 24 images are right taken for places from 0"))
+  }
+
+  @Test("A class of the classifier's that the truth lacks is an answer, by name as by place")
+  func unseenClasses() throws {
+    try write(["ant", "cat", "dog"], "c.txt")
+    try write(["image,label", "a,cat", "b,dog"], "t.csv")
+    for answers in [["ant", "dog"], ["0", "2"]] {
+      try write(["image,prediction", "a,\(answers[0])", "b,\(answers[1])"], "p.csv")
+      #expect(try top1("--class-map c.txt") == 0.5)
+    }
+  }
+
+  @Test(
+    "A class map that would move classes is refused",
+    arguments: [
+      ("cat\n\ndog\n", "has no class in line 2"), ("[\"cat\", null]", "items that are no text"),
+      ("{\"0\": \"cat\"}", "is a JSON object, which has no order"),
+    ])
+  func classMaps(text: String, problem: String) throws {
+    try write(["image,label", "a,cat", "b,dog"], "t.csv")
+    try write(["image,prediction", "a,cat", "b,dog"], "p.csv")
+    try AtomicFile.write(text: text, to: folder.file("c.txt"))
+    #expect(try evaluate("--class-map c.txt", status: 65).errors.contains(problem))
+    try AtomicFile.write(text: "cat\r\ndog\r\n\r\n", to: folder.file("c.txt"))
+    #expect(try top1("--class-map c.txt") == 1)
+  }
+
+  @Test("Images are found by as much of their path as is known, from any machine")
+  func paths() throws {
+    try write(["image,label", "a/1.png,a", "b/1.png,b"], "t.csv")
+    for prefix in ["", "./", "val/", "/data/x/val/", "C:\\data\\val\\"] {
+      let rows = ["a", "b"].map { name in
+        prefix + (prefix.contains("\\") ? "\(name)\\1.png" : "\(name)/1.png") + ",\(name)"
+      }
+      try write(["image,prediction"] + rows, "p.csv")
+      #expect(try top1() == 1, "\(prefix)")
+    }
+    // A name that several have names none.
+    try write(["image,prediction", "1.png,a", "b/1.png,b"], "p.csv")
+    #expect(try evaluate(status: 65).errors.contains("line 2 names 1.png, which"))
+  }
+
+  @Test("What is written replaces nothing that is read")
+  func outputs() throws {
+    try write(["image,label", "a,cat"], "t.csv")
+    try write(["image,prediction", "a,cat"], "p.csv")
+    for name in ["p.csv", "./t.csv"] {
+      let refused = try evaluate("--output \(name)", status: 73)
+      #expect(refused.errors.contains("\(name): is to be written and is read as"))
+    }
+    #expect(try FileBytes.read(folder.file("p.csv")) == Array("image,prediction\na,cat\n".utf8))
+    let lonely = try evaluate("--runs elsewhere", status: 64)
+    #expect(lonely.errors.contains("--runs is where a run is kept; give it a --name"))
+  }
+}
