@@ -26,7 +26,7 @@ struct ClassifierBenchmark: ComparisonProgram {
   func ownBackbones() throws -> OwnBackbones { try options.ownBackbones(context, data) }
 
   func secondsPerCandidate() throws -> Double {
-    try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
+    try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inSmallBatches)
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {

@@ -53,10 +53,10 @@ struct ClassifierTask: FineTuningTask {
     linear.batchSize = min(linear.batchSize, drawn.trainOrder.count)
   }
 
-  /// The same task with two images an update.
-  var inPairs: ClassifierTask {
+  /// The same task with a few images an update, enough that they and not the update take the time.
+  var inSmallBatches: ClassifierTask {
     var task = self
-    task.linear.batchSize = 2
+    task.linear.batchSize = min(linear.batchSize, 8)
     task.linear.endToEnd?.groupCount = nil
     task.linear.endToEnd?.accumulation = 1
     return task

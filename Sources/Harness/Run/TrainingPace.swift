@@ -44,7 +44,7 @@ extension FineTuning {
 
   /// About how many seconds a candidate takes.
   ///
-  /// - Parameter small: The same task in batches of two images, so that measuring takes seconds.
+  /// - Parameter small: The same task in batches of a few images, so that measuring takes seconds.
   /// - Throws: What loading and training throw.
   func secondsPerCandidate(measuring small: Task) throws -> Double {
     let network = Task.Network(small.configuration, initializer: Initializer(seed: 0))
