@@ -43,6 +43,11 @@ extension LinearOptions {
       let several = settings.classifier == .logistic ? "--regularizations" : "--learning-rates"
       throw .conflict("--held-out chooses among several \(several); there is one.")
     }
+    if given.contains("warmup-epochs"), settings.warmupEpochs > settings.epochs {
+      throw .conflict(
+        "--warmup-epochs \(settings.warmupEpochs) are more than the \(settings.epochs) epochs of the run."
+      )
+    }
     if given.contains("drop-path"), settings.isCached {
       throw .conflict(
         "--drop-path is drawn anew in every step, which cached features do not see; use "

@@ -56,6 +56,13 @@ public struct DataCheck: Sendable {
           problem: "has \(train.classNames.count) classes, the checkpoint's head \(headClassCount)",
           remedy: "do not read the head's own predictions on this data"))
     }
+    if train.classNames.count == 1 {
+      report.findings.append(
+        DataFinding(
+          path: "train", rule: "layout/one-class", severity: .warning,
+          problem: "has one class alone, '\(train.classNames[0])'",
+          remedy: "give several, or only pretrain on it: whatever is answered is right here"))
+    }
     var splits = [("train", train)]
     do {
       splits.append(

@@ -201,6 +201,7 @@ struct LinearBenchmarkTests {
       (["--preset", "smoke", "--drop-path", "0.1"], "--no-cached"),
       (["--backbone", "a.pth", "--held-out", "0.2"], "--learning-rates"),
       (["--learning-rates", "1,1"], "twice"),
+      (["--backbone", "a.pth", "--epochs", "3", "--warmup-epochs", "4"], "more than the 3 epochs"),
       (["--margin", "top1=0"], "--margin"),
     ] {
       let error = try #require(throws: UsageError.self, "\(arguments)") {
@@ -212,6 +213,7 @@ struct LinearBenchmarkTests {
       ["--backbone", "a.pth,random", "--branch", "target"],
       ["--preset", "smoke", "--no-cached", "--drop-path", "0.1"],
       ["--backbone", "a.pth", "--held-out", "0.2", "--learning-rates", "1,2"],
+      ["--backbone", "a.pth", "--epochs", "3", "--warmup-epochs", "3"],
     ] {
       #expect(throws: Never.self) { try LinearOptions.table.parse(arguments) }
     }

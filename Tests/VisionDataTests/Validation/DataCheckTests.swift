@@ -50,6 +50,18 @@ struct DataCheckTests {
     #expect(rules(folder.path, .quick).isEmpty)
   }
 
+  @Test(
+    "A single class, of which every answer is right, is told, and so are kinds that are not read")
+  func oneClass() throws {
+    let folder = try TemporaryDirectory()
+    try makeImageFolder(in: folder, ["train/a/1.jpg", "val/a/2.jpg"])
+    #expect(rules(folder.path).contains("layout/one-class"))
+    try makeImageFolder(in: folder, ["train/b/1.jpg", "val/b/2.jpg"])
+    #expect(!rules(folder.path).contains("layout/one-class"))
+    // By their extensions these are images, though not all of them are read.
+    #expect(ImageFolder.extensions.isSuperset(of: ["jfif", "gif", "heic", "webp"]))
+  }
+
   @Test("Broken layouts are findings")
   func layouts() throws {
     let folder = try TemporaryDirectory()
