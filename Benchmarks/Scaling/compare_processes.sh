@@ -3,7 +3,7 @@
 # and by PyTorch's DDP over gloo in two of one; images a second and ratios. Ours reads, augments and
 # mixes its images, theirs takes the same random ones again.
 #
-#   compare_processes.sh [images, 192]
+#   compare_processes.sh [images, 448]
 #
 # Needs `swift build -c release --product bench-pretrain`, mpirun of Open MPI, and PyTorch with timm
 # in Benchmarks/PyTorch/.venv (compare.sh there makes it).
@@ -11,21 +11,26 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 program="${PROGRAM:-$root/.build/release/bench-pretrain}"
-images="${1:-192}"
+images="${1:-448}"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
-# Images a second of a training that is started by the words given.
-rate() {
+# Seconds of a training of so many images that is started by the words that follow.
+seconds() {
   rm -rf runs
-  "$@" --method supervised --architecture swin-t --batch-size 16 --groups 2 --epochs 1 \
-    --limit "$images" --probe-limit 0 --no-forecast --quiet --output runs --cache cache > /dev/null
-  python3 - "$images" <<'PYTHON'
-import glob, json, sys
-timing = json.load(open(glob.glob("runs/*/timing.json")[0]))
-print(f"{int(sys.argv[1]) / timing['phases']['training']:.2f}")
-PYTHON
+  "${@:2}" --method supervised --architecture swin-t --batch-size 16 --groups 2 --epochs 1 \
+    --limit "$1" --probe-limit 0 --no-forecast --quiet --output runs --cache cache > /dev/null
+  python3 -c 'import glob, json
+print(json.load(open(glob.glob("runs/*/timing.json")[0]))["phases"]["training"])'
+}
+
+# Images a second; a short training is taken off, so that starting and saving do not count.
+rate() {
+  local short long
+  short="$(seconds 96 "$@")"
+  long="$(seconds $((96 + images)) "$@")"
+  python3 -c "print($images / ($long - $short))"
 }
 
 launcher=(mpirun --bind-to none -n 2)

@@ -40,6 +40,7 @@ void cmpi_lock(void);
 // Gives the code that it is given.
 int cmpi_unlock(int code);
 
-// Lets some time pass between two looks at a message of so many bytes: none at first and as long as
-// the message may be on its way, since each look moves some of it; then more and more.
-void cmpi_pause(size_t looks, size_t bytes);
+// Lets some time pass between two looks at a message of so many bytes: none at first, nor as long as
+// the message may be on its way and a core is free for it, since each look moves some of it; then
+// more and more.
+void cmpi_pause(int channel, size_t looks, size_t bytes);

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -170,12 +171,17 @@ void cmpi_error_text(int code, char *text, size_t capacity) {
   snprintf(text, capacity, "%s", whole);
 }
 
-void cmpi_pause(size_t looks, size_t bytes) {
+static atomic_int awaited;
+void cmpi_set_awaited(int is_awaited) { atomic_store(&awaited, is_awaited); }
+
+void cmpi_pause(int channel, size_t looks, size_t bytes) {
   const size_t moving = bytes / 4096;
-  if (looks < 200) return;
+  // Whoever calls on the first channel waits, and its core with it.
+  const int has_core = channel == CMPI_MAIN || atomic_load(&awaited);
+  if (looks < 200 + (has_core ? bytes / 256 : 0)) return;
 #ifdef __linux__
   // Sleeps are rounded up to 50 us else.
-  if (looks == 200) prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+  if (looks % 64 == 0) prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 #endif
   // Whoever sleeps comes to run again before those who compute; whoever yields comes after them.
   const struct timespec pause = {0, looks < 2000 + moving ? 20000 : 200000};

@@ -44,11 +44,17 @@ public protocol Communicator: Sendable {
     _ bytes: UnsafeRawBufferPointer, into received: UnsafeMutableRawBufferPointer,
     with partner: Int) throws
 
+  /// Says that a thread waits, or waits no longer, for what another one does on this channel, so that
+  /// its core may be spent on moving messages.
+  func setAwaited(_ isAwaited: Bool)
+
   /// Ends every process with this status.
   func abort(exitCode: Int32) -> Never
 }
 
 extension Communicator {
+  public func setAwaited(_ isAwaited: Bool) {}
+
   /// Whether this is the process that writes and speaks.
   public var isRoot: Bool { rank == 0 }
 

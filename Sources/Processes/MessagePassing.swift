@@ -110,6 +110,8 @@ final class MessagePassing: Communicator {
     }
   }
 
+  func setAwaited(_ isAwaited: Bool) { cmpi_set_awaited(isAwaited ? 1 : 0) }
+
   func abort(exitCode: Int32) -> Never {
     fflush(nil)
     cmpi_abort(exitCode)

@@ -40,6 +40,9 @@ const char *cmpi_library_version(void);
 // with a sentence in `message`.
 int cmpi_start(int *rank, int *size, int *local_size, char *message, size_t capacity);
 
+// Whether a thread has nothing else to do than to wait for what goes on in the second channel.
+void cmpi_set_awaited(int is_awaited);
+
 int cmpi_barrier(int channel);
 int cmpi_broadcast(int channel, void *bytes, int count, int root);
 // `count` bytes of every rank, all of them to all.

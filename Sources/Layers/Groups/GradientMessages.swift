@@ -132,6 +132,8 @@ final class GradientMessages {
     ///
     /// - Throws: The first failure.
     func wait() throws {
+      communicator.setAwaited(true)
+      defer { communicator.setAwaited(false) }
       try queue.sync { if let failure { throw failure } }
     }
   }
