@@ -11,6 +11,7 @@ import torch
 import torch.distributed
 
 from measuring import best, report
+from swin_throughput import training_step
 
 
 def main():
@@ -23,15 +24,7 @@ def main():
     own = options.batch // torch.distributed.get_world_size()
     model = torch.nn.parallel.DistributedDataParallel(
         timm.create_model("swin_tiny_patch4_window7_224").train())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
-    images = torch.randn(own, 3, 224, 224)
-    targets = torch.arange(own) * 31 % 1000
-
-    def step():
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(images), targets).backward()
-        optimizer.step()
-
+    step = training_step(model, own)
     # As many steps in every process, whatever their clocks say.
     for _ in range(2):
         step()

@@ -8,6 +8,20 @@ import moby
 from measuring import best, report
 
 
+def training_step(model, batch):
+    """A step of AdamW on the same random images again and again."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
+    images = torch.randn(batch, 3, 224, 224)
+    targets = torch.arange(batch) * 31 % 1000
+
+    def step():
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(images), targets).backward()
+        optimizer.step()
+
+    return step
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
@@ -20,17 +34,8 @@ def main():
             step = moby.make_step(name, batch)
             report("moby", batch, best(step))
         return
-    model = timm.create_model(name).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
     for batch in (8, 16):
-        images = torch.randn(batch, 3, 224, 224)
-        targets = torch.arange(batch) * 31 % 1000
-
-        def step():
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(images), targets).backward()
-            optimizer.step()
-
+        step = training_step(timm.create_model(name).train(), batch)
         report("training", batch, best(step), network="Swin-T", precision="f32")
 
 
