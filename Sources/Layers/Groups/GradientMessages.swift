@@ -4,55 +4,67 @@ import TensorCore
 
 /// Gradients that are summed over processes while others are still computed.
 ///
-/// They travel in buckets that every process fills alike: from the last parameter to the first, since
-/// backward passes end with the first ones. A bucket is sent when all of it is there and all buckets
-/// before it are sent. In front of its gradients stands for each whether there is one, so that a
-/// parameter that no process reached keeps none; where one process reached it, it counts as 0 in the
-/// others.
+/// Large ones travel as they are; small ones share a bucket, which every process fills alike: from the
+/// last parameter to the first, since backward passes end with the first ones. A message is sent when
+/// all of it is there and all before it are sent. A parameter that no process reached keeps no
+/// gradient; where one process reached it, it counts as 0 in the others.
 final class GradientMessages {
-  private struct Bucket {
+  private struct Message {
     /// Parameters, by their places.
     var members: [Int]
     var missingCount: Int
-    /// How many of `members` have a gradient in any process, each, then all gradients.
+    /// All gradients, one after the other.
     var content: Tensor?
   }
 
   private let counts: [Int]
-  private let bucketOf: [Int]
-  private var buckets: [Bucket]
+  private let messageOf: [Int]
+  private var messages: [Message]
   private var sentCount = 0
   private var gradients: [Tensor?]
   private var isThere: [Bool]
+  // Whether this process has a gradient, 1 or 0.
+  private var reached: [Float]
   private let sender: Sender
 
-  /// Plans the buckets.
+  /// Plans the messages.
   ///
   /// - Parameters:
   ///   - counts: Numbers of each parameter.
   ///   - communicator: Who shares them; its `aside` is used until `finish` returns.
-  ///   - bucketCount: Numbers of a bucket; 25 MiB hide the start-up of an exchange.
-  init(counts: [Int], communicator: any Communicator, bucketCount: Int = 25 << 18) {
+  ///   - largeCount: Numbers that are worth a message of their own.
+  ///   - bucketCount: Numbers of a bucket at most.
+  init(
+    counts: [Int], communicator: any Communicator, largeCount: Int = 1 << 18,
+    bucketCount: Int = 25 << 18
+  ) {
     self.counts = counts
     sender = Sender(communicator.aside)
-    var members: [[Int]] = []
-    var filled = Int.max
+    var plan: [[Int]] = []
+    var bucket: [Int] = []
+    var filled = 0
     for (place, count) in counts.enumerated().reversed() {
-      if filled > bucketCount - count {
-        members.append([])
-        filled = 0
+      guard count < largeCount else {
+        plan.append([place])
+        continue
       }
-      members[members.count - 1].append(place)
+      if filled > bucketCount - count, !bucket.isEmpty {
+        plan.append(bucket)
+        (bucket, filled) = ([], 0)
+      }
+      bucket.append(place)
       filled += count
     }
-    buckets = members.map { Bucket(members: $0, missingCount: $0.count) }
-    var bucketOf = [Int](repeating: 0, count: counts.count)
-    for (number, bucket) in buckets.enumerated() {
-      for place in bucket.members { bucketOf[place] = number }
+    if !bucket.isEmpty { plan.append(bucket) }
+    messages = plan.map { Message(members: $0, missingCount: $0.count) }
+    var messageOf = [Int](repeating: 0, count: counts.count)
+    for (number, members) in plan.enumerated() {
+      for place in members { messageOf[place] = number }
     }
-    self.bucketOf = bucketOf
+    self.messageOf = messageOf
     gradients = Array(repeating: nil, count: counts.count)
     isThere = Array(repeating: false, count: counts.count)
+    reached = Array(repeating: 0, count: counts.count)
   }
 
   /// Takes over one parameter's gradient of this process.
@@ -60,8 +72,9 @@ final class GradientMessages {
     precondition(!isThere[place], "parameter \(place) is complete once")
     isThere[place] = true
     gradients[place] = gradient
-    buckets[bucketOf[place]].missingCount -= 1
-    while sentCount < buckets.count, buckets[sentCount].missingCount == 0 {
+    reached[place] = gradient == nil ? 0 : 1
+    messages[messageOf[place]].missingCount -= 1
+    while sentCount < messages.count, messages[sentCount].missingCount == 0 {
       send(sentCount)
       sentCount += 1
     }
@@ -77,31 +90,33 @@ final class GradientMessages {
       add(parameter.gradient, of: place)
       parameter.gradient = nil
     }
+    let flags = Tensor(reached, shape: [reached.count])
+    sender.sum(flags)
     try sender.wait()
+    let isReached = flags.values.map { $0 > 0 }
     var sums = [Tensor?](repeating: nil, count: counts.count)
-    for number in buckets.indices {
-      guard let content = buckets[number].content else { continue }
-      let members = buckets[number].members
-      var at = members.count
-      for (place, reached) in zip(members, rows(content, 0..<at).values) {
-        if reached > 0 { sums[place] = rows(content, at..<at + counts[place]) }
-        at += counts[place]
+    for number in messages.indices {
+      guard let content = messages[number].content else { continue }
+      var at = 0
+      for place in messages[number].members {
+        let end = at + counts[place]
+        if isReached[place] {
+          sums[place] = counts[place] == content.elementCount ? content : rows(content, at..<end)
+        }
+        at = end
       }
-      buckets[number].content = nil
+      messages[number].content = nil
     }
     return sums
   }
 
   private func send(_ number: Int) {
-    let members = buckets[number].members
-    let flags = Tensor(members.map { gradients[$0] == nil ? 0 : 1 }, shape: [members.count])
-    let content = concatenated(
-      [flags]
-        + members.map { place in
-          gradients[place]?.reshaped(to: [counts[place]]) ?? Tensor(zeros: [counts[place]])
-        })
-    for place in members { gradients[place] = nil }
-    buckets[number].content = content
+    let parts = messages[number].members.map { place in
+      gradients[place]?.reshaped(to: [counts[place]]) ?? Tensor(zeros: [counts[place]])
+    }
+    for place in messages[number].members { gradients[place] = nil }
+    let content = parts.count == 1 ? parts[0] : concatenated(parts)
+    messages[number].content = content
     sender.sum(content)
   }
 

@@ -18,13 +18,14 @@ struct GradientMessagesTests {
   }
 
   @Test(
-    "In any order and in buckets of any size, the sums are those of all at once",
-    arguments: [1, 10, 1000])
-  func sums(bucketCount: Int) async throws {
+    "In any order, alone or in buckets of any size, the sums are those of all at once",
+    arguments: [1, 10, 1000], [6, 1000])
+  func sums(bucketCount: Int, largeCount: Int) async throws {
     for size in [2, 4] {
       let all = try await ThreadRanks(size).run { ranks in
         let messages = GradientMessages(
-          counts: Self.counts, communicator: ranks, bucketCount: bucketCount)
+          counts: Self.counts, communicator: ranks, largeCount: largeCount,
+          bucketCount: bucketCount)
         // Some become ready early, in an order of each process's own; the rest at the end.
         for place in [[0, 5, 4], [5, 2], [], [3, 4, 5, 2]][ranks.rank] {
           messages.add(Self.gradient(place, rank: ranks.rank), of: place)
