@@ -25,26 +25,17 @@ struct DetectionInference {
   /// - Parameter images: Indices into the annotations' images.
   /// - Throws: What loading and writing throw, `InterruptedError` when the user asks to stop.
   func results(_ images: [Int], in run: RunDirectory) throws -> [CocoResult] {
-    var known: [Int: JSONValue] = [:]
-    for row in try run.rows(RunImages.detections) {
-      if let id = row["image_id"]?.intValue { known[id] = row }
-    }
-    let missing = images.filter { known[dataset.annotations.images[$0].id] == nil }
-    let progress = ProgressReporter(
-      label, total: images.count, unit: "images", resumedAt: images.count - missing.count)
-    let rows = try ImageRows(run: run, name: RunImages.detections).append(
-      missing, progress: progress
+    let rows = try ImageRows(run: run, name: RunImages.detections).lines(
+      images, label: label, number: { dataset.annotations.images[$0].id },
+      reading: { $0["image_id"]?.intValue }
     ) { image in
       .init(
         line: Detection.row(
           try detections(image), imageID: dataset.annotations.images[image].id))
     }
-    for (image, row) in zip(missing, rows) { known[dataset.annotations.images[image].id] = row }
-    progress.finish()
     let ids = dataset.annotations.categoriesByLabel.map { dataset.annotations.categories[$0].id }
-    return try images.flatMap { image -> [CocoResult] in
+    return try zip(images, rows).flatMap { image, row -> [CocoResult] in
       let id = dataset.annotations.images[image].id
-      guard let row = known[id] else { return [] }
       guard let found = Detection.detections(row, classCount: ids.count) else {
         throw FileError(
           path: run.path + "/" + RunImages.detections,

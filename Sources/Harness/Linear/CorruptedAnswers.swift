@@ -34,28 +34,20 @@ struct CorruptedAnswers {
   func wrong(
     _ order: [Int], in run: RunDirectory, label: String
   ) throws -> (images: [Int], wrong: [[String: [Int]]], skipped: [String]) {
-    var known: [Int: JSONValue] = [:]
-    for row in try run.rows(Self.file) {
-      if let index = row["index"]?.intValue { known[index] = row }
-    }
-    let missing = order.filter { known[$0] == nil }
-    let progress = ProgressReporter(
-      label, total: order.count, unit: "images", resumedAt: order.count - missing.count)
-    let rows = try ImageRows(run: run, name: Self.file).append(missing, progress: progress) {
-      .init(line: try row($0))
-    }
-    progress.finish()
-    for (index, row) in zip(missing, rows) { known[index] = row }
-    let skipped = order.filter { known[$0]?["skipped"] != nil }
-    let images = order.filter { known[$0]?["skipped"] == nil }
+    let rows = try ImageRows(run: run, name: Self.file).lines(
+      order, label: label, reading: { $0["index"]?.intValue }
+    ) { .init(line: try row($0)) }
+    let skipped = zip(order, rows).filter { $1["skipped"] != nil }.map(\.0)
+    let answers = zip(order, rows).filter { $1["skipped"] == nil }
+    let images = answers.map(\.0)
     var wrong = classifiers.map { _ in
       Dictionary(
         uniqueKeysWithValues: made.corruptions.map {
           ($0.rawValue, [Int](repeating: 0, count: images.count))
         })
     }
-    for (place, index) in images.enumerated() {
-      let texts = known[index]?["wrong"]?.arrayValue?.compactMap(\.stringValue) ?? []
+    for (place, (_, answer)) in answers.enumerated() {
+      let texts = answer["wrong"]?.arrayValue?.compactMap(\.stringValue) ?? []
       guard texts.count == classifiers.count,
         texts.allSatisfy({ $0.utf8.count == made.parts.count })
       else {

@@ -18,11 +18,35 @@ struct ImageRows {
     var file: (path: String, bytes: [UInt8])?
   }
 
+  /// The line of each of some images, in their order: those that are there, and what the others come to.
+  ///
+  /// - Parameters:
+  ///   - label: What the progress line says.
+  ///   - number: The image's number in its line.
+  ///   - read: The number that a line is of; nil for a line that must be made again.
+  /// - Throws: As `append`.
+  func lines(
+    _ images: [Int], label: String, number: (Int) -> Int = { $0 },
+    reading read: (JSONValue) -> Int?, _ compute: (Int) throws -> Row
+  ) throws -> [JSONValue] {
+    var known: [Int: JSONValue] = [:]
+    for row in try run.rows(name) {
+      if let number = read(row) { known[number] = row }
+    }
+    let missing = images.filter { known[number($0)] == nil }
+    let progress = ProgressReporter(
+      label, total: images.count, unit: "images", resumedAt: images.count - missing.count)
+    let rows = try append(missing, progress: progress, compute)
+    for (image, row) in zip(missing, rows) { known[number(image)] = row }
+    progress.finish()
+    return images.compactMap { known[number($0)] }
+  }
+
   /// Appends a line for each of some images, in their order.
   ///
   /// - Returns: The lines.
   /// - Throws: What `compute` and writing throw, `InterruptedError` when the user asks to stop.
-  func append(
+  private func append(
     _ images: [Int], progress: ProgressReporter, _ compute: (Int) throws -> Row
   ) throws -> [JSONValue] {
     let ranks = Processes.current

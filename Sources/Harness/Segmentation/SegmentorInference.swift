@@ -62,16 +62,12 @@ struct SegmentorInference {
     _ folder: SegmentationFolder, encoding: LabelEncoding, count: Int, in run: RunDirectory,
     label: String
   ) throws -> [SegmentationRecord] {
-    let name = "records.jsonl"
-    var known: [Int: SegmentationRecord] = [:]
-    for row in try run.rows(name) {
-      guard let record = SegmentationRecord(row, classCount: encoding.classCount) else { continue }
-      known[record.index] = record
+    func record(_ row: JSONValue) -> SegmentationRecord? {
+      SegmentationRecord(row, classCount: encoding.classCount)
     }
-    let progress = ProgressReporter(
-      label, total: count, unit: "images", resumedAt: known.keys.count { $0 < count })
-    let missing = (0..<count).filter { known[$0] == nil }
-    let rows = try ImageRows(run: run, name: name).append(missing, progress: progress) { index in
+    return try ImageRows(run: run, name: "records.jsonl").lines(
+      Array(0..<count), label: label, reading: { record($0)?.index }
+    ) { index in
       let (image, labels) = try folder.load(index, encoding)
       let predicted = classes(image)
       guard !predicted.labels.contains(ClassMap.undefined) else {
@@ -86,11 +82,6 @@ struct SegmentorInference {
           RunImages.predictedMap(of: folder.name(index), in: run.path),
           try ImageFile.png(predicted)
         ))
-    }
-    for (index, row) in zip(missing, rows) {
-      known[index] = SegmentationRecord(row, classCount: encoding.classCount)
-    }
-    progress.finish()
-    return (0..<count).compactMap { known[$0] }
+    }.compactMap(record)
   }
 }
