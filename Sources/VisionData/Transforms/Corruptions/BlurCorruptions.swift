@@ -146,20 +146,13 @@ extension RealPlane {
     let down = ZoomAxis(height, by: factor)
     let across = ZoomAxis(width, by: factor)
     var result = self
-    for y in 0..<height {
-      let row = down.taps[y]
-      for x in 0..<width {
-        let column = across.taps[x]
-        guard row.isInside, column.isInside else {
+    for (y, row) in down.places.enumerated() {
+      for (x, column) in across.places.enumerated() {
+        guard let row, let column else {
           result.values[y * width + x] = 0
           continue
         }
-        func at(_ y: Int, _ x: Int) -> Double { values[y * width + x] }
-        var sum = at(row.first, column.first) * (1 - row.part) * (1 - column.part)
-        sum += at(row.first, column.second) * (1 - row.part) * column.part
-        sum += at(row.second, column.first) * row.part * (1 - column.part)
-        sum += at(row.second, column.second) * row.part * column.part
-        result.values[y * width + x] = sum
+        result.values[y * width + x] = Self.blended(row, column) { values[$0 * width + $1] }
       }
     }
     return result
@@ -168,15 +161,9 @@ extension RealPlane {
 
 /// Where the positions of one enlarged axis lie in the axis itself.
 private struct ZoomAxis {
-  struct Tap {
-    let first: Int, second: Int
-    /// The second's weight.
-    let part: Double
-    /// A last position that rounding puts behind the end counts as black, as it does in the source.
-    let isInside: Bool
-  }
-
-  var taps: [Tap] = []
+  /// A last position that rounding puts behind the end is nil and counts as black, as it does in the
+  /// source.
+  var places: [RealPlane.Between?] = []
 
   init(_ count: Int, by factor: Double) {
     let cut = Int((Double(count) / factor).rounded(.up))
@@ -187,10 +174,12 @@ private struct ZoomAxis {
     for position in skipped..<skipped + count {
       let place = Double(position) * scale
       let whole = Int(place.rounded(.down))
-      taps.append(
-        Tap(
-          first: start + min(whole, cut - 1), second: start + min(whole + 1, cut - 1),
-          part: place - place.rounded(.down), isInside: place <= Double(cut - 1)))
+      places.append(
+        place > Double(cut - 1)
+          ? nil
+          : .init(
+            first: start + min(whole, cut - 1), second: start + min(whole + 1, cut - 1),
+            part: place - place.rounded(.down)))
     }
   }
 }

@@ -26,14 +26,12 @@ extension RGBImage {
     for y in 0..<height {
       for x in 0..<width {
         let at = y * width + x
-        let row = BentPlace(Double(y) + Double(down[at]), of: height)
-        let column = BentPlace(Double(x) + Double(across[at]), of: width)
+        let row = RealPlane.Between(bent: Double(y) + Double(down[at]), of: height)
+        let column = RealPlane.Between(bent: Double(x) + Double(across[at]), of: width)
         for channel in 0..<3 {
-          func value(_ y: Int, _ x: Int) -> Double { Double(mapped[(y * width + x) * 3 + channel]) }
-          var sum = value(row.first, column.first) * (1 - row.part) * (1 - column.part)
-          sum += value(row.first, column.second) * (1 - row.part) * column.part
-          sum += value(row.second, column.first) * row.part * (1 - column.part)
-          sum += value(row.second, column.second) * row.part * column.part
+          let sum = RealPlane.blended(row, column) {
+            Double(mapped[($0 * width + $1) * 3 + channel])
+          }
           result.pixels[3 * at + channel] = UInt8(max(0, min(1, Float(sum))) * 255)
         }
       }
@@ -103,17 +101,14 @@ private struct FixedAxis {
   }
 }
 
-/// The two places that a bent one lies between.
-private struct BentPlace {
-  let first: Int, second: Int
-  /// The second's weight.
-  let part: Double
-
-  init(_ place: Double, of count: Int) {
+extension RealPlane.Between {
+  /// The two that a place of a bent axis lies between, mirrored at its ends.
+  fileprivate init(bent place: Double, of count: Int) {
     let whole = Int(place.rounded(.down))
-    part = place - place.rounded(.down)
-    first = RealPlane.Edge.reflected.place(whole, of: count)
-    second = RealPlane.Edge.reflected.place(whole + 1, of: count)
+    self.init(
+      first: RealPlane.Edge.reflected.place(whole, of: count),
+      second: RealPlane.Edge.reflected.place(whole + 1, of: count),
+      part: place - place.rounded(.down))
   }
 }
 

@@ -47,6 +47,27 @@ struct RealPlane {
     }
   }
 
+  /// The two places of an axis that a position lies between.
+  struct Between {
+    let first: Int, second: Int
+    /// The second's weight.
+    let part: Double
+  }
+
+  /// The value between four places, linearly.
+  ///
+  /// - Parameter value: What lies in a row and column.
+  @inline(__always)
+  static func blended(
+    _ row: Between, _ column: Between, _ value: (_ row: Int, _ column: Int) -> Double
+  ) -> Double {
+    var sum = value(row.first, column.first) * (1 - row.part) * (1 - column.part)
+    sum += value(row.first, column.second) * (1 - row.part) * column.part
+    sum += value(row.second, column.first) * row.part * (1 - column.part)
+    sum += value(row.second, column.second) * row.part * column.part
+    return sum
+  }
+
   // MARK: Blur
 
   /// A blur by a sampled Gaussian, along columns, then rows.
