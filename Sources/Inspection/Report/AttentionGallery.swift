@@ -29,7 +29,7 @@ struct AttentionGallery {
           throw GalleryError.notStored("\(run.name) does not say where its images lie")
         }
         let seen = view(try image(listed, entry.index), attention.view)
-        shown.pictures.append(try picture("as the network sees it", jpeg: seen.fitted))
+        shown.pictures.append(try .init(caption: "as the network sees it", photograph: seen.fitted))
       } catch {
         shown.missing.append("the image: \(error)")
       }
@@ -46,14 +46,6 @@ struct AttentionGallery {
       return RunPictures(
         index: entry.index, path: listed?.path(of: entry.index), pictures: shown)
     }
-  }
-
-  private static func picture(
-    _ caption: String, jpeg image: RGBImage
-  ) throws -> GalleryPictures.Picture {
-    .init(
-      caption: caption, bytes: try ImageFile.jpeg(image, quality: 85, subsamplesColor: false),
-      mediaType: "image/jpeg")
   }
 
   /// The part of an image that the network saw.

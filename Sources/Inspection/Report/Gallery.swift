@@ -78,14 +78,20 @@ final class Gallery {
     { index in
       do {
         return .picture(
-          .init(
-            caption: caption,
-            bytes: try ImageFile.jpeg(try draw(index), quality: 85, subsamplesColor: false),
-            mediaType: "image/jpeg", isLegend: isLegend))
+          try .init(caption: caption, photograph: draw(index), isLegend: isLegend))
       } catch {
         return .missing("\(caption): \(error)")
       }
     }
+  }
+}
+
+extension GalleryPictures.Picture {
+  /// A picture that is kept as JPEG.
+  init(caption: String, photograph image: RGBImage, isLegend: Bool = false) throws {
+    self.init(
+      caption: caption, bytes: try ImageFile.jpeg(image, quality: 85, subsamplesColor: false),
+      mediaType: "image/jpeg", isLegend: isLegend)
   }
 }
 
