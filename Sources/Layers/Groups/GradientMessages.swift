@@ -22,9 +22,8 @@ final class GradientMessages {
   private var messages: [Message]
   private var sentCount = 0
   private var gradients: [Tensor?]
-  private var isThere: [Bool]
-  // Whether this process has a gradient, 1 or 0.
-  private var reached: [Float]
+  // Whether this process has a gradient, 1 or 0; nil while it may still come.
+  private var reached: [Float?]
   private let sender: Sender
 
   /// Plans the messages.
@@ -63,14 +62,12 @@ final class GradientMessages {
     }
     self.messageOf = messageOf
     gradients = Array(repeating: nil, count: counts.count)
-    isThere = Array(repeating: false, count: counts.count)
-    reached = Array(repeating: 0, count: counts.count)
+    reached = Array(repeating: nil, count: counts.count)
   }
 
   /// Takes over one parameter's gradient of this process.
   func add(_ gradient: Tensor?, of place: Int) {
-    precondition(!isThere[place], "parameter \(place) is complete once")
-    isThere[place] = true
+    precondition(reached[place] == nil, "parameter \(place) is complete once")
     gradients[place] = gradient
     reached[place] = gradient == nil ? 0 : 1
     messages[messageOf[place]].missingCount -= 1
@@ -82,18 +79,21 @@ final class GradientMessages {
 
   /// The sums over all processes, once all of them are here.
   ///
-  /// - Parameter rest: All parameters; of those that were not added, the gradients are taken from
-  ///   here.
+  /// - Parameters:
+  ///   - rest: All parameters; of those that were not added, the gradients are taken from here.
+  ///   - terms: Numbers that are summed alike.
   /// - Throws: What communication throws.
-  func finish(rest: [Tensor]) throws -> [Tensor?] {
-    for (place, parameter) in rest.enumerated() where !isThere[place] {
+  func finish(rest: [Tensor], terms: [Float] = []) throws -> (gradients: [Tensor?], terms: [Float])
+  {
+    for (place, parameter) in rest.enumerated() where reached[place] == nil {
       add(parameter.gradient, of: place)
       parameter.gradient = nil
     }
-    let flags = Tensor(reached, shape: [reached.count])
-    sender.sum(flags)
+    let numbers = reached.map { $0 ?? 0 } + terms
+    let last = Tensor(numbers, shape: [numbers.count])
+    sender.sum(last)
     try sender.wait()
-    let isReached = flags.values.map { $0 > 0 }
+    let isReached = last.values.map { $0 > 0 }
     var sums = [Tensor?](repeating: nil, count: counts.count)
     for number in messages.indices {
       guard let content = messages[number].content else { continue }
@@ -107,7 +107,7 @@ final class GradientMessages {
       }
       messages[number].content = nil
     }
-    return sums
+    return (sums, Array(last.values.dropFirst(counts.count)))
   }
 
   private func send(_ number: Int) {

@@ -13,7 +13,7 @@ public final class GroupSum {
   private var tree: GradientTree
   private var addedCount = 0
   private var messages: GradientMessages?
-  private let places: [ObjectIdentifier: Int]
+  private var places: [ObjectIdentifier: Int] = [:]
   // Complete in a pass that other groups have still to catch up with.
   private var waiting: [Int] = []
 
@@ -22,10 +22,10 @@ public final class GroupSum {
     self.groups = groups
     self.parameters = parameters
     tree = GradientTree(parameters)
+    guard groups.communicator.size > 1 else { return }
     places = Dictionary(
       parameters.enumerated().map { (ObjectIdentifier($1), $0) },
       uniquingKeysWith: { first, _ in first })
-    guard groups.communicator.size > 1 else { return }
     messages = GradientMessages(
       counts: parameters.map(\.elementCount), communicator: groups.communicator)
   }
@@ -62,13 +62,12 @@ public final class GroupSum {
     precondition(addedCount == groups.ownCount, "\(addedCount) of \(groups.ownCount) groups")
     addedCount = 0
     waiting = []
-    var terms = tree.finish()
+    let terms = tree.finish()
     guard let messages else { return terms }
-    let sums = try messages.finish(rest: parameters)
-    for (parameter, sum) in zip(parameters, sums) {
+    let sums = try messages.finish(rest: parameters, terms: terms)
+    for (parameter, sum) in zip(parameters, sums.gradients) {
       parameter.gradient = sum?.reshaped(to: parameter.shape)
     }
-    try terms.withUnsafeMutableBufferPointer { try groups.communicator.sum($0) }
-    return terms
+    return sums.terms
   }
 }

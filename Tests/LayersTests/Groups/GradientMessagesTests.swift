@@ -37,7 +37,9 @@ struct GradientMessagesTests {
         }
         // The main channel stays free for what the backward pass exchanges meanwhile.
         #expect(try !ranks.any(false))
-        return try messages.finish(rest: rest).map { $0?.values }
+        let sums = try messages.finish(rest: rest, terms: [Float(ranks.rank), 1])
+        #expect(sums.terms == [Float(size * (size - 1) / 2), Float(size)])
+        return sums.gradients.map { $0?.values }
       }
       for place in Self.counts.indices {
         let expected = try await ThreadRanks(size).run { ranks in
