@@ -180,8 +180,9 @@ void cmpi_pause(int channel, size_t looks, size_t bytes) {
   const int has_core = channel == CMPI_MAIN || atomic_load(&awaited);
   if (looks < 200 + (has_core ? bytes / 256 : 0)) return;
 #ifdef __linux__
-  // Sleeps are rounded up to 50 us else.
-  if (looks % 64 == 0) prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+  // Sleeps of this thread are rounded up to 50 us else.
+  static _Thread_local int is_exact;
+  if (!is_exact) is_exact = !prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 #endif
   // Whoever sleeps comes to run again before those who compute; whoever yields comes after them.
   const struct timespec pause = {0, looks < 2000 + moving ? 20000 : 200000};

@@ -1,8 +1,8 @@
 /// The processes that share one piece of work, and what they can do together.
 ///
 /// Every rank calls the same functions in the same order, one at a time; each function returns when
-/// this rank's part is done. A second thread has its own order of calls on `aside`. A failure is thrown on the rank that sees it, and nothing may be sent
-/// after it: the program ends (`abort`).
+/// this rank's part is done. A second thread has its own order of calls on `aside`. A failure is thrown
+/// on the rank that sees it, and nothing may be sent after it: the program ends (`abort`).
 public protocol Communicator: Sendable {
   /// This process among all, from 0.
   var rank: Int { get }
@@ -92,9 +92,14 @@ extension Communicator {
   /// The numbers of all ranks, whose counts may differ, in the order of the ranks.
   public func joined(_ own: [Float]) throws -> [Float] {
     guard size > 1 else { return own }
-    return try gatherBytes(own.withUnsafeBytes { Array($0) }).flatMap { bytes in
-      bytes.withUnsafeBytes { raw in
-        (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+    let parts = try gatherBytes(own.withUnsafeBytes { Array($0) })
+    let width = MemoryLayout<Float>.size
+    return [Float](unsafeUninitializedCapacity: parts.reduce(0) { $0 + $1.count } / width) {
+      numbers, count in
+      let bytes = UnsafeMutableRawBufferPointer(numbers)
+      for part in parts {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[(count * width)...]).copyBytes(from: part)
+        count += part.count / width
       }
     }
   }

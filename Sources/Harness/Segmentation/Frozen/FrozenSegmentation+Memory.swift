@@ -37,7 +37,7 @@ extension FrozenSegmentation {
         cells(
           of: batch, prefix: max(0, count - share.lowerBound), backbone, seed: seed, limit: limit)
       }
-      memory.append(try (own ?? .init()).joined(by: ranks))
+      memory.append(try (own ?? .init()).joined(by: ranks, width: backbone.network.featureCount))
       progress.advance(by: count)
     }
     progress.finish()

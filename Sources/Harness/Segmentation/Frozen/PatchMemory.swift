@@ -41,13 +41,14 @@ struct PatchMemory {
     }
 
     /// The cells of all processes, in the order of the ranks.
-    func joined(by ranks: any Communicator) throws -> Part {
+    ///
+    /// - Parameter width: Numbers of a cell.
+    func joined(by ranks: any Communicator, width: Int) throws -> Part {
       guard ranks.size > 1 else { return self }
-      let widths = try ranks.gather([Float(cells.first?.shape[1] ?? 0)])
       let values = try ranks.joined(cells.flatMap(\.values))
       let labels = try ranks.joined(labels)
-      guard let width = widths.max().map({ Int($0) }), width > 0 else { return Part() }
       var all = Part()
+      guard !values.isEmpty else { return all }
       all.append(Tensor(values, shape: [values.count / width, width]), labels: labels)
       return all
     }
