@@ -13,7 +13,7 @@ enum Scaling {
 
   /// - Parameters:
   ///   - only: The batch that is looked at; nil is all.
-  ///   - part: `inference`, `training` or `moby`; nil is all.
+  ///   - part: `inference`, `training`, `moby` or `detector`; nil is all.
   static func measure(only: Int?, part: String?) throws {
     func isWanted(_ name: String, _ batch: Int) -> Bool {
       (only == nil || only == batch) && (part == nil || part == name)
@@ -37,6 +37,14 @@ enum Scaling {
     for batch in [8, 64] where isWanted("moby", batch) {
       try report(
         "moby", .swin(.tiny), batch, BenchKernels.pretrainingStep(batch: batch, groups: 1))
+    }
+    // The small detector that learns the sample set.
+    if isWanted("detector", 2) {
+      let detector = Detector(
+        .maskRCNN.miniature(classCount: 10), initializer: Initializer(seed: 0))
+      report(
+        "detector", detector.configuration.backbone, 2,
+        WholeModels.detectorStep(detector, size: (192, 256)))
     }
   }
 
