@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -12,12 +13,14 @@ public final class ThreadPool: Sendable {
       ?? ProcessInfo.processInfo.activeProcessorCount)
 
   // The address of the running loop's `LoopBody` and its number of pieces. The body lives on the
-  // caller's stack frame; the caller does not return before every worker has let go of it.
+  // caller's stack frame; the caller does not return before every worker that came has let go of it.
   private let currentBody = Atomic<UInt>(0)
   private let currentCount = Atomic<Int>(0)
-  private let generation = Atomic<Int>(0)
   private let nextPiece = Atomic<Int>(0)
-  private let pending = Atomic<Int>(0)
+  // The number of the running loop, and how many workers have come to it or that it takes no more.
+  private let gate = Atomic<UInt64>(Gate(loop: 0).word)
+  // Workers that came and are done.
+  private let leftCount = Atomic<Int>(0)
   private let activeLimit: Atomic<Int>
   private let condition = NSCondition()
   private let callers = NSLock()
@@ -71,20 +74,48 @@ public final class ThreadPool: Sendable {
         currentBody.store(address, ordering: .relaxed)
         currentCount.store(count, ordering: .relaxed)
         nextPiece.store(0, ordering: .relaxed)
-        pending.store(maximumThreadCount - 1, ordering: .releasing)
+        leftCount.store(0, ordering: .relaxed)
         condition.lock()
-        generation.add(1, ordering: .releasing)
+        gate.store(Gate(gate.load(ordering: .relaxed)).next.word, ordering: .releasing)
         condition.broadcast()
         condition.unlock()
         LoopFlag.isInside = true
         takePieces()
         LoopFlag.isInside = false
+        // Nobody waits for a worker that is still asleep.
+        let came = closeGate()
         var spins = 0
-        while pending.load(ordering: .acquiring) != 0 {
+        while leftCount.load(ordering: .acquiring) != came {
           spins += 1
           if spins > 20_000 { sched_yield() }
         }
       }
+    }
+  }
+
+  /// Lets no more workers in.
+  ///
+  /// - Returns: How many came.
+  private func closeGate() -> Int {
+    var word = gate.load(ordering: .relaxed)
+    while true {
+      let (exchanged, original) = gate.weakCompareExchange(
+        expected: word, desired: Gate(word).closed.word, ordering: .acquiringAndReleasing)
+      if exchanged { return Gate(original).cameCount }
+      word = original
+    }
+  }
+
+  /// Whether the calling worker is let in to the loop `seen`.
+  private func enters(_ seen: UInt64) -> Bool {
+    var word = gate.load(ordering: .relaxed)
+    while true {
+      let state = Gate(word)
+      guard state.loop == seen, !state.isClosed else { return false }
+      let (exchanged, original) = gate.weakCompareExchange(
+        expected: word, desired: state.withOneMore.word, ordering: .acquiringAndReleasing)
+      if exchanged { return true }
+      word = original
     }
   }
 
@@ -108,20 +139,58 @@ public final class ThreadPool: Sendable {
 
   private func serve(_ index: Int) {
     LoopFlag.isInside = true
-    var seen = 0
+    var seen: UInt64 = 0
     while true {
-      var spins = 0
-      while generation.load(ordering: .acquiring) == seen, spins < 4_000 { spins += 1 }
-      if generation.load(ordering: .acquiring) == seen {
-        condition.lock()
-        while generation.load(ordering: .acquiring) == seen { condition.wait() }
-        condition.unlock()
-      }
-      seen = generation.load(ordering: .acquiring)
-      if index < activeLimit.load(ordering: .relaxed) { takePieces() }
-      pending.subtract(1, ordering: .releasing)
+      seen = nextLoop(after: seen)
+      guard index < activeLimit.load(ordering: .relaxed), enters(seen) else { continue }
+      takePieces()
+      leftCount.add(1, ordering: .releasing)
     }
   }
+
+  /// Waits for another loop than `seen`.
+  ///
+  /// Between two loops of a network lie some dozen microseconds of serial work, and to wake a thread
+  /// that sleeps takes as long, so a thread looks for a while before it sleeps. It does not yield:
+  /// beside other programs that would cost it its turn.
+  private func nextLoop(after seen: UInt64) -> UInt64 {
+    func look() -> UInt64 { Gate(gate.load(ordering: .acquiring)).loop }
+    var looks = 0
+    var start: UInt64 = 0
+    while true {
+      let loop = look()
+      if loop != seen { return loop }
+      looks += 1
+      guard looks % 256 == 0 else { continue }
+      let now = DispatchTime.now().uptimeNanoseconds
+      if start == 0 { start = now }
+      if now - start > Self.patience { break }
+    }
+    condition.lock()
+    defer { condition.unlock() }
+    while look() == seen { condition.wait() }
+    return look()
+  }
+
+  /// How long a thread looks for the next loop before it sleeps, in nanoseconds.
+  private static let patience: UInt64 = 60_000
+}
+
+/// A loop's number, whether it is closed, and how many workers came to it, in one word.
+private struct Gate {
+  let word: UInt64
+
+  init(_ word: UInt64) { self.word = word }
+
+  init(loop: UInt64) { word = loop << 16 }
+
+  var loop: UInt64 { word >> 16 }
+  var isClosed: Bool { word & 1 << 15 != 0 }
+  var cameCount: Int { Int(word & 0x7FFF) }
+
+  var next: Gate { Gate(loop: loop + 1) }
+  var closed: Gate { Gate(word | 1 << 15) }
+  var withOneMore: Gate { Gate(word + 1) }
 }
 
 /// Computes a value for every index, by all threads; the order of the results is that of indices.

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 import Threads
@@ -46,5 +47,37 @@ struct ThreadPoolTests {
     let sum = Atomic(0)
     pool.forEach(100) { sum.add($0, ordering: .relaxed) }
     #expect(sum.load(ordering: .relaxed) == 4950)
+  }
+
+  @Test("Short loops one after another, with workers that come in time, late, or not at all")
+  func shortLoops() {
+    let pool = ThreadPool(threadCount: 4)
+    var wrong = 0
+    for loop in 0..<20_000 {
+      // What a loop writes lives on the stack of its caller: a late worker must not touch it.
+      let sum = Atomic(0)
+      let count = 1 + loop % 5
+      pool.forEach(count) { piece in sum.add(loop + piece, ordering: .relaxed) }
+      if sum.load(ordering: .relaxed) != count * loop + count * (count - 1) / 2 { wrong += 1 }
+      // Long enough that workers go to sleep.
+      if loop % 4_000 == 0 { usleep(2_000) }
+    }
+    #expect(wrong == 0)
+  }
+
+  @Test("A loop ends without the workers that it does not need")
+  func withoutOthers() {
+    let pool = ThreadPool(threadCount: 2)
+    let isHeld = Atomic(true)
+    let sum = Atomic(0)
+    // The pieces of another loop's caller keep the only worker busy; this one gets none, and ends.
+    let holder = Thread {
+      pool.forEach(2) { _ in while isHeld.load(ordering: .relaxed) { usleep(100) } }
+    }
+    holder.start()
+    usleep(20_000)
+    pool.forEach(50) { sum.add($0, ordering: .relaxed) }
+    isHeld.store(false, ordering: .relaxed)
+    #expect(sum.load(ordering: .relaxed) == 1225)
   }
 }
