@@ -15,7 +15,7 @@ public struct SampleManifest: Codable, Equatable, Sendable {
   /// The name of the file in the set's folder.
   public static let fileName = "sample.json"
   /// Raised whenever the same settings give other bytes.
-  public static let currentVersion = 1
+  public static let currentVersion = 2
   static let generatorName = "SwinBench sample set"
 
   /// Who made the set.

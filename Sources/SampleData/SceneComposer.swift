@@ -21,9 +21,14 @@ struct SceneComposer {
 
   // MARK: Kinds of picture
 
-  /// One object of a class, rather large, often before a patterned wall, sometimes partly hidden.
+  /// One object of a class, rather large, sometimes partly hidden.
+  ///
+  /// As in photographs, most things are seen where they belong; the others before any wall or in any
+  /// landscape. Several classes share a place, so that it alone does not tell which it is.
   mutating func portrait(of kind: SampleClass) -> Scene {
-    var scene = stream.chance(0.55) ? texturedScene() : landscape()
+    var scene =
+      stream.chance(Self.shareAtHome)
+      ? home(of: kind) : stream.chance(0.55) ? texturedScene() : landscape()
     for _ in 0..<5 where stream.chance(0.5 * variety) {
       scene.items.append(distractor(maximum: 0.08 + 0.14 * variety))
     }
@@ -144,27 +149,43 @@ struct SceneComposer {
 
   // MARK: Surroundings and light
 
-  private mutating func texturedScene() -> Scene {
+  /// The part of portraits whose surroundings are those of the class.
+  private static let shareAtHome = 0.6
+
+  private mutating func home(of kind: SampleClass) -> Scene {
+    switch kind {
+    case .arrow: texturedScene(.bricks)
+    case .star: lit([SceneRegion(label: SampleSurrounding.sky.label, paint: skyPaint())])
+    case .car: landscape(.road)
+    case .house, .tree, .mushroom: landscape(.grass)
+    case .fish: landscape(.water)
+    case .cup: landscape(.floor)
+    case .key, .gear: texturedScene(.grain)
+    }
+  }
+
+  private mutating func texturedScene(_ pattern: Pattern? = nil) -> Scene {
     let base = stream.color(saturation: 0.05...0.7, value: 0.25...0.95)
     let other = base + (stream.color() - base) * Float(stream.uniform(0.1, 0.2 + 0.5 * variety))
     let paint = Paint(
-      base, other, stream.pick(Pattern.allCases.filter { $0 != .plain }),
+      base, other, pattern ?? stream.pick(Pattern.allCases.filter { $0 != .plain }),
       frequency: stream.uniform(1.5, 6), turns: stream.uniformDouble(), seed: stream.next32())
     let region = SceneRegion(label: SampleSurrounding.wall.label, ring: nil, paint: paint)
     return lit([region])
   }
 
-  private mutating func landscape() -> Scene {
+  /// - Parameter below: What the ground is; a floor means a room. Nil leaves it to chance.
+  private mutating func landscape(_ below: SampleSurrounding? = nil) -> Scene {
     let (w, h) = (Double(width), Double(height))
     let horizon = h * stream.uniform(0.35, 0.65)
     var regions: [SceneRegion] = []
-    if stream.chance(0.3) {
+    if below.map({ $0 == .floor }) ?? stream.chance(0.3) {
       regions.append(SceneRegion(label: SampleSurrounding.wall.label, paint: wallPaint()))
       regions.append(ground(.floor, from: horizon * 1.2))
     } else {
       regions.append(SceneRegion(label: SampleSurrounding.sky.label, paint: skyPaint()))
       if stream.chance(0.6) { regions.append(hills(horizon)) }
-      let kind = stream.pick([SampleSurrounding.grass, .grass, .water, .road])
+      let kind = below ?? stream.pick([SampleSurrounding.grass, .grass, .water, .road])
       regions.append(ground(kind, from: horizon))
       if kind == .grass && stream.chance(0.3) {
         let x = w * stream.uniform(0.2, 0.8)
