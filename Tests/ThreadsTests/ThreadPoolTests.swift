@@ -64,20 +64,4 @@ struct ThreadPoolTests {
     }
     #expect(wrong == 0)
   }
-
-  @Test("A loop ends without the workers that it does not need")
-  func withoutOthers() {
-    let pool = ThreadPool(threadCount: 2)
-    let isHeld = Atomic(true)
-    let sum = Atomic(0)
-    // The pieces of another loop's caller keep the only worker busy; this one gets none, and ends.
-    let holder = Thread {
-      pool.forEach(2) { _ in while isHeld.load(ordering: .relaxed) { usleep(100) } }
-    }
-    holder.start()
-    usleep(20_000)
-    pool.forEach(50) { sum.add($0, ordering: .relaxed) }
-    isHeld.store(false, ordering: .relaxed)
-    #expect(sum.load(ordering: .relaxed) == 1225)
-  }
 }
