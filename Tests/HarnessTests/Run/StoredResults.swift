@@ -8,7 +8,7 @@ extension TemporaryDirectory {
   /// - Parameter part: What these names hold.
   func results(under output: String, named part: String = "") throws -> [RunResult] {
     try ChildProgram.files(under: file(output)).keys
-      .filter { $0.contains(part) && $0.hasSuffix("result.json") }.sorted()
+      .filter { (part.isEmpty || $0.contains(part)) && $0.hasSuffix("result.json") }.sorted()
       .map { try RunResult(path: file(output + "/" + $0)) }
   }
 }
