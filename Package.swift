@@ -138,7 +138,7 @@ let package = Package(
         .linkedLibrary("dl"),
       ]),
     // MARK: Programs
-    benchmark("bench-linear", folder: "Linear"),
+    benchmark("bench-linear", folder: "Linear", scripts: ["every_network.sh"]),
     benchmark("bench-pretrain", folder: "Pretrain", scripts: ["compare_methods.sh"]),
     benchmark("bench-ade20k", folder: "ADE20K"),
     benchmark("bench-data", folder: "Data"),

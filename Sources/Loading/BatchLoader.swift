@@ -12,6 +12,15 @@ public enum BadImagePolicy: String, Sendable, CaseIterable {
   case fail
   /// Leave it out, count it, and name it at the end.
   case skip
+
+  /// Says which images were left out; nil for none.
+  ///
+  /// - Parameter kind: What they are: `training images`.
+  public static func note(leftOut names: [String], kind: String = "images") -> String? {
+    guard !names.isEmpty else { return nil }
+    return "\(names.count) \(kind) could not be decoded and were left out: "
+      + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? "…" : "")
+  }
 }
 
 /// Decodes, transforms and normalises images on threads of its own, a few batches ahead.

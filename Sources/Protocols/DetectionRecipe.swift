@@ -35,7 +35,7 @@ public struct DetectionRecipe: Sendable, Hashable {
   /// The rate after the warm-up.
   public var learningRate = 1e-4
   /// Of every parameter but norms, bias tables and position embeddings of the backbone.
-  public var weightDecay: Float = 0.05
+  public var weightDecay = 0.05
   /// How the backbone's rates fall from layer to layer; 1 is one rate for all.
   public var layerDecay: Float = 1
   /// Images that pass through the network together.

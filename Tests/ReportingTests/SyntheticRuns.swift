@@ -60,12 +60,12 @@ struct SyntheticRuns {
   /// Writes a segmentation run; `part` is how much of an image's class is found.
   @discardableResult
   func segmentation(
-    _ name: String, images: Int = 60, slug: String? = nil,
+    _ name: String, images: Int = 60, slug: String? = nil, architecture: String = "Swin-T",
     settings: [String: String] = ["iterations": "160000"], part: (Int) -> Double
   ) throws -> String {
     let folder = path + "/ade20k-" + (slug ?? name).lowercased()
     var result = RunResult(
-      task: "ade20k", backbone: ["name": name, "architecture": "Swin-T", "sha256": name],
+      task: "ade20k", backbone: ["name": name, "architecture": architecture, "sha256": name],
       data: ["name": "ade", "validation": "s", "validation images": String(images)],
       settings: settings)
     var lines = ""
@@ -92,11 +92,12 @@ struct SyntheticRuns {
   /// Writes a detection run without records, as one that another program made.
   @discardableResult
   func detection(
-    _ name: String, boxAP: Double, settings: [String: String] = ["schedule": "1x"]
+    _ name: String, boxAP: Double, architecture: String = "Swin-T",
+    settings: [String: String] = ["schedule": "1x"]
   ) throws -> String {
     let folder = path + "/coco-" + name.lowercased()
     var result = RunResult(
-      task: "coco", backbone: ["name": name, "architecture": "Swin-T"],
+      task: "coco", backbone: ["name": name, "architecture": architecture],
       data: ["name": "coco", "validation images": "50"], settings: settings)
     result.metrics["bbox/AP"] = MetricValue(boxAP, count: 50)
     result.errorCosts = ["Cls": 0.031, "Loc": 0.062, "Miss": 0.081]

@@ -10,11 +10,9 @@ public struct DetectionOptions: ComparisonOptions {
   var common = FineTuningOptions()
   var files = DetectionFileOptions()
   var name = DetectionRecipe.Name.maskRCNN1x
-  var recipe = DetectionRecipe(.maskRCNN1x)
+  var update = UpdateOptions(DetectionRecipe(.maskRCNN1x))
   var imageScale = 1.0
   var milestones: [Int]?
-  var imagesPerPass: Int?
-  var scalesRate = false
   var augments = true
   var fillsMasks = false
   var testSplit = Split.validation
@@ -23,6 +21,12 @@ public struct DetectionOptions: ComparisonOptions {
   enum Split: String, OptionChoice {
     case validation = "val2017"
     case training = "train2017"
+  }
+
+  /// The recipe as far as it is read.
+  var recipe: DetectionRecipe {
+    get { update.recipe }
+    set { update.recipe = newValue }
   }
 
   /// Every setting at its default.
@@ -60,34 +64,19 @@ public struct DetectionOptions: ComparisonOptions {
       "epochs", \.recipe.length, in: .within(1, 1e6), value: "n", .protocolSettings,
       "Passes over train; the steps of the rate move along."
     )
-    .option(
-      "batch-size", \.recipe.batchSize, in: oneOrEven, value: "n", .protocolSettings,
-      "Images an update; they pass two at a time, and the rate stays as it is."
-    )
-    .flag(
-      "scale-rate", \.scalesRate, .protocolSettings,
-      "Make the rate as many times larger as --batch-size is than the recipe's batch."
-    )
-    .option(
-      "images-per-pass", \.imagesPerPass, in: .count, value: "n", .protocolSettings,
-      "Images that pass together; the gradients of an update's passes are averaged."
-    )
-    .option(
-      "learning-rate", \.recipe.learningRate, in: .above(0), value: "x", .protocolSettings,
-      "After the warm-up."
+    .options(
+      UpdateOptions.table(
+        batch: (
+          oneOrEven, "Images an update; they pass two at a time, and the rate stays as it is."
+        ),
+        pass: (
+          .count,
+          "Images that pass together; the gradients of an update's passes are averaged."
+        )), at: \.update
     )
     .option(
       "milestones", \.milestones, in: .count, value: "epochs", .protocolSettings,
       "After how many epochs the rate drops to a tenth. Without it as the recipe, moved by --epochs."
-    )
-    .option(
-      "weight-decay", \.recipe.weightDecay, in: .from(0, below: 1), value: "x", .protocolSettings,
-      "Of all weights but norms and position tables."
-    )
-    .options(LayerDecayFactor.table, at: \.recipe.layerDecay)
-    .option(
-      "drop-path", \.recipe.dropPathRate, in: .from(0, below: 1), value: "x", .protocolSettings,
-      "Rate of the backbone's last block; earlier ones have less."
     )
     .option(
       "image-scale", \.imageScale, in: .within(0.05, 4), value: "x", .protocolSettings,
@@ -125,12 +114,10 @@ public struct DetectionOptions: ComparisonOptions {
   public func validate() throws(UsageError) {
     try common.validate(
       network: "detector",
-      training: [
-        "epochs", "batch-size", "scale-rate", "images-per-pass", "learning-rate", "milestones",
-        "weight-decay", "layer-decay", "drop-path", "augment", "train-annotations",
+      training: UpdateOptions<DetectionRecipe>.names + [
+        "epochs", "milestones", "augment", "train-annotations",
       ])
-    try common.validate(
-      batchSize: recipe.batchSize, imagesPerPass: imagesPerPass, scalesRate: scalesRate)
+    try update.validate(given: common.given)
     if let milestones {
       guard zip(milestones, milestones.dropFirst()).allSatisfy(<),
         milestones.allSatisfy({ $0 < recipe.epochs })
@@ -151,12 +138,10 @@ public struct DetectionOptions: ComparisonOptions {
 
   /// The recipe with what the other options change.
   func resolvedRecipe() -> DetectionRecipe {
-    var result = recipe
+    var result = update.resolved
     if let backbone = common.backboneArchitecture { result.detector.backbone = backbone }
     result.scaleImages(by: imageScale)
     if let milestones { result.milestones = milestones }
-    if let imagesPerPass { result.pass(imagesPerPass) }
-    if scalesRate { result.scaleRate() }
     if !augments { result.dropAugmentation() }
     return result
   }

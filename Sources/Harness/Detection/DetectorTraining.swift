@@ -48,7 +48,7 @@ final class DetectorTraining: Trainee {
     optimizer = AdamW(
       LayerDecay(recipe.layerDecay).applied(
         to: WeightDecayRule.namedNorms.applied(
-          to: detector.parameters, weightDecay: recipe.weightDecay),
+          to: detector.parameters, weightDecay: Float(recipe.weightDecay)),
         in: detector.backbone.architecture), learningRate: 0)
   }
 

@@ -36,6 +36,10 @@ struct ClassifierTask: FineTuningTask {
   private let context: RunContext
   private let data: FrozenData
   private let runSettings: [String: String]
+  /// The classes of the classifiers in files, where they are named.
+  private let classMap: [String]?
+  /// What is answered in place of the validation images.
+  private var other: (images: RunImages, classNames: [String])?
   /// Training images that train nothing and are scored in place of validation images.
   private var heldOut: [Int] = []
 
@@ -49,8 +53,18 @@ struct ClassifierTask: FineTuningTask {
     let drawn = try data.drawing(options.shots, seed: options.seeds[0])
     dataIdentity = drawn.identity
     runSettings = try options.runSettings(data)
+    classMap = try options.classMap.map(ClassifierClasses.read)
     linear = options.settings
-    linear.batchSize = min(linear.batchSize, drawn.trainOrder.count)
+    if !drawn.trainOrder.isEmpty {
+      linear.batchSize = min(linear.batchSize, drawn.trainOrder.count)
+    }
+  }
+
+  /// The same task on images from elsewhere.
+  func answering(_ images: RunImages, classNames: [String]) -> ClassifierTask {
+    var task = self
+    task.other = (images, classNames)
+    return task
   }
 
   /// The same task with a few images an update, enough that they and not the update take the time.
@@ -72,11 +86,23 @@ struct ClassifierTask: FineTuningTask {
   }
 
   func testSettings(_ network: Classifier) -> [String: String] {
-    ["network": network.configuration.backbone.name, "test view": linear.testTransform.summary]
+    var settings = [
+      "network": network.configuration.backbone.name, "test view": linear.testTransform.summary,
+      "input-size": String(linear.inputSize),
+    ]
+    for name in [TaskDescription.primarySetting, "class map"] { settings[name] = runSettings[name] }
+    return settings
   }
 
   func deviations(_ network: Classifier, isTrained: Bool) -> Deviations {
-    var found = linear.deviations(on: network.configuration.backbone)
+    var found = isTrained ? linear.deviations(on: network.configuration.backbone) : Deviations()
+    let count = data.classNames.count
+    if !isTrained, let classMap, classMap.count > count {
+      found.add("answers among \(count) of \(classMap.count) classes")
+    }
+    if !isTrained, network.configuration.backbone.leadingTokenCount > 1 {
+      found.add("the class token's head alone, where the answer is the mean of two heads")
+    }
     data.compare(shots: options.shots, into: &found)
     return found
   }
@@ -87,6 +113,7 @@ struct ClassifierTask: FineTuningTask {
   }
 
   var images: RunImages {
+    if let other { return other.images }
     let (folder, order) = testing
     return RunImages(
       root: folder.root, indices: order, paths: order.map { folder.relativePath($0) })
@@ -108,6 +135,48 @@ struct ClassifierTask: FineTuningTask {
   var published: String { linear.name.title }
 
   var classes: (names: [String], source: String) { (data.classNames, data.images.train.root) }
+
+  /// A classifier of the data's classes: with `--class-map`, or where the file names them, its numbers of
+  /// these alone.
+  func load(_ path: String, allowsPartial: Bool) throws -> LoadedNetwork<Classifier> {
+    let loaded = try Classifier.load(
+      path: path, inputSize: linear.inputSize, claim: NetworkClaim(headCount: options.heads),
+      allowsPartial: allowsPartial)
+    let (names, own) = (data.classNames, loaded.network.classCount)
+    let said = loaded.metadata["classes"]?.split(separator: ",").map(String.init)
+    guard let known = classMap ?? said else {
+      guard own == names.count else {
+        throw CheckpointError(
+          path: path,
+          problem: "tells \(own) classes apart where \(classes.source) has \(names.count)",
+          remedy: "name its classes in their order with --class-map", exitCode: .usage)
+      }
+      return loaded
+    }
+    let places = Dictionary(known.enumerated().map { ($1, $0) }) { first, _ in first }
+    let kept = names.compactMap { places[$0] }
+    if let classMap = options.classMap {
+      guard known.count == own else {
+        throw DatasetError(
+          path: classMap, problem: "names \(known.count) classes where \(path) has \(own)",
+          remedy: "give the classes that this classifier tells apart")
+      }
+      if let missing = names.first(where: { places[$0] == nil }) {
+        throw DatasetError(
+          path: classMap, problem: "does not name the class \(missing) of \(classes.source)",
+          remedy: "name the classes as its folders do")
+      }
+    }
+    // What the file says of its classes, and does not fit, is refused where it is compared.
+    guard known.count == own, kept.count == names.count, kept != Array(0..<own) else {
+      return loaded
+    }
+    var report = loaded.report
+    report.origins.append("\(kept.count) of its \(own) classes by their names")
+    return LoadedNetwork(
+      network: loaded.network.keeping(kept), report: report,
+      metadata: loaded.metadata.merging(["classes": names.joined(separator: ",")]) { $1 })
+  }
 
   // MARK: Training
 
@@ -209,6 +278,6 @@ struct ClassifierTask: FineTuningTask {
   }
 
   func describe(_ records: Records, into result: inout RunResult) {
-    result.describe(records.score, classNames: data.classNames)
+    result.describe(records.score, classNames: other?.classNames ?? data.classNames)
   }
 }

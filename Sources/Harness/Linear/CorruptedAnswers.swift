@@ -18,17 +18,17 @@ import VisionData
 struct CorruptedAnswers {
   let made: MadeCorruptions
   let folder: ImageFolder
-  let backbone: any Backbone
-  let normalization: PixelNormalization
   let transform: EvaluationTransform
-  /// One a seed.
-  let classifiers: [ProbeClassifier]
+  /// Of one kind of pixels all of them.
+  let answering: [ShiftMeasurement.Answering]
   let policy: BadImagePolicy
 
-  /// The file of lines: `{"index":7,"wrong":["0110…"]}`, of each seed a digit a part.
+  /// The file of lines: `{"index":7,"wrong":["0110…"]}`, of each classifier a digit a part.
   static let file = "corrupted.jsonl"
 
-  /// Which images were decoded, and of each seed and corruption in how many strengths each was wrong.
+  private var classifierCount: Int { answering.reduce(0) { $0 + $1.classifiers.count } }
+
+  /// Which images were decoded, and of each classifier and corruption in how many strengths each was wrong.
   ///
   /// - Throws: What loading and writing throw, `InterruptedError` when the user asks to stop.
   func wrong(
@@ -40,24 +40,23 @@ struct CorruptedAnswers {
     let skipped = zip(order, rows).filter { $1["skipped"] != nil }.map(\.0)
     let answers = zip(order, rows).filter { $1["skipped"] == nil }
     let images = answers.map(\.0)
-    var wrong = classifiers.map { _ in
-      Dictionary(
-        uniqueKeysWithValues: made.corruptions.map {
-          ($0.rawValue, [Int](repeating: 0, count: images.count))
-        })
-    }
+    let none = Dictionary(
+      uniqueKeysWithValues: made.corruptions.map {
+        ($0.rawValue, [Int](repeating: 0, count: images.count))
+      })
+    var wrong = [[String: [Int]]](repeating: none, count: classifierCount)
     for (place, (_, answer)) in answers.enumerated() {
       let texts = answer["wrong"]?.arrayValue?.compactMap(\.stringValue) ?? []
-      guard texts.count == classifiers.count,
+      guard texts.count == wrong.count,
         texts.allSatisfy({ $0.utf8.count == made.parts.count })
       else {
         throw FileError(
           path: run.path + "/" + Self.file, problem: "holds a line that is no list of answers",
           remedy: "move the file away and run again", exitCode: .badData)
       }
-      for (seed, text) in texts.enumerated() {
+      for (classifier, text) in texts.enumerated() {
         for (part, digit) in zip(made.parts, text.utf8) where digit == UInt8(ascii: "1") {
-          wrong[seed][part.corruption.rawValue]?[place] += 1
+          wrong[classifier][part.corruption.rawValue]?[place] += 1
         }
       }
     }
@@ -76,27 +75,32 @@ struct CorruptedAnswers {
     }
     let crop = made.cropped(image)
     let parts = made.parts
-    var wrong = classifiers.map { _ in "" }
+    var wrong = [String](repeating: "", count: classifierCount)
     for start in stride(from: 0, to: parts.count, by: RunContext.featureBatch) {
       let some = Array(parts[start..<min(parts.count, start + RunContext.featureBatch)])
-      let features = try FeaturePass.features(of: try seen(crop, some, index), by: backbone) { _ in
-        folder.path(index)
-      }
-      for (seed, classifier) in classifiers.enumerated() {
-        let logits = withoutGradients { classifier.layer(features) }
-        let classes = logits.shape[1]
-        logits.withValues { values in
-          for place in some.indices {
-            let record = ClassificationRecord(
-              index: index, label: Int(folder.labels[index]),
-              scores: UnsafeBufferPointer(
-                rebasing: values[place * classes..<(place + 1) * classes]))
-            wrong[seed] += record.rank > 0 ? "1" : "0"
-          }
+      let batch = try seen(crop, some, index)
+      var place = 0
+      for answering in answering {
+        let features = try FeaturePass.features(of: batch, by: answering.network) { _ in
+          folder.path(index)
+        }
+        for classifier in answering.classifiers {
+          wrong[place] += digits(withoutGradients { classifier.layer(features) }, index)
+          place += 1
         }
       }
     }
     return .object(["index": .integer(index), "wrong": .array(wrong.map { .string($0) })])
+  }
+
+  /// Of each row of logits whether the image's class is not the first, `[parts, K]`.
+  private func digits(_ logits: Tensor, _ index: Int) -> String {
+    (0..<logits.shape[0]).map { row in
+      logits.withRow(row) { scores in
+        ClassificationRecord(index: index, label: Int(folder.labels[index]), scores: scores).rank
+          > 0 ? "1" : "0"
+      }
+    }.joined()
   }
 
   /// A crop in some corruptions as the network sees them, `[parts, 3, S, S]`.
@@ -104,6 +108,7 @@ struct CorruptedAnswers {
     _ crop: RGBImage, _ parts: [MadeCorruptions.Part], _ index: Int
   ) throws -> Tensor {
     let side = transform.size
+    let normalization = answering.first?.backbone.normalization ?? .imageNet
     let batch = BatchBuffer(shape: [parts.count, 3, side, side])
     let failures = threadMap(parts.count) { place -> ImageError? in
       do throws(ImageError) {

@@ -25,7 +25,8 @@ extension LinearBenchmark {
   ) throws {
     let train = found.trains[0]
     let architecture = backbone.network.architecture
-    let columns = linear.feature(of: architecture).ownColumns(of: architecture)
+    let choice = linear.feature(of: architecture)
+    let columns = choice.ownColumns(of: architecture)
     var deviations = linear.deviations
     if linear.classifier == .attentive, backbone.network.architecture.leadingTokenCount > 0 {
       deviations.add("the class token is among the tokens")
@@ -49,6 +50,9 @@ extension LinearBenchmark {
       protocolName: linear.name.title, deviations: deviations,
       neighbourDeviations: linear.neighbourDeviations)
     record.summarize(into: &result)
+    if linear.feature == nil, choice != FeatureChoice() {
+      result.notes.append("features: \(choice.summary)")
+    }
     if linear.classifier != .logistic, train.count < linear.batchSize {
       result.notes.append(
         "batches of \(train.count), all training images, where \(linear.batchSize) were asked for")
@@ -56,7 +60,7 @@ extension LinearBenchmark {
     let missing =
       zip(found.draws, found.trains).flatMap { $0.missingTrain($1) }
       + data.missingValidation(found.validation)
-    if let note = FrozenData.note(missing: missing) { result.notes.append(note) }
+    if let note = BadImagePolicy.note(leftOut: missing) { result.notes.append(note) }
     if options.shots != nil {
       result.notes.append(
         "nearest neighbours are of all training images and were left out; the interval is over other "

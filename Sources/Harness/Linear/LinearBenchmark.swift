@@ -65,7 +65,7 @@ struct LinearBenchmark: ComparisonProgram {
     let result: RunResult
     let folder: String
     /// What its classifiers found on other images, one a set.
-    var shifted: [Outcome] = []
+    var shifted: [RunResult] = []
   }
 
   func report(_ outcomes: [Outcome]) throws {
@@ -77,7 +77,9 @@ struct LinearBenchmark: ComparisonProgram {
       json = .object(members.merging(["differences": compared.json]) { $1 })
     }
     try context.deliver(
-      [table] + [compared, Self.shiftTable(outcomes)].compactMap { $0 }, of: results,
+      [table]
+        + [compared, ShiftMeasurement.table(outcomes.map { ($0.result, $0.shifted) })]
+        .compactMap { $0 }, of: results,
       named: "linear", json: json)
     let published = LinearTable.published(beside: results) { name in
       NetworkTable.rows.first { $0.title == name }?.spellings ?? []
@@ -137,9 +139,7 @@ struct LinearBenchmark: ComparisonProgram {
       throw UsageError.conflict(
         "\(candidate.title): \(problem); give other --feature-blocks or --feature-pooling.")
     }
-    var settings = linear.settings
-    if linear.classifier != .attentive { settings["feature"] = choice.summary }
-    settings.merge(try options.runSettings(data)) { $1 }
+    let settings = linear.settings.merging(try options.runSettings(data)) { $1 }
     var result = RunResult(
       task: TaskDescription.linear.name, backbone: backbone.identity,
       data: try draw(options.seeds[0]).identity,
@@ -150,7 +150,7 @@ struct LinearBenchmark: ComparisonProgram {
     let runName = "\(name)-\(candidate.slug)"
     let identity = result
     let session = try RunSession(result, name: runName, options: options.run)
-    func shifted() throws -> [Outcome] {
+    func shifted() throws -> [RunResult] {
       try self.shifted(
         identity, session, named: runName, backbone: backbone, as: chosen,
         seen: linear.testTransform)

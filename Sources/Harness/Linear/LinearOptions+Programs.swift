@@ -21,6 +21,9 @@ extension LinearOptions {
     }
     if primary != .top1 { list[TaskDescription.primarySetting] = primary.key }
     list["shots"] = shots.map(String.init)
+    list["class map"] = try classMap.map { path throws(FileError) in
+      "sha256 " + (try SHA256.digest(file: path)).prefix(16)
+    }
     return list
   }
 
@@ -41,6 +44,7 @@ extension LinearOptions {
   var fineTuning: FineTuningOptions {
     var common = FineTuningOptions()
     (common.run, common.data, common.backbone) = (run, data, backbone)
+    common.whole = classifiers
     (common.architecture, common.headCount, common.needsDense) = (architecture, heads, false)
     (common.preset, common.seeds, common.watch) = (preset, seeds, watch)
     (common.learningRates, common.heldOut) = (

@@ -10,6 +10,14 @@ extension LinearOptions {
     try SeedList.validate(seeds)
     _ = try MarginOption.margins(margins)
     try backbone.validate(given: given, about: ["heads", "mean", "std"])
+    try classifiers.validate(
+      network: "classifier",
+      training: Self.descent + Self.training + [
+        "epochs", "batch-size", "weight-decay", "train-list", "shots", "draws", "save-minutes",
+      ], backbones: backbone.files, seeds: seeds, given: given)
+    guard classMap == nil || !classifiers.files.isEmpty else {
+      throw .conflict("--class-map is about --classifier, which is not given.")
+    }
     guard !settings.learningRates.isEmpty else {
       throw .conflict("--learning-rates must name at least one rate.")
     }
@@ -62,17 +70,19 @@ extension LinearOptions {
     else { throw .conflict("--mean and --std go together, three numbers each.") }
   }
 
+  private static let descent = ["warmup-epochs", "label-smoothing", "clip-norm", "drop-path"]
+  private static let training = [
+    "layer-decay", "mixup", "cutmix", "erasing", "rand-augment", "groups", "accumulate",
+  ]
+
   /// Refuses settings of another kind of classifier than the recipe's.
   private func checkClassifier() throws(UsageError) {
     let epochs = ["epochs", "batch-size", "learning-rates", "weight-decay"]
-    let descent = ["warmup-epochs", "label-smoothing", "clip-norm", "drop-path"]
+    let descent = Self.descent
     let logistic = ["regularizations", "iterations"]
-    let features = ["feature-blocks", "feature-pooling", "cached", "shifts"]
+    let features = ["feature-blocks", "feature-pooling", "cached"]
     let training =
-      [
-        "layer-decay", "mixup", "cutmix", "erasing", "rand-augment", "groups", "accumulate",
-        "save-minutes",
-      ] + WatchOptions.looks
+      Self.training + ["save-minutes", "classifier", "eval-only"] + WatchOptions.looks
     var foreign: [(options: [String], reason: String)] =
       switch settings.classifier {
       case .descent: [(logistic, "descends step by step; --recipe logistic has it")]
@@ -80,7 +90,7 @@ extension LinearOptions {
       case .attentive:
         [
           (
-            logistic + descent + features + ["held-out"],
+            logistic + descent + features + ["held-out", "shifts"],
             "gathers the tokens of the last block as it is"
           )
         ]

@@ -51,6 +51,9 @@ public struct LinearOptions: ComparisonOptions {
   var run = RunOptions()
   var data = DataOptions()
   var backbone = BackboneOptions()
+  /// Classifiers in files, and the names of their classes in the order of their numbers.
+  var classifiers = WholeNetworkOptions()
+  var classMap: String?
   /// The network of fresh weights and of the program's own backbones; that of a checkpoint, too.
   var architecture: NamedArchitecture?
   /// What a checkpoint's shapes do not tell.
@@ -90,7 +93,9 @@ public struct LinearOptions: ComparisonOptions {
   public mutating func start(given: Set<String>) {
     self.given = given
     // Without a checkpoint there is only the program's own small backbones to measure.
-    if given.isDisjoint(with: ["preset", "backbone", "config"]) { preset = .mini }
+    if given.isDisjoint(with: ["preset", "backbone", "classifier", "config"]) { preset = .mini }
+    // Seen as published classifiers are tested.
+    if given.contains("classifier"), !given.contains("recipe") { name = .fineTuneSwin }
     settings = LinearProtocol(name, preset: preset)
     if settings.trainsNetwork { seeds = SeedList.standard(preset) }
     if preset == .smoke { data.limit = 200 }
@@ -110,9 +115,19 @@ public struct LinearOptions: ComparisonOptions {
         "swift run bench-linear --backbone moby_swin_t.pth --data imagenet",
         "swift run bench-linear --backbone a.pth,b.pth --data imagenet --cached --seeds 0,1,2",
         "swift run bench-linear --backbone moby.pth --data imagenet --recipe fine-tune-swin",
+        "swift run bench-linear --classifier swin_tiny.pth --data imagenet --eval-only",
       ]
     )
     .options(BackboneOptions.table, at: \.backbone)
+    .options(
+      WholeNetworkOptions.table(network: "classifier", library: "Swin, DeiT, timm or torchvision"),
+      at: \.classifiers
+    )
+    .option(
+      "class-map", \.classMap, value: "file", .input,
+      "The classes of --classifier in the order of its numbers, a line each; the data may have a part "
+        + "of them."
+    )
     .option(
       "architecture", \.architecture, value: "name", .input,
       "Network of 'random' and of the program's own backbones; checkpoints must be it."

@@ -28,7 +28,7 @@ struct ShiftedSet {
     /// Some of the validation images, corrupted on the way.
     case made(MadeCorruptions, of: ImageFolder, order: [Int])
     /// Other labels of the validation images, by their positions.
-    case labels([Int: [Int]])
+    case labels([Int: [Int]], order: [Int])
   }
 
   /// The name in tables.
@@ -75,7 +75,9 @@ struct ShiftedSet {
     }
     guard isFolder.boolValue else {
       classNames = known
-      truth = .labels(try Self.realLabels(path, of: data.images.validation, known.count))
+      truth = .labels(
+        try Self.realLabels(path, of: data.images.validation, known.count),
+        order: data.validationOrder)
       return
     }
     if let corrupted = try CorruptedImages(path) {
@@ -241,7 +243,7 @@ struct ShiftedSet {
             ClassificationRecord(index: Int(features.indices[row]), label: label, scores: $0)
           })
       }
-    case .labels(let labels):
+    case .labels(let labels, _):
       classifier.forEachRow(features) { row, scores in
         let index = Int(features.indices[row])
         // Right is whoever answers one of the true classes: the one that ranks best counts.

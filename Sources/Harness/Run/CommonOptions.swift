@@ -8,7 +8,6 @@ import Runs
 import Training
 
 extension CheckpointBranch: OptionChoice {}
-extension BadImagePolicy: OptionChoice {}
 
 /// Settings of every program that reads a data set.
 struct DataOptions: Sendable {
@@ -29,9 +28,7 @@ struct DataOptions: Sendable {
       .option(
         "data", \.folder, value: "folder", .input, "\(layout) Without it the generated sample set."
       )
-      .option(
-        "on-bad-image", \.onBadImage, value: "what", .input, "At an image that cannot be decoded."
-      )
+      .options(BadImagePolicy.table, at: \.onBadImage)
       .option("limit", \.limit, in: .count, value: "n", .run, limit)
       .flag("check", \.checks, .run, "Look through the data set first; stop at what spoils a run.")
   }
@@ -102,8 +99,7 @@ struct FineTuningOptions: Sendable {
   var architecture: NamedArchitecture?
   var preset = Preset.full
   /// Checkpoints of whole networks.
-  var networks: [String] = []
-  var evaluatesOnly = false
+  var whole = WholeNetworkOptions()
   /// Training images used at most; nil is all.
   var trainLimit: Int?
   var seeds = [0]
@@ -144,10 +140,14 @@ struct FineTuningOptions: Sendable {
       architecture: backboneArchitecture, headCount: headCount, isDense: needsDense)
   }
 
+  /// Whether networks are scored as they are.
+  var evaluatesOnly: Bool { whole.evaluatesOnly }
+
   /// What the user named: whole networks, else backbones.
   var candidates: [Candidate] {
-    networks.isEmpty
-      ? backbone.files.map { Candidate(backbone: $0) } : networks.map { Candidate(network: $0) }
+    whole.files.isEmpty
+      ? backbone.files.map { Candidate(backbone: $0) }
+      : whole.files.map { Candidate(network: $0) }
   }
 
   /// The options.
@@ -162,11 +162,7 @@ struct FineTuningOptions: Sendable {
   ) -> OptionTable<FineTuningOptions> {
     OptionTable()
       .options(BackboneOptions.table, at: \.backbone)
-      .option(
-        network, \.networks, value: "files", .input,
-        "\(network.capitalized) checkpoints under \(library)'s keys, with commas: trained on, or "
-          + "only scored with --eval-only."
-      )
+      .options(WholeNetworkOptions.table(network: network, library: library), at: \.whole)
       .options(
         DataOptions.table(layout: layout, limit: "First n test images. Without it all."), at: \.data
       )
@@ -175,7 +171,6 @@ struct FineTuningOptions: Sendable {
         "Backbone. Without it the file's, or the preset's."
       )
       .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")
-      .flag("eval-only", \.evaluatesOnly, .run, "Score --\(network) without training.")
       .option(
         "train-limit", \.trainLimit, in: .count, value: "n", .run,
         "First n training images. Without it all."
@@ -217,29 +212,8 @@ struct FineTuningOptions: Sendable {
     if needsDense { _ = try architecture?.dense() }
     _ = try MarginOption.margins(margins)
     try backbone.validate(given: given)
-    guard !given.contains(network) || !networks.isEmpty else {
-      throw .conflict("--\(network) names no file.")
-    }
-    if !networks.isEmpty {
-      for name in ["architecture", "branch"] where given.contains(name) {
-        throw .conflict("--\(name) is about --backbone; --\(network) files are whole networks.")
-      }
-    }
-    guard !evaluatesOnly || !networks.isEmpty else {
-      throw .conflict("--eval-only needs --\(network).")
-    }
-    if evaluatesOnly {
-      let common = ["train-limit", "learning-rates", "held-out"] + WatchOptions.looks
-      for name in training + common where given.contains(name) {
-        throw .conflict("--\(name) is about training; --eval-only does none.")
-      }
-      guard seeds.count == 1 || !given.contains("seeds") else {
-        throw .conflict("--eval-only scores each \(network) once; give one of --seeds.")
-      }
-    }
-    guard networks.isEmpty || backbone.files.isEmpty else {
-      throw .conflict("give --\(network) or --backbone, not both.")
-    }
+    try whole.validate(
+      network: network, training: training, backbones: backbone.files, seeds: seeds, given: given)
     try validateRates()
   }
 
@@ -266,20 +240,5 @@ struct FineTuningOptions: Sendable {
     loop.saveInterval = watch.saveMinutes * 60
     loop.isQuiet = self.run.engine.quiet
     return loop
-  }
-
-  /// Checks the options of batch and rate against each other.
-  ///
-  /// - Throws: `UsageError`.
-  func validate(
-    batchSize: Int, imagesPerPass: Int?, scalesRate: Bool
-  ) throws(UsageError) {
-    if scalesRate, given.contains("learning-rate") {
-      throw .conflict("give --learning-rate or --scale-rate, not both.")
-    }
-    if let imagesPerPass, batchSize % imagesPerPass != 0 {
-      throw .conflict(
-        "--images-per-pass \(imagesPerPass) does not divide the batch of \(batchSize).")
-    }
   }
 }

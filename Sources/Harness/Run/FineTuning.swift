@@ -16,6 +16,8 @@ struct FineTuning<Task: FineTuningTask> {
   /// A finished candidate.
   struct Outcome {
     let result: RunResult
+    /// The run's folder.
+    let folder: String
     /// One a seed.
     let records: [Task.Records]
     /// Nil where the backbone was left as it is.
@@ -42,11 +44,13 @@ struct FineTuning<Task: FineTuningTask> {
   /// What a reader must know of the data.
   let notes: [String]
 
+  /// One network is trained with each; without a training one of them names the run.
+  var seeds: [Int] { options.evaluatesOnly ? Array(options.seeds.prefix(1)) : options.seeds }
+
   /// Measures a candidate, or finds what an earlier run measured.
   ///
   /// - Throws: What loading, training and scoring throw.
   func outcome(of candidate: Candidate) throws -> Outcome {
-    let seeds = options.evaluatesOnly ? Array(options.seeds.prefix(1)) : options.seeds
     var start = try start(candidate, seed: seeds[0])
     if case .backbone(_, nil, _) = candidate {
       start.identity["sha256"] = "random, seed " + seeds.map(String.init).joined(separator: ", ")
@@ -67,7 +71,8 @@ struct FineTuning<Task: FineTuningTask> {
     let runs = try Self.folders(seeds, in: session)
     if let finished = session.finished {
       return Outcome(
-        result: finished, records: try runs.map(task.records), network: start.network)
+        result: finished, folder: session.path, records: try runs.map(task.records),
+        network: start.network)
     }
     if !options.evaluatesOnly { try task.foresee(start.network, in: session.path) }
     var task = task
@@ -98,7 +103,8 @@ struct FineTuning<Task: FineTuningTask> {
     try conclude(
       &result, of: candidate, deviations: note, records: records, seeds: seeds, runs: runs,
       session: session, files: Task.otherFiles + (isTrained ? [RunEvent.file] : []))
-    return Outcome(result: result, records: records, network: start.network)
+    return Outcome(
+      result: result, folder: session.path, records: records, network: start.network)
   }
 
   /// Adds notes and numbers to a result and seals it; the process that writes does.
@@ -187,7 +193,7 @@ struct FineTuning<Task: FineTuningTask> {
 
   /// A whole network that tells the data's classes apart.
   private func load(_ path: String) throws -> LoadedNetwork<Task.Network> {
-    let loaded = try Task.Network.load(path: path, allowsPartial: options.backbone.allowsPartial)
+    let loaded = try task.load(path, allowsPartial: options.backbone.allowsPartial)
     let (names, source) = task.classes
     try loaded.expectClasses(names, count: loaded.network.classCount, of: source)
     try task.accept(loaded.network, from: path)

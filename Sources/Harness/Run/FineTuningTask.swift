@@ -42,6 +42,10 @@ protocol FineTuningTask {
   /// The classes by label, and the file or folder that says so.
   var classes: (names: [String], source: String) { get }
 
+  /// Loads a whole network that tells the data's classes apart.
+  ///
+  /// - Throws: As `TaskNetwork.load`.
+  func load(_ path: String, allowsPartial: Bool) throws -> LoadedNetwork<Network>
   /// Makes sure that a whole network is one that this task goes on with.
   ///
   /// - Throws: `CheckpointError` that names the recipe that would.
@@ -85,6 +89,9 @@ extension FineTuningTask {
 
   var published: String { "the published recipe" }
 
+  func load(_ path: String, allowsPartial: Bool) throws -> LoadedNetwork<Network> {
+    try Network.load(path: path, allowsPartial: allowsPartial)
+  }
   func accept(_ network: Network, from path: String) throws {}
   func foresee(_ network: Network, in folder: String) throws {}
 }

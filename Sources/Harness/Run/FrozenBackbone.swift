@@ -16,24 +16,30 @@ struct FrozenData {
   /// The images that are used.
   private(set) var trainOrder: [Int]
   private(set) var validationOrder: [Int]
-  fileprivate let trainManifest, validationManifest: String
+  /// Nil where nothing is trained.
+  fileprivate let trainManifest: String?
+  fileprivate let validationManifest: String
 
   /// The data that the program's options name, after its gate.
   ///
-  /// - Parameter trainList: A file that names the training images that are used; nil is all, as far
-  ///   as the limit lets.
+  /// - Parameters:
+  ///   - trainList: A file that names the training images that are used; nil is all, as far as the
+  ///     limit lets.
+  ///   - scoresOnly: Whether nothing is trained; then training images need not be there.
   /// - Throws: `DatasetError` for what would spoil the run, `FileError` for a list that does not fit.
-  init(_ context: RunContext, trainList: String? = nil) throws {
+  init(_ context: RunContext, trainList: String? = nil, scoresOnly: Bool = false) throws {
     let source = try context.source(\.classificationPath)
-    images = try context.classification(source)
+    images = try context.classification(source, scoresOnly: scoresOnly)
     name = source.name
-    if let trainList {
+    if scoresOnly {
+      trainOrder = []
+    } else if let trainList {
       trainOrder = try images.train.listed(in: trainList)
     } else {
       trainOrder = images.train.evenly(context.data.limit)
     }
     validationOrder = images.validation.evenly(context.data.limit)
-    trainManifest = images.train.manifestHash(context.digests)
+    trainManifest = scoresOnly ? nil : images.train.manifestHash(context.digests)
     validationManifest = images.validation.manifestHash(context.digests)
   }
 
@@ -66,7 +72,9 @@ struct FrozenData {
   ///
   /// - Parameter shots: Images of every class that each seed draws of the training images.
   func compare(shots: Int?, into deviations: inout Deviations) {
-    deviations.part(trainOrder.count, of: images.train.count, "training")
+    if trainManifest != nil {
+      deviations.part(trainOrder.count, of: images.train.count, "training")
+    }
     if let shots {
       deviations.add("\(shots) training images of every class, drawn anew by each seed")
     }
@@ -75,7 +83,8 @@ struct FrozenData {
 
   /// The images that lie where none is looked for, a sentence a split.
   var strayNotes: [String] {
-    [("training", images.train), ("validation", images.validation)].compactMap { split, folder in
+    let splits = [("training", images.train), ("validation", images.validation)]
+    return splits.suffix(trainManifest == nil ? 1 : 2).compactMap { split, folder in
       let leftOut = folder.hiddenImages + folder.strayImages
       return leftOut.first.map { first in
         "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
@@ -89,12 +98,14 @@ struct FrozenData {
 
   /// What a result says of the data.
   var identity: [String: String] {
-    [
-      "name": name, "train": trainManifest, "validation": validationManifest,
-      "train images": String(trainOrder.count),
-      "validation images": String(validationOrder.count),
-      "classes": String(classNames.count),
+    var identity = [
+      "name": name, "validation": validationManifest,
+      "validation images": String(validationOrder.count), "classes": String(classNames.count),
     ]
+    if let trainManifest {
+      (identity["train"], identity["train images"]) = (trainManifest, String(trainOrder.count))
+    }
+    return identity
   }
 
   /// Where the validation images lie.
@@ -112,13 +123,6 @@ struct FrozenData {
   /// The same of the training images.
   func missingTrain(_ features: FeatureMatrix) -> [String] {
     missing(trainOrder, in: features, of: images.train)
-  }
-
-  /// Says which images were asked for and have no features; nil when all have.
-  static func note(missing bad: [String]) -> String? {
-    guard !bad.isEmpty else { return nil }
-    return "\(bad.count) images could not be decoded and were left out: "
-      + bad.prefix(3).joined(separator: ", ") + (bad.count > 3 ? "…" : "")
   }
 
   private func missing(
@@ -201,7 +205,7 @@ extension RunContext {
     seen transform: EvaluationTransform
   ) throws -> FeatureMatrix {
     try store(backbone, network).features(
-      data.images.train, order: data.trainOrder, manifest: data.trainManifest,
+      data.images.train, order: data.trainOrder, manifest: data.trainManifest ?? "",
       transform: transform, label: "\(backbone.identity["name"] ?? ""): train features")
   }
 

@@ -69,11 +69,17 @@ struct RunContext {
 
   /// An ImageNet-style data set that passed the gate.
   ///
+  /// - Parameter scoresOnly: Whether its training images need not be there.
   /// - Throws: `DatasetError` when its layout is broken.
-  func classification(_ source: DataSource) throws -> ClassificationData {
-    let images = try ClassificationData(root: source.root)
+  func classification(
+    _ source: DataSource, scoresOnly: Bool = false
+  ) throws -> ClassificationData {
+    let layout =
+      try scoresOnly
+      ? ClassificationLayout.scored(source.root) : ClassificationLayout.expect(source.root)
+    let images = try ClassificationData(layout)
     try gate(source) { cache, lines in
-      try DataCheck(root: source.root, depth: .quick).run(
+      try DataCheck(layout, depth: .quick).run(
         cachedIn: cache, isFresh: options.restarts, threadCount: ThreadPool.shared.threadCount
       ) { lines.update(done: $0, total: $1) }
     }
@@ -109,12 +115,7 @@ struct RunContext {
         say("skipped \(error.name): \(error.problem)")
       }
     }
-    guard !names.isEmpty else { return (kept, nil) }
-    return (
-      kept,
-      "\(names.count) \(split) images could not be decoded and were left out: "
-        + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? "…" : "")
-    )
+    return (kept, BadImagePolicy.note(leftOut: names, kind: "\(split) images"))
   }
 
   // MARK: Results

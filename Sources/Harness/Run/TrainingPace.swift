@@ -44,9 +44,11 @@ extension FineTuning {
 
   /// About how many seconds a candidate takes.
   ///
-  /// - Parameter small: The same task in batches of a few images, so that measuring takes seconds.
+  /// - Parameters:
+  ///   - small: The same task in batches of a few images, so that measuring takes seconds.
+  ///   - others: Images beside the test images that each network looks at.
   /// - Throws: What loading and training throw.
-  func secondsPerCandidate(measuring small: Task) throws -> Double {
+  func secondsPerCandidate(measuring small: Task, others: Int = 0) throws -> Double {
     let network = Task.Network(small.configuration, initializer: Initializer(seed: 0))
     guard let probe = try small.training(network, seed: 0, label: ""),
       let whole = try task.training(network, seed: 0, label: "")
@@ -56,7 +58,7 @@ extension FineTuning {
     let trained = Double(batches * whole.imagesPerBatch)
     let unit = Task.lengthUnit == .epoch ? whole.batchesPerEpoch : 1
     let looks = options.lookCount(of: batches, unit: unit)
-    let tested = Double(task.images.indices.count * looks) * Self.testShare
+    let tested = Double(task.images.indices.count * looks + others) * Self.testShare
     // A rate is tried on the images that are not held out, once.
     let tried = Double(options.learningRates.count) * trained
     return pace * ((trained + tested) * Double(options.seeds.count) + tried)

@@ -12,16 +12,19 @@ extension SegmentationFolder.Split: OptionChoice {}
 public struct SegmentationOptions: ComparisonOptions {
   var common = FineTuningOptions()
   var name = SegmentationRecipe.Name.upernet160k
-  var recipe = SegmentationRecipe(.upernet160k)
+  var update = UpdateOptions(SegmentationRecipe(.upernet160k))
   var classes = ""
   var labels: LabelEncoding.Kind?
   var labelSuffix: String?
   var mode = SegmentationMode.whole
-  var imagesPerPass: Int?
-  var scalesRate = false
-  var dropPath: Float?
   var testSplit = SegmentationFolder.Split.validation
   var perClass = false
+
+  /// The recipe as far as it is read.
+  var recipe: SegmentationRecipe {
+    get { update.recipe }
+    set { update.recipe = newValue }
+  }
 
   /// Every setting at its default.
   public init() {}
@@ -67,35 +70,18 @@ public struct SegmentationOptions: ComparisonOptions {
       "iterations", \.recipe.length, in: .within(1, 1e8), value: "n", .protocolSettings,
       "Updates; the warm-up shortens along."
     )
-    .option(
-      "batch-size", \.recipe.batchSize, in: .within(2, 1e6), value: "n", .protocolSettings,
-      "Crops an update; the rate stays as it is."
-    )
-    .flag(
-      "scale-rate", \.scalesRate, .protocolSettings,
-      "Make the rate as many times larger as --batch-size is than the recipe's batch."
-    )
-    .option(
-      "images-per-pass", \.imagesPerPass, in: .within(2, 1e6), value: "n", .protocolSettings,
-      "Crops that pass together: less memory, batch norms over fewer. Without it the whole batch."
+    .options(
+      UpdateOptions.table(
+        batch: (.within(2, 1e6), "Crops an update; the rate stays as it is."),
+        pass: (
+          .within(2, 1e6),
+          "Crops that pass together: less memory, batch norms over fewer. Without it the whole batch."
+        )), at: \.update
     )
     .options(GroupCount.table, at: \.recipe.groupCount)
     .option(
       "crop-size", \.recipe.cropSize, in: .within(32, 2048), value: "px", .protocolSettings,
       "Side of the crops."
-    )
-    .option(
-      "learning-rate", \.recipe.learningRate, in: .above(0), value: "x", .protocolSettings,
-      "After the warm-up."
-    )
-    .option(
-      "weight-decay", \.recipe.weightDecay, in: .from(0, below: 1), value: "x", .protocolSettings,
-      "Of all weights but norms and position tables."
-    )
-    .options(LayerDecayFactor.table, at: \.recipe.layerDecay)
-    .option(
-      "drop-path", \.dropPath, in: .from(0, below: 1), value: "x", .protocolSettings,
-      "Rate of the backbone's last block; earlier ones have less."
     )
     .option(
       "memory", \.recipe.memorySize, in: .count, value: "cells", .protocolSettings,
@@ -124,18 +110,14 @@ public struct SegmentationOptions: ComparisonOptions {
   ///
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
-    let training = [
-      "iterations", "batch-size", "scale-rate", "images-per-pass", "learning-rate",
-      "weight-decay", "layer-decay", "drop-path", "augment",
-    ]
+    let training = UpdateOptions<SegmentationRecipe>.names + ["iterations", "augment"]
     try common.validate(
       network: "segmentor", training: training, needsDense: recipe.form == .upernet)
     try validateForm(training)
-    try common.validate(
-      batchSize: recipe.batchSize, imagesPerPass: imagesPerPass, scalesRate: scalesRate)
+    try update.validate(given: common.given)
     try LabelSuffix.validate(labelSuffix)
     try GroupCount.validate(
-      recipe.groupCount, batchSize: recipe.batchSize, imagesPerPass: imagesPerPass)
+      recipe.groupCount, batchSize: recipe.batchSize, imagesPerPass: update.imagesPerPass)
   }
 
   /// Refuses options that the recipe has no use for.
@@ -168,13 +150,7 @@ public struct SegmentationOptions: ComparisonOptions {
   }
 
   /// The recipe with what the other options change.
-  func resolvedRecipe() -> SegmentationRecipe {
-    var result = recipe
-    if let dropPath { result.dropPathRate = dropPath }
-    if let imagesPerPass { result.pass(imagesPerPass) }
-    if scalesRate { result.scaleRate() }
-    return result
-  }
+  func resolvedRecipe() -> SegmentationRecipe { update.resolved }
 
   /// How test images are brought to size.
   var testing: SegmentationTesting {

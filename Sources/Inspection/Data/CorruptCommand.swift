@@ -1,14 +1,24 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Loading
 import Runs
 import SampleData
 import Threads
 import VisionData
 
+extension BadImagePolicy: OptionChoice {
+  /// Declares what is done at an image that cannot be decoded.
+  package static var table: OptionTable<BadImagePolicy> {
+    OptionTable().option(
+      "on-bad-image", \.self, value: "what", .input, "At an image that cannot be decoded.")
+  }
+}
+
 /// The settings of `bench-data corrupt`.
 package struct CorruptDataOptions: CommandOptions {
   var data: String?
+  var onBadImage = BadImagePolicy.fail
   var limit: Int?
   var corruptions = CorruptionOptions()
   var output = ""
@@ -33,6 +43,7 @@ package struct CorruptDataOptions: CommandOptions {
       "data", \.data, value: "folder", .input,
       "Data set with validation images, or a folder with one folder a class. The sample set."
     )
+    .options(BadImagePolicy.table, at: \.onBadImage)
     .option(
       "limit", \.limit, in: .count, value: "n", .input,
       "At most n images, evenly by class. Without it all."
@@ -64,7 +75,8 @@ struct CorruptCommand {
       "\(options.output): \(order.count) images in \(made.corruptions.count) corruptions, "
       + "\(made.severities.count) strengths each"
     let known = try known(record)
-    guard known?.isComplete != true else {
+    // What was left out is missing for whoever wants to stop at it.
+    guard known?.isComplete != true || options.onBadImage == .fail && known?.leftOut != [] else {
       Console.output(what + ", already there")
       return .success
     }
@@ -75,7 +87,12 @@ struct CorruptCommand {
     if !options.engine.quiet {
       for note in made.notes { Console.error("note: " + note) }
     }
-    try write(made, of: folder, order)
+    record.leftOut = try write(made, of: folder, order)
+    guard record.leftOut.count < order.count else {
+      throw DatasetError(
+        path: folder.root, problem: "has no image that can be decoded",
+        remedy: "run bench-data check on it")
+    }
     record.isComplete = true
     try record.write(to: options.output)
     Console.output(what)
@@ -119,8 +136,17 @@ struct CorruptCommand {
     return known
   }
 
+  /// An image that cannot be decoded.
+  private struct Undecodable: Error {
+    let image: ImageError
+  }
+
   /// Writes what is missing, an image's corruptions one after the other, images side by side.
-  private func write(_ made: MadeCorruptions, of folder: ImageFolder, _ order: [Int]) throws {
+  ///
+  /// - Returns: The images that were left out.
+  private func write(
+    _ made: MadeCorruptions, of folder: ImageFolder, _ order: [Int]
+  ) throws -> [String] {
     let output = options.output
     let threads = ThreadPool.shared.threadCount
     let parts = made.parts
@@ -134,17 +160,29 @@ struct CorruptCommand {
         (part, "\(output)/\(part.corruption.rawValue)/\(part.severity)/" + Self.name(index, folder))
       }.filter { !FileManager.default.fileExists(atPath: $0.1) }
       guard !missing.isEmpty else { return }
-      let crop = made.cropped(try folder.image(index))
+      let crop: RGBImage
+      do throws(ImageError) {
+        crop = made.cropped(try folder.image(index))
+      } catch {
+        throw Undecodable(image: error)
+      }
       for (part, path) in missing {
         try Interruption.check()
         try AtomicFile.write(try made.file(crop, part, image: index), to: path)
       }
     }
+    var leftOut: [String] = []
     while let (_, failures) = work.next() {
-      if let error = failures.first?.error { throw error }
+      if let error = failures.first?.error {
+        guard let image = (error as? Undecodable)?.image else { throw error }
+        guard options.onBadImage == .skip else { throw image.skippable }
+        Console.error("skipped \(image.name): \(image.problem)")
+        leftOut.append(image.name)
+      }
       progress.advance()
     }
     progress.finish()
+    return leftOut
   }
 
   /// Where an image lies in a part: `class/file`, as JPEG.

@@ -60,6 +60,11 @@ public struct LoadedNetwork<Network: TaskNetwork> {
   public let report: LoadReport
   /// Numbers and strings that the file holds beside its tensors.
   public let metadata: [String: String]
+
+  /// A network and what is known of it.
+  public init(network: Network, report: LoadReport, metadata: [String: String]) {
+    (self.network, self.report, self.metadata) = (network, report, metadata)
+  }
 }
 
 extension DenseTaskNetwork {

@@ -37,7 +37,8 @@ public final class Classifier: TaskNetwork {
   public var classCount: Int { configuration.classCount }
   /// The backbone.
   public let backbone: any Backbone
-  let head: Linear
+  /// The map from features to logits.
+  public let head: Linear
 
   /// Builds a classifier with fresh weights.
   public init(_ configuration: ClassifierConfiguration, initializer: Initializer) {
@@ -101,21 +102,34 @@ extension Classifier {
   /// What files call the side of the images.
   private static let sizeKey = "input_size"
 
-  /// Loads a classifier with its backbone, in any layout that backbones have.
-  ///
-  /// Files that say for which side of images they are get networks of that size, others of 224 pixels.
-  ///
-  /// - Throws: `CheckpointError` when the file is damaged, or holds no whole backbone with a head.
   public static func load(
     path: String, allowsPartial: Bool = false
+  ) throws -> LoadedNetwork<Classifier> {
+    try load(path: path, inputSize: nil, claim: NetworkClaim(), allowsPartial: allowsPartial)
+  }
+
+  /// Loads a classifier with its backbone, in any layout that backbones have.
+  ///
+  /// - Parameters:
+  ///   - inputSize: Side of the images; nil is what the file says, else 224 pixels.
+  ///   - claim: What the user says of the network.
+  /// - Throws: `CheckpointError` when the file is damaged, holds no whole backbone with a head, or is for
+  ///   images of another side.
+  public static func load(
+    path: String, inputSize: Int?, claim: NetworkClaim, allowsPartial: Bool
   ) throws -> LoadedNetwork<Classifier> {
     let file = try CheckpointFile(path: path)
     let side = file.metadata[sizeKey].flatMap(Int.init).flatMap {
       (1...4096).contains($0) ? $0 : nil
     }
-    let size = side ?? 224
+    if let side, let inputSize, side != inputSize {
+      throw CheckpointError(
+        path: path, problem: "is for images of \(side) pixels, not \(inputSize)",
+        remedy: "give --input-size \(side)", exitCode: .usage)
+    }
+    let size = inputSize ?? side ?? 224
     let loaded = try BackboneLoader.load(
-      path: path, inputSize: size, allowsPartial: allowsPartial)
+      path: path, inputSize: size, claim: claim, allowsPartial: allowsPartial)
     guard let head = loaded.head,
       head.weight.count == head.classCount * loaded.backbone.featureCount,
       head.bias.count == head.classCount
@@ -132,6 +146,22 @@ extension Classifier {
     network.head.weight.assign(head.weight)
     network.head.bias?.assign(head.bias)
     return LoadedNetwork(network: network, report: loaded.report, metadata: file.metadata)
+  }
+
+  /// The same classifier with the numbers of some of its classes alone.
+  ///
+  /// - Parameter classes: Which, in the order of the new numbers.
+  /// - Precondition: each is one of the classifier's.
+  public func keeping(_ classes: [Int]) -> Classifier {
+    var configuration = configuration
+    configuration.classCount = classes.count
+    let kept = Classifier(configuration, initializer: .blank)
+    kept.backbone.copyParameters(from: backbone)
+    let (weight, bias) = (head.weight.values, head.bias?.values ?? [])
+    let width = backbone.featureCount
+    kept.head.weight.assign(classes.flatMap { weight[$0 * width..<($0 + 1) * width] })
+    kept.head.bias?.assign(classes.map { bias.isEmpty ? 0 : bias[$0] })
+    return kept
   }
 
   public func write(

@@ -154,7 +154,7 @@ public struct ComparisonBuilder {
 
   private func key(_ run: StoredRun) -> RowKey {
     RowKey(
-      backbone: run.methodIdentity, settings: run.protocolSettings,
+      backbone: run.methodIdentity, settings: run.rowSettings,
       path: baselinePath == nil ? "" : run.path)
   }
 

@@ -104,11 +104,10 @@ public struct StoredRun: Sendable {
   /// The network.
   public var architecture: String { result.backbone["architecture"] ?? "?" }
 
-  /// Settings that decide the numbers.
+  /// Settings that decide the numbers, without the seeds: those are repetitions.
   ///
-  /// Without the seeds: those are repetitions, not protocol. What
-  /// a network was trained on is protocol, too.
-  public var protocolSettings: [String: String] {
+  /// What a network was trained on is protocol, too.
+  public var rowSettings: [String: String] {
     var settings = result.settings.filter { !["seed", "seeds"].contains($0.key) }
     guard isScoredApart else { return settings }
     if let train = result.data["train"] { settings["training data"] = String(train.prefix(12)) }
@@ -118,6 +117,25 @@ public struct StoredRun: Sendable {
         .map { String($0.prefix(12)) }
     }
     return settings
+  }
+
+  /// The same without what follows from the network, which is the row's: its name, and how many groups
+  /// of images its sums are made in.
+  public var protocolSettings: [String: String] {
+    var settings = rowSettings
+    settings["groups"] = nil
+    for name in ["network", "segmentor"] {
+      // What stands around the network is protocol: `UPerNet Swin-T`.
+      settings[name] = settings[name].flatMap(withoutNetwork)
+    }
+    return settings
+  }
+
+  /// What a setting says beside the network's own name; nil where that is all.
+  private func withoutNetwork(_ value: String) -> String? {
+    let own = architecture
+    guard value != own, value.hasSuffix(" " + own) else { return value == own ? nil : value }
+    return String(value.dropLast(own.count + 1))
   }
 
   /// Whether the numbers are of images that no training saw.

@@ -7,9 +7,12 @@ extension TaskDescription {
       "finetune", "Fine-tuned classification",
       TaskDescription.linear.metrics.filter { metric in
         ClassificationScore.numbers.contains { $0.name == metric.key }
-      }.map { $0.with { $0.hasInterval = true } })
+          || corruptionMetrics.contains(metric.key)
+      }.map { metric in
+        metric.with { $0.hasInterval = !corruptionMetrics.contains(metric.key) }
+      })
     task.curveUnit = "step"
-    task.curves += task.metrics.map { .watched($0.key, $0.title) }
+    task.curves += task.metrics.filter(\.hasInterval).map { .watched($0.key, $0.title) }
     task.trainsNetwork = true
     task.costPhases = ["training"]
     task.limits = ["the learning rate of a run that chose it on held-out images is not resampled"]
@@ -17,6 +20,7 @@ extension TaskDescription {
     task.classMetric = TaskDescription.linear.classMetric
     task.references = ["imagenet_finetune.json"]
     task.recordFiles = [LinearRecords.answers]
+    task.otherRecordFiles = [CorruptionErrors.file]
     task.records = { LinearRecords(folder: $0) }
     return task
   }()

@@ -3,6 +3,9 @@ import FileSupport
 import Foundation
 
 extension TaskDescription {
+  /// The numbers of corrupted images, whose intervals come with them.
+  static let corruptionMetrics = ["mce", "corruption_error"]
+
   /// A linear classifier and nearest neighbours on frozen features.
   public static let linear = {
     var task = TaskDescription(

@@ -81,11 +81,15 @@ public enum LinearTable {
     let choice =
       first.description.trainsNetwork
       ? "learning rate" : hasEpochs ? "epoch and learning rate" : "regularization"
+    // Whoever was only scored chose nothing.
+    let isTrained = first.settings["seeds"] != nil || first.settings["seed"] != nil
     var lines = [
-      heldOut != "0"
-        ? "top-1 is of the \(choice) chosen on \(heldOut) of train; validation images chose nothing"
-        : "top-1 is of \(isFit ? "the only fit" : "the last epoch"); validation images chose "
-          + "nothing"
+      !isTrained
+        ? "top-1 is of the classifiers as they are"
+        : heldOut != "0"
+          ? "top-1 is of the \(choice) chosen on \(heldOut) of train; validation images chose nothing"
+          : "top-1 is of \(isFit ? "the only fit" : "the last epoch"); validation images chose "
+            + "nothing"
     ]
     if hasEpochs {
       lines.append(
@@ -93,7 +97,8 @@ public enum LinearTable {
           + "optimistic")
     }
     lines.append(
-      "features: \(first.settings["feature"] ?? ""), \(first.settings["test view"] ?? "")")
+      [first.settings["feature"].map { "features: " + $0 }, first.settings["test view"]]
+        .compactMap { $0 }.joined(separator: ", "))
     for result in results {
       let name = result.backbone["name"] ?? "?"
       for note in result.notes where !note.hasPrefix(Deviations.prefix) {

@@ -16,7 +16,7 @@ public struct DataCheck: Sendable {
   static let quickSampleSize = 256
 
   private let root: String
-  private let layout: Result<ClassificationLayout, DatasetError>
+  let layout: Result<ClassificationLayout, DatasetError>
   private let depth: Depth
 
   var rootPath: String { root }
@@ -27,6 +27,11 @@ public struct DataCheck: Sendable {
     self.root = root
     layout = Result { () throws(DatasetError) in try ClassificationLayout.expect(root) }
     self.depth = depth
+  }
+
+  /// A check of the splits of a layout.
+  public init(_ layout: ClassificationLayout, depth: Depth) {
+    (root, self.layout, self.depth) = (layout.root, .success(layout), depth)
   }
 
   /// Runs the check.
@@ -42,7 +47,9 @@ public struct DataCheck: Sendable {
   ) -> DataCheckReport {
     var report = DataCheckReport()
     let train: ImageFolder
+    var isOneSplit = false
     do {
+      isOneSplit = try layout.get().isOneSplit
       train = try ImageFolder(layout.get().training)
     } catch {
       report.findings = [layout(error)]
@@ -63,10 +70,15 @@ public struct DataCheck: Sendable {
           problem: "has one class alone, '\(train.classNames[0])'",
           remedy: "give several, or only pretrain on it: whatever is answered is right here"))
     }
-    var splits = [("train", train)]
+    let first =
+      !isOneSplit
+      ? "train" : train.root == root ? "." : (train.root as NSString).lastPathComponent
+    var splits = [(first, train)]
     do {
-      splits.append(
-        ("val", try ImageFolder(layout.get().validation, classNames: train.classNames)))
+      if !isOneSplit {
+        splits.append(
+          ("val", try ImageFolder(layout.get().validation, classNames: train.classNames)))
+      }
     } catch {
       report.findings.append(layout(error))
     }

@@ -25,7 +25,7 @@ extension DataCheck {
   private func fingerprint(_ headClassCount: Int?) -> String {
     var hash = SHA256()
     hash.update("check 3 \(depthName) \(headClassCount ?? -1)\n")
-    let layout = try? ClassificationLayout.expect(rootPath)
+    let layout = try? layout.get()
     let train = layout.flatMap { try? ImageFolder($0.training) }
     let validation = layout.flatMap {
       try? ImageFolder($0.validation, classNames: train?.classNames)

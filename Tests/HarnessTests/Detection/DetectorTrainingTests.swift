@@ -173,7 +173,7 @@ struct DetectorTrainingTests {
     let detector = Detector(smallDetectionRecipe().detector, initializer: .blank)
     let decays = Dictionary(
       uniqueKeysWithValues: WeightDecayRule.namedNorms.applied(
-        to: detector.parameters, weightDecay: one.weightDecay
+        to: detector.parameters, weightDecay: Float(one.weightDecay)
       ).map { ($0.key, $0.weightDecay) })
     #expect(decays["backbone.layers.0.blocks.0.norm1.weight"] == 0)
     #expect(decays["backbone.norm3.bias"] == 0)

@@ -35,12 +35,6 @@ struct FineTuneProgramTests {
     return outcome.output
   }
 
-  private func results(_ folder: TemporaryDirectory, _ output: String) throws -> [RunResult] {
-    try ChildProgram.files(under: folder.file(output)).keys
-      .filter { $0.hasSuffix("result.json") }.sorted()
-      .map { try RunResult(path: folder.file(output + "/" + $0)) }
-  }
-
   @Test(
     "Every recipe trains three networks, names what differs, and keeps what they said",
     arguments: [
@@ -58,7 +52,7 @@ struct FineTuneProgramTests {
     #expect(output.contains("Fine-tuned classification"), "\(output)")
     #expect(output.contains("deviates from \(title): epochs \(isLong ? 3 : 1) instead of"))
     #expect(output.contains("top-1 is of the last epoch"))
-    let found = try #require(try results(folder, "runs").first)
+    let found = try #require(try folder.results(under: "runs").first)
     #expect(found.task == "finetune" && found.settings["recipe"] == recipe)
     #expect(found.settings["seeds"] == (isLong ? "0,1,2" : "0,1"))
     #expect(found.metrics["top1_seed1"]?.value.isFinite == true)
@@ -115,7 +109,7 @@ struct FineTuneProgramTests {
     }
     #expect(!expected.keys.contains { $0.contains("state") || $0.contains("evaluation-") })
     for (name, bytes) in expected { #expect(found[name] == bytes, "\(name) differs") }
-    let result = try #require(try results(folder, "whole").first)
+    let result = try #require(try folder.results(under: "whole").first)
     // Two looks and the end.
     #expect(result.curves["val_top1"]?.count == 3)
     #expect(result.curves["val_top1"]?.last == result.metrics["top1"]?.value)
@@ -137,7 +131,7 @@ struct FineTuneProgramTests {
       ], in: folder)
     #expect(output.contains("Differences on the same images"), "\(output)")
     #expect(!output.contains("not judged"), "\(output)")
-    let found = try results(folder, "runs")
+    let found = try folder.results(under: "runs")
     #expect(found.count == 2 && found[0].backbone["sha256"] != found[1].backbone["sha256"])
     let page = try ChildProgram.run(
       "bench-report", ["--runs", "runs", "--output", "page", "--baseline", "a"], in: folder.path)
@@ -173,7 +167,7 @@ struct FineTuneProgramTests {
         "shots", "--batch-size", "64",
       ], in: folder)
     #expect(shots.contains("2 training images of every class, drawn anew by each seed"))
-    let found = try #require(try results(folder, "shots").first)
+    let found = try #require(try folder.results(under: "shots").first)
     #expect(found.settings["seeds"] == "0,1")
     // No more than there are.
     #expect(found.settings["batch-size"] == String(2 * found.classes.count))
@@ -191,10 +185,10 @@ struct FineTuneProgramTests {
     let options =
       Self.random + ["--recipe", "fine-tune-swin", "--seeds", "0", "--epochs", "1", "--output"]
     _ = try run(options + ["runs", "--groups", "4", "--accumulate", "2"], in: folder)
-    let found = try #require(try results(folder, "runs").first)
+    let found = try #require(try folder.results(under: "runs").first)
     #expect(found.settings["groups"] == "4" && found.settings["accumulate"] == "2")
     _ = try run(options + ["whole", "--groups", "4"], in: folder)
-    let whole = try #require(try results(folder, "whole").first)
+    let whole = try #require(try folder.results(under: "whole").first)
     #expect(whole.settings["accumulate"] == nil)
     let (a, b) = (try #require(found.curves["loss"]), try #require(whole.curves["loss"]))
     for (x, y) in zip(a, b) { #expect(abs(x - y) < 1e-3 * y, "\(x) \(y)") }
@@ -204,7 +198,7 @@ struct FineTuneProgramTests {
   func refusals() throws {
     for (arguments, part) in [
       (["--recipe", "fine-tune-swin", "--cached"], "--cached is not for --recipe fine-tune-swin"),
-      (["--recipe", "fine-tune-mae", "--shifts", "a=b"], "trains the whole network"),
+      (["--recipe", "attentive", "--shifts", "a=b"], "gathers the tokens"),
       (["--recipe", "fine-tune-deit", "--regularizations", "1"], "--recipe logistic has it"),
       (["--recipe", "fine-tune-deit", "--mean", "0,0,0", "--std", "1,1,1"], "--mean is not for"),
       (["--recipe", "dino", "--layer-decay", "0.8"], "leaves the backbone as it is"),

@@ -30,12 +30,6 @@ struct ProbeRecipeTests {
     return outcome.output
   }
 
-  private func results(_ folder: TemporaryDirectory, _ part: String) throws -> [RunResult] {
-    try ChildProgram.files(under: folder.file("reports/runs")).keys
-      .filter { $0.contains(part) && $0.hasSuffix("result.json") }.sorted()
-      .map { try RunResult(path: folder.file("reports/runs/" + $0)) }
-  }
-
   @Test("DINO's takes the last four blocks, MoCo v3's the class token; both name what differs")
   func linear() throws {
     let folder = try prepare()
@@ -45,7 +39,7 @@ struct ProbeRecipeTests {
     #expect(dino.contains("deviates from DINO's linear protocol: epochs 2 instead of 100"))
     let moco = try run(["--recipe", "moco-v3"] + short, in: folder)
     #expect(moco.contains("deviates from MoCo v3's linear protocol: epochs 2 instead of 90"))
-    let found = try #require(try results(folder, "linear-dino").first)
+    let found = try #require(try folder.results(under: "reports/runs", named: "linear-dino").first)
     #expect(found.settings["recipe"] == "dino" && found.settings["label-smoothing"] == "0")
     #expect(found.settings["test view"] == "resize 37 bicubic, center crop 32")
     for name in ["top1", "knn_10", "rankme", "feature_spread"] {
@@ -66,7 +60,8 @@ struct ProbeRecipeTests {
     let searched = try run(swin + ["--recipe", "logistic", "--held-out", "0.25"], in: folder)
     #expect(searched.contains("top-1 is of the regularization chosen on 0.25 of train"))
     #expect(!searched.contains("last epoch"))
-    let found = try #require(try results(folder, "linear-logistic").first)
+    let found = try #require(
+      try folder.results(under: "reports/runs", named: "linear-logistic").first)
     #expect(found.metrics["regularization"]?.value ?? 0 > 0 && found.curves.isEmpty)
     #expect((found.metrics["top1"]?.value ?? 0) > 1.2 / Double(found.classes.count))
     let one = try run(swin + ["--recipe", "logistic", "--regularizations", "0.5"], in: folder)
@@ -86,7 +81,8 @@ struct ProbeRecipeTests {
     let output = try run(recipe, in: folder)
     #expect(output.contains("deviates from V-JEPA's attentive probe: epochs 2 instead of 20"))
     #expect(output.contains("top-1 is of the last epoch"))
-    let found = try #require(try results(folder, "linear-attentive").first)
+    let found = try #require(
+      try folder.results(under: "reports/runs", named: "linear-attentive").first)
     #expect(found.curves["loss"]?.count == 2 && found.metrics["top1"]?.value.isFinite == true)
     let loss = try #require(found.curves["loss"])
     #expect(loss[1] < loss[0])
@@ -107,7 +103,8 @@ struct ProbeRecipeTests {
     let recipe = swin + ["--recipe", "logistic", "--regularizations", "1"]
     let output = try run(recipe + ["--shots", "2", "--draws", "3"], in: folder)
     #expect(output.contains("2 training images of every class, drawn anew by each seed"))
-    let found = try #require(try results(folder, "linear-logistic").first)
+    let found = try #require(
+      try folder.results(under: "reports/runs", named: "linear-logistic").first)
     let draws = (0..<3).compactMap { found.metrics["top1_seed\($0)"]?.value }
     let top1 = try #require(found.metrics["top1"])
     #expect(draws.count == 3 && abs(top1.value - draws.reduce(0, +) / 3) < 1e-12)
@@ -178,7 +175,7 @@ struct ProbeRecipeTests {
     let output = try run(options, in: folder)
     #expect(output.contains("The same classifiers on other images"))
     #expect(output.contains("answers are among the 2 classes of a"))
-    let found = try results(folder, "linear-logistic")
+    let found = try folder.results(under: "reports/runs", named: "linear-logistic")
     func of(_ name: String) throws -> RunResult {
       try #require(found.first { $0.data["name"] == name })
     }
@@ -237,7 +234,7 @@ struct ProbeRecipeTests {
       ]
     let output = try run(options, in: folder)
     #expect(output.contains("c, mCE over 2 |"))
-    let found = try results(folder, "linear-logistic")
+    let found = try folder.results(under: "reports/runs", named: "linear-logistic")
     let main = try #require(found.first { $0.data["name"] == "classification" })
     let own = try #require(found.first { $0.data["name"] == "c" })
     let error = 1 - (main.metrics["top1"]?.value ?? .nan)
@@ -372,7 +369,7 @@ struct ProbeRecipeTests {
     #expect(names.count == 2 && train.classNames.count > 2)
     let options = swin + ["--recipe", "logistic", "--regularizations", "1", "--shifts"]
     _ = try run(options + ["objectnet=framed,plain=plain"], in: folder)
-    let found = try results(folder, "linear-logistic")
+    let found = try folder.results(under: "reports/runs", named: "linear-logistic")
     let framed = try #require(found.first { $0.data["name"] == "objectnet" })
     let plain = try #require(found.first { $0.data["name"] == "plain" })
     #expect(framed.metrics["top1"] == plain.metrics["top1"])
@@ -399,7 +396,8 @@ struct ProbeRecipeTests {
       ]
     let output = try run(recipe, in: folder)
     #expect(output.contains("mean over classes"))
-    let found = try #require(try results(folder, "linear-logistic").first)
+    let found = try #require(
+      try folder.results(under: "reports/runs", named: "linear-logistic").first)
     #expect(found.settings["primary"] == "mean_class")
     let value = try #require(found.metrics["mean_class"])
     #expect(

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Loading
 import SampleData
 import TestSupport
 import Testing
@@ -78,6 +79,38 @@ struct CorruptDataTests {
     try FileManager.default.removeItem(atPath: folder.file("out/" + lost))
     try corrupt(folder)
     #expect(!FileManager.default.fileExists(atPath: folder.file("out/" + lost)))
+  }
+
+  @Test("An image that cannot be decoded stops the work, or is left out of every part and named")
+  func damaged() throws {
+    let folder = try prepare()
+    try corrupt(folder) { $0.limit = nil }
+    let whole = try pictures(folder)
+    try FileManager.default.removeItem(atPath: folder.file("out"))
+    let images = try ImageFolder(root: folder.file("sample/classification/val"))
+    let bad = images.relativePath(1)
+    try AtomicFile.write(text: "no image", to: images.path(1))
+    let error = #expect(throws: ImageError.self) { try corrupt(folder) { $0.limit = nil } }
+    #expect(error?.description.contains("--on-bad-image skip") == true)
+    // What was begun goes on under the other policy.
+    try corrupt(folder) { ($0.limit, $0.onBadImage) = (nil, .skip) }
+    let files = try pictures(folder)
+    #expect(files == whole.filter { !$0.key.hasSuffix("/" + bad) } && files.count < whole.count)
+    let record = try #require(try CorruptionRecord(in: folder.file("out")))
+    #expect(record.isComplete && record.leftOut.count == 1)
+    #expect(record.leftOut[0].hasSuffix(bad))
+    // Who wants to stop at such an image has no answer in a folder without it.
+    #expect(throws: ImageError.self) { try corrupt(folder) { $0.limit = nil } }
+    try corrupt(folder) { ($0.limit, $0.onBadImage) = (nil, .skip) }
+    for index in 0..<images.count {
+      try AtomicFile.write(text: "no image", to: images.path(index))
+    }
+    try FileManager.default.removeItem(atPath: folder.file("out"))
+    let none = #expect(throws: DatasetError.self) {
+      try corrupt(folder) { ($0.limit, $0.onBadImage) = (nil, .skip) }
+    }
+    #expect(none?.problem == "has no image that can be decoded")
+    #expect(try CorruptionRecord(in: folder.file("out"))?.isComplete == false)
   }
 
   @Test("One thread and three write the same files")

@@ -290,6 +290,39 @@ struct ComparisonTests {
     #expect(moby.cells["top1"]?.delta?.estimate == 0.4 && moby.baselineNetwork == nil)
   }
 
+  @Test("Another network is no other protocol, however a task names it in its settings")
+  func networksInSettings() throws {
+    let runs = try SyntheticRuns()
+    let networks = [("Supervised", "Swin-T"), ("MoBY", "Swin-S"), ("DINO", "DeiT-S")]
+    for (at, (name, network)) in networks.enumerated() {
+      try runs.segmentation(
+        name, architecture: network,
+        settings: ["network": "UPerNet \(network)", "groups": "\(1 << at)", "iterations": "160000"]
+      ) { _ in 0.5 + Double(at) / 10 }
+      try runs.detection(
+        name, boxAP: 0.4, architecture: network,
+        settings: ["network": network, "detector": "Mask R-CNN"])
+    }
+    // A whole network is named with what is around its backbone.
+    try runs.segmentation(
+      "BYOL", architecture: "UPerNet Swin-B", settings: ["network": "UPerNet Swin-B"]
+    ) { _ in 0.5 }
+    let sections = try runs.comparison().sections
+    #expect(sections.map(\.task.name) == ["coco", "ade20k"])
+    for row in sections.flatMap(\.rows) where row.name != "BYOL" {
+      #expect(row.deviations.isEmpty, "\(row.name): \(row.deviations)")
+      #expect(row.baselineNetwork == (row.isBaseline ? nil : "Swin-T"))
+    }
+    let moby = try #require(sections[1].rows.first { $0.name == "MoBY" })
+    #expect(moby.cells["mIoU"]?.untested != "another protocol")
+    // What is around it is protocol.
+    let whole = try #require(sections[1].rows.first { $0.name == "BYOL" })
+    #expect(whole.deviations.contains { $0.hasPrefix("no iterations") })
+    #expect(sections[1].rows[0].run.protocolSettings["network"] == "UPerNet")
+    #expect(sections[0].rows[0].run.protocolSettings["network"] == nil)
+    #expect(sections[0].rows[0].run.result.settings["network"] == "Swin-T")
+  }
+
   @Test("A row without a baseline of its network is compared with another and marked in every form")
   func foreignBaseline() throws {
     let runs = try SyntheticRuns()

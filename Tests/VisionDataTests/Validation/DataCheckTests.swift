@@ -120,6 +120,27 @@ struct DataCheckTests {
     #expect(found.count == 2 && found.allSatisfy { !$0.remedy.contains("--") })
   }
 
+  @Test(
+    "Images that are only scored need no training images, and their one split is looked through")
+  func oneSplit() throws {
+    let folder = try sound()
+    try FileManager.default.removeItem(atPath: folder.file("train"))
+    try AtomicFile.write(text: "", to: folder.file("val/a/empty.jpg"))
+    #expect(throws: DatasetError.self) { try ClassificationData(root: folder.path) }
+    for (root, path) in [(folder.path, "val/a/empty.jpg"), (folder.file("val"), "./a/empty.jpg")] {
+      let layout = try ClassificationLayout.scored(root)
+      #expect(layout.isOneSplit && layout.validation == .folder(folder.file("val")))
+      let data = try ClassificationData(layout)
+      #expect(data.validation.count > 1 && data.train.root == data.validation.root)
+      let report = DataCheck(layout, depth: .quick).run(threadCount: 1)
+      #expect(report.findings.map(\.path) == [path] && report.imageCount == data.validation.count)
+    }
+    let whole = try sound()
+    #expect(try !ClassificationLayout.scored(whole.path).isOneSplit)
+    let missing = try ClassificationLayout.scored(whole.file("missing"))
+    #expect(throws: DatasetError.self) { try ClassificationData(missing) }
+  }
+
   @Test("A kept report is used until a file is touched")
   func cache() throws {
     let folder = try sound()

@@ -50,7 +50,8 @@ struct FrozenSegmentation {
       options: options.run)
     let runs = try FineTuning<SegmentationTask>.folders(seeds, in: session)
     if let finished = session.finished {
-      return Outcome(result: finished, records: try runs.map(task.records))
+      return Outcome(
+        result: finished, folder: session.path, records: try runs.map(task.records))
     }
     var records: [SegmentationTask.Records] = []
     for (seed, run) in zip(seeds, runs) {
@@ -75,7 +76,7 @@ struct FrozenSegmentation {
         from: "the published protocol"),
       records: records, seeds: seeds, runs: runs, session: session,
       files: recipe.form == .linear ? [RunEvent.file] : [])
-    return Outcome(result: result, records: records)
+    return Outcome(result: result, folder: session.path, records: records)
   }
 
   private func backbone(of candidate: Candidate) throws -> FrozenBackbone {

@@ -49,6 +49,24 @@ public struct ClassificationLayout: Sendable, Equatable {
         validation: .folder(root + "/val"))
   }
 
+  /// The layout of a data set of which images are only scored: as `expect`; a folder without training
+  /// images is one split, or has one, which stands for both.
+  ///
+  /// - Throws: As `find`.
+  public static func scored(_ root: String) throws(DatasetError) -> ClassificationLayout {
+    if let whole = try find(root) { return whole }
+    var split = Part.folder(root)
+    if FileTree.isFolder(root) {
+      if let own = try part(root, splits[1]) { split = own } else { split = try part(of: root) }
+    }
+    return ClassificationLayout(
+      root: root, source: isFolder(split) ? .folders : .archives, training: split,
+      validation: split)
+  }
+
+  /// Whether its one split stands for both.
+  public var isOneSplit: Bool { training == validation }
+
   /// The archives in whose folder the images of a run lie, by the layouts of that folder and the one
   /// around it: those of the validation images; nil where images are files.
   public static func archives(ofImages folder: String) -> Part? {

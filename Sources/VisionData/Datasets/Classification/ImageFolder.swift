@@ -278,7 +278,9 @@ public struct ClassificationData: Sendable {
   /// - Throws: `DatasetError` naming the folder and the remedy.
   public init(_ layout: ClassificationLayout) throws(DatasetError) {
     train = try ImageFolder(layout.training)
-    validation = try ImageFolder(layout.validation, classNames: train.classNames)
+    validation =
+      layout.isOneSplit
+      ? train : try ImageFolder(layout.validation, classNames: train.classNames)
     if let empty = train.emptyClasses.first {
       throw DatasetError(
         path: train.root + "/" + empty,

@@ -114,6 +114,8 @@ public struct CorruptionRecord: Equatable, Sendable {
   public let severities: [Int]
   /// What sets the images apart from the published ones.
   public let notes: [String]
+  /// Images that could not be decoded, in no part.
+  public var leftOut: [String] = []
   /// Whether every file is there.
   public var isComplete = false
 
@@ -148,6 +150,7 @@ public struct CorruptionRecord: Equatable, Sendable {
     self.settings = settings.compactMapValues(\.stringValue)
     self.severities = severities
     notes = json["notes"]?.arrayValue?.compactMap(\.stringValue) ?? []
+    leftOut = json["left_out"]?.arrayValue?.compactMap(\.stringValue) ?? []
     self.isComplete = isComplete
   }
 
@@ -160,12 +163,14 @@ public struct CorruptionRecord: Equatable, Sendable {
   ///
   /// - Throws: `FileError` when the disk is full.
   public func write(to folder: String) throws(FileError) {
-    let json = JSONValue.object([
+    var json: [String: JSONValue] = [
       "schema": .integer(Self.schema), "complete": .bool(isComplete),
       "severities": .array(severities.map { .integer($0) }),
       "settings": .object(settings.mapValues { .string($0) }),
       "notes": .array(notes.map { .string($0) }),
-    ])
-    try AtomicFile.write(text: json.text(isPretty: true) + "\n", to: folder + "/" + Self.file)
+    ]
+    if !leftOut.isEmpty { json["left_out"] = .array(leftOut.map { .string($0) }) }
+    try AtomicFile.write(
+      text: JSONValue.object(json).text(isPretty: true) + "\n", to: folder + "/" + Self.file)
   }
 }
