@@ -79,6 +79,21 @@ public struct CocoDetections: Sendable {
       categories: groundTruth.categories, imagesByID: imagesByID, categoriesByID: categoriesByID)
   }
 
+  /// How many detections are the same as one before.
+  private static func copies(_ detections: [CocoDetection]) -> Int {
+    struct Place: Hashable {
+      let image, category: Int
+      let score: Double
+      let box: CocoBox
+    }
+    var seen = Set<Int>(minimumCapacity: detections.count)
+    return detections.count { one in
+      // Of millions of hashes hardly two are the same by chance, and a count is all that is made of it.
+      let place = Place(image: one.image, category: one.category, score: one.score, box: one.box)
+      return !seen.insert(place.hashValue).inserted
+    }
+  }
+
   private static func detection(_ raw: CocoRawObject, _ image: Int, _ category: Int)
     -> CocoDetection
   {
@@ -104,6 +119,13 @@ public struct CocoDetections: Sendable {
     for one in detections { plausibility.add(one.box, in: groundTruth.images[one.image]) }
     if let suspicion = plausibility.suspicion {
       findings.add(.implausibleBoxes, in: path, suspicion)
+    }
+    let copies = Self.copies(detections)
+    // A network may find a box twice; files of several processes that were joined hold all twice.
+    if copies > 1, copies * 10 >= detections.count {
+      findings.add(
+        .repeatedDetection, in: path,
+        "\(copies) of \(detections.count) detections repeat another one, box and score")
     }
     self.findings = findings
     if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })

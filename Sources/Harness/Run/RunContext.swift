@@ -72,6 +72,10 @@ struct RunContext {
   /// - Throws: `DatasetError` when its layout is broken.
   func classification(_ source: DataSource) throws -> ClassificationData {
     let images = try ClassificationData(root: source.root)
+    let read = [images.train.root, images.validation.root].filter { $0 != source.root }
+    for folder in [options.output, options.cache] {
+      try OutputPath.checkFolder(folder, outside: read)
+    }
     try gate(source) { cache, lines in
       try DataCheck(root: source.root, depth: .quick).run(
         cachedIn: cache, isFresh: options.restarts, threadCount: ThreadPool.shared.threadCount
