@@ -8,9 +8,12 @@ extension StoredRun {
   /// What is looked at here only adds to the report: pictures, curves, times. A report without them is
   /// still right, but must not be so in silence.
   var faults: [String] {
-    var faults: [FileError] = []
+    var faults: [String] = []
+    func note(_ fault: FileError) {
+      faults.append("\(fault.path): \(fault.problem); what is damaged of it is left out")
+    }
     func look(_ read: () throws(FileError) -> Void) {
-      do throws(FileError) { try read() } catch { faults.append(error) }
+      do throws(FileError) { try read() } catch { note(error) }
     }
     for name in ["timing.json", "manifest.json"] {
       look { () throws(FileError) in _ = try RunDocument.read(name, in: path) }
@@ -18,23 +21,26 @@ extension StoredRun {
     var listed: RunImages?
     look { () throws(FileError) in
       listed = try RunImages.read(folder: path)
-      if let problem = listed.flatMap(contradiction) {
-        throw RunDocument.fault(RunImages.name, in: path, problem)
-      }
     }
+    if let problem = listed.flatMap(contradiction) {
+      faults.append("\(path)/\(RunImages.name): \(problem); pictures may be of other images")
+    }
+    var shown: [Int] = []
     look { () throws(FileError) in
-      let shown = try RunAttention.read(folder: path)?.images.map(\.index) ?? []
-      if let listed, let lost = shown.first(where: { !Set(listed.indices).contains($0) }) {
-        throw RunDocument.fault(
-          RunAttention.file, in: path,
-          "has maps of image \(lost), which \(RunImages.name) does not list")
-      }
+      shown = try RunAttention.read(folder: path)?.images.map(\.index) ?? []
     }
-    if let fault = RunPlots.read(folder: path).fault { faults.append(fault) }
+    if let known = listed.map({ Set($0.indices) }),
+      let lost = shown.first(where: { !known.contains($0) })
+    {
+      faults.append(
+        "\(path)/\(RunAttention.file): has maps of image \(lost), which \(RunImages.name) does not list; "
+          + "they are shown without the image")
+    }
+    if let fault = RunPlots.read(folder: path).fault { note(fault) }
     for name in [RunEvent.file, RunImages.detections] where result.files[name] == nil {
       look { () throws(FileError) in try checkLines(name) }
     }
-    return faults.map { "\($0.path): \($0.problem); what it would show is left out" }
+    return faults
   }
 
   /// What in the list of images contradicts the result.

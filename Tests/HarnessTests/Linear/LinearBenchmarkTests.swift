@@ -205,6 +205,7 @@ struct LinearBenchmarkTests {
       (["--backbone", "a.pth", "--epochs", "3", "--warmup-epochs", "4"], "more than the 3 epochs"),
       (["--backbone", "a.pth", "--epochs", "3"], "warms up for 5 epochs, more than the 3"),
       (["--margin", "top1=0"], "--margin"),
+      (["--margin", "top1=0.5,mIoU=1,top1=1"], "--margin names top1 twice"),
     ] {
       let error = try #require(throws: UsageError.self, "\(arguments)") {
         try LinearOptions.table.parse(arguments)

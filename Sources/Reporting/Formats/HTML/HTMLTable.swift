@@ -11,9 +11,8 @@ struct HTMLTable {
       + section.metrics.map { Self.heading($0.title, isNumeric: true) }
     return Self.table(
       caption:
-        "Measured on \(section.dataSummary); "
-        + section.spread
-        + ", and the difference to the baseline in points",
+        "Measured on \(section.dataSummary); \(section.spread), and the difference to the baseline in "
+        + "points",
       head: head, body: section.rows.map(row))
   }
 
