@@ -107,7 +107,8 @@ let libraries = [
     "Fuzzing",
     uses: [
       "CocoFormat", "CommandLine", "CounterRandom", "Evaluation", "FileSupport", "Geometry",
-      "Harness", "Layers", "Models", "Reporting", "Runs", "Threads", "Training", "VisionData",
+      "Harness", "Layers", "Models", "Reporting", "Runs", "Scoring", "Threads", "Training",
+      "VisionData",
     ]),
 ]
 

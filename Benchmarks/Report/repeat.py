@@ -43,12 +43,26 @@ def prepare(options, family):
     return place
 
 
+def backbones(options):
+    """The files that all repetitions start from; made once, with our own products."""
+    made = options.folder / "reports/cache/backbones"
+    if len(list(made.rglob("*.pth"))) < 3:
+        subprocess.run(
+            [str(options.programs / "bench-linear"), "--seeds", "0"], check=True,
+            cwd=prepare(options, "own"), stdout=subprocess.DEVNULL)
+    # Fresh weights, supervised, MoBY.
+    order = ["random", "supervised", "moby"]
+    found = {name: path for path in made.rglob("*.pth") for name in order if name in path.name}
+    return ",".join(str(found[name]) for name in order)
+
+
 def run(options, task, family, number):
     result, seeds = repetition(options, task, family, number)
     if result.exists():
         return
     program, *settings = TASKS[task]
     command = [str(options.programs / program), *settings, "--seeds", ",".join(seeds)]
+    command += ["--backbone", backbones(options)]
     command += ["--threads", str(options.threads), "--quiet", "--json"]
     # Our own products have the same bits everywhere; OpenBLAS's depend on its kernels.
     environment = dict(os.environ)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static size_t text_end(const uint8_t *bytes, size_t count, size_t at);
+
 void *cf_json_begin(void) {
   json_tokener *parser = json_tokener_new();
   if (parser) json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
@@ -12,6 +14,80 @@ void *cf_json_begin(void) {
 
 void cf_json_end(void *parser) {
   if (parser) json_tokener_free(parser);
+}
+
+/// How many members the objects of a tree have.
+static size_t member_count(json_object *value) {
+  size_t count = 0;
+  if (json_object_is_type(value, json_type_object)) {
+    json_object_object_foreach(value, name, member) {
+      (void)name;
+      count += 1 + member_count(member);
+    }
+  } else if (json_object_is_type(value, json_type_array)) {
+    size_t items = json_object_array_length(value);
+    for (size_t at = 0; at < items; at++) {
+      json_object *item = json_object_array_get_idx(value, at);
+      // Most lists are of numbers.
+      if (json_object_is_type(item, json_type_object) || json_object_is_type(item, json_type_array))
+        count += member_count(item);
+    }
+  }
+  return count;
+}
+
+/// How many members the bytes of a sound value write: one a colon outside of texts.
+static size_t written_count(const uint8_t *bytes, size_t count) {
+  size_t members = 0;
+  for (size_t at = 0; at < count;) {
+    if (bytes[at] == '"') {
+      at = text_end(bytes, count, at + 1);
+    } else {
+      members += bytes[at] == ':';
+      at++;
+    }
+  }
+  return members;
+}
+
+/// The place of the first key that its object has twice; `count` where keys differ only in how they
+/// are written. Goes through a sound value, `*at` behind it.
+static size_t repeated_key(const uint8_t *bytes, size_t count, size_t *at) {
+  *at = cf_json_skip_space(bytes, count, *at);
+  size_t start = *at;
+  int is_object = start < count && bytes[start] == '{';
+  if (!is_object && (start >= count || bytes[start] != '[')) {
+    ptrdiff_t end = cf_json_value_end(bytes, count, start);
+    *at = end < 0 ? count : (size_t)end;
+    return count;
+  }
+  *at = start + 1;
+  while (*at < count) {
+    *at = cf_json_skip_space(bytes, count, *at);
+    if (*at >= count || bytes[*at] == '}' || bytes[*at] == ']') break;
+    if (is_object) {
+      size_t key = *at;
+      size_t end = text_end(bytes, count, key + 1);
+      // The members before are looked through again: a record has few.
+      for (size_t other = start + 1; other < key;) {
+        other = cf_json_skip_space(bytes, count, other);
+        size_t stop = text_end(bytes, count, other + 1);
+        if (stop - other == end - key && memcmp(bytes + other, bytes + key, end - key) == 0)
+          return key;
+        other = cf_json_skip_space(bytes, count, stop);
+        ptrdiff_t next = cf_json_value_end(bytes, count, cf_json_skip_space(bytes, count, other + 1));
+        if (next < 0) return count;
+        other = cf_json_skip_space(bytes, count, (size_t)next) + 1;
+      }
+      *at = cf_json_skip_space(bytes, count, end) + 1;
+    }
+    size_t found = repeated_key(bytes, count, at);
+    if (found < count) return found;
+    *at = cf_json_skip_space(bytes, count, *at);
+    if (*at < count && bytes[*at] == ',') (*at)++;
+  }
+  *at = *at < count ? *at + 1 : count;
+  return count;
 }
 
 int cf_json_parse(
@@ -40,6 +116,21 @@ int cf_json_parse(
   if (error != json_tokener_success) {
     json_object_put(parsed);
     snprintf(message, capacity, "is not valid JSON (%s)", json_tokener_error_desc(error));
+    return 1;
+  }
+  // The library keeps the last of equal keys; others keep the first.
+  if (json_object_is_type(parsed, json_type_object) &&
+      member_count(parsed) != written_count(bytes, count)) {
+    json_object_put(parsed);
+    size_t end = 0;
+    size_t at = repeated_key(bytes, count, &end);
+    size_t stop = at < count ? text_end(bytes, count, at + 1) : 0;
+    *failed_at = at < count ? at : 0;
+    if (at < count && stop - at < 60)
+      snprintf(message, capacity, "has the key '%.*s' twice in one object", (int)(stop - at - 2),
+               (const char *)bytes + at + 1);
+    else
+      snprintf(message, capacity, "has a key twice in one object");
     return 1;
   }
   *value = parsed;

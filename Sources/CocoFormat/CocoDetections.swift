@@ -79,6 +79,34 @@ public struct CocoDetections: Sendable {
       categories: groundTruth.categories, imagesByID: imagesByID, categoriesByID: categoriesByID)
   }
 
+  /// How many of some detections are the same as one before.
+  ///
+  /// All are looked at where they are few; of many those of one hash in sixteen, which copies share.
+  private static func copies(_ detections: [CocoDetection]) -> (copies: Int, seen: Int) {
+    let mask: UInt64 = detections.count < 50_000 ? 0 : 15
+    // Of millions of hashes hardly two are the same by chance, and a count is all that is made of it.
+    var known: Set<UInt64> = []
+    known.reserveCapacity(detections.count / Int(mask + 1))
+    var seen = 0
+    for one in detections {
+      var hash = UInt64(truncatingIfNeeded: one.image)
+      func mix(_ word: UInt64) {
+        hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+        hash ^= hash &>> 29
+      }
+      mix(UInt64(truncatingIfNeeded: one.category))
+      mix(one.score.bitPattern)
+      mix(one.box.x.bitPattern)
+      mix(one.box.y.bitPattern)
+      mix(one.box.width.bitPattern)
+      mix(one.box.height.bitPattern)
+      guard hash & mask == 0 else { continue }
+      seen += 1
+      known.insert(hash)
+    }
+    return (seen - known.count, seen)
+  }
+
   private static func detection(_ raw: CocoRawObject, _ image: Int, _ category: Int)
     -> CocoDetection
   {
@@ -104,6 +132,14 @@ public struct CocoDetections: Sendable {
     for one in detections { plausibility.add(one.box, in: groundTruth.images[one.image]) }
     if let suspicion = plausibility.suspicion {
       findings.add(.implausibleBoxes, in: path, suspicion)
+    }
+    let (copies, seen) = Self.copies(detections)
+    // A network may find a box twice; files of several processes that were joined hold all twice.
+    if copies > 1, copies * 10 >= seen {
+      let some = seen < detections.count ? " that were looked at" : ""
+      findings.add(
+        .repeatedDetection, in: path,
+        "\(copies) of \(seen) detections\(some) repeat another one, box and score")
     }
     self.findings = findings
     if let unknown = findings.described.first(where: { $0.rule == CocoRule.unknownImage.rawValue })

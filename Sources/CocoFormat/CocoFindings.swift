@@ -20,6 +20,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case emptyBox = "record/empty-box"
   case missingArea = "record/missing-area"
   case missingCrowd = "record/missing-iscrowd"
+  case repeatedDetection = "record/repeated"
   case malformedKeypoints = "keypoints/malformed"
   case otherKeypoints = "keypoints/other-count"
   case missingKeypointCount = "keypoints/missing-num-keypoints"
@@ -37,7 +38,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     switch self {
     case .repeatedVertex: .note
     case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon,
-      .missingKeypointCount, .implausibleBoxes, .repeatedFile:
+      .missingKeypointCount, .implausibleBoxes, .repeatedFile, .repeatedDetection:
       .warning
     default: .error
     }
@@ -63,6 +64,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .emptyBox: "it is kept and cannot be matched by a box; correct the box"
     case .missingArea: "it is computed from the mask, or else the box; write the area"
     case .missingCrowd: "it is taken for 0; write it"
+    case .repeatedDetection: "all count, and the copies match nothing; remove them"
     case .malformedMask, .badRuns: "the object is kept without a mask; correct the mask"
     case .otherSize: "such a mask matches none of the image's size; correct the size"
     case .shortPolygon, .farPolygon: "the polygon is left out; remove it"
@@ -137,11 +139,7 @@ public struct CocoFindings: Sendable, Equatable {
     var lines: [String] = []
     for rule in rules {
       let shown = described.filter { $0.rule == rule.rawValue }.prefix(limit)
-      for finding in shown {
-        lines.append(
-          "\(finding.severity.rawValue)  \(finding.rule)  \(finding.path): \(finding.problem); "
-            + "\(finding.remedy)")
-      }
+      lines += shown.map(\.text)
       if count(rule) > shown.count {
         lines.append("… and \(count(rule) - shown.count) more of \(rule.rawValue)")
       }

@@ -59,10 +59,17 @@ struct JSONDocument: Sendable {
     guard byte == UInt8(ascii: "{") else { throw malformed(at: at, "is no JSON object") }
     (byte, at) = try next(from: at + 1)
     if byte == UInt8(ascii: "}") { return try expectEnd(after: at + 1) }
+    var seen: Set<String> = []
     while true {
       guard byte == UInt8(ascii: "\"") else { throw malformed(at: at) }
       let keyEnd = try valueEnd(from: at)
       let key = String(decoding: file.bytes[at + 1..<keyEnd - 1], as: UTF8.self)
+      guard seen.insert(key).inserted else {
+        throw DatasetError(
+          path: path,
+          problem: "has the key '\(key.prefix(40))' twice, at byte \(at) of \(file.count)",
+          remedy: "keep one of them; two files are joined list by list")
+      }
       (byte, at) = try next(from: keyEnd)
       guard byte == UInt8(ascii: ":") else { throw malformed(at: at) }
       (byte, at) = try next(from: at + 1)

@@ -106,7 +106,13 @@ extension OptionTable where Options: CommandOptions {
 
   private func readConfiguration(_ path: String) throws -> [Assignment] {
     let bytes = try FileBytes.readText(path, readsPipes: true)
-    guard case .object(let root)? = JSONValue(parsing: bytes) else {
+    let document: JSONValue
+    do throws(JSONFault) {
+      document = try JSONValue(document: bytes)
+    } catch {
+      throw UsageError.configuration(path: path, problem: error.problem)
+    }
+    guard case .object(let root) = document else {
       throw UsageError.configuration(path: path, problem: "is no JSON object of settings")
     }
     return try root.sorted { $0.key < $1.key }.map { key, value in

@@ -38,10 +38,11 @@ public enum UsageError: ReportableError, Equatable {
   }
 }
 
-/// The candidate that a mistyped word most likely means: edit distance below 4.
+/// The candidate that a mistyped word most likely means: a third of its letters may differ, three at
+/// most.
 package func nearestName(to word: String, among candidates: [String]) -> String? {
   candidates.map { ($0, editDistance(word, $0)) }
-    .filter { $0.1 < min(4, max(2, word.count)) }
+    .filter { $0.1 <= min(3, max(1, (word.count + 2) / 3)) }
     .min { $0.1 < $1.1 }?.0
 }
 

@@ -36,6 +36,11 @@ public struct DataFinding: Sendable, Equatable, Codable {
     self.problem = problem
     self.remedy = remedy
   }
+
+  /// The finding as a line; names in it come from outside and may hold line ends.
+  public var text: String {
+    "\(severity.rawValue)  \(rule)  \(path): \(problem); \(remedy)".onOneLine
+  }
 }
 
 /// Everything that was found in a data set.
@@ -76,9 +81,7 @@ public struct DataCheckReport: Sendable, Equatable, Codable {
       let count = shown[finding.rule, default: 0]
       shown[finding.rule] = count + 1
       guard count < 10 else { continue }
-      lines.append(
-        "\(finding.severity.rawValue)  \(finding.rule)  \(finding.path): \(finding.problem); "
-          + "\(finding.remedy)")
+      lines.append(finding.text)
     }
     for (rule, count) in shown.sorted(by: { $0.key < $1.key }) where count > 10 {
       lines.append("… and \(count - 10) more of \(rule)")

@@ -34,7 +34,16 @@ public enum NamedRecords: Sendable {
     var objects: [(line: Int, value: JSONValue)] = []
     let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (number, text) in lines.enumerated() where text.contains(where: { $0 > 32 }) {
-      guard let value = JSONValue(parsing: Array(text)), case .object = value else {
+      let value: JSONValue?
+      do throws(JSONFault) {
+        value = try JSONValue(document: Array(text))
+      } catch {
+        if case .repeatedKey = error.reason {
+          throw Self.fault(path, number + 1, error.words, remedy)
+        }
+        value = nil
+      }
+      guard let value, case .object = value else {
         let isNumberless = ["NaN", "Infinity"].contains {
           String(decoding: text, as: UTF8.self).contains($0)
         }

@@ -25,6 +25,31 @@ public enum OutputPath {
     }
   }
 
+  /// Makes sure that a folder of results does not lie among what is read: the next run would read it,
+  /// too.
+  ///
+  /// - Parameters:
+  ///   - output: The folder, there or not.
+  ///   - inputs: Folders that are read with all that lies in them.
+  /// - Throws: `FileError` where it is one of them or would lie in one.
+  public static func checkFolder(
+    _ output: String, outside inputs: some Sequence<String>
+  ) throws(FileError) {
+    var place = output
+    while resolved(place) == nil, !["", ".", "/"].contains(place) {
+      place = RelativePath.folder(of: place)
+    }
+    guard let there = resolved(place.isEmpty ? "." : place) else { return }
+    for input in inputs {
+      guard let read = resolved(input), there == read || there.hasPrefix(read + "/") else {
+        continue
+      }
+      throw FileError(
+        path: output, problem: "lies in \(input), whose images are read",
+        remedy: "write to another folder", exitCode: .cannotWrite)
+    }
+  }
+
   /// Makes sure that several things are not written to one file.
   ///
   /// - Throws: `FileError` that names the file.

@@ -31,9 +31,14 @@ extension ReportableError {
   ///
   /// Names and values in it come from outside, and may hold line ends, escapes of terminals, or
   /// megabytes.
-  public var sentence: String {
+  public var sentence: String { description.onOneLine }
+}
+
+extension String {
+  /// The text as one line of a length that can be read, what would end or change it spelled out.
+  var onOneLine: String {
     var line = String.UnicodeScalarView()
-    for scalar in description.unicodeScalars {
+    for scalar in unicodeScalars {
       switch scalar.properties.generalCategory {
       case .control, .lineSeparator, .paragraphSeparator:
         line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)

@@ -24,6 +24,7 @@ package enum FuzzDrivers {
       PickleDriver.self, ShapeDriver.self, TensorTableDriver.self, CocoDriver.self,
       SegmentationDriver.self, ImageDriver.self, RunFolderDriver.self, StateDriver.self,
       CacheDriver.self, OptionDriver.self, ArchiveDriver.self, VOCDriver.self,
+      PredictionDriver.self,
     ]
   }
 }

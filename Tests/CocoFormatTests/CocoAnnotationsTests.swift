@@ -211,6 +211,42 @@ struct CocoAnnotationsTests {
     #expect(error?.exitCode == .badData)
   }
 
+  static let repeated = [
+    (#""images":[],"images":[],"annotations":[],"categories":[]"#, "images", "\"images\":[],\"ann"),
+    (
+      #""images":[],"annotations":[{"id":1,"area":2,"area":3}],"categories":[]"#, "area",
+      "\"area\":3"
+    ),
+    (
+      #""images":[],"annotations":[{"id":1,"bbox":[1,2,3,4],"bbox":[1,2,3,4]}],"categories":[]"#,
+      "bbox", "\"bbox\":[1,2,3,4]}"
+    ),
+    (
+      #""images":[{"id":1,"x":{"a:b":[1,{"c":1}, {"c" : 2 , "c":3}]}}],"annotations":[],"categories":[]"#,
+      "c", "\"c\":3"
+    ),
+  ]
+
+  @Test("A key that an object has twice is refused with its place", arguments: repeated)
+  func repeatedKeys(members: String, key: String, place: String) throws {
+    let path = folder.file("repeated.json")
+    let text = "{" + members + "}"
+    try AtomicFile.write(text: text, to: path)
+    let error = try #require(throws: DatasetError.self) { try CocoAnnotations(path: path) }
+    let at = try #require(text.ranges(of: place).last).lowerBound
+    let byte = text.utf8.distance(from: text.startIndex, to: at)
+    #expect(error.problem.hasPrefix("has the key '\(key)' twice"), "\(error)")
+    #expect(error.problem.contains("at byte \(byte) of"), "\(error)")
+  }
+
+  @Test("Colons and quotes in texts are no keys, and keys differ by case")
+  func likeKeys() throws {
+    let set = try set(
+      annotation(),
+      images: #"{"id":7,"ID":8,"file_name":"a:\":b","note":"\"id\":1","width":10,"height":8}"#)
+    #expect(set.images[0].fileName == "a:\":b" && set.annotations.count == 1)
+  }
+
   @Test("Names with quotes, brackets and backslashes do not lead the scanner astray")
   func names() throws {
     let name = #"a\"}]{[,\\"#

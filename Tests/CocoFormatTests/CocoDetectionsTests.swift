@@ -17,6 +17,27 @@ struct CocoDetectionsTests {
     truth = try CocoAnnotations(path: SourceTree.fixture("Evaluation/coco/truth.json"))
   }
 
+  @Test("Files that were joined twice are told; a box that is found twice is not")
+  func copies() throws {
+    let truth = folder.file("truth.json")
+    try AtomicFile.write(
+      text: #"{"images":[{"id":1,"file_name":"a.jpg","width":90,"height":90}],"#
+        + #""categories":[{"id":1,"name":"a"}],"annotations":[]}"#, to: truth)
+    let annotations = try CocoAnnotations(path: truth)
+    let own = (1...30).map {
+      "{\"image_id\":1,\"category_id\":1,\"bbox\":[\($0),1,9,9],\"score\":0.5}"
+    }
+    func findings(_ records: [String]) throws -> CocoFindings {
+      let path = folder.file("results.json")
+      try AtomicFile.write(text: "[" + records.joined(separator: ",") + "]", to: path)
+      return try CocoDetections(path: path, groundTruth: annotations).findings
+    }
+    let twice = try findings(own + own)
+    #expect(twice.count(.repeatedDetection) == 1)
+    #expect(twice.text().contains("30 of 60 detections repeat another one"), "\(twice.text())")
+    #expect(try findings(own + own.prefix(2)).count(.repeatedDetection) == 0)
+  }
+
   @Test("Results written and read again are the same")
   func roundTrip() throws {
     let results = truth.asResults(score: 1.0 / 3)

@@ -252,7 +252,12 @@ struct CommandLineTests {
     let folder = try TemporaryDirectory()
     let config = folder.file("c.json")
     for (text, problem) in [
-      ("{\"epochs\": 1", "is no JSON object of settings"),
+      ("{\"epochs\": 1", "is cut off, its JSON ends too early, in line 1, byte 13"),
+      ("{\"epochs\": 1,\n \"heat\": .5}", "is no valid JSON, in line 2, byte 10"),
+      (
+        "{\"epochs\": 1,\n \"epochs\": 2}",
+        "has the key 'epochs' twice in one object, in line 2, byte 2"
+      ),
       ("[1]", "is no JSON object of settings"),
       ("{\"epoch\": 1}", "has the unknown setting 'epoch'; did you mean 'epochs'"),
       ("{\"epochs\": \"x\"}", "gives 'epochs' the value 'x', but it must be a whole number"),
@@ -269,6 +274,15 @@ struct CommandLineTests {
       try parse(needed + ["--config", folder.file("none.json")])
     }
     #expect(missing?.exitCode == .missingFile)
+  }
+
+  @Test("What is meant is guessed where most letters agree")
+  func nearest() {
+    #expect(nearestName(to: "sede", among: ["seed", "cache"]) == "seed")
+    #expect(
+      nearestName(to: "lerning-rate", among: ["learning-rate", "batch-size"]) == "learning-rate")
+    #expect(nearestName(to: "budget", among: ["quiet"]) == nil)
+    #expect(nearestName(to: "lr", among: ["mpi", "config"]) == nil)
   }
 
   @Test("Advice that a program cannot follow is left out of its errors")

@@ -23,6 +23,18 @@ struct OutputPathTests {
     for name in ["data/new.png", "data", "data2/b.png", "data2", "link"] {
       try OutputPath.check(folder.file(name), against: inputs)
     }
+    try AtomicFile.makeFolder(folder.file("data/train/a"))
+    symlink(folder.file("data/train"), folder.file("shortcut"))
+    for name in ["data/train", "data/train/a", "data/train/new/deep", "shortcut/new"] {
+      let error = #expect(throws: FileError.self) {
+        try OutputPath.checkFolder(folder.file(name), outside: [folder.file("data/train")])
+      }
+      #expect(error?.problem.contains("whose images are read") == true)
+    }
+    for name in ["data", "data/trainings", "data/reports/new", "new"] {
+      try OutputPath.checkFolder(
+        folder.file(name), outside: [folder.file("data/train"), folder.file("none")])
+    }
     #expect(throws: FileError.self) { try OutputPath.checkDistinct(["a/b", "a/./b"]) }
     try OutputPath.checkDistinct(["a/b", "a/c"])
   }

@@ -23,6 +23,7 @@ void *cf_json_begin(void);
 void cf_json_end(void *parser);
 
 /// Parses one value that fills the bytes, strictly but for NaN and Infinity, which Python writes.
+/// An object with a key twice is refused.
 ///
 /// Returns 0 and the value (NULL for null), or another number and the rest of a sentence in
 /// `message`, with the place in `*failed_at`.

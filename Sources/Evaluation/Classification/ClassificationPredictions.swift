@@ -59,8 +59,19 @@ public struct ClassificationPredictions: Sendable {
     path: String, rows: [Row], classNames: [String]? = nil, areProbabilities: Bool
   ) throws(FileError) {
     var widths: Set<Int> = []
+    var isRanked: Bool?
     for row in rows {
+      if case .ranked = row.answer {
+        guard isRanked != false else {
+          throw Self.fault(path, row.line, "has classes, others have scores")
+        }
+        isRanked = true
+      }
       guard case .scores(let scores) = row.answer else { continue }
+      guard isRanked != true else {
+        throw Self.fault(path, row.line, "has scores, others have classes")
+      }
+      isRanked = false
       widths.insert(scores.count)
       guard widths.count == 1 else {
         throw Self.fault(path, row.line, "has \(scores.count) scores, others have another number")

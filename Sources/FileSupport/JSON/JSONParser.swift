@@ -3,20 +3,40 @@ import Foundation
 /// Reads one JSON document (RFC 8259) strictly, and numbers to the last bit.
 ///
 /// Foundation's reader is not used: on Linux it gives doubles that are some units in the last place
-/// off, and then a stored result would not write the same bytes again.
+/// off, and then a stored result would not write the same bytes again. A key that an object has twice
+/// is refused: readers differ in which of them counts.
 struct JSONParser {
   private let bytes: UnsafeBufferPointer<UInt8>
   private var at = 0
+  /// A key that its object has twice, and where it stands again.
+  private var repeated: (key: String, at: Int)?
   private static let deepest = 256
 
-  /// The document in the bytes; nil when they are anything but one document.
-  static func parse(_ bytes: [UInt8]) -> JSONValue? {
+  /// The document in the bytes, which are nothing but one document.
+  static func parse(_ bytes: [UInt8]) -> Result<JSONValue, JSONFault> {
     bytes.withUnsafeBufferPointer { buffer in
       var parser = JSONParser(bytes: buffer)
-      guard let value = parser.value(depth: 0) else { return nil }
-      parser.skipSpace()
-      return parser.at == buffer.count ? value : nil
+      if let value = parser.value(depth: 0) {
+        parser.skipSpace()
+        if parser.at == buffer.count { return .success(value) }
+      }
+      return .failure(parser.fault)
     }
+  }
+
+  /// Why the parser stands where it stands.
+  private var fault: JSONFault {
+    let place = min(repeated?.at ?? at, bytes.count)
+    let before = bytes[..<place]
+    let line = before.count { $0 == 0x0A } + 1
+    let column = place - (before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0) + 1
+    let reason =
+      if let repeated {
+        JSONFault.Reason.repeatedKey(repeated.key)
+      } else {
+        place == bytes.count ? JSONFault.Reason.cutOff : .malformed
+      }
+    return JSONFault(reason: reason, line: line, column: column)
   }
 
   private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
@@ -63,10 +83,14 @@ struct JSONParser {
     if take("}") { return .object(members) }
     while true {
       skipSpace()
+      let start = at
       guard next == UInt8(ascii: "\""), let key = string() else { return nil }
       skipSpace()
       guard take(":"), let value = value(depth: depth + 1) else { return nil }
-      members[key] = value
+      guard members.updateValue(value, forKey: key) == nil else {
+        repeated = (key, start)
+        return nil
+      }
       skipSpace()
       if take("}") { return .object(members) }
       guard take(",") else { return nil }

@@ -63,10 +63,31 @@ public indirect enum JSONValue: Sendable, Equatable {
     }
   }
 
-  /// Parses a document; nil when it is not JSON.
+  /// Parses a document; nil when it is not JSON, or an object of it has a key twice.
   public init?(parsing bytes: [UInt8]) {
-    guard let value = JSONParser.parse(bytes) else { return nil }
+    guard case .success(let value) = JSONParser.parse(bytes) else { return nil }
     self = value
+  }
+
+  /// Parses a document for a reader who is told what is wrong with it.
+  ///
+  /// - Throws: `JSONFault` where the bytes are not JSON, or an object has a key twice.
+  public init(document bytes: [UInt8]) throws(JSONFault) {
+    self = try JSONParser.parse(bytes).get()
+  }
+
+  /// Parses the bytes of a file.
+  ///
+  /// - Parameters:
+  ///   - path: The file, for the sentence.
+  ///   - remedy: What to do about a file that is not JSON.
+  /// - Throws: `FileError` with the place where the bytes are not JSON, or an object has a key twice.
+  public init(_ bytes: [UInt8], of path: String, remedy: String) throws(FileError) {
+    do throws(JSONFault) {
+      try self.init(document: bytes)
+    } catch {
+      throw FileError(path: path, problem: error.problem, remedy: remedy, exitCode: .badData)
+    }
   }
 
   /// The member of an object, or nil.

@@ -38,6 +38,9 @@ enum SmallCheckpoints {
       entries(Detector(detector, initializer: initializer)),
       entries(Detector(cascade, initializer: initializer)),
       entries(Segmentor(segmentor, initializer: initializer)),
+      entries(
+        Classifier(ClassifierConfiguration(backbone: swin, classCount: 3), initializer: initializer)
+      ),
     ]
   }
 
@@ -47,7 +50,7 @@ enum SmallCheckpoints {
   static func read(_ path: String, _ random: inout RandomStream) throws {
     let branch = random.pick(Array(CheckpointBranch.allCases))
     let isPartial = random.once(in: 2)
-    switch random.below(5) {
+    switch random.below(6) {
     case 0:
       let file = try CheckpointFile(path: path)
       for entry in file.entries { _ = entry.tensor.floats().count }
@@ -59,6 +62,7 @@ enum SmallCheckpoints {
       guard loaded.backbone.architecture.isDense else { return }
       try Detector(detector, initializer: .blank).backbone.takeWeights(of: loaded)
     case 3: _ = try Detector.load(path: path, allowsPartial: isPartial).report.summary
+    case 4: _ = try Classifier.load(path: path, allowsPartial: isPartial).report.summary
     default: _ = try Segmentor.load(path: path, allowsPartial: isPartial).report.summary
     }
   }

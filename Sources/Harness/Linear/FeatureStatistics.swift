@@ -141,13 +141,15 @@ struct FeatureStatistics {
     func share(_ axis: Int) -> String {
       axis < shares.count ? percentage(shares[axis]) + " % of the variance" : "nothing"
     }
+    let part =
+      shown.count < classNames.count ? ", \(shown.count) of \(classNames.count) classes" : ""
     return [
-      cloud("features by PCA", share(0), share(1)) { at in
+      cloud("features by PCA" + part, share(0), share(1)) { at in
         (positions[at * axes], axes > 1 ? positions[at * axes + 1] : 0)
       },
       cloud(
         "features by t-SNE, perplexity 30, divergence "
-          + String(format: "%.2f", embedded.divergence), "", ""
+          + String(format: "%.2f", embedded.divergence) + part, "", ""
       ) { (embedded.positions[2 * $0], embedded.positions[2 * $0 + 1]) },
     ]
   }

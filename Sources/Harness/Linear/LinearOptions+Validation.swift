@@ -51,10 +51,9 @@ extension LinearOptions {
       let several = settings.classifier == .logistic ? "--regularizations" : "--learning-rates"
       throw .conflict("--held-out chooses among several \(several); there is one.")
     }
-    if given.contains("warmup-epochs"), settings.warmupEpochs > settings.epochs {
-      throw .conflict(
-        "--warmup-epochs \(settings.warmupEpochs) are more than the \(settings.epochs) epochs of the run."
-      )
+    if settings.classifier == .descent {
+      try UsageError.checkWarmup(
+        settings.warmupEpochs, of: settings.epochs, isGiven: given.contains("warmup-epochs"))
     }
     if given.contains("drop-path"), settings.isCached {
       throw .conflict(

@@ -110,7 +110,7 @@ struct ShiftedSet {
     let map = path + "/class_map.json"
     let usual = name.lowercased().hasPrefix("objectnet") ? 2 : 0
     guard FileManager.default.fileExists(atPath: map),
-      let said = JSONValue(parsing: try FileBytes.readText(map))?["border"]
+      let said = try Self.map(map)["border"]
     else { return usual }
     guard let border = said.intValue, (0...100).contains(border) else {
       throw FileError(
@@ -120,6 +120,11 @@ struct ShiftedSet {
     return border
   }
 
+  private static func map(_ path: String) throws(FileError) -> JSONValue {
+    try JSONValue(
+      FileBytes.readText(path), of: path, remedy: "give {\"classes\": {\"folder\": [\"class\"]}}")
+  }
+
   /// Of every folder the classifier's classes that it stands for; none where it is left out.
   private static func places(
     of images: ImageFolder, _ known: [String], _ path: String
@@ -127,9 +132,7 @@ struct ShiftedSet {
     let index = Dictionary(known.enumerated().map { ($1, $0) }) { first, _ in first }
     let map = path + "/class_map.json"
     if FileManager.default.fileExists(atPath: map) {
-      guard let json = JSONValue(parsing: try FileBytes.readText(map)),
-        case .object(let members)? = json["classes"]
-      else {
+      guard case .object(let members)? = try Self.map(map)["classes"] else {
         throw FileError(
           path: map, problem: "is no JSON object with 'classes'",
           remedy: "give {\"classes\": {\"folder\": [\"class\"]}}", exitCode: .badData)
@@ -169,9 +172,9 @@ struct ShiftedSet {
     func fault(_ problem: String, _ remedy: String) -> FileError {
       FileError(path: path, problem: problem, remedy: remedy, exitCode: .badData)
     }
-    guard let rows = JSONValue(parsing: try FileBytes.readText(path))?.arrayValue else {
-      throw fault("is no JSON list", "give ReaL's real.json: a list of labels an image")
-    }
+    let remedy = "give ReaL's real.json: a list of labels an image"
+    guard let rows = try JSONValue(FileBytes.readText(path), of: path, remedy: remedy).arrayValue
+    else { throw fault("is no JSON list", remedy) }
     guard rows.count == images.count else {
       throw fault(
         "has labels of \(rows.count) images, the validation images are \(images.count)",

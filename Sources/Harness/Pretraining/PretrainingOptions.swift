@@ -205,6 +205,8 @@ public struct PretrainingOptions: CommandOptions {
     if epochs != nil, gflop != nil {
       throw .conflict("--epochs and --gflop both set the length; give one.")
     }
+    // A budget becomes epochs only where the images are counted.
+    if gflop == nil { _ = try PretrainingPlan(self, imageCount: 1) }
     guard case .visionTransformer(let network) = architecture.architecture else { return }
     let sizes = recipe.settings.views(inputSize: inputSize).map(\.size)
     if let size = sizes.first(where: { $0 % network.patchSize != 0 }) {

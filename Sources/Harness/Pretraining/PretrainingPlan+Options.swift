@@ -6,7 +6,7 @@ extension PretrainingPlan {
   /// The plan that the options describe.
   ///
   /// - Parameter imageCount: Training images, for lengths given as a budget.
-  /// - Throws: `UsageError` for a budget that is no number of epochs.
+  /// - Throws: `UsageError` for a budget that is no number of epochs, or a warm-up longer than the run.
   init(_ options: PretrainingOptions, imageCount: Int) throws(UsageError) {
     self.init(options.recipe, architecture: options.architecture.architecture)
     inputSize = options.inputSize
@@ -32,5 +32,7 @@ extension PretrainingPlan {
       recipe.scaleEpochs(from: published)
     }
     if let warmup = options.warmupEpochs { recipe.warmupEpochs = warmup }
+    try UsageError.checkWarmup(
+      recipe.warmupEpochs, of: recipe.epochs, isGiven: options.warmupEpochs != nil)
   }
 }

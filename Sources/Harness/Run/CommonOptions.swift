@@ -48,9 +48,18 @@ struct BackboneOptions: Sendable {
     guard !given.contains("backbone") || !files.isEmpty else {
       throw .conflict("--backbone names no file.")
     }
+    try Self.checkDistinct(files, of: "backbone")
     guard !files.isEmpty, files.allSatisfy({ $0 == "random" }) else { return }
     for name in ["branch", "allow-partial"] + names where given.contains(name) {
       throw .conflict("--\(name) is about a checkpoint; --backbone names none.")
+    }
+  }
+
+  /// Refuses a checkpoint that would be compared with itself.
+  static func checkDistinct(_ files: [String], of option: String) throws(UsageError) {
+    var seen: Set<String> = []
+    for file in files where !seen.insert(file).inserted {
+      throw .conflict("--\(option) names \(file) twice.")
     }
   }
 

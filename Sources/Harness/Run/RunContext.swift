@@ -78,6 +78,10 @@ struct RunContext {
       try scoresOnly
       ? ClassificationLayout.scored(source.root) : ClassificationLayout.expect(source.root)
     let images = try ClassificationData(layout)
+    let read = [images.train.root, images.validation.root].filter { $0 != source.root }
+    for folder in [options.output, options.cache] {
+      try OutputPath.checkFolder(folder, outside: read)
+    }
     try gate(source) { cache, lines in
       try DataCheck(layout, depth: .quick).run(
         cachedIn: cache, isFresh: options.restarts, threadCount: ThreadPool.shared.threadCount

@@ -36,6 +36,7 @@ struct WholeNetworkOptions: Sendable {
     guard !given.contains(network) || !files.isEmpty else {
       throw .conflict("--\(network) names no file.")
     }
+    try BackboneOptions.checkDistinct(files, of: network)
     if !files.isEmpty {
       for name in ["architecture", "branch"] where given.contains(name) {
         throw .conflict("--\(name) is about --backbone; --\(network) files are whole networks.")

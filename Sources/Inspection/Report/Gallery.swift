@@ -35,10 +35,16 @@ final class Gallery {
     return images.map { index in
       // A run may bring a picture of its own, whatever the task.
       let own = [base, row].compactMap { run -> GalleryView? in
-        guard let bytes = try? FileBytes.read("\(run.path)/gallery/\(index).png") else {
-          return nil
+        let file = "\(run.path)/gallery/\(index).png"
+        guard FileManager.default.fileExists(atPath: file) else { return nil }
+        do {
+          // A browser shows nothing of a damaged picture, and says nothing.
+          _ = try ImageFile.decode(path: file)
+          let bytes = try FileBytes.read(file)
+          return .picture(.init(caption: run.name, bytes: bytes, mediaType: "image/png"))
+        } catch {
+          return .missing("\(run.name): \(error)")
         }
-        return .picture(.init(caption: run.name, bytes: bytes, mediaType: "image/png"))
       }
       return Self.gathered(own.isEmpty ? views[index] ?? [] : own)
     }

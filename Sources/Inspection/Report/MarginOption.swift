@@ -16,6 +16,11 @@ package enum MarginOption {
         "--margin got '\(entries.joined(separator: ","))'; give names with points above 0 and below "
           + "100, as top1=0.5; names are \(Margins.names.sorted().joined(separator: ", ")).")
     }
+    var seen: Set<Substring> = []
+    for entry in entries {
+      let name = entry.prefix { $0 != "=" }
+      guard seen.insert(name).inserted else { throw .conflict("--margin names \(name) twice.") }
+    }
     return margins
   }
 }

@@ -42,10 +42,17 @@ public enum ReportCommands {
     builder.offersBaselines = options.changesBaseline
     let catalogue = try RunCatalogue(paths: options.runs)
     let comparison = try builder.comparison(catalogue)
-    let names = try write(comparison, options)
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
     }
+    // A report of nothing would take the place of one that was made before.
+    guard !comparison.runs.isEmpty else {
+      throw FileError(
+        path: options.runs.joined(separator: ","),
+        problem: "holds no finished run, so no report is made",
+        remedy: "run a benchmark first or check the path", exitCode: .missingFile)
+    }
+    let names = try write(comparison, options)
     Console.output(
       options.json
         ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
@@ -55,7 +62,7 @@ public enum ReportCommands {
         "\(comparison.runs.count) runs in \(seconds) s: "
           + names.map { "\(options.output)/\($0)" }.joined(separator: ", "))
     }
-    return comparison.runs.isEmpty ? .missingFile : .success
+    return .success
   }
 
   private static func write(

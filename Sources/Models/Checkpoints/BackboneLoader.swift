@@ -48,6 +48,7 @@ public enum BackboneLoader {
     report.others = weights.others
     report.method = file.metadata["method"]
     (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    if let choice = weights.choice { report.assumptions.append(choice) }
     if !weights.passedOver.isEmpty {
       report.assumptions.append(
         "\(weights.passedOver.joined(separator: ", ")) also holds such a network, which is not read"
@@ -138,6 +139,15 @@ public enum BackboneLoader {
         remedy: "give a plain Swin or ViT")
     }
     weights.passedOver = sites.passedOver(branch)
+    if let other = sites.otherBranch(than: branch) {
+      let (own, rest) =
+        other.branch == .target
+        ? ("the weights as trained", "their moving average")
+        : ("the moving average", "the weights as trained")
+      weights.choice =
+        "taken from \(site.level), \(own); \(rest) is in \(other.places.joined(separator: ", ")), "
+        + "which --branch \(other.branch.rawValue) takes"
+    }
     return weights
   }
 

@@ -53,6 +53,9 @@ struct BackboneSite: Sendable {
     return place.isEmpty ? "the file's one network" : "'\(place)'"
   }
 
+  /// The place in messages that name several.
+  var level: String { path.isEmpty ? "the top level of the file" : place }
+
   /// Whether the names say that this is a moving average: a momentum encoder, a teacher, an EMA.
   var isTarget: Bool {
     !words.isDisjoint(with: [
@@ -103,6 +106,14 @@ extension [BackboneSite] {
   func passedOver(_ branch: CheckpointBranch) -> [String] {
     let meant = Set(site(branch).map(\.place))
     return all(branch).map(\.place).filter { !meant.contains($0) }
+  }
+
+  /// Places of the branch that was not taken, and the choice that takes it; nil where there is none.
+  func otherBranch(than branch: CheckpointBranch) -> (places: [String], branch: CheckpointBranch)? {
+    guard let taken = site(branch).first else { return nil }
+    let other: CheckpointBranch = taken.isTarget ? .online : .target
+    let places = site(other).map(\.level)
+    return places.isEmpty ? nil : (places, other)
   }
 
   private func all(_ branch: CheckpointBranch) -> [BackboneSite] {

@@ -63,7 +63,7 @@ public struct CheckpointFile: Sendable {
     } else if Safetensors.matches(bytes) {
       format = .safetensors
       content = try Safetensors.read(file)
-    } else if let index = ShardIndex(file) {
+    } else if let index = try ShardIndex(file) {
       format = .shards
       (content, parts) = try index.read()
     } else {

@@ -43,6 +43,8 @@ struct CanonicalWeights {
   var foreignPart: String?
   /// Places of other networks of the branch, none of which is read.
   var passedOver: [String] = []
+  /// What was taken, where the file also holds the other branch.
+  var choice: String?
 
   /// Two keys of a file that are the same once wrappers are cut off.
   struct KeyClash: Error {

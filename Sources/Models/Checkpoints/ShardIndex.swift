@@ -8,10 +8,22 @@ struct ShardIndex {
   private let files: [String: String]
 
   /// Reads the index; nil when the file is none.
-  init?(_ file: FileBytes) {
-    guard file.count < 256 << 20, let value = JSONValue(parsing: Array(file.bytes)),
-      case .object(let map)? = value["weight_map"]
-    else { return nil }
+  ///
+  /// - Throws: `FileError` for one that gives a tensor two files.
+  init?(_ file: FileBytes) throws(FileError) {
+    guard file.count < 256 << 20, file.bytes.first(where: { $0 > 32 }) == UInt8(ascii: "{") else {
+      return nil
+    }
+    let value: JSONValue
+    do throws(JSONFault) {
+      value = try JSONValue(document: Array(file.bytes))
+    } catch {
+      guard case .repeatedKey = error.reason else { return nil }
+      throw FileError(
+        path: file.path, problem: error.problem, remedy: "download or write it again",
+        exitCode: .badData)
+    }
+    guard case .object(let map)? = value["weight_map"] else { return nil }
     path = file.path
     files = map.compactMapValues(\.stringValue)
   }

@@ -124,6 +124,16 @@ extension DenseTaskNetwork {
       layout: Self.file.framework + (isOpenMMLab ? ", OpenMMLab's backbone" : ""), source: group,
       architecture: name(configuration))
     (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    let alike = file.groups.filter { other in
+      other != group
+        && file.entries.contains { $0.group == other && $0.key.contains("backbone.") }
+    }
+    if !alike.isEmpty {
+      let names = alike.map { "'\($0)'" }.joined(separator: ", ")
+      report.assumptions.append(
+        "taken from '\(group)'; \(names) also \(alike.count == 1 ? "holds" : "hold") such a network, "
+          + "which is not read")
+    }
     report.normalization = resolver.hints.normalization?.value
     try WeightFiller(sources: tensors.mapValues { WeightSource($0) }).fill(
       network, fresh: { Self(configuration, initializer: Initializer(seed: 0)) },

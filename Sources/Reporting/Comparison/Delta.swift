@@ -170,7 +170,7 @@ extension Delta {
   /// What counts as equivalent, and who says so; nil without a margin.
   var marginText: String? {
     margin.map {
-      "\(metric.title) is equivalent within ± \(metric.unit.deviation($0.value)) \(metric.unit.name): "
+      "\(metric.title) counts as equivalent within ± \(metric.unit.deviation($0.value)) \(metric.unit.name): "
         + $0.source
     }
   }

@@ -38,7 +38,8 @@ public struct StoredRun: Sendable {
           remedy: "run the benchmark again", exitCode: .badData)
       }
     }
-    let timing = (try? FileBytes.read(folder + "/timing.json")).flatMap { JSONValue(parsing: $0) }
+    // `faults` says where one of these is damaged.
+    let timing = (try? RunDocument.read("timing.json", in: folder)) ?? nil
     command = timing?["command"]?.stringValue
     seconds = timing?["seconds"]?.doubleValue
     threads = timing?["threads"]?.intValue
@@ -47,8 +48,7 @@ public struct StoredRun: Sendable {
     } else {
       phases = [:]
     }
-    let manifest = (try? FileBytes.read(folder + "/manifest.json"))
-      .flatMap { JSONValue(parsing: $0) }
+    let manifest = (try? RunDocument.read("manifest.json", in: folder)) ?? nil
     if case .object(let members)? = manifest?["engine"] {
       engine = members.compactMapValues(\.stringValue)
     } else {
@@ -219,7 +219,9 @@ public struct RunCatalogue: Sendable {
     else { return }
     do throws(FileError) {
       let run = try StoredRun(folder: folder)
-      runs += run.networks
+      let networks = run.networks
+      runs += networks
+      remarks += ([run] + networks.filter { $0.path != run.path }).flatMap(\.faults)
       if !run.result.isSealed {
         remarks.append(
           "\(folder): written before results carried a digest, so an edit would go unnoticed")

@@ -8,7 +8,7 @@ struct SectionTables {
   /// Rows of methods, columns of numbers.
   var numbers: Table {
     var table = Table(
-      caption: "\(section.task.title), \(section.dataSummary): measured; % with 95 % intervals",
+      caption: "\(section.task.title), \(section.dataSummary): measured; \(section.spread)",
       columns: [.init("method", isNumeric: false), .init("network", isNumeric: false)]
         + section.metrics.map { .init($0.title) })
     for row in section.rows {
@@ -145,5 +145,20 @@ struct SectionTables {
       lines += section.task.limits
     }
     return lines
+  }
+}
+
+extension ComparisonSection {
+  /// What stands beside the numbers: of single trainings an interval, of several their deviation.
+  var spread: String {
+    let cells = rows.flatMap(\.cells.values)
+    var parts: [String] = []
+    if cells.contains(where: { $0.seeds == nil && $0.interval != nil }) {
+      parts.append(" with 95 % intervals over images")
+    }
+    if cells.contains(where: { $0.seeds != nil }) {
+      parts.append(" ± the standard deviation over trainings")
+    }
+    return "%" + parts.joined(separator: ", or")
   }
 }

@@ -90,9 +90,7 @@ public struct PublishedFigures: Sendable, Equatable {
     func fault(_ problem: String, _ remedy: String) -> FileError {
       FileError(path: path, problem: problem, remedy: remedy, exitCode: .badData)
     }
-    guard let json = JSONValue(parsing: try FileBytes.read(path)) else {
-      throw fault("is cut off or no JSON", "restore the file")
-    }
+    let json = try JSONValue(FileBytes.read(path), of: path, remedy: "restore the file")
     guard let schema = json["schema"]?.intValue, let title = json["title"]?.stringValue,
       let entries = json["figures"]?.arrayValue
     else { throw fault("is no file of published figures", "name one of reports/reference") }

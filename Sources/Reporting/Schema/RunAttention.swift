@@ -91,13 +91,20 @@ public struct RunAttention: Sendable, Equatable {
 
   /// Reads the file of a run; nil where there is none, or it has another form.
   public init?(folder: String) {
-    guard let bytes = try? FileBytes.read(folder + "/" + Self.file),
-      let json = JSONValue(parsing: bytes), let view = json["view"].flatMap(View.init),
-      let images = json["images"]?.arrayValue, images.count <= Self.imageLimit
-    else { return nil }
-    let known = images.compactMap(Image.init)
-    guard known.count == images.count else { return nil }
-    self.init(view: view, images: known)
+    guard let attention = (try? Self.read(folder: folder)) ?? nil else { return nil }
+    self = attention
+  }
+
+  /// Reads the file of a run; nil where there is none.
+  ///
+  /// - Throws: `FileError` for one that is damaged.
+  static func read(folder: String) throws(FileError) -> RunAttention? {
+    guard let json = try RunDocument.read(file, in: folder) else { return nil }
+    guard let view = json["view"].flatMap(View.init), let images = json["images"]?.arrayValue,
+      images.count <= imageLimit, case let known = images.compactMap(Image.init),
+      known.count == images.count
+    else { throw RunDocument.fault(file, in: folder, "is no file of attention maps") }
+    return RunAttention(view: view, images: known)
   }
 
   private var json: JSONValue {

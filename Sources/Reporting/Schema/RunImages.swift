@@ -9,7 +9,8 @@ public struct RunImages: Sendable, Equatable {
   /// The images' positions in the data set, and their paths below the folder.
   public let indices: [Int], paths: [String]
 
-  private static let name = "images.json"
+  /// The file's name in the folder of a run.
+  static let name = "images.json"
 
   /// Where a run keeps the class indices that it predicted for an image's pixels, as `evaluate` reads
   /// them.
@@ -49,15 +50,23 @@ public struct RunImages: Sendable, Equatable {
     try AtomicFile.write(text: json.text() + "\n", to: folder + "/" + Self.name)
   }
 
-  /// Reads the list of a run; nil when it has none.
+  /// Reads the list of a run; nil when it has none that is whole.
   public init?(folder: String) {
-    guard let bytes = try? FileBytes.read(folder + "/" + Self.name),
-      let json = JSONValue(parsing: bytes), let root = json["root"]?.stringValue,
-      let indices = json["indices"]?.arrayValue?.compactMap(\.intValue),
-      let paths = json["paths"]?.arrayValue?.compactMap(\.stringValue),
-      indices.count == paths.count
-    else { return nil }
-    self.init(root: root, indices: indices, paths: paths)
+    guard let listed = (try? Self.read(folder: folder)) ?? nil else { return nil }
+    self = listed
+  }
+
+  /// Reads the list of a run; nil when it has none.
+  ///
+  /// - Throws: `FileError` for one that is damaged.
+  static func read(folder: String) throws(FileError) -> RunImages? {
+    guard let json = try RunDocument.read(name, in: folder) else { return nil }
+    guard let root = json["root"]?.stringValue,
+      let indices = json["indices"]?.arrayValue?.map(\.intValue),
+      let paths = json["paths"]?.arrayValue?.map(\.stringValue),
+      indices.count == paths.count, !indices.contains(nil), !paths.contains(nil)
+    else { throw RunDocument.fault(name, in: folder, "is no list of images and their paths") }
+    return RunImages(root: root, indices: indices.compactMap { $0 }, paths: paths.compactMap { $0 })
   }
 
   /// The path of an image below the folder; nil for one that is not of this run, or whose path leads

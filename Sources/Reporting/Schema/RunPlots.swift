@@ -108,14 +108,33 @@ public struct RunPlots: Sendable, Equatable {
   }
 
   /// Reads the file of a run; what it lacks or has in another form is left out.
-  public init(folder: String) {
-    guard let bytes = try? FileBytes.read(folder + "/" + Self.file),
-      let json = JSONValue(parsing: bytes)
-    else { return }
-    lines = (json["lines"]?.arrayValue ?? []).compactMap(Lines.init)
-    reliabilities = (json["reliabilities"]?.arrayValue ?? []).compactMap(Reliability.init)
-    heats = (json["heats"]?.arrayValue ?? []).compactMap(Heat.init)
-    clouds = (json["clouds"]?.arrayValue ?? []).compactMap(Lines.init)
+  public init(folder: String) { self = Self.read(folder: folder).plots }
+
+  /// Reads the file of a run, and says what of it is left out.
+  static func read(folder: String) -> (plots: RunPlots, fault: FileError?) {
+    var plots = RunPlots()
+    do throws(FileError) {
+      guard let json = try RunDocument.read(file, in: folder) else { return (plots, nil) }
+      guard case .object = json else {
+        throw RunDocument.fault(file, in: folder, "is no file of drawings")
+      }
+      var wrong = 0
+      func items<Item>(_ key: String, _ item: (JSONValue) -> Item?) -> [Item] {
+        guard let member = json[key] else { return [] }
+        let listed = member.arrayValue
+        let known = (listed ?? []).compactMap(item)
+        wrong += listed.map { $0.count - known.count } ?? 1
+        return known
+      }
+      plots.lines = items("lines", Lines.init)
+      plots.reliabilities = items("reliabilities", Reliability.init)
+      plots.heats = items("heats", Heat.init)
+      plots.clouds = items("clouds", Lines.init)
+      let problem = "has \(wrong) parts that are no drawings"
+      return (plots, wrong == 0 ? nil : RunDocument.fault(file, in: folder, problem))
+    } catch {
+      return (plots, error)
+    }
   }
 
   private var json: JSONValue {

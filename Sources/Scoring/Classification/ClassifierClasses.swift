@@ -15,7 +15,9 @@ package enum ClassifierClasses {
         path: path, problem: problem,
         remedy: "give the classifier's classes in the order of its numbers, a line each")
     }
-    switch JSONValue(parsing: bytes) {
+    let isJSON = bytes.first { $0 > 32 }.map { "[{".utf8.contains($0) } ?? false
+    let json = isJSON ? try JSONValue(bytes, of: path, remedy: "correct the file") : nil
+    switch json {
     case .array(let list):
       names = list.compactMap(\.stringValue)
       guard names.count == list.count else { throw fault("is a list with items that are no text") }

@@ -36,14 +36,8 @@ package struct EvaluateClassification {
         output,
         against: [options.predictions, options.groundTruth, options.classMap].compactMap { $0 })
     }
-    let predictions = try ClassificationPredictions(path: options.predictions)
-    let listed = try options.classMap.map(ClassifierClasses.read)
-    let truth = try ClassificationTruth(path: options.groundTruth, classes: listed)
-    let known = listed ?? predictions.classNames
-    let scored = try score(predictions, truth, known: known)
-    let numbers = ClassificationScore.numbers.filter {
-      ClassificationScore.places(of: $0.name) ?? 1 <= scored.depth
-    }
+    let (scored, truth, known) = try score()
+    let numbers = numbers(scored)
     let table = table(scored, numbers, truth)
     let json = json(scored, numbers, truth)
     if let output = options.output {
@@ -101,6 +95,32 @@ package struct EvaluateClassification {
 
   // MARK: Scores
 
+  /// Loads and scores, and gives what would be printed.
+  ///
+  /// - Throws: As `run`.
+  package func texts() throws -> [String] {
+    let (scored, truth, _) = try score()
+    let numbers = numbers(scored)
+    return [
+      table(scored, numbers, truth).markdown, classTable(scored, truth).markdown,
+      json(scored, numbers, truth).text(isPretty: true),
+    ] + scored.notes
+  }
+
+  private func numbers(_ scored: Scored) -> [ScoreMetric<ClassificationScore>] {
+    ClassificationScore.numbers.filter {
+      ClassificationScore.places(of: $0.name) ?? 1 <= scored.depth
+    }
+  }
+
+  private func score() throws -> (scored: Scored, truth: ClassificationTruth, known: [String]?) {
+    let predictions = try ClassificationPredictions(path: options.predictions)
+    let listed = try options.classMap.map(ClassifierClasses.read)
+    let truth = try ClassificationTruth(path: options.groundTruth, classes: listed)
+    let known = listed ?? predictions.classNames
+    return (try score(predictions, truth, known: known), truth, known)
+  }
+
   private func score(
     _ predictions: ClassificationPredictions, _ truth: ClassificationTruth, known: [String]?
   ) throws -> Scored {
@@ -112,6 +132,7 @@ package struct EvaluateClassification {
     let reading = AnswerReading(
       rows, classNames: truth.classNames, places: places, known: known)
     var first: [AnswerReading.FirstAnswer] = []
+    var ties = 0
     for (image, row) in rows.enumerated() {
       let label = truth.labels[image]
       let record: ClassificationRecord
@@ -139,6 +160,7 @@ package struct EvaluateClassification {
             index: image, label: label, scores: $0, areLogits: !predictions.areProbabilities)
         }
         let best = record.predictions.first.map { scores[$0] } ?? .nan
+        if scores.count(where: { $0 == best }) > 1 { ties += 1 }
         first.append(
           .init(
             index: record.predictions.first ?? -1,
@@ -152,7 +174,11 @@ package struct EvaluateClassification {
     }
     scored.suspicion = reading.suspicion(
       first, labels: truth.labels, areNamed: predictions.classNames != nil)
-    scored.notes = [reading.note, scored.suspicion].compactMap { $0 }
+    let tied =
+      ties == 0
+      ? nil
+      : "\(ties) of \(rows.count) images have several classes of the best score; the first of them counts"
+    scored.notes = [reading.note, tied, scored.suspicion].compactMap { $0 }
     return scored
   }
 

@@ -94,6 +94,27 @@ struct JSONValueTests {
     #expect(JSONValue(parsing: Array(text.utf8)) == nil)
   }
 
+  @Test(
+    "What is wrong is said with its place",
+    arguments: [
+      ("{\"a\": 1,\n\"é\": [1 2]}", "is no valid JSON, in line 2, byte 10"),
+      ("{\"a\": [1,", "is cut off, its JSON ends too early, in line 1, byte 10"),
+      ("", "is cut off, its JSON ends too early, in line 1, byte 1"),
+      ("{\"a\": 1}\n}", "is no valid JSON, in line 2, byte 1"),
+      (
+        "{\"a\": 1, \"b\": 2,\n \"a\": 3}", "has the key 'a' twice in one object, in line 2, byte 2"
+      ),
+      (
+        "[{\"a\": {\"b\": 1, \"\\u0062\": 1}}]",
+        "has the key 'b' twice in one object, in line 1, byte 17"
+      ),
+    ])
+  func faults(text: String, problem: String) {
+    let fault = #expect(throws: JSONFault.self) { try JSONValue(document: Array(text.utf8)) }
+    #expect(fault?.problem == problem)
+    #expect(JSONValue(parsing: Array(text.utf8)) == nil)
+  }
+
   @Test("Bytes that are no UTF-8, and nesting without end, give nothing")
   func hostile() {
     #expect(JSONValue(parsing: [0x22, 0xFF, 0x22]) == nil)

@@ -251,7 +251,7 @@ struct DetectionCommandTests {
     let twice = try run(short + ["--seeds", "0,1", "--margin", "AP=99"])
     #expect(!twice.output.contains("not judged"), "\(twice.output)")
     #expect(twice.output.contains("undecided") && twice.output.contains("(exploratory)"))
-    #expect(twice.output.contains("is equivalent within ± 99.00 points: --margin"))
+    #expect(twice.output.contains("counts as equivalent within ± 99.00 points: --margin"))
   }
 
   @Test("evaluate scores perfect detections 1, half of them less, and writes what it prints")

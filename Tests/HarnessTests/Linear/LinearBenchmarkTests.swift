@@ -196,13 +196,16 @@ struct LinearBenchmarkTests {
       (["--backbone", "random", "--allow-partial"], "--allow-partial"),
       (["--backbone", "random", "--mean", "0.5,0.5,0.5", "--std", "1,1,1"], "--mean"),
       (["--backbone", ""], "--backbone"),
+      (["--backbone", "a.pth,b.pth,a.pth"], "--backbone names a.pth twice"),
       (["--backbone", "a.pth", "--mean", "0.5,0.5,0.5"], "--std"),
       (["--backbone", "a.pth", "--cached", "--drop-path", "0.1"], "--no-cached"),
       (["--preset", "smoke", "--drop-path", "0.1"], "--no-cached"),
       (["--backbone", "a.pth", "--held-out", "0.2"], "--learning-rates"),
       (["--learning-rates", "1,1"], "twice"),
       (["--backbone", "a.pth", "--epochs", "3", "--warmup-epochs", "4"], "more than the 3 epochs"),
+      (["--backbone", "a.pth", "--epochs", "3"], "warms up for 5 epochs, more than the 3"),
       (["--margin", "top1=0"], "--margin"),
+      (["--margin", "top1=0.5,mIoU=1,top1=1"], "--margin names top1 twice"),
     ] {
       let error = try #require(throws: UsageError.self, "\(arguments)") {
         try LinearOptions.table.parse(arguments)

@@ -73,7 +73,7 @@ struct PretrainingOptionsTests {
     let base = try settings(["--method", method.rawValue])
     for (name, value) in [
       ("architecture", "swin-t"), ("on-bad-image", "skip"), ("limit", "32"), ("preset", "mini"),
-      ("recipe", "paper"), ("epochs", "7"), ("gflop", "1000"), ("warmup-epochs", "3"),
+      ("recipe", "paper"), ("epochs", "7"), ("gflop", "1000"), ("warmup-epochs", "2"),
       ("batch-size", "32"), ("base-learning-rate", "0.5"), ("weight-decay", "0.3"),
       ("optimizer", "lars"), ("drop-path", "0.4"), ("input-size", "48"), ("seeds", "5"),
       ("accumulate", "2"), ("probe-limit", "10"),
@@ -111,7 +111,8 @@ struct PretrainingOptionsTests {
       ["--epochs", "0"], ["--batch-size", "1"], ["--limit", "0"], ["--threads", "0"],
       ["--queue-size", "0"], ["--hidden-size", "-3"], ["--start-momentum", "1.1"],
       ["--temperature", "0"], ["--temperature", "1e300"], ["--crop-scale", "1"],
-      ["--input-size", "30"], ["--gflop", "0"],
+      ["--input-size", "30"], ["--gflop", "0"], ["--epochs", "3", "--warmup-epochs", "4"],
+      ["--method", "moby", "--preset", "full", "--epochs", "3"],
       ["--epochs", "3", "--gflop", "5"], ["--accumulate", "300"], ["--seeds", "-1"],
       ["--architecture", "swin-t-bn", "--accumulate", "2"],
       ["--method", "dino-multicrop", "--local-views", "15"],

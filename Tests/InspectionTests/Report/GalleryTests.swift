@@ -35,6 +35,21 @@ struct GalleryTests {
     return try StoredRun(folder: path)
   }
 
+  @Test("A picture that a run brings is shown, and a damaged one said")
+  func ownPictures() throws {
+    let folder = try data()
+    let listed = RunImages(root: folder.file("data"), indices: [0], paths: ["a.png"])
+    let row = try run("MoBY", .coco, listed, in: folder)
+    let base = try run("Supervised", .coco, listed, in: folder)
+    let png = try ImageFile.png(RGBImage(width: 9, height: 9, red: 7))
+    try AtomicFile.write(png, to: row.path + "/gallery/0.png")
+    try AtomicFile.write(png.dropLast(30), to: base.path + "/gallery/0.png")
+    let shown = try #require(Gallery().pictures(row, base, [0]).first)
+    #expect(shown.pictures.map(\.caption) == ["MoBY"] && shown.pictures.first?.bytes == png)
+    #expect(
+      shown.missing.count == 1 && shown.missing[0].hasPrefix("Supervised: "), "\(shown.missing)")
+  }
+
   @Test("Detections of the run are drawn beside the annotated objects; a run without any says so")
   func detections() throws {
     let folder = try data()

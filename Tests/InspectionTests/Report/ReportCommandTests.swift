@@ -116,6 +116,21 @@ struct ReportCommandTests {
     }
   }
 
+  @Test("Where no run can be read, the report that is there stays")
+  func nothing() throws {
+    let folder = try prepare()
+    #expect(try run(["--quiet"], in: folder).status == 0)
+    let page = try FileBytes.read(folder.file("reports/comparison/report.html"))
+    for name in ["Supervised", "MoBY"] {
+      try AtomicFile.write(text: "{", to: folder.file("reports/runs/linear-\(name)/result.json"))
+    }
+    let refused = try run(["--quiet"], in: folder)
+    #expect(refused.status == 66 && refused.output.isEmpty, "\(refused)")
+    #expect(refused.errors.contains("reports/runs: holds no finished run, so no report is made"))
+    #expect(refused.errors.contains("left out: reports/runs/linear-MoBY/result.json: is cut off"))
+    #expect(try FileBytes.read(folder.file("reports/comparison/report.html")) == page)
+  }
+
   @Test("A folder without runs and an unknown word are answered in a sentence")
   func mistakes() throws {
     let folder = try TemporaryDirectory()

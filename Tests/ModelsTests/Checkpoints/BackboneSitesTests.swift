@@ -68,6 +68,8 @@ struct BackboneSitesTests {
     #expect(places(found.site(.online)) == [online])
     #expect(places(found.site(.target)) == [target])
     #expect(places(found.site(.published)) == [published == "target" ? target : online])
+    #expect(found.otherBranch(than: .published)?.branch.rawValue != published)
+    #expect(found.otherBranch(than: .published)?.places.count == 1)
   }
 
   @Test("A branch that is not there is no other one")
@@ -77,6 +79,36 @@ struct BackboneSitesTests {
     #expect(sites(["teacher|backbone."]).site(.online).isEmpty)
     #expect(places(sites(["teacher|backbone."]).site(.published)) == ["teacher|backbone."])
     #expect(places(sites(["student|backbone."]).site(.published)) == ["student|backbone."])
+  }
+
+  @Test(
+    "Which of two networks was taken is said, and how the other is",
+    arguments: [
+      (["", "model_ema."], "'model', the weights as trained", "'model/model_ema.'", "target"),
+      (
+        ["encoder.", "encoder_k."], "'model/encoder.', the weights as trained",
+        "'model/encoder_k.'", "target"
+      ),
+      (
+        ["student.", "teacher."], "'model/teacher.', the moving average", "'model/student.'",
+        "online"
+      ),
+    ])
+  func choice(_ prefixes: [String], _ taken: String, _ other: String, _ branch: String) throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.file("two.pth")
+    let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    let entries = StateDictionary(swin).entries
+    try CheckpointWriter.write(
+      prefixes.flatMap { prefix in entries.map { (prefix + $0.key, $0.shape, $0.values) } },
+      to: path)
+    let notes = try BackboneLoader.load(path: path, inputSize: 64).report.summary
+    #expect(
+      notes.contains("note: taken from \(taken)") && notes.contains("is in \(other)")
+        && notes.contains("--branch \(branch) takes"), "\(notes)")
+    try CheckpointWriter.write(entries, to: path)
+    #expect(
+      !(try BackboneLoader.load(path: path, inputSize: 64).report.summary.contains("--branch")))
   }
 
   @Test("Two networks that may be meant are refused by their names")

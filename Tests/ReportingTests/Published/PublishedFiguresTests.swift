@@ -102,7 +102,7 @@ struct PublishedFiguresTests {
       (good.replacing("\"s\"", with: "null"), "figure 1 lacks"),
       (good.replacing("true", with: "1"), "figure 1 lacks"),
       (good.replacing("\"schema\": 1", with: "\"schema\": 9"), "has schema 9"),
-      (String(good.dropLast(3)), "is cut off or no JSON"),
+      (String(good.dropLast(3)), "is cut off, its JSON ends too early"),
       ("{}", "is no file of published figures"),
     ] {
       try AtomicFile.write(text: text, to: path)

@@ -118,6 +118,7 @@ struct ClassificationEvaluationTests {
     arguments: [
       ("cat\n\ndog\n", "has no class in line 2"), ("[\"cat\", null]", "items that are no text"),
       ("{\"0\": \"cat\"}", "is a JSON object, which has no order"),
+      ("[\"cat\", \"dog\"", "is cut off, its JSON ends too early, in line 1, byte 14"),
     ])
   func classMaps(text: String, problem: String) throws {
     try write(["image,label", "a,cat", "b,dog"], "t.csv")
@@ -126,6 +127,33 @@ struct ClassificationEvaluationTests {
     #expect(try evaluate("--class-map c.txt", status: 65).errors.contains(problem))
     try AtomicFile.write(text: "cat\r\ndog\r\n\r\n", to: folder.file("c.txt"))
     #expect(try top1("--class-map c.txt") == 1)
+  }
+
+  @Test("Scores beside classes are refused, and classes of the same best score are told")
+  func kinds() throws {
+    try write(["image,label", "a,cat", "b,dog", "c,dog"], "t.csv")
+    try write(
+      [
+        #"{"image": "a", "prediction": "cat"}"#, #"{"image": "b", "logits": [0, 1]}"#,
+        #"{"image": "c", "logits": [0, 1]}"#,
+      ], "p.csv")
+    #expect(try evaluate(status: 65).errors.contains("line 2 has scores, others have classes"))
+    try write(["image,cat,dog", "a,1,1", "b,0.5,0.5", "c,0,1"], "p.csv")
+    let scored = try evaluate()
+    #expect(scored.output.contains("2 of 3 images have several classes of the best score"))
+  }
+
+  @Test("A line that names something twice is refused, whichever counts elsewhere")
+  func repeatedKeys() throws {
+    try write(["image,label", "a,cat", "b,dog"], "t.csv")
+    try write(
+      [
+        #"{"image": "a", "prediction": "cat"}"#,
+        #"{"image": "b", "prediction": "cat", "prediction": "dog"}"#,
+      ], "p.csv")
+    #expect(
+      try evaluate(status: 65).errors.contains(
+        "line 2 has the key 'prediction' twice in one object"))
   }
 
   @Test("Images are found by as much of their path as is known, from any machine")

@@ -109,7 +109,12 @@ struct SegmentationDataTests {
     #expect(
       try table(#"{"0": "road", "1": "sky"}"#).encoding == LabelEncoding(.direct, classCount: 2))
     #expect(try table(#"["x", "y", "z"]"#).count == 3)
-    #expect(message { _ = try table("[") }.contains("is no table of classes"))
+    #expect(message { _ = try table("[") }.contains("ends too early, in line 1, byte 2"))
+    #expect(message { _ = try table("[1]") }.contains("is no table of classes"))
+    #expect(message { _ = try table(#"["a", "b", "a"]"#) }.contains("ids 1 and 3 both 'a'"))
+    #expect(message { _ = try table(#"["a", ""]"#) }.contains("has no name for id 2"))
+    #expect(
+      message { _ = try table(#"{"1": "a", "1": "b"}"#) }.contains("has the key '1' twice"))
     #expect(message { _ = try table(#"{"1": "a", "3": "b"}"#) }.contains("goes from id 1 to id 3"))
     #expect(message { _ = try table(#"{"4": "a"}"#) }.contains("starts with id 4"))
     #expect(message { _ = try table("[]") }.contains("has 0 classes"))

@@ -21,7 +21,7 @@ extension Charts {
       let word = entry.delta.verdict.rawValue
       out += text(left, y + 13, entry.name, "label")
       out += text(
-        right, y + 13, "\(entry.delta.text)  \(entry.delta.word)", "label \(word)", anchor: "end")
+        right, y + 13, "\(entry.delta.text)  \(word)", "label \(word)", anchor: "end")
       if let interval = entry.delta.interval {
         let (low, high) = (x(interval.low * scale), x(interval.high * scale))
         out += line(low, y + 26, high, y + 26, "whisker \(word)")

@@ -39,7 +39,9 @@ struct HTMLAttention {
       let shots = images.map { image in
         HTMLShot(
           id: "\(gallery)-\(image.index)", gallery: gallery,
-          name: image.path ?? "image \(image.index)", kind: "",
+          // The image leads the maps, where it is at hand.
+          name: image.path ?? "image \(image.index)",
+          kind: image.pictures.missing.isEmpty ? "led" : "",
           pictures: image.pictures.pictures, lines: [])
       }
       return HTMLShot.gallery(

@@ -139,9 +139,9 @@ struct HTMLReport {
     <p>Every number in a table opens its source: weights, data, protocol, command line; the sources also
     stand below each table. Headings sort. Every row and number has a link of its own, which holds as
     long as it is about the same thing.</p>
-    <p><b class="word better">better</b> and <b class="word worse">worse</b> are said when there is a
-    difference: its p-value is below 5&nbsp;% and its interval does not hold 0, which is the same thing,
-    because both come from one test. <b class="word equivalent">equivalent</b> is said when the
+    <p><b class="word better">better</b> and <b class="word worse">worse</b> are said when the test
+    finds a difference: its p-value is below 5&nbsp;% and its interval does not hold 0, which is the same
+    thing, because both come from one test. <b class="word equivalent">equivalent</b> is said when the
     90&nbsp;% interval lies inside a margin that was declared before. Everything else is
     <b class="word undecided">undecided</b>, with the smallest difference that the test would have found
     four times out of five.</p>
@@ -152,8 +152,9 @@ struct HTMLReport {
     <p>Top-1, top-5 and kNN are compared by McNemar's exact test on the images where two methods
     disagree, with Tango's interval; AP and mIoU by swapping the two outcomes of images and computing
     both anew, with the interval of the same swaps; several trainings by Student's t on the images' and
-    the trainings' variance. A number that comes from one training is not judged: another seed would
-    give another one.</p></section>
+    the trainings' variance. Where a network is trained for the number, one training is not judged:
+    another seed would give another number. A classifier on frozen features is judged with one seed, too,
+    over images alone.</p></section>
     """
   }
 

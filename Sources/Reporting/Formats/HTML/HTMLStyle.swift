@@ -57,7 +57,7 @@ enum HTMLStyle {
     tr:has(.view:not([hidden])>.baseline)>*,tr:has(.mark>.baseline)>*{background:color-mix(in srgb,var(--line) 38%,var(--card))}
     .n{text-align:right}.number{display:inline-block;text-decoration:none}
     .number:hover b{text-decoration:underline;text-underline-offset:3px}
-    .number small{display:block;white-space:nowrap}
+    .number small{display:block;white-space:nowrap}.number small.word,.number small[title]{white-space:normal}
     .link{color:var(--soft);text-decoration:none;font-weight:400;font-size:13px;margin-left:6px}
     tbody th .link{position:absolute;right:4px;opacity:0}tr:hover th .link,th .link:focus-visible{opacity:1}
     tr:target>*,td:target,.fact:target,.source:target{background:color-mix(in srgb,var(--same) 18%,var(--card))}
@@ -88,15 +88,15 @@ enum HTMLStyle {
     .key{display:inline-block;width:10px;height:10px;border-radius:3px;background:var(--c);margin-right:7px}
     .legend{display:flex;gap:4px 14px;flex-wrap:wrap;margin:8px 0 0;font-size:13px;color:var(--soft)}
     .gallery{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(min(270px,100%),1fr))}
-    .gallery:has(.picture+.picture){grid-template-columns:repeat(auto-fill,minmax(min(370px,100%),1fr))}
+    .gallery:has(.picture+.picture){grid-template-columns:repeat(auto-fill,minmax(min(500px,100%),1fr))}
     .shot{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;
     border-top:4px solid var(--good)}.shot.worse{border-top-color:var(--bad)}
     .pictures{display:flex;gap:2px;cursor:zoom-in;text-decoration:none}.picture{flex:1;min-width:0}
-    .picture img,.blank{width:100%;aspect-ratio:4/3;object-fit:cover;display:block}
-    .maps .shot{border-top-width:1px;border-top-color:var(--line)}.maps .picture img{object-fit:contain}
+    .picture img,.blank{width:100%;aspect-ratio:4/3;object-fit:contain;display:block}
+    .maps .shot{border-top-width:1px;border-top-color:var(--line)}.maps .pictures{flex-wrap:wrap}
+    .maps .picture{flex:1 1 100%}.maps .picture img{aspect-ratio:auto}.maps .led .picture:first-child img{width:120px}
     .images h3 small{display:block;font-weight:400}
     .legend-only{display:none}.shot:target .legend-only{display:block}
-    .picture:only-child img{object-fit:contain}
     .picture small{display:block;padding:3px 6px;font-size:11.5px;line-height:1.3;overflow-wrap:anywhere}
     .blank{display:grid!important;place-items:center;color:var(--soft);font-size:13px;background:var(--bg)}
     .shot figcaption{padding:8px 10px;margin:0}.shot .path{overflow-wrap:anywhere;opacity:.75;font-size:11.5px}

@@ -11,8 +11,8 @@ struct HTMLTable {
       + section.metrics.map { Self.heading($0.title, isNumeric: true) }
     return Self.table(
       caption:
-        "Measured on \(section.dataSummary); % with 95 % intervals over images or deviations "
-        + "over trainings, and the difference to the baseline in points",
+        "Measured on \(section.dataSummary); \(section.spread), and the difference to the baseline in "
+        + "points",
       head: head, body: section.rows.map(row))
   }
 
@@ -83,11 +83,12 @@ struct HTMLTable {
 
   private func difference(_ cell: ComparisonCell) -> String {
     if let delta = cell.delta {
-      return "<small class=\"word \(delta.verdict.rawValue)\">\(text(delta.text)) "
+      // A narrow column breaks before what is in parentheses.
+      return "<small class=\"word \(delta.verdict.rawValue)\">\(text(delta.text))&nbsp;"
         + "\(text(delta.word))</small>"
     }
     guard let untested = cell.untested else { return "" }
-    let what = cell.rawDifference.map { cell.metric.unit.difference($0) + " not judged" }
+    let what = cell.rawDifference.map { cell.metric.unit.difference($0) + " not\u{A0}judged" }
     return "<small title=\"\(text(untested))\">\(text(what ?? "not compared"))</small>"
   }
 }

@@ -67,28 +67,49 @@ public struct SegmentationClasses: Sendable, Equatable {
 // MARK: Files
 
 extension SegmentationClasses {
-  private struct Row: Decodable {
+  private struct Row {
     let id: Int
     let name: String
-    let color: [UInt8]?
-  }
+    var color: [UInt8]?
 
-  private enum Document: Decodable {
-    case rows([Row])
-    case names([String])
-    case map([String: String])
+    init(id: Int, name: String) {
+      self.id = id
+      self.name = name
+    }
 
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      if let rows = try? container.decode([Row].self) {
-        self = .rows(rows)
-      } else if let names = try? container.decode([String].self) {
-        self = .names(names)
-      } else {
-        self = .map(try container.decode([String: String].self))
-      }
+    init?(_ json: JSONValue) {
+      guard let id = json["id"]?.intValue, let name = json["name"]?.stringValue else { return nil }
+      self.init(id: id, name: name)
+      guard let color = json["color"], color != .null else { return }
+      guard let values = color.arrayValue?.map({ $0.intValue.flatMap(UInt8.init(exactly:)) }),
+        !values.contains(nil)
+      else { return nil }
+      self.color = values.compactMap { $0 }
     }
   }
+
+  /// The rows of any form of table; nil where it is none.
+  ///
+  /// - Throws: The key of a map that is no id.
+  private static func rows(_ json: JSONValue) throws(WrongKey) -> [Row]? {
+    if case .object(let map) = json {
+      var rows: [Row] = []
+      for (key, name) in map.sorted(by: { $0.key < $1.key }) {
+        guard let name = name.stringValue else { return nil }
+        guard let id = Int(key) else { throw WrongKey(key: key) }
+        rows.append(Row(id: id, name: name))
+      }
+      return rows
+    }
+    guard let items = json.arrayValue else { return nil }
+    let rows = items.enumerated().compactMap { at, item in
+      item.stringValue.map { Row(id: at + 1, name: $0) } ?? Row(item)
+    }
+    let areAlike = Set(items.map { $0.stringValue == nil }).count <= 1
+    return rows.count == items.count && areAlike ? rows : nil
+  }
+
+  private struct WrongKey: Error { let key: String }
 
   /// Reads a table: `[{"id": 1, "name": "wall", "color": [120, 120, 120]}, …]` with colours optional,
   /// `{"1": "wall", …}`, or `["wall", …]` in the order of the indices.
@@ -110,20 +131,18 @@ extension SegmentationClasses {
       throw DatasetError(
         path: path, problem: error.problem, remedy: error.remedy, exitCode: error.exitCode)
     }
-    guard let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)) else {
-      throw fault("is no table of classes")
-    }
     var rows: [Row]
-    switch document {
-    case .rows(let found): rows = found
-    case .names(let names):
-      rows = names.enumerated().map { Row(id: $0.offset + 1, name: $0.element, color: nil) }
-    case .map(let map):
-      rows = []
-      for (key, name) in map {
-        guard let id = Int(key) else { throw fault("has the key '\(key)', which is no id") }
-        rows.append(Row(id: id, name: name, color: nil))
+    do {
+      guard let known = try Self.rows(try JSONValue(document: bytes)) else {
+        throw fault("is no table of classes")
       }
+      rows = known
+    } catch let error as JSONFault {
+      throw fault(error.problem)
+    } catch let error as WrongKey {
+      throw fault("has the key '\(error.key)', which is no id")
+    } catch {
+      throw fault("is no table of classes")
     }
     rows.sort { $0.id < $1.id }
     let uncounted = ["other", "unlabel", "void", "ignore"]
@@ -138,6 +157,13 @@ extension SegmentationClasses {
     guard first == 0 || first == 1 else { throw fault("starts with id \(first), not 0 or 1") }
     for (row, next) in zip(rows, rows.dropFirst()) where next.id != row.id + 1 {
       throw fault("goes from id \(row.id) to id \(next.id)")
+    }
+    var names: [String: Int] = [:]
+    for row in rows {
+      guard !row.name.isEmpty else { throw fault("has no name for id \(row.id)") }
+      if let other = names.updateValue(row.id, forKey: row.name) {
+        throw fault("calls ids \(other) and \(row.id) both '\(row.name)'")
+      }
     }
     for row in rows where row.color.map({ $0.count != 3 }) ?? false {
       throw fault("gives '\(row.name)' a colour that is not three numbers")
