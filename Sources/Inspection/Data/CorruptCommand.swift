@@ -66,8 +66,9 @@ struct CorruptCommand {
     try options.engine.apply()
     ArchiveIndex.folder = options.cache + "/archives"
     let made = try options.corruptions.made()
-    let folder = try Self.validation(
-      of: options.data ?? SampleSet.made(\.classificationPath))
+    let folder = try ClassificationData(
+      ClassificationLayout.scored(options.data ?? SampleSet.made(\.classificationPath))
+    ).validation
     let order = folder.evenly(options.limit)
     let digests = FileDigests(folder: options.cache + "/digests")
     var record = CorruptionRecord(made, images: folder.manifestHash(digests), of: order)
@@ -97,17 +98,6 @@ struct CorruptCommand {
     try record.write(to: options.output)
     Console.output(what)
     return .success
-  }
-
-  /// The validation images of a data set; a folder without any is a split itself.
-  private static func validation(of root: String) throws -> ImageFolder {
-    if let layout = try ClassificationLayout.find(root) {
-      return try ClassificationData(layout).validation
-    }
-    let places = ["val", "validation"].map { root + "/" + $0 } + [root]
-    let place = places.first(where: FileTree.isFolder) ?? root
-    return try ImageFolder(
-      FileTree.isFolder(place) ? ClassificationLayout.part(of: place) : .folder(place))
   }
 
   /// What an earlier call left of the same images.

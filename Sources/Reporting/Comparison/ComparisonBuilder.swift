@@ -165,10 +165,10 @@ public struct ComparisonBuilder {
     var notes: [String] = []
     var groups = Self.grouped(runs, by: key)
     for at in groups.indices {
-      // The same run found under two folders is one seed, not two.
+      // The same run found under two folders is one seed, not two; two seeds may find the same.
       var kept: [StoredRun] = []
       for run in groups[at] {
-        if let twin = kept.first(where: { $0.result == run.result }) {
+        if let twin = kept.first(where: { $0.seed == run.seed && $0.result == run.result }) {
           notes.append("\(run.path) holds the same result as \(twin.path) and was left out")
         } else {
           kept.append(run)

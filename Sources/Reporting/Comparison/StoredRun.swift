@@ -5,6 +5,8 @@ import Foundation
 public struct StoredRun: Sendable {
   /// The run's folder.
   public let path: String
+  /// The seed whose part of a run it is; nil for a run as a whole.
+  public let seed: Int?
   /// What it found.
   public let result: RunResult
   /// The command line; nil when the run did not note it.
@@ -24,6 +26,7 @@ public struct StoredRun: Sendable {
   ///   program, or a file that the result was made from has changed.
   public init(folder: String) throws(FileError) {
     path = folder
+    seed = nil
     result = try RunResult(path: folder + "/result.json")
     for (name, digest) in result.files.sorted(by: { $0.key < $1.key }) {
       guard RelativePath.staysInside(name) else {
@@ -75,6 +78,7 @@ public struct StoredRun: Sendable {
         }, uniquingKeysWith: { first, _ in first })
     }
     path = run.path + "/" + folder
+    self.seed = seed
     var result = run.result
     result.metrics = own(result.metrics)
     result.curves = own(result.curves)
