@@ -50,10 +50,13 @@ def backbones(options):
         subprocess.run(
             [str(options.programs / "bench-linear"), "--seeds", "0"], check=True,
             cwd=prepare(options, "own"), stdout=subprocess.DEVNULL)
-    # Fresh weights, supervised, MoBY.
-    order = ["random", "supervised", "moby"]
-    found = {name: path for path in made.rglob("*.pth") for name in order if name in path.name}
-    return ",".join(str(found[name]) for name in order)
+    chosen = []
+    for name in ("random", "supervised", "moby"):
+        found = [path for path in made.rglob("*.pth") if name in path.name]
+        if len(found) != 1:
+            raise SystemExit(f"{made} holds {len(found)} files named '{name}'; keep one of each")
+        chosen += found
+    return ",".join(map(str, chosen))
 
 
 def run(options, task, family, number):
@@ -62,7 +65,7 @@ def run(options, task, family, number):
         return
     program, *settings = TASKS[task]
     command = [str(options.programs / program), *settings, "--seeds", ",".join(seeds)]
-    command += ["--backbone", backbones(options)]
+    command += ["--backbone", options.backbones]
     command += ["--threads", str(options.threads), "--quiet", "--json"]
     # Our own products have the same bits everywhere; OpenBLAS's depend on its kernels.
     environment = dict(os.environ)
@@ -160,6 +163,7 @@ def main():
     options.programs = options.programs.resolve()
     options.folder = options.folder.resolve()
     if not options.tally:
+        options.backbones = backbones(options)
         for number in range(options.sets):
             for task in options.tasks:
                 for family in options.families:
