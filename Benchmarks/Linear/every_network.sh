@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Every network from a checkpoint to a row of the report: random weights in the layouts of their
-# authors, a probe and neighbours of each on a few images, detectors and segmentors on some of them.
+# authors, a probe and neighbours of each on a few images, each fine-tuned by the recipe of its kind,
+# detectors and segmentors on some of them.
 # The numbers say nothing; that each of them is there, and stands beside the others, is the point.
-# Stopped, it goes on where it was. Some 15 minutes of processor time, 5 GB of disk.
+# Stopped, it goes on where it was.
 #
 #   DATA      folder with train and val: images with classes    (default: the generated sample set)
 #   COCO, ADE folders of boxes with masks, and of label maps    (default: the generated sample set)
@@ -41,6 +42,14 @@ for size in 224 384; do
   names="$(find "$files" -maxdepth 1 -name '*.pth' | sort |
     if [ "$size" = 384 ]; then grep -e '-384\.pth$'; else grep -v -e '-384\.pth$'; fi | paste -sd,)"
   "$bin/bench-linear" "${classified[@]}" --backbone "$names" --input-size "$size" "${probe[@]}"
+  # One epoch of fine-tuning, two images an update: Swin by its authors' recipe, ViT by DeiT's.
+  for kind in swin deit; do
+    tuned="$(tr , '\n' <<< "$names" |
+      if [ "$kind" = swin ]; then grep /swin- || true; else grep -v /swin- || true; fi | paste -sd,)"
+    if [ -z "$tuned" ]; then continue; fi
+    "$bin/bench-linear" "${classified[@]}" --backbone "$tuned" --input-size "$size" \
+      --recipe "fine-tune-$kind" --epochs 1 --batch-size 2 --limit "$limit" --output "$output"
+  done
 done
 
 # Two images an update, one epoch, an eighth of the area: the networks are whole, the training is not.

@@ -2,7 +2,7 @@
 ///
 /// A file of corners, of fractions or of pixels of a resized image reads as well as any other, and
 /// every number made of it is wrong.
-struct BoxPlausibility {
+struct BoxPlausibility: Sendable {
   private var count = 0
   // Boxes that reach far out of their image; that would lie in it as left, top, right, bottom; and
   // all of whose numbers are between 0 and 1.
@@ -41,6 +41,15 @@ struct BoxPlausibility {
     {
       asFractions += 1
     }
+  }
+
+  /// Takes over what was seen of other boxes.
+  mutating func merge(_ other: BoxPlausibility) {
+    count += other.count
+    outside += other.outside
+    asCorners += other.asCorners
+    asFractions += other.asFractions
+    fillCorners += other.fillCorners
   }
 
   /// What the boxes seem to be instead; nil where nothing speaks against them.

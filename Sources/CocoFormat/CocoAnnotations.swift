@@ -88,7 +88,7 @@ public struct CocoAnnotations: Sendable {
     let joiner = CocoObjectJoiner(
       path: path, role: .annotation, images: images, categories: categories,
       imagesByID: imagesByID, categoriesByID: categoriesByID)
-    var joined = threadMap(parts.count) { part in
+    let joined = threadMap(parts.count) { part in
       joiner.join(parts[part]) { raw, image, category in
         CocoAnnotation(
           id: raw.id, image: image, category: category, box: raw.box, area: raw.area,
@@ -96,19 +96,14 @@ public struct CocoAnnotations: Sendable {
           labelledKeypoints: raw.labelledKeypoints)
       }
     }
-    (annotations, segmentations, keypoints) = joiner.combine(&joined, &findings) { $0 }
+    (annotations, segmentations, keypoints) = joiner.combine(joined, &findings)
     joiner.findDuplicates(annotations.map(\.id), &findings)
-    var plausibility = BoxPlausibility()
-    for object in annotations {
-      plausibility.add(object.box, in: images[object.image], area: object.area)
-    }
-    if let suspicion = plausibility.suspicion {
-      findings.add(.implausibleBoxes, in: path, suspicion)
-    }
     // LVIS knows no crowds.
     if Self.isFederated(images) { findings.forget(.missingCrowd) }
     self.findings = findings
-    members = CocoImageMembers(annotations.map(\.image), imageCount: images.count)
+    members = CocoImageMembers(annotations.count, imageCount: images.count) { [annotations] in
+      annotations[$0].image
+    }
   }
 
   /// Reports files that several images name.
@@ -182,13 +177,15 @@ struct CocoImageMembers: Sendable {
   private var starts: [Int]
   private var order: [Int32]
 
-  init(_ images: [Int], imageCount: Int) {
+  /// - Parameter image: Gives the image of each of so many objects.
+  init(_ count: Int, imageCount: Int, image: (Int) -> Int) {
     starts = [Int](repeating: 0, count: imageCount + 1)
-    for image in images { starts[image + 1] += 1 }
+    for index in 0..<count { starts[image(index) + 1] += 1 }
     for image in 0..<imageCount { starts[image + 1] += starts[image] }
     var next = starts
-    order = [Int32](repeating: 0, count: images.count)
-    for (index, image) in images.enumerated() {
+    order = [Int32](repeating: 0, count: count)
+    for index in 0..<count {
+      let image = image(index)
       order[next[image]] = Int32(index)
       next[image] += 1
     }

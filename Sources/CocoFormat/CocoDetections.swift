@@ -1,5 +1,6 @@
 import FileSupport
 import Geometry
+import Threads
 
 /// The detections of a result file for the images of a ground truth.
 ///
@@ -26,6 +27,8 @@ public struct CocoDetections: Sendable {
   /// What is wrong with the file.
   public let findings: CocoFindings
   private let members: CocoImageMembers
+  /// Detections that a thread looks at in one piece.
+  private static let perPiece = 16384
 
   /// Reads a file.
   ///
@@ -84,27 +87,45 @@ public struct CocoDetections: Sendable {
   /// All are looked at where they are few; of many those of one hash in sixteen, which copies share.
   private static func copies(_ detections: [CocoDetection]) -> (copies: Int, seen: Int) {
     let mask: UInt64 = detections.count < 50_000 ? 0 : 15
-    // Of millions of hashes hardly two are the same by chance, and a count is all that is made of it.
-    var known: Set<UInt64> = []
-    known.reserveCapacity(detections.count / Int(mask + 1))
-    var seen = 0
-    for one in detections {
-      var hash = UInt64(truncatingIfNeeded: one.image)
-      func mix(_ word: UInt64) {
-        hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
-        hash ^= hash &>> 29
+    let hashes = threadMap((detections.count + perPiece - 1) / perPiece) { piece in
+      var some: [UInt64] = []
+      for one in detections[piece * perPiece..<min((piece + 1) * perPiece, detections.count)] {
+        let hash = hash(one)
+        if hash & mask == 0 { some.append(hash) }
       }
-      mix(UInt64(truncatingIfNeeded: one.category))
-      mix(one.score.bitPattern)
-      mix(one.box.x.bitPattern)
-      mix(one.box.y.bitPattern)
-      mix(one.box.width.bitPattern)
-      mix(one.box.height.bitPattern)
-      guard hash & mask == 0 else { continue }
-      seen += 1
-      known.insert(hash)
+      return some
     }
-    return (seen - known.count, seen)
+    // Of millions of hashes hardly two are the same by chance, and a count is all that is made of it.
+    let seen = hashes.reduce(0) { $0 + $1.count }
+    return (seen - Set(hashes.joined()).count, seen)
+  }
+
+  /// Mixes all that makes a detection what it is.
+  private static func hash(_ one: CocoDetection) -> UInt64 {
+    var hash = UInt64(truncatingIfNeeded: one.image)
+    func mix(_ word: UInt64) {
+      hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash &>> 29
+    }
+    mix(UInt64(truncatingIfNeeded: one.category))
+    mix(one.score.bitPattern)
+    mix(one.box.x.bitPattern)
+    mix(one.box.y.bitPattern)
+    mix(one.box.width.bitPattern)
+    mix(one.box.height.bitPattern)
+    return hash
+  }
+
+  private static func takeAreasOfBoxes(_ detections: inout [CocoDetection]) {
+    let count = detections.count
+    detections.withUnsafeMutableBufferPointer { buffer in
+      nonisolated(unsafe) let all = buffer
+      ThreadPool.shared.forEach((count + perPiece - 1) / perPiece) { piece in
+        for at in piece * perPiece..<min((piece + 1) * perPiece, count) {
+          all[at].area = all[at].box.area
+        }
+      }
+    }
   }
 
   private static func detection(_ raw: CocoRawObject, _ image: Int, _ category: Int)
@@ -120,19 +141,11 @@ public struct CocoDetections: Sendable {
   ) throws(DatasetError) {
     path = joiner.path
     areBoxes = parts.lazy.compactMap(\.firstHasBox).first ?? true
-    let takesBoxArea = areBoxes
-    var (parts, findings) = (parts, CocoFindings())
-    (detections, segmentations, keypoints) = joiner.combine(&parts, &findings) { detection in
-      guard takesBoxArea else { return detection }
-      return CocoDetection(
-        image: detection.image, category: detection.category, box: detection.box,
-        area: detection.box.area, score: detection.score)
-    }
-    var plausibility = BoxPlausibility()
-    for one in detections { plausibility.add(one.box, in: groundTruth.images[one.image]) }
-    if let suspicion = plausibility.suspicion {
-      findings.add(.implausibleBoxes, in: path, suspicion)
-    }
+    var findings = CocoFindings()
+    var objects: [CocoDetection]
+    (objects, segmentations, keypoints) = joiner.combine(parts, &findings)
+    if areBoxes { Self.takeAreasOfBoxes(&objects) }
+    detections = objects
     let (copies, seen) = Self.copies(detections)
     // A network may find a box twice; files of several processes that were joined hold all twice.
     if copies > 1, copies * 10 >= seen {
@@ -156,7 +169,10 @@ public struct CocoDetections: Sendable {
           ? "use the results of the same split" : "correct the images of \(groundTruth.path)")
     }
     haveMasks = segmentations.slots.contains { $0.kind != .none }
-    members = CocoImageMembers(detections.map(\.image), imageCount: groundTruth.images.count)
+    members = CocoImageMembers(detections.count, imageCount: groundTruth.images.count) {
+      [detections] in
+      detections[$0].image
+    }
   }
 
   /// Indices of the detections of an image, in the file's order.

@@ -1,4 +1,5 @@
 import Geometry
+import Threads
 
 /// The objects of a part of a file that have an image and a category.
 struct CocoJoinedPart<Object: Sendable>: Sendable {
@@ -7,6 +8,7 @@ struct CocoJoinedPart<Object: Sendable>: Sendable {
   fileprivate(set) var firstHasBox: Bool?
   fileprivate var masks = CocoSegmentations()
   fileprivate var keypoints: [(index: Int, points: ArraySlice<Double>)] = []
+  fileprivate var plausibility = BoxPlausibility()
   fileprivate var findings = CocoFindings()
   // What shows itself where the image's size is known is said after everything else.
   fileprivate var lateFindings = CocoFindings()
@@ -75,6 +77,8 @@ struct CocoObjectJoiner: Sendable {
       if let extent = part.segmentations.extent(of: index) {
         joined.masks.setExtent(extent, of: joined.objects.count)
       }
+      joined.plausibility.add(
+        raw.box, in: images[image], area: role == .annotation ? raw.area : nil)
       joined.objects.append(make(raw, image, category))
       joined.masks.slots.append(slot)
     }
@@ -133,29 +137,28 @@ struct CocoObjectJoiner: Sendable {
   /// The objects of all parts, in order, with their masks and keypoints.
   ///
   /// - Parameters:
-  ///   - parts: The parts, each emptied as it is taken over.
+  ///   - parts: The parts, in the file's order.
   ///   - findings: Gets what is wrong with them.
-  ///   - make: Makes what is kept of an object.
-  func combine<Object, Kept>(
-    _ parts: inout [CocoJoinedPart<Object>], _ findings: inout CocoFindings,
-    _ make: (Object) -> Kept
-  ) -> (objects: [Kept], masks: CocoSegmentations, keypoints: CocoKeypoints) {
-    var objects: [Kept] = []
-    var masks = CocoSegmentations(parts: parts.map(\.masks.filling))
-    var keypoints = CocoKeypoints()
-    let total = parts.reduce(0) { $0 + $1.objects.count }
-    objects.reserveCapacity(total)
-    masks.slots.reserveCapacity(total)
+  func combine<Object: Sendable>(
+    _ parts: [CocoJoinedPart<Object>], _ findings: inout CocoFindings
+  ) -> (objects: [Object], masks: CocoSegmentations, keypoints: CocoKeypoints) {
     for part in parts { findings.merge(part.findings) }
     for part in parts { findings.merge(part.lateFindings) }
-    for index in parts.indices {
-      let part = parts[index]
-      parts[index] = CocoJoinedPart()
-      for (place, points) in part.keypoints { keypoints.append(points, of: objects.count + place) }
-      masks.append(part.masks, part: index)
-      for object in part.objects { objects.append(make(object)) }
+    var plausibility = BoxPlausibility()
+    for part in parts { plausibility.merge(part.plausibility) }
+    if let suspicion = plausibility.suspicion {
+      findings.add(.implausibleBoxes, in: path, suspicion)
     }
-    return (objects, masks, keypoints)
+    var keypoints = CocoKeypoints()
+    var start = 0
+    for part in parts {
+      for (place, points) in part.keypoints { keypoints.append(points, of: start + place) }
+      start += part.objects.count
+    }
+    let objects: [Object] = threadConcatenate(parts.map(\.objects.count)) { part, room in
+      _ = room.initialize(fromContentsOf: parts[part].objects)
+    }
+    return (objects, CocoSegmentations(joining: parts.map(\.masks)), keypoints)
   }
 
   /// Reports ids that several objects have.

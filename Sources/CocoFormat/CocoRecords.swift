@@ -129,7 +129,7 @@ public struct CocoDetection: Sendable, Equatable {
   public let box: CocoBox
   /// The area that the reference loader gives it: that of the box in a file of boxes, else the
   /// pixels of the mask.
-  public let area: Double
+  public internal(set) var area: Double
   /// How sure the detector is.
   public let score: Double
 }

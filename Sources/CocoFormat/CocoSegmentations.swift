@@ -1,4 +1,5 @@
 import Geometry
+import Threads
 
 /// The masks of many objects in flat arrays: about 8 bytes a coordinate and nothing per object but
 /// its slot.
@@ -47,20 +48,23 @@ public struct CocoSegmentations: Sendable {
   /// No masks yet.
   init() {}
 
-  /// What the masks of parts are made of; the objects are yet to be appended.
-  init(parts: [Part]) { self.parts = parts }
-
-  /// Appends the objects of a part.
-  mutating func append(_ masks: CocoSegmentations, part: Int) {
-    let first = slots.count
-    for var slot in masks.slots {
-      slot.part = UInt32(part)
-      slots.append(slot)
+  /// The objects of several parts, one part after the other.
+  init(joining parts: [CocoSegmentations]) {
+    self.parts = parts.map(\.filling)
+    let counts = parts.map(\.slots.count)
+    slots = threadConcatenate(counts) { part, room in
+      for (place, var slot) in parts[part].slots.enumerated() {
+        slot.part = UInt32(part)
+        room.initializeElement(at: place, to: slot)
+      }
     }
-    if extents.count < first, !masks.extents.isEmpty {
-      extents.append(contentsOf: repeatElement(Self.unknown, count: first - extents.count))
+    guard parts.contains(where: { !$0.extents.isEmpty }) else { return }
+    extents = threadConcatenate(counts) { part, room in
+      let known = parts[part].extents
+      for place in room.indices {
+        room.initializeElement(at: place, to: place < known.count ? known[place] : Self.unknown)
+      }
     }
-    extents += masks.extents
   }
 
   /// Area and bounds of the mask of an object; nil where they are not known before it is drawn.

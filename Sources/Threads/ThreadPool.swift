@@ -206,6 +206,27 @@ public func threadMap<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> 
   }
 }
 
+/// One list of pieces of these lengths, each written by one thread.
+///
+/// - Parameter fill: Gets a piece's number and its room, all of which it must initialize.
+@inlinable
+public func threadConcatenate<Value>(
+  _ counts: [Int], _ fill: (Int, UnsafeMutableBufferPointer<Value>) -> Void
+) -> [Value] {
+  let total = counts.reduce(0, +)
+  guard total > 0 else { return [] }
+  var starts = [0]
+  for count in counts { starts.append(starts[starts.count - 1] + count) }
+  let pieces = starts
+  return [Value](unsafeUninitializedCapacity: total) { buffer, filled in
+    nonisolated(unsafe) let all = buffer
+    ThreadPool.shared.forEach(counts.count) { piece in
+      fill(piece, UnsafeMutableBufferPointer(rebasing: all[pieces[piece]..<pieces[piece + 1]]))
+    }
+    filled = total
+  }
+}
+
 /// The closure of one loop.
 private final class LoopBody {
   let body: (Int) -> Void

@@ -38,6 +38,46 @@ struct CocoDetectionsTests {
     #expect(try findings(own + own.prefix(2)).count(.repeatedDetection) == 0)
   }
 
+  @Test("A list that is read in many parts is joined in order, and judged as a whole")
+  func manyParts() throws {
+    let path = folder.file("truth.json")
+    try AtomicFile.write(
+      text: #"{"images":[{"id":1,"file_name":"a.jpg","width":90,"height":80}],"#
+        + #""categories":[{"id":1,"name":"a"}],"annotations":[]}"#, to: path)
+    let annotations = try CocoAnnotations(path: path)
+    // Masks behind the first megabyte only; four boxes in ten reach out of the image.
+    let mask = try RunLengthMask(height: 80, width: 90, counts: [0, 9, 7191])
+    var results: [CocoResult] = []
+    for at in 0..<30_000 {
+      let (left, top) = (Double(at % 30), Double(at / 1000))
+      results.append(
+        CocoResult(
+          imageID: 1, categoryID: 1,
+          box: CocoBox(x: left, y: top, width: at % 10 < 4 ? 200 : 9, height: 9),
+          segmentation: at < 12_000 ? .none : .runs(mask, isCompressed: true),
+          score: Double(at + 1) / 40_000))
+    }
+    let file = folder.file("results.json")
+    try CocoWriter.write(results, to: file)
+    let read = try CocoDetections(path: file, groundTruth: annotations)
+    let direct = try CocoDetections(results, groundTruth: annotations)
+    #expect(read.detections == direct.detections)
+    #expect(read.detections.map { $0.score } == results.map { $0.score })
+    #expect(read.detections.allSatisfy { $0.area == $0.box.area })
+    #expect(Array(read.indices(ofImage: 0)) == (0..<30_000).map { Int32($0) })
+    for at in [0, 11_999, 12_000, 29_999] {
+      #expect(read.segmentations[at] == results[at].segmentation)
+      #expect((read.segmentations.extent(of: at)?.area ?? 0) == (at < 12_000 ? 0 : 9))
+    }
+    #expect(
+      read.findings.text().contains("12000 of 30000 boxes reach far out"),
+      "\(read.findings.text())")
+    #expect(read.findings.count(.repeatedDetection) == 0)
+    try CocoWriter.write(results + results, to: file)
+    let twice = try CocoDetections(path: file, groundTruth: annotations).findings
+    #expect(twice.count(.repeatedDetection) == 1, "\(twice.text())")
+  }
+
   @Test("Results written and read again are the same")
   func roundTrip() throws {
     let results = truth.asResults(score: 1.0 / 3)

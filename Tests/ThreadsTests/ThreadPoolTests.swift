@@ -64,4 +64,17 @@ struct ThreadPoolTests {
     }
     #expect(wrong == 0)
   }
+
+  @Test("Pieces of any lengths are written one after another")
+  func concatenation() {
+    for counts in [[], [0], [3], [0, 5, 0, 0, 2, 1000, 1, 0], [Int](repeating: 17, count: 200)] {
+      let all: [String] = threadConcatenate(counts) { piece, room in
+        for at in room.indices { room.initializeElement(at: at, to: "\(piece):\(at)") }
+      }
+      let expected = counts.enumerated().flatMap { piece, count in
+        (0..<count).map { "\(piece):\($0)" }
+      }
+      #expect(all == expected)
+    }
+  }
 }

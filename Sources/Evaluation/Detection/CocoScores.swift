@@ -78,15 +78,16 @@ public struct CocoScores: Sendable {
     precision = rows.flatMap(\.precision)
     scores = rows.flatMap(\.scores)
     recall = rows.flatMap(\.recall)
-    recallByLimit = settings.maxDetections.flatMap { limit in
-      records.categoryIDs.indices.flatMap { category in
-        Self.recalls(
-          records, category: category, limit: limit, weights: weights,
-          objectCount: Self.withPointer(weights) {
-            curves.objectCount(category: category, areaRange: 0, weights: $0)
-          })
-      }
-    }
+    let limits = settings.maxDetections
+    recallByLimit = threadMap(limits.count * categoryIDs.count) { index in
+      let category = index % records.categoryIDs.count
+      return Self.recalls(
+        records, category: category, limit: limits[index / records.categoryIDs.count],
+        weights: weights,
+        objectCount: Self.withPointer(weights) {
+          curves.objectCount(category: category, areaRange: 0, weights: $0)
+        })
+    }.flatMap { $0 }
   }
 
   /// One category and area range.

@@ -109,49 +109,47 @@ extension MatchRecords {
     var starts = [Int](repeating: 0, count: categoryIDs.count + 1)
     for part in parts { for cell in part.cells { starts[Int(cell.category) + 1] += 1 } }
     for category in categoryIDs.indices { starts[category + 1] += starts[category] }
-    // Where every cell comes from, in its new order.
-    struct Origin { var part = 0, cell = 0, detection = 0 }
-    var origins = [Origin](repeating: Origin(), count: cellCount)
+    // The place of every cell in the new order, part by part, and its detections there.
     var next = starts
-    for (index, part) in parts.enumerated() {
-      var detection = 0
-      for (place, cell) in part.cells.enumerated() {
-        origins[next[Int(cell.category)]] = Origin(part: index, cell: place, detection: detection)
-        next[Int(cell.category)] += 1
-        detection += Int(cell.detectionCount)
-      }
-    }
+    var places = [Int](repeating: 0, count: cellCount)
     var images = [Int32](repeating: 0, count: cellCount)
     var ends = [Int](repeating: 0, count: cellCount)
-    var end = 0
-    for (place, origin) in origins.enumerated() {
-      let cell = parts[origin.part].cells[origin.cell]
-      images[place] = cell.image
-      end += Int(cell.detectionCount)
-      ends[place] = end
-    }
-    var counts: [Int32] = []
-    counts.reserveCapacity(cellCount * ranges)
-    for origin in origins {
-      let first = origin.cell * ranges
-      for range in first..<first + ranges {
-        counts.append(parts[origin.part].objectCounts[range])
+    var counts = [Int32](repeating: 0, count: cellCount * ranges)
+    var firstCells: [Int] = []
+    var cellIndex = 0
+    for part in parts {
+      firstCells.append(cellIndex)
+      for (index, cell) in part.cells.enumerated() {
+        let place = next[Int(cell.category)]
+        next[Int(cell.category)] += 1
+        places[cellIndex] = place
+        images[place] = cell.image
+        ends[place] = Int(cell.detectionCount)
+        for range in 0..<ranges {
+          counts[place * ranges + range] = part.objectCounts[index * ranges + range]
+        }
+        cellIndex += 1
       }
     }
-    let (order, stops) = (origins, ends)
-    /// A list of all detections in their new order, copied by all threads.
+    var end = 0
+    for place in ends.indices {
+      end += ends[place]
+      ends[place] = end
+    }
+    let (order, stops, firsts) = (places, ends, firstCells)
+    /// A list of all detections in their new order, each part copied by one thread.
     func gathered<Value>(_ width: Int, _ list: (MatchedImages) -> [Value]) -> [Value] {
-      let perPiece = 4096
-      return [Value](unsafeUninitializedCapacity: detectionCount * width) { buffer, filled in
+      [Value](unsafeUninitializedCapacity: detectionCount * width) { buffer, filled in
         nonisolated(unsafe) let out = buffer.baseAddress
-        ThreadPool.shared.forEach((cellCount + perPiece - 1) / perPiece) { piece in
-          for cell in piece * perPiece..<min((piece + 1) * perPiece, cellCount) {
-            let start = cell == 0 ? 0 : stops[cell - 1]
-            let from = order[cell]
-            list(parts[from.part]).withUnsafeBufferPointer { values in
-              guard let out, let first = values.baseAddress else { return }
-              (out + start * width).initialize(
-                from: first + from.detection * width, count: (stops[cell] - start) * width)
+        ThreadPool.shared.forEach(parts.count) { part in
+          list(parts[part]).withUnsafeBufferPointer { values in
+            guard let out, var from = values.baseAddress else { return }
+            for cell in parts[part].cells.indices {
+              let place = order[firsts[part] + cell]
+              let start = (place == 0 ? 0 : stops[place - 1]) * width
+              let count = stops[place] * width - start
+              (out + start).initialize(from: from, count: count)
+              from += count
             }
           }
         }
