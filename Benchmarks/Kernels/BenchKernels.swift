@@ -19,8 +19,14 @@ struct BenchKernels {
       "sgemm", "dense", "inference", "training", "moby", "detector", "segmentor", "data", "network",
       "cluster", "scaling", "all",
     ]
+    let choices = parts.joined(separator: ", ")
+    if ["--help", "--help-all", "-h"].contains(wanted) {
+      print(
+        "Usage: bench-kernels [part]\n\nPrints a JSON object a measurement. Parts: \(choices). [all]\n"
+          + "network and cluster have a --help of their own; Benchmarks/Kernels/README.md says more.")
+      return
+    }
     guard parts.contains(wanted) else {
-      let choices = parts.joined(separator: ", ")
       FileHandle.standardError.write(
         Data("Error: unknown part '\(wanted)'; use one of: \(choices)\n".utf8))
       exit(64)

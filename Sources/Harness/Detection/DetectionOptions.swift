@@ -2,6 +2,7 @@ import CommandLine
 import Inspection
 import Models
 import Protocols
+import Reporting
 import Runs
 import VisionData
 
@@ -116,7 +117,8 @@ public struct DetectionOptions: ComparisonOptions {
       network: "detector",
       training: UpdateOptions<DetectionRecipe>.names + [
         "epochs", "milestones", "augment", "train-annotations",
-      ])
+      ], task: .coco)
+    try common.watch.validate(length: recipe.epochs, .epoch)
     try update.validate(given: common.given)
     if let milestones {
       guard zip(milestones, milestones.dropFirst()).allSatisfy(<),

@@ -1,6 +1,7 @@
 import CommandLine
 import Inspection
 import Protocols
+import Reporting
 
 extension LinearOptions {
   /// Checks what single options cannot.
@@ -8,7 +9,8 @@ extension LinearOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try SeedList.validate(seeds)
-    _ = try MarginOption.margins(margins)
+    _ = try MarginOption.margins(
+      margins, of: [settings.trainsNetwork ? .fineTuning : .linear])
     try backbone.validate(given: given, about: ["heads", "mean", "std"])
     try classifiers.validate(
       network: "classifier",
@@ -29,6 +31,7 @@ extension LinearOptions {
       }
     }
     try checkClassifier()
+    if settings.trainsNetwork { try watch.validate(length: settings.epochs, .epoch) }
     let names = shifts.map { $0.prefix { $0 != "=" } }
     guard Set(names).count == names.count else {
       throw .conflict("--shifts names a set twice.")

@@ -213,13 +213,14 @@ struct FineTuningOptions: Sendable {
   ///   - network: The option that names whole networks.
   ///   - training: The program's own options that only a training has.
   ///   - needsDense: Whether the backbone must have maps of four sizes.
+  ///   - task: Whose numbers are compared.
   /// - Throws: `UsageError`.
   func validate(
-    network: String, training: [String], needsDense: Bool = true
+    network: String, training: [String], needsDense: Bool = true, task: TaskDescription
   ) throws(UsageError) {
     try SeedList.validate(seeds)
     if needsDense { _ = try architecture?.dense() }
-    _ = try MarginOption.margins(margins)
+    _ = try MarginOption.margins(margins, of: [task])
     try backbone.validate(given: given)
     try whole.validate(
       network: network, training: training, backbones: backbone.files, seeds: seeds, given: given)

@@ -9,6 +9,18 @@ struct WatchOptions: Sendable {
   /// The options that ask for something on the way.
   static let looks = ["evaluate-every", "keep-checkpoints"]
 
+  /// Refuses looks that would come after the training's end.
+  ///
+  /// - Throws: `UsageError`.
+  func validate(length: Int, _ unit: LengthUnit) throws(UsageError) {
+    for (name, interval) in zip(Self.looks, [evaluationInterval, keptInterval]) {
+      guard let interval, interval > length else { continue }
+      throw .conflict(
+        "--\(name) \(interval) would come after the \(length) \(unit.plural) of the run; give at "
+          + "most \(length).")
+    }
+  }
+
   /// The options.
   ///
   /// - Parameters:

@@ -2,6 +2,7 @@ import CommandLine
 import Inspection
 import Models
 import Protocols
+import Reporting
 import Runs
 import Scoring
 import VisionData
@@ -112,8 +113,10 @@ public struct SegmentationOptions: ComparisonOptions {
   public func validate() throws(UsageError) {
     let training = UpdateOptions<SegmentationRecipe>.names + ["iterations", "augment"]
     try common.validate(
-      network: "segmentor", training: training, needsDense: recipe.form == .upernet)
+      network: "segmentor", training: training, needsDense: recipe.form == .upernet,
+      task: .ade20k)
     try validateForm(training)
+    try common.watch.validate(length: recipe.length, .iteration)
     try update.validate(given: common.given)
     try LabelSuffix.validate(labelSuffix)
     try GroupCount.validate(

@@ -9,16 +9,24 @@ package enum MarginOption {
 
   /// Reads them.
   ///
-  /// - Throws: `UsageError`.
-  package static func margins(_ entries: [String]) throws(UsageError) -> Margins {
+  /// - Parameter tasks: Whose numbers the program compares.
+  /// - Throws: `UsageError`, also for a number that no task of these has.
+  package static func margins(
+    _ entries: [String], of tasks: [TaskDescription] = TaskDescription.all
+  ) throws(UsageError) -> Margins {
+    let names = Margins.names(of: tasks)
+    let known = "names are \(names.sorted().joined(separator: ", "))."
     guard let margins = Margins(points: entries) else {
       throw .conflict(
         "--margin got '\(entries.joined(separator: ","))'; give names with points above 0 and below "
-          + "100, as top1=0.5; names are \(Margins.names.sorted().joined(separator: ", ")).")
+          + "100, as top1=0.5; \(known)")
     }
     var seen: Set<Substring> = []
     for entry in entries {
       let name = entry.prefix { $0 != "=" }
+      guard names.contains(String(name)) else {
+        throw .conflict("--margin names \(name), which is not compared here; \(known)")
+      }
       guard seen.insert(name).inserted else { throw .conflict("--margin names \(name) twice.") }
     }
     return margins

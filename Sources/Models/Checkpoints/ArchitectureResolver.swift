@@ -225,10 +225,11 @@ struct ArchitectureResolver {
       assumptions.append("one head is assumed; the shapes do not tell, --heads does")
       return 1
     }
+    let notes = hints.notes.map { "; \($0)" }.joined()
     throw CheckpointError(
       path: path,
       problem: "is a ViT of \(vit.embeddingSize) channels and \(vit.depth) blocks whose attention "
-        + "heads cannot be known from its shapes, and nothing in the file names them",
+        + "heads cannot be known from its shapes, and nothing in the file names them\(notes)",
       remedy: "name them with --heads")
   }
 }

@@ -47,7 +47,7 @@ public enum BackboneLoader {
       architecture: architecture.name)
     report.others = weights.others
     report.method = file.metadata["method"]
-    (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    (report.origins, report.assumptions) = (resolver.origins, hints.notes + resolver.assumptions)
     if let choice = weights.choice { report.assumptions.append(choice) }
     if !weights.passedOver.isEmpty {
       report.assumptions.append(

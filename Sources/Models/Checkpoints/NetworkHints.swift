@@ -11,6 +11,8 @@ struct NetworkHints {
 
   // Every value by the path that leads to it, in order of the paths.
   private var entries: [(path: [String], value: String)] = []
+  /// What was there and could not be read, a sentence each.
+  private(set) var notes: [String] = []
 
   /// Collects what a file holds beside its tensors, and what stands in the `config.json` beside it.
   init(_ file: CheckpointFile) {
@@ -21,10 +23,12 @@ struct NetworkHints {
     if name.hasPrefix("model") || name.hasPrefix("pytorch_model") {
       for beside in ["config.json", "preprocessor_config.json"] {
         let path = folder.isEmpty ? beside : folder + "/" + beside
-        guard let bytes = try? FileBytes.read(path), bytes.count < 1 << 20,
-          let value = JSONValue(parsing: bytes)
-        else { continue }
-        add([beside], value)
+        guard let bytes = try? FileBytes.read(path), bytes.count < 1 << 20 else { continue }
+        do throws(JSONFault) {
+          add([beside], try JSONValue(document: bytes))
+        } catch {
+          notes.append("\(beside) beside it \(error.problem); what it says is left out")
+        }
       }
     }
     entries.sort { $0.path.lexicographicallyPrecedes($1.path) }

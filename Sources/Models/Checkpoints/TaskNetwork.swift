@@ -123,7 +123,9 @@ extension DenseTaskNetwork {
       path: file.path, sha256: file.sha256, format: file.format.rawValue,
       layout: Self.file.framework + (isOpenMMLab ? ", OpenMMLab's backbone" : ""), source: group,
       architecture: name(configuration))
-    (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
+    (report.origins, report.assumptions) = (
+      resolver.origins, resolver.hints.notes + resolver.assumptions
+    )
     let alike = file.groups.filter { other in
       other != group
         && file.entries.contains { $0.group == other && $0.key.contains("backbone.") }

@@ -126,6 +126,23 @@ public struct ComparisonSection: Sendable {
   /// The rows that others are compared with.
   public var baselines: [ComparisonRow] { rows.filter(\.isBaseline) }
 
+  /// Rows that are compared with a baseline of another network than theirs, by that network.
+  var foreignBaselines: [(names: String, lacked: String, network: String)] {
+    var networks: [String] = []
+    for row in rows {
+      guard let network = row.baselineNetwork, !networks.contains(network) else { continue }
+      networks.append(network)
+    }
+    return networks.map { network in
+      let group = rows.filter { $0.baselineNetwork == network }
+      let lacked = Set(group.map(\.architecture))
+      return (
+        group.map(\.name).joined(separator: ", "),
+        lacked.count == 1 ? "network \(group[0].architecture)" : "their networks", network
+      )
+    }
+  }
+
   /// Images that the numbers are of, as the run noted it.
   public var imageCount: String? { data["validation images"] ?? data["test images"] }
 

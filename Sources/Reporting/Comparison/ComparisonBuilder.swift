@@ -208,7 +208,8 @@ public struct ComparisonBuilder {
     let metrics = Self.columns(task, rows)
     if baselineIndices.isEmpty {
       notes.append(
-        "no run whose stored method is supervised among these, so nothing is compared; name one "
+        baseline.map { "\($0) is not among these, so nothing is compared" }
+          ?? "no run whose stored method is supervised among these, so nothing is compared; name one "
           + "with --baseline")
     }
     let bases = rows.filter(\.isBaseline)

@@ -38,9 +38,14 @@ public struct Margins: Sendable, Equatable {
   }
 
   /// The names that a margin may be declared for: every number that is tested.
-  public static let names = Set(
-    TaskDescription.all.flatMap(\.metrics).filter { $0.test != .none }
-      .flatMap { [$0.key, shortName($0.key)] })
+  public static let names = names(of: TaskDescription.all)
+
+  /// The names that a margin may be declared for in a program of some tasks.
+  public static func names(of tasks: [TaskDescription]) -> Set<String> {
+    Set(
+      tasks.flatMap(\.metrics).filter { $0.test != .none }
+        .flatMap { [$0.key, shortName($0.key)] })
+  }
 
   private static func shortName(_ key: String) -> String {
     key.split(separator: "/").last.map(String.init) ?? key

@@ -38,10 +38,10 @@ extension Comparison {
         "  \\par\\footnotesize $^\\dagger$ another protocol: "
           + escaped(entry.deviations.joined(separator: "; ")))
     }
-    for entry in section.rows where entry.baselineNetwork != nil {
+    for group in section.foreignBaselines {
       lines.append(
-        "  \\par\\footnotesize $^\\ddagger$ \(escaped(entry.name)): compared with a baseline of "
-          + "another network, \(escaped(entry.baselineNetwork ?? ""))")
+        "  \\par\\footnotesize $^\\ddagger$ \(escaped(group.names)): compared with a baseline of "
+          + "another network, \(escaped(group.network))")
     }
     for entry in section.detectable(testCount: testCount) where entry.alone.isFinite {
       lines.append(

@@ -67,10 +67,9 @@ struct SectionTables {
         "† \(row.name): another protocol, so it is not compared: "
           + row.deviations.joined(separator: "; "))
     }
-    for row in section.rows {
-      guard let network = row.baselineNetwork else { continue }
+    for group in section.foreignBaselines {
       lines.append(
-        "‡ \(row.name): no baseline of network \(row.architecture); compared with one of \(network), so "
+        "‡ \(group.names): no baseline of \(group.lacked); compared with one of \(group.network), so "
           + "that a difference is of the networks, too")
     }
     return lines

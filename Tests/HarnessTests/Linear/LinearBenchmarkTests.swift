@@ -205,7 +205,12 @@ struct LinearBenchmarkTests {
       (["--backbone", "a.pth", "--epochs", "3", "--warmup-epochs", "4"], "more than the 3 epochs"),
       (["--backbone", "a.pth", "--epochs", "3"], "warms up for 5 epochs, more than the 3"),
       (["--margin", "top1=0"], "--margin"),
-      (["--margin", "top1=0.5,mIoU=1,top1=1"], "--margin names top1 twice"),
+      (["--margin", "top1=0.5,top1=1"], "--margin names top1 twice"),
+      (["--margin", "top1=0.5,mIoU=1"], "--margin names mIoU, which is not compared here"),
+      (
+        ["--recipe", "fine-tune-swin", "--epochs", "6", "--evaluate-every", "7"],
+        "--evaluate-every 7 would come after the 6 epochs of the run; give at most 6"
+      ),
     ] {
       let error = try #require(throws: UsageError.self, "\(arguments)") {
         try LinearOptions.table.parse(arguments)

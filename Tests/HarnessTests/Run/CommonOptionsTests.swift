@@ -40,6 +40,11 @@ struct CommonOptionsTests {
       (["--milestones", "8,12", "--epochs", "12"], "--milestones"),
       (["--max-detections", "101"], "--max-detections"),
       (["--backbone", "random", "--branch", "online"], "--branch"),
+      (
+        ["--epochs", "3", "--evaluate-every", "4"],
+        "--evaluate-every 4 would come after the 3 epochs"
+      ),
+      (["--margin", "top1=1"], "--margin names top1, which is not compared here"),
       (["--backbone", "", "--preset", "mini"], "--backbone"), (["--detector", ""], "--detector"),
     ] { try expectRefused(DetectionOptions.self, arguments, part) }
     for (arguments, part) in [
@@ -47,6 +52,7 @@ struct CommonOptionsTests {
       (["--segmentor", "a.pth", "--eval-only", "--iterations", "3"], "--iterations"),
       (["--segmentor", "a.pth", "--eval-only", "--images-per-pass", "2"], "--images-per-pass"),
       (["--backbone", "random", "--allow-partial"], "--allow-partial"),
+      (["--iterations", "9", "--keep-checkpoints", "10"], "after the 9 iterations of the run"),
     ] { try expectRefused(SegmentationOptions.self, arguments, part) }
   }
 

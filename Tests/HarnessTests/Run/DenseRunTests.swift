@@ -81,7 +81,7 @@ struct DenseRunTests {
       try CheckpointWriter.write(StateDictionary(plain).entries, to: folder.file(name))
     }
     let options =
-      job.arguments + job.training + [
+      job.arguments + job.training.prefix { $0 != "--evaluate-every" } + [
         job.length.option, "1", "--seeds", "0", "--resamples", "20", "--quiet", "--output", "runs",
       ]
     let outcome = try ChildProgram.run(
@@ -225,7 +225,7 @@ struct DenseRunTests {
   @Test("A whole network is trained on, or only scored", arguments: jobs)
   func wholeNetwork(job: Job) throws {
     let folder = try prepare()
-    let quick = job.training + [job.length.option, "2"]
+    let quick = job.training.prefix { $0 != "--evaluate-every" } + [job.length.option, "2"]
     let first = try ChildProgram.run(
       job.program, job.arguments + shared + quick + ["--output", "first"], in: folder.path)
     #expect(first.status == 0, "\(first.errors)")

@@ -94,6 +94,19 @@ struct ArchitectureResolverTests {
     guard case .visionTransformer(let network) = loaded.backbone.architecture else { return }
     #expect(network.epsilon == 1e-12)
     #expect(loaded.report.origins.contains { $0.contains("config.json/num_attention_heads") })
+    try AtomicFile.write(
+      text: #"{"num_attention_heads": 12, "num_attention_heads": 3}"#,
+      to: folder.file("config.json"))
+    let error = #expect(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("model.safetensors"), inputSize: 32)
+    }
+    #expect(error?.problem.contains("config.json beside it has the key") == true)
+    let other = try BackboneLoader.load(
+      path: folder.file("model.safetensors"), inputSize: 32, claim: NetworkClaim(headCount: 3))
+    let note = other.report.assumptions.first
+    #expect(
+      note?.hasPrefix("config.json beside it has the key 'num_attention_heads' twice") == true
+        && note?.hasSuffix("what it says is left out") == true, "\(note ?? "")")
   }
 
   @Test("An activation that is not built is refused")

@@ -334,6 +334,15 @@ struct ComparisonTests {
     for text in [comparison.markdown, comparison.html] {
       #expect(text.contains("no baseline of network DeiT-S; compared with one of Swin-T"))
     }
+    try runs.linear("DINO", architecture: "ViT-B/8") { image, _ in image < 170 }
+    let more = try runs.comparison().markdown
+    #expect(more.contains("‡ MoBY, DINO: no baseline of their networks; compared with one of Swin-T"))
+    // Of other data, and so of a table of its own.
+    try runs.linear("BYOL", data: ["name": "flowers", "validation": "w"]) { image, _ in image < 9 }
+    let other = try runs.comparison { $0.baseline = "BYOL" }
+    #expect(other.markdown.contains("BYOL is not among these, so nothing is compared"))
+    try FileManager.default.removeItem(atPath: runs.path + "/linear-byol")
+    try FileManager.default.removeItem(atPath: runs.path + "/linear-dino")
     #expect(comparison.latex.contains("MoBY $^\\ddagger$"))
     let json = comparison.json["sections"]?.arrayValue?.first?["rows"]?.arrayValue?.last
     #expect(json?["baseline_network"]?.stringValue == "Swin-T")
