@@ -74,6 +74,17 @@ public final class RunDirectory {
     files[name] = try AppendOnlyFile(path: path + "/" + name, cutTo: 0)
   }
 
+  /// Writes a file of lines anew, group by group, and makes sure that it is on disk.
+  ///
+  /// - Throws: `FileError` when the disk is full.
+  public func rewrite(
+    _ name: String, with groups: some Sequence<[JSONValue]>
+  ) throws(FileError) {
+    try restart(name)
+    for group in groups { try append(group, to: name) }
+    try synchronize(name)
+  }
+
   /// Cuts a file of lines after some rows; a file that does not exist has none and stays away.
   ///
   /// - Throws: `FileError` when it may not be read or written.

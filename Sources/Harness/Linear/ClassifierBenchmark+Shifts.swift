@@ -38,9 +38,7 @@ extension ClassifierBenchmark {
         let records = try session.timed("scoring") { try measurement.records() }
         let file = ClassifierTask.description.recordFiles[0]
         for (run, records) in zip(runs, records) {
-          try run.restart(file)
-          try run.append(records.map { $0.json(seed: 0) }, to: file)
-          try run.synchronize(file)
+          try run.rewrite(file, with: [records.map { $0.json(seed: 0) }])
         }
         let task = fineTuning.task.answering(measurement.images, classNames: set.classNames)
         try FineTuning(
@@ -63,9 +61,7 @@ extension ClassifierBenchmark {
     }
     result.notes += found.notes
     for (run, errors) in zip(runs, found.errors) {
-      try run.restart(CorruptionErrors.file)
-      try run.append(errors.rows(seed: 0), to: CorruptionErrors.file)
-      try run.synchronize(CorruptionErrors.file)
+      try run.rewrite(CorruptionErrors.file, with: [errors.rows(seed: 0)])
     }
     try CorruptionErrors.summarize(found.errors, seeds: fineTuning.seeds, into: &result)
     try session.finish(

@@ -42,11 +42,9 @@ extension LinearBenchmark {
           try measurement.errors(in: own.directory, policy: options.data.onBadImage)
         }
         result.notes += found.notes
-        try own.directory.restart(CorruptionErrors.file)
-        for (seed, errors) in zip(options.seeds, found.errors) {
-          try own.directory.append(errors.rows(seed: seed), to: CorruptionErrors.file)
-        }
-        try own.directory.synchronize(CorruptionErrors.file)
+        try own.directory.rewrite(
+          CorruptionErrors.file,
+          with: zip(options.seeds, found.errors).map { $1.rows(seed: $0) })
         result.notes.append(ShiftMeasurement.origin(data, isTrained: true))
         try CorruptionErrors.summarize(found.errors, into: &result)
         try own.finish(&result, files: [CorruptionErrors.file])
@@ -55,11 +53,11 @@ extension LinearBenchmark {
       }
       let records = try own.timed("features") { try measurement.records() }
       let file = TaskDescription.linear.recordFiles[0]
-      try own.directory.restart(file)
-      for (seed, records) in zip(options.seeds, records) {
-        try own.directory.append(records.map { $0.json(seed: seed) }, to: file)
-      }
-      try own.directory.synchronize(file)
+      try own.directory.rewrite(
+        file,
+        with: zip(options.seeds, records).lazy.map { seed, records in
+          records.map { $0.json(seed: seed) }
+        })
       result.add(
         records.map { ClassificationScore($0, classCount: set.classNames.count) },
         classNames: set.classNames)

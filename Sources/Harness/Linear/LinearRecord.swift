@@ -108,27 +108,25 @@ struct LinearRecord {
   }
 
   private func writeOutcomes(_ run: RunDirectory) throws {
-    try run.restart("records.jsonl")
-    try run.restart(RunEvent.file)
-    for outcome in outcomes {
-      try run.append(
-        outcome.records.map { $0.json(seed: outcome.seed) }, to: "records.jsonl")
-      try run.append(
+    try run.rewrite(
+      "records.jsonl",
+      with: outcomes.lazy.map { outcome in
+        outcome.records.map { $0.json(seed: outcome.seed) }
+      })
+    try run.rewrite(
+      RunEvent.file,
+      with: outcomes.map { outcome in
         outcome.lossCurve.enumerated().map { epoch, loss in
           var values = ["loss": loss]
           if outcome.curve.indices.contains(epoch) { values["val_top1"] = outcome.curve[epoch] }
           return RunEvent(epoch: epoch + 1, seed: outcome.seed, values: values).json
-        }, to: RunEvent.file)
-    }
-    try run.synchronize("records.jsonl")
-    try run.synchronize(RunEvent.file)
+        }
+      })
   }
 
   /// What the neighbours said of each image.
   private func writeNeighbours(_ run: RunDirectory) throws {
-    try run.restart("knn.jsonl")
-    try run.append(
-      NeighbourRecords.rows(neighbours.map { ($0.k, $0.records) }), to: "knn.jsonl")
-    try run.synchronize("knn.jsonl")
+    try run.rewrite(
+      "knn.jsonl", with: [NeighbourRecords.rows(neighbours.map { ($0.k, $0.records) })])
   }
 }

@@ -21,9 +21,7 @@ extension RunSession {
     guard FileManager.default.fileExists(atPath: other.path) else { return }
     // Lines first: a state counts those that must be there.
     let lines = try RunDirectory.rows(twin.path + "/" + RunEvent.file)
-    try directory.restart(RunEvent.file)
-    try directory.append(lines, to: RunEvent.file)
-    try directory.synchronize(RunEvent.file)
+    try directory.rewrite(RunEvent.file, with: [lines])
     _ = try state.adopt(other)
   }
 }

@@ -68,10 +68,8 @@ package struct EvaluateClassification {
         plots.reliabilities = [RunPlots.Reliability("calibration", scored.calibration)]
         try plots.write(to: run.path)
       }
-      try run.restart(TaskDescription.linear.recordFiles[0])
-      try run.append(
-        scored.records.map { $0.json(seed: 0) }, to: TaskDescription.linear.recordFiles[0])
-      try run.synchronize(TaskDescription.linear.recordFiles[0])
+      try run.rewrite(
+        TaskDescription.linear.recordFiles[0], with: [scored.records.map { $0.json(seed: 0) }])
     }
     guard let suspicion = scored.suspicion else { return .success }
     Console.error("warning: \(options.predictions): \(suspicion)")

@@ -81,11 +81,9 @@ package enum EvaluateSegmentation {
         of: ResampledSegmentation(scored.records), resampleCount: options.resamples,
         seed: UInt64(options.seed))
       for (name, interval) in intervals { result.metrics[name]?.interval = interval }
-      try run.restart(TaskDescription.ade20k.recordFiles[0])
-      try run.append(
-        zip(names, scored.records).map { $1.json(name: $0) },
-        to: TaskDescription.ade20k.recordFiles[0])
-      try run.synchronize(TaskDescription.ade20k.recordFiles[0])
+      try run.rewrite(
+        TaskDescription.ade20k.recordFiles[0],
+        with: [zip(names, scored.records).map { $1.json(name: $0) }])
       // For a report to draw; without images there is nothing to draw them over.
       for (name, path) in zip(set == nil ? [] : names, paths) {
         try AtomicFile.write(

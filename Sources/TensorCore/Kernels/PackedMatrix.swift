@@ -36,16 +36,17 @@ final class PackedMatrix {
     ThreadPool.shared.forEach(panels) { panel in
       let first = panel * Product.panelWidth
       let width = min(Product.panelWidth, columns - first)
-      let pairs = target + panel * length
-      let room = precision == .f32 ? nil : Storage(count: depth * Product.panelWidth)
-      let at = room?.pointer ?? pairs
-      if isTransposed {
-        cp_pack_rows(width, depth, source + first * depth, depth, at)
-      } else {
-        cp_pack_columns(width, depth, source + first, columns, at)
-      }
+      let (at, row) = (target + panel * length, isTransposed ? depth : columns)
+      let from = source + first * (isTransposed ? row : 1)
       if precision == .bf16 {
-        cp_pair_panel(depth, at, Product.panelWidth, Product.pairs(pairs))
+        let room = Storage(count: depth * Product.panelWidth)
+        Product.pairPanel(
+          from, row: row, isTransposed: isTransposed, columns: width, depth: depth,
+          room: room.pointer, into: Product.pairs(at))
+      } else if isTransposed {
+        cp_pack_rows(width, depth, from, row, at)
+      } else {
+        cp_pack_columns(width, depth, from, row, at)
       }
     }
   }

@@ -49,53 +49,13 @@ enum Product {
     _ a: Left, _ b: Right, rows: Int, columns: Int, depth: Int,
     into c: UnsafeMutablePointer<Float>, row: Int, adding: Bool = false
   ) {
-    if b.isPaired {
-      return pairedBlock(
-        a, b, rows: rows, columns: columns, depth: depth, into: c, row: row, adding: adding)
-    }
-    // Rows, or steps of a transposed matrix, that lie far apart fall on each other in the caches.
-    let isTransposed = a.step != 1
-    let collides = isTransposed ? a.step >= 512 : a.row != rowLength(a.row)
-    let copyRow = rowLength(isTransposed ? rows : min(depth, depthBlock))
-    let copy =
-      collides && rows > 4 && columns > 1
-      ? Storage(count: copyRow * (isTransposed ? min(depth, depthBlock) : rows)) : nil
+    var left = BlockLeft(
+      a, rows: rows, columns: columns, depth: depth, isPaired: b.isPaired)
     for start in stride(from: 0, to: depth, by: depthBlock) {
-      let size = min(depthBlock, depth - start)
-      var left = a.from(row: 0, step: start)
-      if let copy {
-        let (runs, length) = isTransposed ? (size, rows) : (rows, size)
-        let apart = isTransposed ? left.step : left.row
-        for run in 0..<runs {
-          (copy.pointer + run * copyRow).update(from: left.start + run * apart, count: length)
-        }
-        left = Left(
-          start: UnsafePointer(copy.pointer), row: isTransposed ? 1 : copyRow,
-          step: isTransposed ? copyRow : 1)
-      }
-      let right = b.from(column: 0, step: start)
-      cp_multiply(
-        rows, columns, size, left.start, left.row, left.step, right.start, right.step, right.panel,
-        c, row, start > 0 || adding ? 1 : 0)
-    }
-  }
-
-  /// The same with b in pairs; a is rounded to bfloat16 block by block.
-  private static func pairedBlock(
-    _ a: Left, _ b: Right, rows: Int, columns: Int, depth: Int,
-    into c: UnsafeMutablePointer<Float>, row: Int, adding: Bool
-  ) {
-    let length = rowLength((min(depth, depthBlock) + 1) / 2)
-    let copy = Storage(count: rows * length)
-    let left = pairs(copy.pointer)
-    for start in stride(from: 0, to: depth, by: depthBlock) {
-      let size = min(depthBlock, depth - start)
-      let (source, right) = (a.from(row: 0, step: start), b.from(column: 0, step: start))
-      cp_pair_left(rows, size, source.start, source.row, source.step, left, length)
-      cp_multiply_bf16(
-        rows, columns, (size + 1) / 2, left, a.step == 1 ? length : 1, a.step == 1 ? 1 : rows,
-        UnsafeRawPointer(right.start).assumingMemoryBound(to: UInt32.self), right.step,
-        right.panel, c, row, start > 0 || adding ? 1 : 0)
+      left.load(from: start)
+      left.multiply(
+        b.from(column: 0, step: start), columns: columns, into: c, row: row,
+        adding: start > 0 || adding)
     }
   }
 
@@ -195,35 +155,55 @@ enum Product {
     let panels = Storage(count: steps * panelCount * panelWidth)
     let paired =
       precision == .f32 ? nil : Storage(count: (steps + 1) / 2 * panelCount * panelWidth)
+    var left = BlockLeft(
+      a, rows: rows, columns: columns, depth: depth, isPaired: paired != nil)
     if depth == 0 {
       for row in 0..<rows { (c + row * ldc).update(repeating: 0, count: columns) }
     }
     for start in stride(from: 0, to: depth, by: depthBlock) {
       let size = min(depthBlock, depth - start)
+      left.load(from: start)
       for column in stride(from: 0, to: columns, by: group) {
         let count = min(group, columns - column)
-        if isTransposed {
-          cp_pack_rows(count, size, b + column * ldb + start, ldb, panels.pointer)
-        } else {
-          cp_pack_columns(count, size, b + start * ldb + column, ldb, panels.pointer)
-        }
+        let source = b + (isTransposed ? column * ldb + start : start * ldb + column)
         var right = Right(
           start: UnsafePointer(panels.pointer), step: panelWidth, panel: size * panelWidth)
         if let paired {
           let length = (size + 1) / 2 * panelWidth
-          for panel in 0..<(count + panelWidth - 1) / panelWidth {
-            cp_pair_panel(
-              size, right.start + panel * right.panel, panelWidth,
-              pairs(paired.pointer + panel * length))
+          for first in stride(from: 0, to: count, by: panelWidth) {
+            pairPanel(
+              source + first * (isTransposed ? ldb : 1), row: ldb, isTransposed: isTransposed,
+              columns: min(panelWidth, count - first), depth: size, room: panels.pointer,
+              into: pairs(paired.pointer + first / panelWidth * length))
           }
           right = Right(
             start: UnsafePointer(paired.pointer), step: panelWidth, panel: length, isPaired: true)
+        } else if isTransposed {
+          cp_pack_rows(count, size, source, ldb, panels.pointer)
+        } else {
+          cp_pack_columns(count, size, source, ldb, panels.pointer)
         }
-        block(
-          a.from(row: 0, step: start), right, rows: rows, columns: count, depth: size,
-          into: c + column, row: ldc,
-          adding: start > 0)
+        left.multiply(right, columns: count, into: c + column, row: ldc, adding: start > 0)
       }
     }
+  }
+
+  /// Lays out up to 32 columns as one panel of pairs of bfloat16.
+  ///
+  /// - Parameter room: Space for the panel in single precision.
+  static func pairPanel(
+    _ b: UnsafePointer<Float>, row: Int, isTransposed: Bool, columns: Int, depth: Int,
+    room: UnsafeMutablePointer<Float>, into panel: UnsafeMutablePointer<UInt32>
+  ) {
+    if !isTransposed, columns == panelWidth {
+      // It lies side by side already.
+      return cp_pair_panel(depth, b, row, panel)
+    }
+    if isTransposed {
+      cp_pack_rows(columns, depth, b, row, room)
+    } else {
+      cp_pack_columns(columns, depth, b, row, room)
+    }
+    cp_pair_panel(depth, room, panelWidth, panel)
   }
 }
