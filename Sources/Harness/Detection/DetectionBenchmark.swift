@@ -106,8 +106,8 @@ struct DetectionBenchmark: ComparisonProgram {
     }
   }
 
-  func secondsPerCandidate() throws -> Double {
-    try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
+  func seconds(of candidate: Candidate) throws -> Double {
+    try fineTuning.seconds(of: candidate, measuring: fineTuning.task.inPairs)
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {

@@ -38,9 +38,10 @@ struct ClassifierBenchmark: ComparisonProgram {
 
   func ownBackbones() throws -> OwnBackbones { try options.ownBackbones(context, data) }
 
-  func secondsPerCandidate() throws -> Double {
-    try fineTuning.secondsPerCandidate(
-      measuring: fineTuning.task.inSmallBatches, others: shifts.reduce(0) { $0 + $1.imageCount })
+  func seconds(of candidate: Candidate) throws -> Double {
+    try fineTuning.seconds(
+      of: candidate, measuring: fineTuning.task.inSmallBatches,
+      others: shifts.reduce(0) { $0 + $1.imageCount })
       + shifts.reduce(0) { try $0 + $1.makingSeconds() }
   }
 

@@ -11,9 +11,9 @@ extension LinearBenchmark {
   /// Images that tell how long one takes.
   private static let paceImages = 8
 
-  func secondsPerCandidate() throws -> Double {
+  func seconds(of candidate: Candidate) throws -> Double {
     let settings = options.settings
-    let path = options.backbone.files.first { $0 != "random" }
+    let path = candidate.path
     let claim = NetworkClaim(
       architecture: options.architecture?.architecture, headCount: options.heads)
     let backbone =

@@ -3,7 +3,7 @@ import Models
 import Runs
 
 /// What a program compares: a backbone to train on, or a network that is finished.
-enum Candidate {
+enum Candidate: Sendable {
   /// A backbone: its file, or nil for fresh weights, and how it was made if the program made it.
   case backbone(title: String, path: String?, note: String?)
   /// A detector or segmentor.
@@ -16,11 +16,19 @@ enum Candidate {
     }
   }
 
-  /// Whether it is in a file; fresh weights are not.
-  var hasFile: Bool {
-    if case .backbone(_, nil, _) = self { return false }
-    return true
+  /// Fresh weights that nobody named.
+  static let fresh = Candidate.backbone(title: "", path: nil, note: nil)
+
+  /// Its file; nil for fresh weights.
+  var path: String? {
+    switch self {
+    case .backbone(_, let path, _): path
+    case .network(_, let path): path
+    }
   }
+
+  /// Whether it is in a file; fresh weights are not.
+  var hasFile: Bool { path != nil }
 
   /// The part of a run's folder name that tells it from others.
   var slug: String {

@@ -26,8 +26,8 @@ protocol ComparisonProgram {
   func ownBackbones() throws -> OwnBackbones
   /// Measures a candidate, or finds what an earlier run measured.
   func outcome(of candidate: Candidate) throws -> Outcome
-  /// About how many seconds a candidate takes, measured on a few of its steps.
-  func secondsPerCandidate() throws -> Double
+  /// About how many seconds a candidate takes, measured on a few of its own steps.
+  func seconds(of candidate: Candidate) throws -> Double
   /// Writes and prints the tables.
   func report(_ outcomes: [Outcome]) throws
 }

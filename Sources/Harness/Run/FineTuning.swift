@@ -141,14 +141,18 @@ struct FineTuning<Task: FineTuningTask> {
     }
   }
 
-  func start(_ candidate: Candidate, seed: Int) throws -> Start {
+  /// The network that a candidate begins with.
+  ///
+  /// - Parameter isQuiet: Whether nothing is said of how its file was read.
+  /// - Throws: What loading throws.
+  func start(_ candidate: Candidate, seed: Int, isQuiet: Bool = false) throws -> Start {
     func identity(_ architecture: String, _ report: LoadReport?) -> [String: String] {
       var members = ["name": candidate.title, "architecture": architecture]
       members["sha256"] = report?.sha256
       members["method"] = report?.method
       if let report { members["known by"] = report.origins.joined(separator: "; ") }
       if case .backbone = candidate { members["layout"] = report?.layout }
-      if let report, seed == options.seeds[0] { context.say(report.summary) }
+      if let report, seed == options.seeds[0], !isQuiet { context.say(report.summary) }
       return members
     }
     switch candidate {

@@ -45,11 +45,14 @@ extension FineTuning {
   /// About how many seconds a candidate takes.
   ///
   /// - Parameters:
+  ///   - candidate: Whose network is measured.
   ///   - small: The same task in batches of a few images, so that measuring takes seconds.
   ///   - others: Images beside the test images that each network looks at.
   /// - Throws: What loading and training throw.
-  func secondsPerCandidate(measuring small: Task, others: Int = 0) throws -> Double {
-    let network = Task.Network(small.configuration, initializer: Initializer(seed: 0))
+  func seconds(
+    of candidate: Candidate, measuring small: Task, others: Int = 0
+  ) throws -> Double {
+    let network = try start(candidate, seed: 0, isQuiet: true).network
     guard let probe = try small.training(network, seed: 0, label: ""),
       let whole = try task.training(network, seed: 0, label: "")
     else { return 0 }

@@ -73,9 +73,9 @@ struct SegmentationBenchmark: ComparisonProgram {
     }
   }
 
-  func secondsPerCandidate() throws -> Double {
-    guard options.recipe.form == .upernet else { return try frozen.secondsPerCandidate() }
-    return try fineTuning.secondsPerCandidate(measuring: fineTuning.task.inPairs)
+  func seconds(of candidate: Candidate) throws -> Double {
+    guard options.recipe.form == .upernet else { return try frozen.seconds(of: candidate) }
+    return try fineTuning.seconds(of: candidate, measuring: fineTuning.task.inPairs)
   }
 
   func outcome(of candidate: Candidate) throws -> Outcome {

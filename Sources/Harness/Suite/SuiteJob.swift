@@ -54,7 +54,9 @@ struct SuiteJob {
     // All processes must plan alike, so that one measures; a training is shared among all.
     let cost = try Processes.told {
       Cost(
-        seconds: try program.secondsPerCandidate() * Double(candidateCount),
+        seconds: program.named.isEmpty
+          ? try program.seconds(of: .fresh) * Double(candidateCount)
+          : try program.named.reduce(0) { try $0 + program.seconds(of: $1) },
         backbones: program.named.isEmpty ? try program.ownBackbones().pending() : [:])
     }
     return Prepared(

@@ -168,13 +168,12 @@ struct FrozenSegmentation {
   /// Windows of a test image, about.
   private static let windowsPerImage = 1.5
 
-  /// About how many seconds a candidate takes, by a view of two images through the first one and a
-  /// search among its cells.
+  /// About how many seconds a candidate takes, by a view of two images through it and a search
+  /// among its cells.
   ///
   /// - Throws: What loading throws.
-  func secondsPerCandidate() throws -> Double {
-    let backbone = try backbone(
-      of: options.common.candidates.first ?? .backbone(title: "", path: nil, note: nil))
+  func seconds(of candidate: Candidate) throws -> Double {
+    let backbone = try backbone(of: candidate)
     let images = Tensor(zeros: [2, 3, recipe.cropSize, recipe.cropSize])
     let pass = Stopwatch()
     let map = withoutGradients { backbone.network.patchMap(images) }
