@@ -23,7 +23,8 @@ struct BenchKernels {
     if ["--help", "--help-all", "-h"].contains(wanted) {
       print(
         "Usage: bench-kernels [part]\n\nPrints a JSON object a measurement. Parts: \(choices). [all]\n"
-          + "network and cluster have a --help of their own; Benchmarks/Kernels/README.md says more.")
+          + "network and cluster have a --help of their own; Benchmarks/Kernels/README.md says more."
+      )
       return
     }
     guard parts.contains(wanted) else {

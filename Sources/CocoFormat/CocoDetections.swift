@@ -22,8 +22,10 @@ public struct CocoDetections: Sendable {
   public let keypoints: CocoKeypoints
   /// Whether the file is one of boxes, by its first record.
   public let areBoxes: Bool
+  /// How many detections have a mask.
+  public let maskCount: Int
   /// Whether any detection has a mask.
-  public let haveMasks: Bool
+  public var haveMasks: Bool { maskCount > 0 }
   /// What is wrong with the file.
   public let findings: CocoFindings
   private let members: CocoImageMembers
@@ -168,7 +170,7 @@ public struct CocoDetections: Sendable {
         remedy: lost == nil
           ? "use the results of the same split" : "correct the images of \(groundTruth.path)")
     }
-    haveMasks = segmentations.slots.contains { $0.kind != .none }
+    maskCount = segmentations.maskCount
     members = CocoImageMembers(detections.count, imageCount: groundTruth.images.count) {
       [detections] in
       detections[$0].image

@@ -88,6 +88,13 @@ public struct CocoSegmentations: Sendable {
   /// How many objects there are.
   public var count: Int { slots.count }
 
+  /// How many objects have a mask.
+  var maskCount: Int {
+    var count = 0
+    for slot in slots where slot.kind != .none { count += 1 }
+    return count
+  }
+
   /// Whether an object has a mask.
   public func hasMask(_ index: Int) -> Bool { slots[index].kind != .none }
 

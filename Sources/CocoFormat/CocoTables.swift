@@ -32,7 +32,8 @@ enum CocoTables {
           id: id, fileName: name, width: width, height: height, negativeCategoryIDs: negativeIDs,
           notExhaustiveCategoryIDs: partialIDs ?? [])
       }
-      if width == nil || height == nil {
+      // Exporters that do not know a size write none, or 0.
+      if width == nil || height == nil || wholeNumber(width) == 0 && wholeNumber(height) == 0 {
         return .flawed(image(0, 0), .missingSize, "image \(id) has no width and height")
       }
       guard let width = wholeNumber(width), let height = wholeNumber(height), width > 0, height > 0,

@@ -56,7 +56,7 @@ public enum Command {
       help: { table.help($0, width: Console.helpWidth) },
       completion: { Completion(program: program, shapes: table.shapes) })
     do {
-      let parsed = try table.parse(arguments)
+      let parsed = try table.parse(arguments, refusesRepeats: true)
       if !table.shapes.contains(where: { $0.name == "mpi" }) { try Processes.refuseOthers() }
       let status = try body(parsed).rawValue
       Processes.finish()

@@ -4,9 +4,14 @@ extension OptionTable where Options: CommandOptions {
   /// Resolves a command line: flag before configuration file before what the basis of the settings
   /// (recipe, preset) says before default.
   ///
+  /// - Parameter refusesRepeats: Whether files and lists that are given twice are refused, as of a
+  ///   person who means both; else the last one counts, as it does of numbers and names.
   /// - Throws: `UsageError`, or `FileError` for a configuration file that cannot be read.
-  public func parse(_ arguments: [String]) throws -> ParsedOptions<Options> {
+  public func parse(
+    _ arguments: [String], refusesRepeats: Bool = false
+  ) throws -> ParsedOptions<Options> {
     let flags = try scan(arguments)
+    if refusesRepeats { try checkRepeats(flags) }
     let path = flags.last { $0.name == "config" }?.value ?? ""
     let configured = path.isEmpty ? [] : try readConfiguration(path)
     var options = Options()
@@ -49,6 +54,22 @@ extension OptionTable where Options: CommandOptions {
   private func assign(_ setting: Assignment, to options: inout Options) throws {
     guard let row = rows.first(where: { $0.name == setting.name }) else { return }
     guard row.set(&options, setting.value) else { throw row.refusal(of: setting.value) }
+  }
+
+  /// What takes files or a list, by its placeholder.
+  private static var gathering: [String] { ["file", "files", "list"] }
+
+  private func checkRepeats(_ flags: [Assignment]) throws(UsageError) {
+    var seen: [String: String] = [:]
+    for flag in flags {
+      let row = rows.first { $0.name == flag.name && !$0.isPositional }
+      guard Self.gathering.contains(row?.placeholder ?? ""),
+        let other = seen.updateValue(flag.value, forKey: flag.name), other != flag.value
+      else { continue }
+      throw .conflict(
+        "--\(flag.name) is given twice, as '\(other)' and '\(flag.value)'; give it once, several values "
+          + "with commas where it takes several.")
+    }
   }
 
   private func scan(_ arguments: [String]) throws(UsageError) -> [Assignment] {

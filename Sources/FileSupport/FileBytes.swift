@@ -12,6 +12,13 @@ public final class FileBytes: @unchecked Sendable {
   // What came through a pipe is in memory of its own.
   private let isMapped: Bool
 
+  /// Makes sure that a file is there, before work that would be lost.
+  ///
+  /// - Throws: `FileError` when it is missing or may not be read.
+  public static func requireReadable(_ path: String) throws(FileError) {
+    guard access(path, R_OK) == 0 else { throw .system(path, doing: "read", code: errno) }
+  }
+
   /// Maps the file.
   ///
   /// - Parameter readsPipes: Whether a pipe is read to its end, and `-` as standard input: right for

@@ -59,6 +59,18 @@ struct WrongTypesTests {
     }
   }
 
+  @Test("A size of 0 by 0 is one that is not known, as none at all")
+  func zeroSize() throws {
+    for size in ["", #","width":0,"height":0"#] {
+      let set = try set(
+        images: #"[{"id":7,"file_name":"a.jpg"\#(size)}]"#,
+        annotations:
+          #"[{"id":1,"image_id":7,"category_id":3,"bbox":[1,1,2,2],"area":4,"iscrowd":0}]"#)
+      #expect(set.images.count == 1 && set.annotations.count == 1)
+      #expect(set.findings.count(.missingSize) == 1 && set.findings.count(.unknownImage) == 0)
+    }
+  }
+
   @Test("Boxes that are no left, top, width and height in pixels are told, sound ones are not")
   func implausibleBoxes() throws {
     // Six objects of 30 x 20 pixels, in the right and lower part of an image of 100 x 80.

@@ -15,6 +15,21 @@ private func parse(_ arguments: [String]) throws -> ParsedOptions<SmithyOptions>
 
 @Suite("Command line", .timeLimit(.minutes(5)))
 struct CommandLineTests {
+  @Test("A person who gives a list twice is asked what is meant; a number overrides the one before")
+  func repeats() throws {
+    let twice = needed + ["--seeds", "3", "--seeds", "4"]
+    #expect(try parse(twice).options.seeds == [4])
+    let error = #expect(throws: UsageError.self) {
+      try SmithyOptions.table.parse(twice, refusesRepeats: true)
+    }
+    #expect(error?.description.hasPrefix("--seeds is given twice, as '3' and '4'") == true)
+    for other in [["--epochs", "3", "--epochs", "4"], ["--seeds", "4", "--seeds=4"]] {
+      #expect(throws: Never.self) {
+        try SmithyOptions.table.parse(needed + other, refusesRepeats: true)
+      }
+    }
+  }
+
   @Test("The help of a program is this text")
   func help() {
     let expected = """

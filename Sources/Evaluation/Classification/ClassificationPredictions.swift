@@ -186,6 +186,12 @@ public struct ClassificationPredictions: Sendable {
         let scores = values.compactMap { $0.doubleValue.map { Float($0) } }
         return scores.count == values.count ? scores : nil
       }
+      let given = ["prediction", "predictions", "logits", "probabilities"].filter {
+        value[$0] != nil && value[$0] != .null
+      }
+      guard given.count < 2 else {
+        throw Self.fault(path, line, "has \(given[0]) and \(given[1]), of which one can count")
+      }
       if let one = value["prediction"], let ranked = classes([one]) {
         rows.append(Row(image: image, answer: .ranked(ranked), line: line))
       } else if let list = value["predictions"]?.arrayValue, let ranked = classes(list) {

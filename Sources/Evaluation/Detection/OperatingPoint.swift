@@ -51,18 +51,23 @@ extension MatchRecords {
       recall: Double(counted.right) / Double(objects))
   }
 
+  /// Whether all scores lie between 0 and 1.
+  public var haveProbabilities: Bool { scores.allSatisfy { (0...1).contains($0) } }
+
   /// How far scores are from how often detections are right: ten bins, a score on an edge in the
   /// upper one.
   ///
   /// - Parameters:
   ///   - threshold: The overlap from which on a detection is right, one of the settings'.
   ///   - category: One category by its place; nil takes all.
-  /// - Returns: The bins; empty at another threshold.
+  /// - Returns: The bins; empty at another threshold, and where scores are no probabilities.
   public func calibration(
     threshold: Double = 0.5, category: Int? = nil, binCount: Int = 10
   ) -> Calibration {
     var calibration = Calibration(binCount: binCount, edges: .above)
-    guard let step = settings.thresholds(at: threshold).first else { return calibration }
+    guard let step = settings.thresholds(at: threshold).first, haveProbabilities else {
+      return calibration
+    }
     for place in category.map({ $0..<$0 + 1 }) ?? categoryIDs.indices {
       forEachJudged(category: place, step: step) { score, isRight in
         calibration.add(confidence: score, isRight: isRight)

@@ -7,8 +7,12 @@ struct ClassifierBenchmark: ComparisonProgram {
   typealias Trained = FineTuning<ClassifierTask>.Outcome
 
   /// A finished candidate.
-  struct Outcome {
-    let trained: Trained
+  struct Outcome: CandidateOutcome {
+    var trained: Trained
+    var result: RunResult {
+      get { trained.result }
+      set { trained.result = newValue }
+    }
     /// What its networks found on other images, one a set.
     let shifted: [RunResult]
   }

@@ -61,8 +61,8 @@ struct LinearBenchmark: ComparisonProgram {
   func ownBackbones() throws -> OwnBackbones { try options.ownBackbones(context, data) }
 
   /// A finished candidate: what it found, and the folder with what it said of each image.
-  struct Outcome {
-    let result: RunResult
+  struct Outcome: CandidateOutcome {
+    var result: RunResult
     let folder: String
     /// What its classifiers found on other images, one a set.
     var shifted: [RunResult] = []

@@ -44,6 +44,20 @@ enum Candidate: Sendable {
 
   init(network path: String) { self = .network(title: Self.title(path), path: path) }
 
+  /// The titles by which tables tell candidates apart: with the folder where files are called alike.
+  static func distinctTitles(_ candidates: [Candidate]) -> [String] {
+    let counts = Dictionary(grouping: candidates, by: \.title).mapValues(\.count)
+    let longer = candidates.map { one in
+      guard counts[one.title, default: 1] > 1, let path = one.path else { return one.title }
+      let folder = (path as NSString).deletingLastPathComponent as NSString
+      return folder.lastPathComponent + "/" + one.title
+    }
+    let longerCounts = Dictionary(grouping: longer, by: { $0 }).mapValues(\.count)
+    return zip(candidates, longer).map { one, title in
+      longerCounts[title, default: 1] > 1 ? one.path ?? title : title
+    }
+  }
+
   private static func title(_ path: String) -> String {
     ((path as NSString).lastPathComponent as NSString).deletingPathExtension
   }

@@ -13,10 +13,16 @@ protocol ComparisonOptions: CommandOptions {
   var recipeSettings: [String: String] { get }
 }
 
+/// What a program found about a candidate.
+protocol CandidateOutcome {
+  /// What tables show of it.
+  var result: RunResult { get set }
+}
+
 /// A program that measures candidates one after another and compares them in tables.
 protocol ComparisonProgram {
   associatedtype Options: ComparisonOptions
-  associatedtype Outcome
+  associatedtype Outcome: CandidateOutcome
 
   /// Reads the data.
   init(_ options: Options, _ context: RunContext) throws
@@ -62,7 +68,12 @@ extension ComparisonProgram {
   func run() throws {
     let candidates =
       named.isEmpty ? try Processes.rootFirst { try ownBackbones().candidates() } : named
-    let outcomes = try candidates.map { try outcome(of: $0) }
+    // Not after hours of the first one's training.
+    for path in candidates.compactMap(\.path) { try FileBytes.requireReadable(path) }
+    var outcomes = try candidates.map { try outcome(of: $0) }
+    for (at, title) in Candidate.distinctTitles(candidates).enumerated() {
+      outcomes[at].result.backbone["name"] = title
+    }
     if Processes.current.isRoot { try report(outcomes) }
   }
 }

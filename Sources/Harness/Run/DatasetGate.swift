@@ -21,6 +21,7 @@ struct DatasetGate {
   private static let passableRules = [
     "record/", "mask/", "image/", "category/malformed", "category/duplicate-id", "content/",
     "label/ignored-class", "layout/hidden-images", "layout/stray-images",
+    "layout/absent-images",
   ]
 
   /// Prints warnings and errors, a few of each kind.

@@ -14,8 +14,8 @@ import Training
 /// Trains and scores the candidates of a task, one network a seed.
 struct FineTuning<Task: FineTuningTask> {
   /// A finished candidate.
-  struct Outcome {
-    let result: RunResult
+  struct Outcome: CandidateOutcome {
+    var result: RunResult
     /// The run's folder.
     let folder: String
     /// One a seed.

@@ -81,15 +81,21 @@ struct FrozenData {
     deviations.part(validationOrder.count, of: images.validation.count, "validation")
   }
 
-  /// The images that lie where none is looked for, a sentence a split.
+  /// The images that lie where none is looked for, or that are named and not there, a sentence each.
   var strayNotes: [String] {
     let splits = [("training", images.train), ("validation", images.validation)]
-    return splits.suffix(trainManifest == nil ? 1 : 2).compactMap { split, folder in
+    return splits.suffix(trainManifest == nil ? 1 : 2).flatMap { split, folder in
+      let absent = folder.absentImages
+      let absence = absent.first.map { first in
+        "\(absent.count) \(split) images that the file of their classes names are not there: \(first)"
+          + (absent.count > 1 ? "…" : "")
+      }
       let leftOut = folder.hiddenImages + folder.strayImages
-      return leftOut.first.map { first in
+      let stray = leftOut.first.map { first in
         "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
           + "out: \(first)" + (leftOut.count > 1 ? "…" : "")
       }
+      return [stray, absence].compactMap { $0 }
     }
   }
 

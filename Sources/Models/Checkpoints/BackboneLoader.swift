@@ -46,6 +46,7 @@ public enum BackboneLoader {
       source: [weights.group, weights.prefix].filter { !$0.isEmpty }.joined(separator: "/"),
       architecture: architecture.name)
     report.others = weights.others
+    report.unread = Dictionary(file.unread.map { ($0.key, $0.type) }) { first, _ in first }
     report.method = file.metadata["method"]
     (report.origins, report.assumptions) = (resolver.origins, hints.notes + resolver.assumptions)
     if let choice = weights.choice { report.assumptions.append(choice) }
@@ -63,7 +64,7 @@ public enum BackboneLoader {
       resizing: { key, source, shape in
         source.resizedBiasTable(key, to: shape)
           ?? source.resizedPositions(key, to: shape, leading: leading)
-      }, remedy: "give a checkpoint of that network, or another --input-size"
+      }, tables: ["relative_position_bias_table", "pos_embed"]
     ).fill(
       backbone, name: "\(architecture.name) at \(inputSize) pixels",
       fresh: {

@@ -20,6 +20,8 @@ public struct LoadReport: Sendable, Equatable {
   public var reshaped: [String] = []
   /// Stored constants that are computed afresh (position indices, masks).
   public var ignored: [String] = []
+  /// Keys whose numbers are there in a form that is not read, and what it is.
+  var unread: [String: String] = [:]
   /// Keys of other parts: heads, queues, projectors.
   public var others: [String] = []
   /// How the backbone was pretrained, where the file says so.
@@ -53,6 +55,20 @@ public struct LoadReport: Sendable, Equatable {
     origins.append("\(resized.count) tensors interpolated for the dense form")
   }
 
+  /// Refuses a file in which a weight of the network stands in a form that is not read.
+  ///
+  /// - Throws: `CheckpointError` with the first one.
+  func requireReadable() throws(CheckpointError) {
+    for key in missing {
+      let own = unread.sorted { $0.key < $1.key }
+        .first { $0.key == key || $0.key.hasSuffix("/" + key) || $0.key.hasSuffix("." + key) }
+      guard let own else { continue }
+      throw CheckpointError(
+        path: path, problem: "stores '\(own.key)' as \(own.value), which is not read",
+        remedy: "give the checkpoint in floating point, as plain tensors")
+    }
+  }
+
   /// Refuses a file that does not cover the network.
   ///
   /// - Throws: `CheckpointError` with the counts and the first key of each kind.
@@ -63,7 +79,10 @@ public struct LoadReport: Sendable, Equatable {
       problem: "does not cover \(architecture): \(missing.count) keys missing"
         + (missing.first.map { " (\($0)…)" } ?? "") + ", \(unexpected.count) unexpected"
         + (unexpected.first.map { " (\($0)…)" } ?? ""),
-      remedy: "give the matching checkpoint, or --allow-partial to start the rest at random")
+      remedy: missing.isEmpty
+        ? "give the matching checkpoint, or --allow-partial to leave those out, with which its network "
+          + "may have computed something else"
+        : "give the matching checkpoint, or --allow-partial to start the rest at random")
   }
 
   /// A few lines for the log: what was found and what did not fit.

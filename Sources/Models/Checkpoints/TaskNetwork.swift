@@ -137,6 +137,7 @@ extension DenseTaskNetwork {
           + "which is not read")
     }
     report.normalization = resolver.hints.normalization?.value
+    report.unread = Dictionary(file.unread.map { ($0.key, $0.type) }) { first, _ in first }
     try WeightFiller(sources: tensors.mapValues { WeightSource($0) }).fill(
       network, fresh: { Self(configuration, initializer: Initializer(seed: 0)) },
       allowsPartial: allowsPartial, report: &report)

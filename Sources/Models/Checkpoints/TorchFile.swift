@@ -158,6 +158,9 @@ enum TorchFile {
   ) throws -> CheckpointFile.Content {
     let found = PickledTensors(value)
     var content = CheckpointFile.Content(metadata: found.metadata)
+    for (keys, kind) in found.others {
+      content.unread.append((keys.joined(separator: "/"), kind))
+    }
     for (keys, tensor) in found.tensors {
       let (group, key) = (keys.dropLast().joined(separator: "/"), keys.last ?? "tensor")
       guard let type = tensor.type else {

@@ -35,6 +35,8 @@ struct WeightFiller {
   var sparing: (_ key: String) -> Bool = { _ in false }
   /// What to do about a tensor that does not fit.
   var remedy = "give a checkpoint of that network"
+  /// Endings of keys whose shapes depend on the size of the images.
+  var tables: [String] = []
 
   /// Fills a network.
   ///
@@ -72,7 +74,9 @@ struct WeightFiller {
         throw CheckpointError(
           path: report.path,
           problem: "has '\(key)' of shape \(source.shape) where \(name ?? report.architecture) "
-            + "needs \(tensor.shape)", remedy: remedy)
+            + "needs \(tensor.shape)",
+          remedy: remedy
+            + (tables.contains(where: key.hasSuffix) ? ", or another --input-size" : ""))
       }
       // Counters are whole; weights are only where a network was quantised, and mean nothing then
       // without its scales.
@@ -91,6 +95,7 @@ struct WeightFiller {
       taken.append((tensor, values))
     }
     report.noteLeft(left.keys.filter { !sparing($0) })
+    try report.requireReadable()
     if !allowsPartial { try report.requireComplete() }
     for (tensor, values) in taken { tensor.assign(values) }
     guard !report.missing.isEmpty, let fresh = fresh?() else { return }

@@ -82,6 +82,15 @@ package struct EvaluateClassification {
   private func places(_ known: [String]?, of truth: ClassificationTruth) throws -> [Int] {
     guard let known else { return Array(truth.classNames.indices) }
     let places = Dictionary(known.enumerated().map { ($1, $0) }) { first, _ in first }
+    // Whoever gives a map says that the classifier knows more than the truth.
+    let wanted = Set(truth.classNames)
+    if options.classMap == nil, let other = known.first(where: { !wanted.contains($0) }) {
+      throw DatasetError(
+        path: options.predictions,
+        problem: "has numbers for '\(other)', which is no class of \(options.groundTruth)",
+        remedy: "leave them out, or name all classes of the classifier with --class-map, so that "
+          + "those of the truth are chosen among")
+    }
     return try truth.classNames.map { name in
       if let place = places[name] { return place }
       throw DatasetError(

@@ -51,7 +51,8 @@ extension DetectionEvaluationOptions {
   ) -> DetectionDetails? {
     let isKept = run.name != nil
     guard isKept || asksForDetails else { return nil }
-    let isConfused = (isKept || self.confusion) && hasErrors(input.type)
+    let isConfused =
+      (isKept || self.confusion) && hasErrors(input.type) && records.haveProbabilities
     let confusion =
       isConfused
       ? DetectionConfusion(

@@ -295,8 +295,9 @@ extension DetectionEvaluationOptions {
     guard !intervals || !classAgnostic else {
       throw .conflict("--intervals are of every class; leave --class-agnostic out.")
     }
-    guard sizes != .mask || types != [.bbox] else {
-      throw .conflict("--detection-sizes mask is of masks; leave it or --iou-type bbox out.")
+    guard sizes == .asLoaded || types != [.bbox] else {
+      throw .conflict(
+        "--detection-sizes \(sizes.rawValue) is of masks; leave it or --iou-type bbox out.")
     }
   }
 
@@ -311,5 +312,6 @@ extension DetectionEvaluationOptions {
   func checkOutputs() throws(FileError) {
     let inputs = [groundTruth, detections, versus, images].compactMap { $0 }
     if let output { try OutputPath.check(output, against: inputs) }
+    try OutputPath.checkDistinct([output, records].compactMap { $0 })
   }
 }

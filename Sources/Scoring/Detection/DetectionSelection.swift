@@ -27,7 +27,15 @@ struct DetectionSelection {
     _ text: String, _ truth: CocoAnnotations
   ) throws(DatasetError) -> Int {
     let text = text.trimmingCharacters(in: .whitespaces)
-    if let named = truth.categories.first(where: { $0.name == text }) { return named.id }
+    let named = truth.categories.filter { $0.name == text }
+    guard named.count < 2 else {
+      throw DatasetError(
+        path: truth.path,
+        problem: "has \(named.count) classes called '\(text)', of ids "
+          + named.map { String($0.id) }.joined(separator: ", "),
+        remedy: "name them by id with --classes")
+    }
+    if let one = named.first { return one.id }
     if let id = Int(text), truth.categoryIndex(id: id) != nil { return id }
     throw DatasetError(
       path: truth.path, problem: "has no class '\(text)', neither by name nor by id",
@@ -35,18 +43,30 @@ struct DetectionSelection {
   }
 
   private static func images(_ path: String, _ truth: CocoAnnotations) throws -> [Int] {
-    var byName: [String: Int] = [:]
-    for (index, image) in truth.images.enumerated() { byName[image.fileName] = index }
+    var byName: [String: [Int]] = [:]
+    for (index, image) in truth.images.enumerated() {
+      byName[image.fileName, default: []].append(index)
+    }
     var chosen: Set<Int> = []
     let lines = String(decoding: try FileBytes.readText(path), as: UTF8.self).split(
       omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     for (number, line) in lines.enumerated() {
       let text = line.trimmingCharacters(in: .whitespaces)
       guard !text.isEmpty else { continue }
-      guard let index = byName[text] ?? Int(text).flatMap({ truth.imageIndex(id: $0) }) else {
+      let byID = Int(text).flatMap { truth.imageIndex(id: $0) }
+      let all = Set(byName[text] ?? []).union([byID].compactMap { $0 })
+      guard let index = all.first else {
         throw DatasetError(
           path: path, problem: "names '\(text)' in line \(number + 1), which \(truth.path) lacks",
           remedy: "name images by their file_name or id")
+      }
+      guard all.count == 1 else {
+        let ids = all.map { truth.images[$0].id }.sorted().map(String.init)
+        throw DatasetError(
+          path: path,
+          problem: "names '\(text)' in line \(number + 1), which may be the image of id "
+            + ids.joined(separator: " or "),
+          remedy: "give each image of \(truth.path) a file name of its own that is no id")
       }
       chosen.insert(index)
     }
@@ -102,6 +122,12 @@ extension DetectionEvaluationOptions {
       }
     }
     if wanted.contains(.keypoints) { try checkKeypoints(detections, truth) }
+    let bare = detections.detections.count - detections.maskCount
+    if bare > 0, wanted.contains(where: \.needsMasks) {
+      Console.error(
+        "\(detections.path): \(bare) of \(detections.detections.count) detections have no mask; their boxes are "
+          + "taken for masks, as pycocotools does.")
+    }
     if rules == .lvis { try checkFederation(truth) }
     if sizes == .mask, !detections.haveMasks, wanted.contains(where: \.needsMasks) {
       throw DatasetError(
@@ -109,6 +135,20 @@ extension DetectionEvaluationOptions {
         remedy: "leave --detection-sizes out")
     }
     return try withMasks(wanted, truth)
+  }
+
+  /// Refuses to take scores of another kind for probabilities.
+  ///
+  /// - Throws: `DatasetError` where something asks for them.
+  func checkScores(of detections: CocoDetections) throws(DatasetError) {
+    let option = calibration ? "calibration" : confusion ? "confusion" : nil
+    guard let option,
+      let other = detections.detections.first(where: { !(0...1).contains($0.score) })
+    else { return }
+    throw DatasetError(
+      path: detections.path,
+      problem: "has scores beyond 0 to 1, such as \(other.score), which are no probabilities",
+      remedy: "leave --\(option) out, or give scores as probabilities")
   }
 
   /// What is left where objects lack masks.

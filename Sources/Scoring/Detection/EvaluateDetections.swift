@@ -45,6 +45,7 @@ package struct EvaluateDetections {
     if detections.detections.isEmpty {
       Console.error("\(detections.path): holds no detections; all numbers are 0.")
     }
+    try options.checkScores(of: detections)
     var members: [String: JSONValue] = [:]
     var scored: [Scored] = []
     let types = try options.types(detections, groundTruth)

@@ -1,9 +1,10 @@
 import CProduct
 
 extension Product {
-  /// The left operand of products, one block of its depth at a time, as the tiles read it best:
-  /// where it is, copied, or rounded to pairs of bfloat16. One that is loaded serves any number of
-  /// right operands.
+  /// The left operand of products, one block of its depth at a time, as the tiles read it best.
+  ///
+  /// That is where it is, copied, or rounded to pairs of bfloat16. A block that is loaded serves any
+  /// number of right operands.
   struct BlockLeft {
     private let source: Left
     private let rows, depth: Int

@@ -98,6 +98,10 @@ public struct DataCheck: Sendable {
         split.strayImages, of: name, rule: "layout/stray-images",
         "holds images beside its class folders, which have no class",
         "move them into class folders or remove them")
+      report.findings += Self.leftOut(
+        split.absentImages, of: name, rule: "layout/absent-images",
+        "lacks images that the file of its classes names",
+        "unpack it whole, or take their lines out")
       if split.ignoredFileCount > 0 {
         report.findings.append(
           DataFinding(

@@ -24,7 +24,7 @@ extension DataCheck {
 
   private func fingerprint(_ headClassCount: Int?) -> String {
     var hash = SHA256()
-    hash.update("check 3 \(depthName) \(headClassCount ?? -1)\n")
+    hash.update("check 4 \(depthName) \(headClassCount ?? -1)\n")
     let layout = try? layout.get()
     let train = layout.flatMap { try? ImageFolder($0.training) }
     let validation = layout.flatMap {
@@ -35,7 +35,7 @@ extension DataCheck {
         hash.update("\(split) none\n")
         continue
       }
-      for name in folder.hiddenImages + folder.strayImages {
+      for name in folder.hiddenImages + folder.strayImages + folder.absentImages {
         hash.update("left out \(split)/\(name)\n")
       }
       for name in folder.classNames { hash.update("class \(split)/\(name)\n") }

@@ -120,6 +120,9 @@ struct SegmentationStatistics {
   private let table: SegmentationClasses
   /// Stored values of each split.
   private var totals: [SegmentationFolder.Split: LabelHistogram] = [:]
+  /// Maps of 0 and 255 alone, a good part of them 255; and whether others have 1 beside 255.
+  private var binary: [SegmentationPair] = []
+  private var hasBoth = false
 
   init(
     _ pairs: [SegmentationPair], _ outcomes: [SegmentationPair.Outcome],
@@ -129,6 +132,10 @@ struct SegmentationStatistics {
     for (pair, outcome) in zip(pairs, outcomes) {
       guard let histogram = outcome.histogram else { continue }
       totals[pair.split, default: LabelHistogram()].add(histogram)
+      let ignored = histogram.counts[Int(LabelEncoding.ignored)]
+      guard ignored > 0, ignored * 20 >= histogram.counts.reduce(0, +) else { continue }
+      if histogram.counts[1] > 0 { hasBoth = true }
+      if histogram.values == [0, Int(LabelEncoding.ignored)] { binary.append(pair) }
     }
   }
 
@@ -136,6 +143,7 @@ struct SegmentationStatistics {
     var findings: [DataFinding] = []
     if let finding = shift() { findings.append(finding) }
     if let finding = unlearned() { findings.append(finding) }
+    if let finding = mixed() { findings.append(finding) }
     for (split, total) in totals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let absent = (0..<table.count).filter {
         total.counts[Int(table.encoding.storedValue(of: UInt8($0)))] == 0
@@ -169,6 +177,19 @@ struct SegmentationStatistics {
         + (unseen.count > 1 ? " and \(unseen.count - 1) more classes" : "")
         + ", which validation has",
       remedy: "its IoU there can only be 0; give training such pixels or leave the class out")
+  }
+
+  /// Whether some maps of two classes are masks of 0 and 255, and others of 0 and 1.
+  private func mixed() -> DataFinding? {
+    guard table.count == 2, table.encoding.kind == .direct, !hasBoth, let first = binary.first,
+      totals.values.contains(where: { $0.counts[1] > 0 })
+    else { return nil }
+    return DataFinding(
+      path: first.split.rawValue, rule: "label/mixed-masks", severity: .error,
+      problem: "has maps of 0 and 255 alone, which is ignored, beside maps of 0 and 1: "
+        + first.folder.relativeLabelPath(first.index)
+        + (binary.count > 1 ? " and \(binary.count - 1) more" : ""),
+      remedy: "store class indices, not 255, for what is to be learned")
   }
 
   /// Whether classes are missing where much is ignored: masks of 0 and 255 look like this.

@@ -1,6 +1,7 @@
 import CommandLine
 import FileSupport
 import Foundation
+import Layers
 import Models
 import Reporting
 import SampleData
@@ -126,6 +127,27 @@ struct LinearBenchmarkTests {
     let last = try run(options + ["killed"], in: folder)
     #expect(last.status == 0 && last.errors.contains("going on after step"), "\(last.errors)")
     #expect(try runFiles(folder, "killed") == runFiles(folder, "whole"))
+  }
+
+  @Test(
+    "Checkpoints that are called alike are told apart, and one that is not there is missed first")
+  func namesakes() throws {
+    let folder = try prepare()
+    let swin = SwinTransformer(.mini, inputSize: 32, initializer: Initializer(seed: 1))
+    for name in ["a/model.pth", "b/model.pth"] {
+      try CheckpointWriter.write(StateDictionary(swin).entries, to: folder.file(name))
+    }
+    let short = [
+      "--data", "data/classification", "--input-size", "32", "--batch-size", "16", "--epochs", "1",
+      "--warmup-epochs", "0", "--cached",
+    ]
+    let missed = try run(short + ["--backbone", "a/model.pth,c.pth"], in: folder)
+    #expect(missed.status == 66 && missed.errors.contains("c.pth: does not exist"))
+    #expect(!missed.errors.contains("features"), "\(missed.errors)")
+    let both = try run(short + ["--backbone", "a/model.pth,b/model.pth"], in: folder)
+    #expect(both.status == 0, "\(both.errors)")
+    #expect(
+      both.output.contains("| a/model ") && both.output.contains("| b/model "), "\(both.output)")
   }
 
   @Test("A second run takes the kept result")

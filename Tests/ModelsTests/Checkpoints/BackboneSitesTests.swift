@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 import Layers
 import TensorCore
@@ -186,6 +187,42 @@ struct BackboneSitesTests {
       try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32)
     }
     #expect(error.description.contains("'blocks.0.0.norm1.weight' beside 'blocks.0.norm1.weight'"))
+  }
+
+  @Test("A weight that stands in a form that is not read is named, also where parts may be missing")
+  func unread() throws {
+    let folder = try TemporaryDirectory()
+    let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    let path = folder.file("a.safetensors")
+    try CheckpointWriter.write(StateDictionary(swin).entries, to: path)
+    // One letter of a type's name: as long, and of no type that is known.
+    let bytes = try FileBytes.read(path)
+    let text = String(decoding: bytes, as: UTF8.self)
+    let key = "layers.0.blocks.0.attn.qkv.weight"
+    let entry = try #require(text.range(of: "\"\(key)\":{\"dtype\":\"F32\""))
+    let at = text.utf8.distance(from: text.utf8.startIndex, to: entry.upperBound) - 4
+    var changed = bytes
+    changed[at] = UInt8(ascii: "f")
+    try AtomicFile.write(changed, to: path)
+    for allowsPartial in [false, true] {
+      let error = #expect(throws: CheckpointError.self) {
+        try BackboneLoader.load(path: path, inputSize: 64, allowsPartial: allowsPartial)
+      }
+      #expect(error?.problem == "stores '\(key)' as f32, which is not read")
+    }
+  }
+
+  @Test("Parts that a network has no place for are not said to start at random")
+  func surplus() throws {
+    let folder = try TemporaryDirectory()
+    let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    try CheckpointWriter.write(
+      StateDictionary(swin).entries + [("layers.0.blocks.0.attn.lora", [2], [1, 2])],
+      to: folder.file("a.pth"))
+    let error = #expect(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 64)
+    }
+    #expect(error?.remedy.contains("--allow-partial to leave those out") == true, "\(error as Any)")
   }
 
   @Test("A tensor stretched beyond all memory is named and refuses no file")

@@ -336,7 +336,8 @@ struct ComparisonTests {
     }
     try runs.linear("DINO", architecture: "ViT-B/8") { image, _ in image < 170 }
     let more = try runs.comparison().markdown
-    #expect(more.contains("‡ MoBY, DINO: no baseline of their networks; compared with one of Swin-T"))
+    #expect(
+      more.contains("‡ MoBY, DINO: no baseline of their networks; compared with one of Swin-T"))
     // Of other data, and so of a table of its own.
     try runs.linear("BYOL", data: ["name": "flowers", "validation": "w"]) { image, _ in image < 9 }
     let other = try runs.comparison { $0.baseline = "BYOL" }

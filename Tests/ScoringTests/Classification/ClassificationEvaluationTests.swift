@@ -52,6 +52,23 @@ struct ClassificationEvaluationTests {
     }
   }
 
+  @Test("Numbers for a class that the truth lacks, and two kinds of answer in a line, are refused")
+  func strangers() throws {
+    try write(table("image,label") { "c\($0)" }, "t.csv")
+    let header = "image," + (0..<12).map { "c\($0)" }.joined(separator: ",")
+    func scores(_ label: Int, _ count: Int) -> String {
+      (0..<count).map { $0 == label ? "2" : "1" }.joined(separator: ",")
+    }
+    try write(table(header) { scores($0, 12) }, "p.csv")
+    #expect(try top1() == 1)
+    try write(table(header + ",moth") { scores($0, 13) }, "p.csv")
+    let errors = try evaluate(status: 65).errors
+    #expect(errors.contains("has numbers for 'moth', which is no class of t.csv"), "\(errors)")
+    try write(names.map { "{\"image\":\"\($0)\",\"prediction\":\"c1\",\"logits\":[1,2]}" }, "p.csv")
+    let both = try evaluate(status: 65).errors
+    #expect(both.contains("line 1 has prediction and logits"), "\(both)")
+  }
+
   @Test(
     "Labels that are none are refused with their line",
     arguments: [

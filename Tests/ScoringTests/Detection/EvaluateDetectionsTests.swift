@@ -198,6 +198,9 @@ struct EvaluateDetectionsTests {
       ("--confusion-score 0.5", 64, "--confusion-score is of confusions"),
       ("--iou-type bbox --keypoint-sigmas 1", 64, "--keypoint-sigmas are of keypoints"),
       ("--iou-type bbox --detection-sizes mask", 64, "--detection-sizes mask is of masks"),
+      ("--iou-type bbox --detection-sizes box", 64, "--detection-sizes box is of masks"),
+      ("--output same.json --records same.json", 64, "is named for two things to write"),
+      ("--detections other.json", 64, "--detections is given twice"),
       ("--intervals --class-agnostic", 64, "--intervals are of every class"),
       ("--runs elsewhere", 64, "--runs is where a run is kept"),
       ("--area-ranges tiny", 64, "a name and two sizes"),
@@ -207,6 +210,44 @@ struct EvaluateDetectionsTests {
   func refusals(arguments: String, status: Int32, problem: String) throws {
     let outcome = try evaluate("coco/truth", "coco/results", arguments, status: status)
     #expect(outcome.errors.contains(problem), "\(outcome.errors)")
+  }
+
+  @Test(
+    "Names that may mean two things, scores that are no probabilities and lacking masks are told")
+  func ambiguities() throws {
+    let boxes = #""bbox":[1,1,9,9],"area":81,"iscrowd":0"#
+    try AtomicFile.write(
+      text: #"{"images":[{"id":1,"file_name":"a.jpg","width":90,"height":80},"#
+        + #"{"id":2,"file_name":"a.jpg","width":90,"height":80},"#
+        + #"{"id":3,"file_name":"2","width":90,"height":80}],"#
+        + #""categories":[{"id":1,"name":"cat"},{"id":2,"name":"cat"}],"annotations":["#
+        + #"{"id":1,"image_id":1,"category_id":1,"#
+        + #""segmentation":[[1,1,10,1,10,10,1,10]],\#(boxes)}]}"#, to: folder.file("gt.json"))
+    let found = #"{"image_id":1,"category_id":1,"bbox":[1,1,9,9]"#
+    try AtomicFile.write(
+      text: "[\(found),\"score\":85}, \(found),\"score\":0.5,"
+        + #""segmentation":[[1,1,10,1,10,10,1,10]]}]"#, to: folder.file("dt.json"))
+    func run(_ arguments: String, status: Int32) throws -> String {
+      let outcome = try ChildProgram.run(
+        "bench-coco",
+        ["evaluate", "--ground-truth", "gt.json", "--detections", "dt.json", "--quiet"]
+          + arguments.split(separator: " ").map(String.init), in: folder.path)
+      #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
+      return outcome.errors
+    }
+    #expect(
+      try run("--classes cat", status: 65).contains("has 2 classes called 'cat', of ids 1, 2"))
+    for (line, ids) in [("a.jpg", "1 or 2"), ("2", "2 or 3")] {
+      try AtomicFile.write(text: line + "\n", to: folder.file("list.txt"))
+      let errors = try run("--images list.txt", status: 65)
+      #expect(errors.contains("may be the image of id \(ids)"), "\(errors)")
+    }
+    #expect(
+      try run("--iou-type bbox --calibration", status: 65)
+        .contains("has scores beyond 0 to 1, such as 85.0"))
+    #expect(
+      try run("--iou-type segm", status: 0)
+        .contains("1 of 2 detections have no mask; their boxes are taken for masks"))
   }
 
   @Test("Images that the annotations lack, and sigmas of another number, are named")

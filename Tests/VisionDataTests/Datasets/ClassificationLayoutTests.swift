@@ -65,6 +65,32 @@ struct ClassificationLayoutTests {
     #expect(paths(data.validation) == ["1 part 1/3.png", "0 part 2/4.png"])
   }
 
+  @Test("Images that a map names and that are not there are told; two maps must agree")
+  func absent() throws {
+    try makeImageFolder(
+      in: folder, ["train/n01/1.png", "train/n02/2.png", "val/3.png", "val/4.png"])
+    let lines = "3.png n02\n4.png n01\n"
+    try AtomicFile.write(text: lines + "5.png n01\n6.png n01\n", to: folder.file("val_map.txt"))
+    #expect(
+      try ClassificationData(root: folder.path).validation.absentImages == ["5.png", "6.png"])
+    let report = DataCheck(root: folder.path, depth: .quick).run(threadCount: 1)
+    let finding = report.findings.first { $0.rule == "layout/absent-images" }
+    #expect(finding?.problem.contains("5.png and 1 more") == true, "\(report.findings)")
+    try AtomicFile.write(text: lines, to: folder.file("val/val_map.txt"))
+    let error = #expect(throws: DatasetError.self) { try ClassificationData(root: folder.path) }
+    #expect(error?.problem.contains("does not say the same as") == true)
+    try AtomicFile.write(text: lines, to: folder.file("val_map.txt"))
+    #expect(try ClassificationData(root: folder.path).validation.absentImages.isEmpty)
+  }
+
+  @Test("Two folders that may both be the validation images are refused")
+  func twoSplits() throws {
+    try makeImageFolder(
+      in: folder, ["train/n01/1.png", "val/n01/2.png", "validation/n01/3.png"])
+    let error = #expect(throws: DatasetError.self) { try ClassificationLayout.find(folder.path) }
+    #expect(error?.problem == "has both val and validation")
+  }
+
   // MARK: Archives
 
   private func file(_ shade: UInt8) throws -> [UInt8] {

@@ -241,6 +241,28 @@ struct SegmentationDataTests {
     #expect(try finding { x, _ in [0, 1, 2][x / 5] } == nil)
   }
 
+  @Test("Masks of 0 and 255 beside masks of 0 and 1 stop a run; 255 beside 1 means ignored")
+  func mixedMasks() throws {
+    let classes = #"[{"id": 0, "name": "ground"}, {"id": 1, "name": "crop"}]"#
+    func findings(_ masks: [(Int, Int) -> UInt8]) throws -> [DataFinding] {
+      let folder = try TemporaryDirectory()
+      for (name, mask) in zip(Self.names, masks) {
+        try makeSegmentationSet(in: folder, [name], classes: classes, label: mask)
+      }
+      return try SegmentationCheck(SegmentationLayout.expect(folder.path), depth: .quick).run(
+        threadCount: 1
+      ).findings.filter { $0.rule == "label/mixed-masks" }
+    }
+    let ones = { (x: Int, _: Int) -> UInt8 in x < 9 ? 0 : 1 }
+    let whites = { (x: Int, _: Int) -> UInt8 in x < 9 ? 0 : 255 }
+    let borders = { (x: Int, _: Int) -> UInt8 in x < 7 ? 0 : x < 9 ? 255 : 1 }
+    let found = try findings([ones, whites, ones])
+    #expect(found.count == 1 && found.first?.severity == .error)
+    #expect(found.first?.problem.hasSuffix("annotations/training/b.png") == true, "\(found)")
+    #expect(try findings([ones, ones, ones]).isEmpty)
+    #expect(try findings([borders, whites, ones]).isEmpty)
+  }
+
   @Test("A class that only validation has is called")
   func unlearned() throws {
     let folder = try TemporaryDirectory()

@@ -17,6 +17,17 @@ indirect enum PickleValue {
   case tensor(PickleTensor)
   case opaque(PickleObject)
 
+  /// What it is where a tensor is looked for.
+  var kindOfNoTensor: String? {
+    switch self {
+    case .tensor: nil
+    case .none: "None"
+    case .list, .tuple: "a list"
+    case .opaque(let object): "an object of \(object.name)"
+    default: nil
+    }
+  }
+
   var asInt: Int? {
     switch self {
     case .int(let value): value

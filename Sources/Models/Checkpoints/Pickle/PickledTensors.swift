@@ -5,6 +5,8 @@ struct PickledTensors {
   private(set) var tensors: [(keys: [String], tensor: PickleTensor)] = []
   /// Numbers and strings near the top.
   private(set) var metadata: [String: String] = [:]
+  /// What stands under names of weights and biases and is no tensor, by the keys that lead to it.
+  private(set) var others: [(keys: [String], kind: String)] = []
   /// Classes of whole modules that were met; their weights are not looked for.
   private(set) var modules: [String] = []
   /// Whether something lies deeper than weights do and was left out.
@@ -30,6 +32,11 @@ struct PickledTensors {
     let isNearTop = keys.count < 8 && !isOptimizer
     func note(_ text: String, _ metadata: inout [String: String]) {
       if isNearTop { metadata[keys.joined(separator: "/")] = text }
+    }
+    if let name = keys.last, name.hasSuffix("weight") || name.hasSuffix("bias"),
+      let kind = value.kindOfNoTensor
+    {
+      others.append((keys, kind))
     }
     switch value {
     case .tensor(let tensor): tensors.append((keys, tensor))

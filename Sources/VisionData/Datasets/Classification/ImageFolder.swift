@@ -20,6 +20,8 @@ public struct ImageFolder: Sendable {
   /// Images that are left out: hidden ones, or in hidden folders, whose names begin with a dot, and
   /// those beside the class folders, which belong to no class.
   public let hiddenImages: [String], strayImages: [String]
+  /// Images that the file of a split's classes names and that are not there.
+  public let absentImages: [String]
   /// Paths of images: inside of their class's folder, or of the split where classes have none.
   private let paths: PathTable
   // Which image of the archives each one is.
@@ -86,7 +88,7 @@ public struct ImageFolder: Sendable {
   init(
     root: String, classNames: [String], labels: [Int32], paths: PathTable, emptyClasses: [String],
     ignoredFileCount: Int, hiddenImages: [String], strayImages: [String],
-    archives: (images: ImageArchives, order: [Int])?
+    absentImages: [String] = [], archives: (images: ImageArchives, order: [Int])?
   ) {
     self.root = root
     self.classNames = classNames
@@ -96,6 +98,7 @@ public struct ImageFolder: Sendable {
     self.ignoredFileCount = ignoredFileCount
     self.hiddenImages = hiddenImages
     self.strayImages = strayImages
+    self.absentImages = absentImages
     self.archives = archives
     folders = []
   }
@@ -190,6 +193,7 @@ public struct ImageFolder: Sendable {
     ignoredFileCount = ignored
     hiddenImages = Self.images(hidden: hidden)
     strayImages = entries.filter { !$0.isFolder && !$0.isHidden }.map(\.name).filter(Self.isImage)
+    absentImages = []
     self.folders = classes.map { present[$0] ?? $0 }
   }
 
@@ -221,7 +225,7 @@ public struct ImageFolder: Sendable {
       root: root, classNames: known, labels: labels, paths: paths,
       emptyClasses: known.enumerated().filter { !used.contains(Int32($0.offset)) }.map(\.element),
       ignoredFileCount: files.count - images.count, hiddenImages: hiddenImages, strayImages: [],
-      archives: nil)
+      absentImages: map.absent(among: images), archives: nil)
   }
 
   private static func list(_ path: String) throws(DatasetError) -> [FileTree.Entry] {

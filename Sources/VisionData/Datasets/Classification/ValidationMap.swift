@@ -25,12 +25,30 @@ struct ValidationMap {
   static func find(root: String) throws(DatasetError) -> ValidationMap? {
     let parent = RelativePath.folder(of: root)
     for form in Form.allCases {
-      for folder in [root, parent.isEmpty ? "." : parent]
-      where FileManager.default.fileExists(atPath: "\(folder)/\(form.rawValue)") {
-        return try ValidationMap(path: "\(folder)/\(form.rawValue)", form)
+      let places = [root, parent.isEmpty ? "." : parent].map { "\($0)/\(form.rawValue)" }
+        .filter { FileManager.default.fileExists(atPath: $0) }
+      let maps = try places.map { (path) throws(DatasetError) in
+        try ValidationMap(path: path, form)
       }
+      guard let map = maps.first else { continue }
+      if let other = maps.last, other.classes != map.classes {
+        throw DatasetError(
+          path: map.path, problem: "does not say the same as \(other.path)",
+          remedy: "remove the one that is wrong")
+      }
+      return map
     }
     return nil
+  }
+
+  /// Files that it names and that are not among some.
+  func absent(among files: some Sequence<String>) -> [String] {
+    var left = Set(classes.keys)
+    for file in files {
+      let name = (file as NSString).lastPathComponent as NSString
+      left.remove(form == .kaggle ? name.deletingPathExtension : name as String)
+    }
+    return left.sorted()
   }
 
   private init(path: String, _ form: Form) throws(DatasetError) {
