@@ -151,7 +151,7 @@ public struct CocoAnnotations: Sendable {
   }
 
   /// How many objects have no mask.
-  public var objectsWithoutMask: Int { segmentations.slots.count { $0.kind == .none } }
+  public var objectsWithoutMask: Int { segmentations.count - segmentations.maskCount }
 
   /// Categories that have objects, none of them with a mask.
   public var categoriesWithoutMask: Set<Int> {

@@ -5,6 +5,7 @@ import Layers
 import Loading
 import Models
 import Processes
+import Runs
 import TensorCore
 import VisionData
 
@@ -59,10 +60,13 @@ struct FeatureStore {
     let selection =
       order.count == split.count
       ? "all" : SHA256.digest(order.map(String.init).joined(separator: ","))
-    let key = [
-      "features 2", Command.version, weightsHash, "\(backbone.architecture)",
-      backbone.featureSummary, transform.summary, normalization.summary, manifest, selection,
-    ].joined(separator: "\n")
+    // Who multiplies decides the bits as well.
+    let arithmetic = Arithmetic.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let key =
+      ([
+        "features 3", Command.version, weightsHash, "\(backbone.architecture)",
+        backbone.featureSummary, transform.summary, normalization.summary, manifest, selection,
+      ] + arithmetic).joined(separator: "\n")
     let path = folder + "/" + SHA256.digest(key).prefix(32) + ".features"
     // Features kept without the damaged images are no answer for who wants to stop at one.
     let known = kept(path, key: key, of: split, count: order.count)

@@ -150,6 +150,25 @@ struct LinearBenchmarkTests {
       both.output.contains("| a/model ") && both.output.contains("| b/model "), "\(both.output)")
   }
 
+  @Test("Features that other products made are not taken for one's own")
+  func otherProducts() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "2", "--warmup-epochs", "0", "--cached", "--quiet"]
+    func features(_ cache: String) throws -> [String: Data] {
+      try ChildProgram.files(under: folder.file(cache + "/features"))
+    }
+    for (products, cache) in [("openblas", "shared"), ("own", "shared"), ("own", "fresh")] {
+      let outcome = try run(
+        options + ["--products", products, "--cache", cache, "--output", "\(products)-\(cache)"],
+        in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+    let (shared, fresh) = (try features("shared"), try features("fresh"))
+    #expect(fresh.count == 2 && shared.count == 4)
+    #expect(fresh.allSatisfy { shared[$0.key] == $0.value })
+    #expect(try runFiles(folder, "own-shared") == runFiles(folder, "own-fresh"))
+  }
+
   @Test("A second run takes the kept result")
   func kept() throws {
     let folder = try prepare()
