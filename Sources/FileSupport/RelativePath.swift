@@ -34,6 +34,14 @@ public enum RelativePath {
     URL(fileURLWithPath: path).standardized.path
   }
 
+  /// What stands for a name in a file's name: letters and digits, dashes for all else, and no more than
+  /// leaves room for what is put around it.
+  public static func slug(_ name: String) -> String {
+    var slug = String(name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
+    while slug.utf8.count > 160 { slug.removeLast() }
+    return slug
+  }
+
   /// A name without what follows in it.
   public static func stem(_ name: String, suffix: String) -> String {
     name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name

@@ -39,7 +39,16 @@ struct PredictedRunOptions: Sendable {
   ///
   /// - Throws: `UsageError`.
   func validate() throws(UsageError) {
-    guard name == nil else { return }
+    guard name == nil else {
+      var place = folder
+      while !place.isEmpty, !FileManager.default.fileExists(atPath: place) {
+        place = RelativePath.folder(of: place)
+      }
+      guard place.isEmpty || FileTree.isFolder(place) else {
+        throw .conflict("--runs \(folder): \(place) is no folder.")
+      }
+      return
+    }
     guard method == nil, network == nil, group == nil else {
       throw .conflict("--method, --network and --group describe a run; give it a --name.")
     }
@@ -78,9 +87,8 @@ struct PredictedRunOptions: Sendable {
     result.notes.append("predictions made elsewhere; how they were made is not known here")
     var options = RunOptions()
     options.output = folder
-    let slug = name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
     let session = try RunSession(
-      result, name: "\(task.name)-\(String(slug))", scoring: scoring, options: options)
+      result, name: "\(task.name)-\(RelativePath.slug(name))", scoring: scoring, options: options)
     if session.finished == nil {
       try fill(session.directory, &result)
       let manager = FileManager.default

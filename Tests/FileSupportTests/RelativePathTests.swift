@@ -22,4 +22,13 @@ struct RelativePathTests {
       #expect(!RelativePath.staysInside(name), "\(name)")
     }
   }
+
+  @Test("Names of any length and letters leave a file's name that every system takes")
+  func slugs() {
+    #expect(RelativePath.slug("MoBY, 300 épochs/2") == "moby--300-épochs-2")
+    for letter in ["a", "é", "漢", "👩‍👩‍👧"] {
+      let slug = RelativePath.slug(String(repeating: letter, count: 300))
+      #expect((100...160).contains(slug.utf8.count), "\(letter)")
+    }
+  }
 }

@@ -199,7 +199,7 @@ struct ShiftMeasurement {
 
 extension ShiftedSet {
   /// The part of a run's folder name that tells the set.
-  var slug: String { String(name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }) }
+  var slug: String { RelativePath.slug(name) }
 
   /// Images that are answered.
   var answerCount: Int {

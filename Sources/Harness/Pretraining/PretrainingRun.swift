@@ -88,8 +88,8 @@ public final class PretrainingRun {
   }
 
   private var slug: String {
-    let network = plan.architecture.name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
-    return "\(plan.recipe.method.rawValue)_\(String(network))_ep\(plan.recipe.epochs)"
+    let network = RelativePath.slug(plan.architecture.name)
+    return "\(plan.recipe.method.rawValue)_\(network)_ep\(plan.recipe.epochs)"
   }
 
   private func makeEngine(_ groups: ImageGroups) -> PretrainingEngine {

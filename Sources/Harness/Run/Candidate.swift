@@ -1,3 +1,4 @@
+import FileSupport
 import Foundation
 import Models
 import Runs
@@ -32,7 +33,7 @@ enum Candidate: Sendable {
 
   /// The part of a run's folder name that tells it from others.
   var slug: String {
-    String(title.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
+    RelativePath.slug(title)
   }
 
   init(backbone name: String) {
@@ -49,8 +50,8 @@ enum Candidate: Sendable {
     let counts = Dictionary(grouping: candidates, by: \.title).mapValues(\.count)
     let longer = candidates.map { one in
       guard counts[one.title, default: 1] > 1, let path = one.path else { return one.title }
-      let folder = (path as NSString).deletingLastPathComponent as NSString
-      return folder.lastPathComponent + "/" + one.title
+      let folder = RelativePath.folder(of: path).split(separator: "/").last.map(String.init)
+      return (folder ?? ".") + "/" + one.title
     }
     let longerCounts = Dictionary(grouping: longer, by: { $0 }).mapValues(\.count)
     return zip(candidates, longer).map { one, title in
