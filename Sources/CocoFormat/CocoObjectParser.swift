@@ -205,7 +205,12 @@ struct CocoObjectParser {
     _ record: UnsafeRawPointer?, _ object: inout CocoRawObject
   ) -> [Double] {
     let value = cf_json_member(record, "keypoints")
-    guard !isMissing(value) else { return [] }
+    guard !isMissing(value) else {
+      if let said = wholeNumber(cf_json_member(record, "num_keypoints")), said > 0 {
+        find(.malformedKeypoints, object, "has no keypoints and \(said) as its num_keypoints")
+      }
+      return []
+    }
     let count = cf_json_count(value)
     guard cf_json_kind(value) == CF_JSON_ARRAY, readNumbers(value, count) else {
       find(.malformedKeypoints, object, "has keypoints that are no list of numbers")

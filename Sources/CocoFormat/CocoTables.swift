@@ -54,6 +54,11 @@ enum CocoTables {
           image(width, height), .malformedFederation,
           "image \(id) has \(key) that are no list of whole numbers")
       }
+      if negativeIDs != nil, isMissing(partial) {
+        return .flawed(
+          image(width, height), .malformedFederation,
+          "image \(id) has neg_category_ids and no not_exhaustive_category_ids")
+      }
       return .item(image(width, height))
     }
   }

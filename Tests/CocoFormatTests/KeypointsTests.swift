@@ -106,6 +106,18 @@ struct KeypointsTests {
     #expect(again.images == truth.images && again.categories == truth.categories)
   }
 
+  @Test("Keypoints that are counted and not there, and half of what LVIS says, are named")
+  func lost() throws {
+    let truth = try truth(
+      annotations: object(#","num_keypoints":2"#), image: #","neg_category_ids":[5]"#,
+      category: names)
+    #expect(truth.findings.count(.malformedKeypoints) == 1)
+    #expect(truth.findings.count(.malformedFederation) == 1)
+    let problems = truth.findings.described.map(\.problem)
+    #expect(problems.contains { $0.hasSuffix("has no keypoints and 2 as its num_keypoints") })
+    #expect(problems.contains { $0.hasSuffix("no not_exhaustive_category_ids") }, "\(problems)")
+  }
+
   @Test("Lists of classes and frequencies that cannot be are named")
   func federatedFaults() throws {
     let truth = try truth(

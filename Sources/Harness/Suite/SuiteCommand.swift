@@ -49,7 +49,9 @@ public struct SuiteCommand {
     prepared.sort { $0.seconds < $1.seconds }
     let plan = SuitePlan(prepared, budget: options.budget.flatMap(TimeBudget.init)?.seconds)
     Console.error(plan.text)
-    guard !options.isDryRun else { return .success }
+    guard !options.isDryRun else { return failed > 0 ? .gateFailed : .success }
+    // Why was said of each; there is nothing to report.
+    guard !prepared.isEmpty else { return .gateFailed }
     if let first = plan.leftOut.first, plan.jobs.isEmpty {
       throw UsageError.conflict(
         "--budget \(options.budget ?? "") leaves out everything; \(first.job.title) takes about "

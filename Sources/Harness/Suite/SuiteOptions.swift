@@ -105,6 +105,15 @@ public struct SuiteOptions: CommandOptions {
       throw .conflict("--budget got '\(budget)'; give a time as 90m, 12h or 2d.")
     }
     if !seeds.isEmpty { try SeedList.validate(seeds) }
+    let own = ["output", "cache", "config", "dry-run", "help", "help-all"]
+    for (task, text) in [(SuiteTask.linear, linear), (.coco, coco), (.ade20k, ade20k)] {
+      for word in text.split(whereSeparator: \.isWhitespace) {
+        let name = word.drop { $0 == "-" }.prefix { $0 != "=" }
+        guard word.hasPrefix("--"), own.contains(String(name)) else { continue }
+        throw .conflict(
+          "--\(task.rawValue) hands --\(name) through, which the suite itself decides.")
+      }
+    }
   }
 
   /// Where runs are kept.

@@ -138,6 +138,13 @@ struct CorruptCommand {
     _ made: MadeCorruptions, of folder: ImageFolder, _ order: [Int]
   ) throws -> [String] {
     let output = options.output
+    var names: Set<String> = []
+    for index in order where !names.insert(Self.name(index, folder)).inserted {
+      throw DatasetError(
+        path: folder.path(index),
+        problem: "and another image would both be written as \(Self.name(index, folder))",
+        remedy: "give one of them another name")
+    }
     let threads = ThreadPool.shared.threadCount
     let parts = made.parts
     let progress = ProgressReporter("corrupting", total: order.count, unit: "images")

@@ -56,12 +56,19 @@ public final class MoCoV2: SiameseMethod {
 
     public mutating func fit(batchSize: Int) {
       queueSize = QueueSize.fitting(queueSize, batchSize: batchSize)
-      if let groups = normGroups, batchSize % groups != 0 { normGroups = 1 }
+      guard let wanted = normGroups else { return }
+      // A norm needs two images.
+      normGroups = (1...wanted).last { batchSize % $0 == 0 && batchSize >= 2 * $0 } ?? 1
     }
 
     public func problem(batchSize: Int) -> String? {
       if let groups = normGroups, batchSize % groups != 0 {
         return "--norm-groups \(groups) does not divide the batch of \(batchSize)."
+      }
+      if let groups = normGroups, groups > 1, batchSize < 2 * groups {
+        return
+          "--norm-groups \(groups) leaves one image a group of a batch of \(batchSize); a norm "
+          + "needs two."
       }
       return QueueSize.problem(queueSize, batchSize: batchSize)
     }

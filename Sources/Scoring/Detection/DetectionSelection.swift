@@ -208,6 +208,14 @@ extension DetectionEvaluationOptions {
 
   /// Makes sure that the annotations say what LVIS's rules ask.
   private func checkFederation(_ truth: CocoAnnotations) throws(DatasetError) {
+    if truth.categories.contains(where: { $0.frequency != nil }),
+      let category = truth.categories.first(where: { $0.frequency == nil })
+    {
+      throw DatasetError(
+        path: truth.path,
+        problem: "does not say how frequent class \(category.id) is, as it says of others",
+        remedy: "give every class its frequency: r, c or f")
+    }
     guard let image = truth.images.first(where: { $0.negativeCategoryIDs == nil }) else { return }
     throw DatasetError(
       path: truth.path,

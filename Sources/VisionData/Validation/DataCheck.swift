@@ -14,6 +14,8 @@ public struct DataCheck: Sendable {
 
   /// Headers that the quick check opens.
   static let quickSampleSize = 256
+  /// Classes without images that are named one by one.
+  private static let shownClasses = 20
 
   private let root: String
   let layout: Result<ClassificationLayout, DatasetError>
@@ -84,7 +86,16 @@ public struct DataCheck: Sendable {
     }
     for (name, split) in splits {
       report.imageCount += split.count
-      for empty in split.emptyClasses {
+      // Of numbers as classes there may be millions.
+      if split.emptyClasses.count > Self.shownClasses {
+        report.findings.append(
+          DataFinding(
+            path: name, rule: "layout/empty-class", severity: .warning,
+            problem:
+              "holds no image of \(split.emptyClasses.count - Self.shownClasses) classes more "
+              + "than are named", remedy: "check the numbers or folders of the classes"))
+      }
+      for empty in split.emptyClasses.prefix(Self.shownClasses) {
         report.findings.append(
           DataFinding(
             path: "\(name)/\(empty)", rule: "layout/empty-class",

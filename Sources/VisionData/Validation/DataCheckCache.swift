@@ -15,26 +15,23 @@ extension DataCheck {
     cachedIn folder: String, isFresh: Bool = false, threadCount: Int, headClassCount: Int? = nil,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(FileError) -> DataCheckReport {
-    try DataCheckReport.cached(
-      in: folder, under: fingerprint(headClassCount), isFresh: isFresh
-    ) {
+    // What cannot be listed has nothing by which a change of it would show.
+    guard let fingerprint = try? fingerprint(headClassCount) else {
+      return run(threadCount: threadCount, headClassCount: headClassCount, progress: progress)
+    }
+    return try DataCheckReport.cached(in: folder, under: fingerprint, isFresh: isFresh) {
       run(threadCount: threadCount, headClassCount: headClassCount, progress: progress)
     }
   }
 
-  private func fingerprint(_ headClassCount: Int?) -> String {
+  private func fingerprint(_ headClassCount: Int?) throws -> String {
     var hash = SHA256()
-    hash.update("check 4 \(depthName) \(headClassCount ?? -1)\n")
-    let layout = try? layout.get()
-    let train = layout.flatMap { try? ImageFolder($0.training) }
-    let validation = layout.flatMap {
-      try? ImageFolder($0.validation, classNames: train?.classNames)
-    }
+    hash.update("check 5 \(depthName) \(headClassCount ?? -1)\n")
+    let layout = try layout.get()
+    let train = try ImageFolder(layout.training)
+    let validation = try ImageFolder(layout.validation, classNames: train.classNames)
     for (split, folder) in [("train", train), ("val", validation)] {
-      guard let folder else {
-        hash.update("\(split) none\n")
-        continue
-      }
+      hash.update("other files \(split) \(folder.ignoredFileCount)\n")
       for name in folder.hiddenImages + folder.strayImages + folder.absentImages {
         hash.update("left out \(split)/\(name)\n")
       }

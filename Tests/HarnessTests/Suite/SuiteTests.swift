@@ -1,3 +1,4 @@
+import CommandLine
 import FileSupport
 import Foundation
 import SampleData
@@ -47,6 +48,18 @@ struct SuiteTests {
     let short = SuitePlan(jobs, budget: 3 * 3600)
     #expect(short.jobs.isEmpty && short.backboneSeconds == 0)
     #expect(SuitePlan(jobs, budget: 4 * 3600).jobs.map(\.job.task) == [.linear])
+  }
+
+  @Test(
+    "What the suite decides itself is not handed through")
+  func handedThrough() throws {
+    for (arguments, words) in [
+      (["--linear=--cached --output elsewhere"], "--linear hands --output through"),
+      (["--coco=--dry-run"], "--coco hands --dry-run through"),
+    ] {
+      let error = #expect(throws: UsageError.self) { try SuiteOptions.table.parse(arguments) }
+      #expect(error?.description.contains(words) == true, "\(error as Any)")
+    }
   }
 
   @Test("Times of a budget are read, and others refused")

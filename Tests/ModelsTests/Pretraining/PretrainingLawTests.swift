@@ -141,6 +141,22 @@ struct PretrainingLawTests {
     #expect(grouped.statistics.batchCount == 2)
   }
 
+  @Test(
+    "Every group of a norm has two images: others are refused, and a forecast's batch gets fewer")
+  func normGroups() {
+    var settings = MoCoV2.Settings()
+    settings.normGroups = 4
+    settings.queueSize = 64
+    #expect(settings.problem(batchSize: 8) == nil)
+    #expect(settings.problem(batchSize: 4)?.contains("leaves one image a group") == true)
+    #expect(settings.problem(batchSize: 6)?.contains("does not divide") == true)
+    for (batch, groups) in [(2, 1), (4, 2), (6, 3), (8, 4), (7, 1), (1, 1)] {
+      var fitted = settings
+      fitted.fit(batchSize: batch)
+      #expect(fitted.normGroups == groups, "\(batch)")
+    }
+  }
+
   @Test("A shuffled key keeps its row, but not the company its statistics come from")
   func shuffledKeys() throws {
     var recipe = Self.recipe(.mocoV2)

@@ -157,6 +157,52 @@ struct ClassificationLayoutTests {
     #expect(layout.source == .archives)
   }
 
+  @Test("Shards whose samples cannot be told apart are refused, not guessed at")
+  func ambiguousShards() throws {
+    let (image, other) = (try file(1), try file(2))
+    let (zero, one) = (Array("0".utf8), Array("1".utf8))
+    for (members, words) in [
+      ([("k.png", image), ("k.cls", zero), ("k.png", other), ("k.cls", one)], "two classes"),
+      ([("a.v1.png", image), ("a.v1.cls", zero), ("a.v2.png", other), ("a.v2.cls", one)], "two"),
+      ([("a.png", image), ("b.png", other), ("a.cls", zero), ("b.cls", one)], "without"),
+      ([("a.png", image), ("a.seg.png", other), ("a.cls", zero)], "two images of one sample"),
+      ([("c/a.png", image), ("d/b.png", other), ("c/a.png", image)], "holds 'c/a.png' twice"),
+      (
+        [("caf\u{E9}/a.png", image), ("cafe\u{301}/b.png", image), ("dog/c.png", image)],
+        "in two ways"
+      ),
+    ] {
+      try archive("set/train.tar", members)
+      let part = ClassificationLayout.Part.archives(["train.tar"], in: folder.file("set"))
+      let error = #expect(throws: DatasetError.self, "\(members.map(\.0))") {
+        try ImageFolder(part)
+      }
+      #expect(error?.problem.contains(words) == true, "\(error as Any)")
+    }
+    for name in ["00000.tar", "00001.tar"] {
+      try archive("json/train/" + name, [("a.png", image), ("a.json", zero)])
+    }
+    let bare = message {
+      _ = try ImageFolder(try #require(try ClassificationLayout.find(folder.file("json"))).training)
+    }
+    #expect(bare.contains("no .cls"), "\(bare)")
+    try archive("gz/train/s-0.tar", [("a.png", image), ("a.cls", zero)])
+    try AtomicFile.write(text: "packed", to: folder.file("gz/train/s-1.tar.gz"))
+    #expect(
+      message { _ = try ClassificationLayout.find(folder.file("gz")) }.contains(
+        "s-1.tar.gz: is a compressed archive"))
+  }
+
+  @Test("Images of one name in two folders are not told apart by a map")
+  func namesakes() throws {
+    try makeImageFolder(
+      in: folder, ["train/n01/1.png", "train/n02/2.png", "val/part 1/3.png", "val/part 2/3.png"])
+    try AtomicFile.write(text: "3.png n01\n", to: folder.file("val_map.txt"))
+    #expect(
+      message { _ = try ClassificationData(root: folder.path) }.contains(
+        "is called as an image in another folder"))
+  }
+
   @Test("WebDataset's shards pair each image with its class")
   func shards() throws {
     func text(_ value: Any) -> [UInt8] { Array("\(value)".utf8) }

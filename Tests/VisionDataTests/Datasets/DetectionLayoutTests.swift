@@ -189,6 +189,32 @@ struct DetectionLayoutTests {
     #expect(try DetectionDataset(layout.part(.testing), use: .testing).annotationHash() != hash)
   }
 
+  @Test("What an object's difficulty says is read in both spellings, or refused")
+  func vocDifficulty() throws {
+    for (text, isDifficult) in [("1", true), ("True", true), ("0", false), ("false", false)] {
+      try voc("1", object("dog", "1 1 20 30", "<difficult>\(text)</difficult>"))
+      try list("train", "1\n")
+      try list("val", "1\n")
+      let set = try splits(try DetectionLayout.expect(folder.path))[0]
+      #expect(set.annotations.annotations.map(\.isCrowd) == [isDifficult], "\(text)")
+    }
+    try voc("1", object("dog", "1 1 20 30", "<difficult>2</difficult>"))
+    let error = #expect(throws: DatasetError.self) {
+      try splits(try DetectionLayout.expect(folder.path))
+    }
+    #expect(error?.problem.contains("'2' as difficult of object 1, a dog") == true)
+  }
+
+  @Test("Two files that may both be the validation annotations are refused")
+  func twoValidations() throws {
+    let empty = #"{"images":[],"annotations":[],"categories":[]}"#
+    for name in ["instances_train", "instances_val", "instances_validation"] {
+      try AtomicFile.write(text: empty, to: folder.file("annotations/\(name).json"))
+    }
+    let error = #expect(throws: DatasetError.self) { try DetectionLayout.expect(folder.path) }
+    #expect(error?.problem.contains("to validate on") == true, "\(error as Any)")
+  }
+
   @Test("What is scored is found from VOC's folders and lists; any folder of XML files will do")
   func vocTruth() throws {
     for name in ["1", "2", "3"] { try voc(name, object("dog", "1 1 20 30")) }

@@ -155,6 +155,20 @@ struct DataCheckTests {
       try check.run(cachedIn: kept.path, threadCount: 2).findings.map(\.rule) == ["image/empty"])
   }
 
+  @Test("A fault of the layout is not kept, so that another set's is not told for one's own")
+  func brokenLayouts() throws {
+    let kept = try TemporaryDirectory()
+    var problems: [String] = []
+    for name in ["a", "b"] {
+      let folder = try TemporaryDirectory()
+      try makeImageFolder(in: folder, ["train/\(name)/1.png", "val/x\(name)/2.png"])
+      let report = try DataCheck(root: folder.path, depth: .quick)
+        .run(cachedIn: kept.path, threadCount: 1)
+      problems.append(report.findings.first?.path ?? "")
+    }
+    #expect(problems == ["val/xa", "val/xb"])
+  }
+
   @Test("A checkpoint's head of another size is a warning")
   func head() throws {
     let folder = try sound()

@@ -91,7 +91,20 @@ public struct ClassificationLayout: Sendable, Equatable {
     let entries = try FileTree.entries(folder).filter { !$0.isHidden }
     let archives = entries.map(\.name).filter { $0.hasSuffix(".tar") }
     let hasFolders = entries.contains { $0.isFolder }
+    if !hasFolders { try checkPlain(entries, in: folder) }
     return archives.isEmpty || hasFolders ? .folder(folder) : .archives(archives, in: folder)
+  }
+
+  /// Refuses archives that are compressed as a whole, which would be passed by.
+  private static func checkPlain(
+    _ entries: [FileTree.Entry], in folder: String
+  ) throws(DatasetError) {
+    let packed = [".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2", ".tar.lz4"]
+    for entry in entries where packed.contains(where: entry.name.lowercased().hasSuffix) {
+      throw DatasetError(
+        path: "\(folder)/\(entry.name)", problem: "is a compressed archive, which is not read",
+        remedy: "unpack it to a .tar; images are compressed already")
+    }
   }
 
   private static func isFolder(_ part: Part) -> Bool {

@@ -130,7 +130,8 @@ struct ImageArchives: Sendable {
       return
     }
     let isImage = ImageFolder.isImage(file)
-    let isClass = file.hasSuffix(".cls") || file.hasSuffix(".cls.txt")
+    let lowered = file.lowercased()
+    let isClass = lowered.hasSuffix(".cls") || lowered.hasSuffix(".cls.txt")
     guard isImage || isClass else {
       ignoredCount += 1
       return
@@ -156,6 +157,12 @@ struct ImageArchives: Sendable {
       reader.key = key
     }
     if isClass {
+      guard reader.number == nil else {
+        throw DatasetError(
+          path: reader.archive.path,
+          problem: "gives the sample '\(file[..<dot])' two classes, in '\(member.name)' again",
+          remedy: "name samples apart before the first dot, as WebDataset does")
+      }
       reader.number = try number(member, reader.archive)
       reader.hasNumbers = true
     } else {
@@ -177,8 +184,22 @@ struct ImageArchives: Sendable {
       reader.images = []
       reader.number = nil
     }
-    guard let first = reader.images.first else { return }
+    guard let first = reader.images.first else {
+      guard reader.number == nil else {
+        throw DatasetError(
+          path: reader.archive.path,
+          problem: "holds the class of '\(reader.key.split(separator: "/").last ?? "")' without an "
+            + "image beside it", remedy: "pack each image with its class right behind it")
+      }
+      return
+    }
     if let number = reader.number {
+      guard reader.images.count == 1 else {
+        throw DatasetError(
+          path: reader.archive.path,
+          problem: "holds two images of one sample, '\(first.name)' and '\(reader.images[1].name)'",
+          remedy: "pack one image a sample; masks and thumbnails are none to learn from")
+      }
       guard numbers.count + reader.images.count == paths.count else {
         throw Self.unlabelled(reader.archive, first.name)
       }

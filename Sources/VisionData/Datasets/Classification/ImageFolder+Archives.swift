@@ -24,7 +24,15 @@ extension ImageFolder {
         : paths.bytes(first).lexicographicallyPrecedes(paths.bytes(second))
     }
     var sorted = PathTable()
-    for index in order { sorted.append(paths.bytes(index)) }
+    for (place, index) in order.enumerated() {
+      sorted.append(paths.bytes(index))
+      guard place > 0, case let before = order[place - 1], labels[before] == labels[index],
+        paths.bytes(before) == paths.bytes(index)
+      else { continue }
+      throw DatasetError(
+        path: found.path(index), problem: "holds '\(paths[index])' twice",
+        remedy: "pack it anew; of what was added again the last counts for tar")
+    }
     let used = Set(labels)
     self.init(
       root: root, classNames: classes, labels: order.map { labels[$0] }, paths: sorted,
@@ -57,12 +65,32 @@ extension ImageFolder {
       let stems = found.files.map { ImageArchives.stem($0) }
       let areClasses = known.map { Set(stems).isSubset(of: $0) } ?? (stems.count > 1)
       guard areClasses else { return try mapped(found, paths, known) }
+      guard found.ignoredCount < found.paths.count else {
+        throw DatasetError(
+          path: found.path(0),
+          problem: "holds images side by side with files that say more of them, and no .cls",
+          remedy: "pack each image's class behind it as a .cls file; of .json none is read")
+      }
       folders = found.archives.map { stems[Int($0)] }
       paths = PathTable()
       for index in 0..<found.paths.count {
         paths.append(
           Array(folders[index].utf8) + [UInt8(ascii: "/")]
             + (found.paths.bytes(index).split(separator: UInt8(ascii: "/")).last ?? []))
+      }
+    }
+    var spellings: [String: String] = [:]
+    for folder in folders {
+      guard let other = spellings[folder] else {
+        spellings[folder] = folder
+        continue
+      }
+      guard other.utf8.elementsEqual(folder.utf8) else {
+        throw DatasetError(
+          path: found.path(0),
+          problem:
+            "or an archive beside it spells the class '\(folder)' in two ways, by how accents "
+            + "are composed", remedy: "give the folders one name")
       }
     }
     let classes =

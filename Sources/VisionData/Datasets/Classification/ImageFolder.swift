@@ -216,6 +216,13 @@ public struct ImageFolder: Sendable {
     var labels: [Int32] = []
     var paths = PathTable()
     let lookup = map.lookup(classes: known)
+    var names: Set<String> = []
+    for file in images where !names.insert((file as NSString).lastPathComponent).inserted {
+      throw DatasetError(
+        path: root + "/" + file,
+        problem: "is called as an image in another folder, so that the file of classes means both",
+        remedy: "give every image a name of its own")
+    }
     for file in images {
       labels.append(try lookup(file, root))
       paths.append(file.utf8)

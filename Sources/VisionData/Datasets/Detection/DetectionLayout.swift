@@ -109,7 +109,8 @@ public struct DetectionLayout: Sendable, Equatable {
   /// - Throws: `DatasetError` for several data sets in one folder, or a folder that cannot be read.
   public static func find(_ root: String) throws(DatasetError) -> DetectionLayout? {
     guard FileTree.isFolder(root) else { return nil }
-    if let found = coco(root) ?? roboflow(root) { return found }
+    if let found = coco(root) { return found }
+    if let found = try roboflow(root) { return found }
     if let found = try subsets(root) { return found }
     if let found = labelStudio(root) { return found }
     return try voc(root)
@@ -199,7 +200,15 @@ public struct DetectionLayout: Sendable, Equatable {
     return layout.orNil
   }
 
-  private static func roboflow(_ root: String) -> DetectionLayout? {
+  private static func both(_ root: String, _ first: String, _ second: String) -> DatasetError {
+    DatasetError(
+      path: root, problem: "has both \(first) and \(second) to validate on",
+      remedy: "keep the one that is meant, or name it with --val-annotations")
+  }
+
+  private static func roboflow(_ root: String) throws(DatasetError) -> DetectionLayout? {
+    let known = ["valid", "val"].filter { exists("\(root)/\($0)/_annotations.coco.json") }
+    if known.count > 1 { throw both(root, known[0], known[1]) }
     var layout = DetectionLayout(root, .roboflow)
     func part(_ splits: [String]) -> Part? {
       splits.map { "\(root)/\($0)" }.first { exists($0 + "/_annotations.coco.json") }
@@ -215,6 +224,7 @@ public struct DetectionLayout: Sendable, Equatable {
     guard FileTree.isFolder(folder) else { return nil }
     var layout = DetectionLayout(root, .cvat)
     var others: [Part] = []
+    var found: String?
     for entry in try FileTree.entries(folder) where !entry.isFolder && !entry.isHidden {
       guard entry.name.hasSuffix(".json") else { continue }
       let stem = entry.name.dropLast(5)
@@ -227,7 +237,9 @@ public struct DetectionLayout: Sendable, Equatable {
         images: ["\(root)/images/\(subset)", "\(root)/\(subset)", "\(root)/images", root])
       switch kind {
       case .training: layout.training = layout.training ?? part
-      case .validation: layout.validation = part
+      case .validation:
+        if let other = found { throw both(root, other, entry.name) }
+        (layout.validation, found) = (part, entry.name)
       case .test: layout.validation = layout.validation ?? part
       case nil: others.append(part)
       }

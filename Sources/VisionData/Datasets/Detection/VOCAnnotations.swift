@@ -146,7 +146,13 @@ struct VOCAnnotations {
     let (left, top) = (max(0, try side("xmin") - 1), max(0, try side("ymin") - 1))
     let box = CocoBox(
       x: left, y: top, width: try side("xmax") - left, height: try side("ymax") - top)
-    return Object(name: name, box: box, isDifficult: element["difficult"]?.text == "1")
+    let difficult = element["difficult"]?.text.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    switch difficult.lowercased() {
+    case "", "0", "false": return Object(name: name, box: box, isDifficult: false)
+    case "1", "true": return Object(name: name, box: box, isDifficult: true)
+    default:
+      throw fault(path, "has '\(difficult.prefix(40))' as difficult of object \(number), a \(name)")
+    }
   }
 
   private func fault(_ path: String, _ problem: String) -> DatasetError {
