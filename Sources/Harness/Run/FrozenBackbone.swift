@@ -85,17 +85,17 @@ struct FrozenData {
   var strayNotes: [String] {
     let splits = [("training", images.train), ("validation", images.validation)]
     return splits.suffix(trainManifest == nil ? 1 : 2).flatMap { split, folder in
-      let absent = folder.absentImages
-      let absence = absent.first.map { first in
-        "\(absent.count) \(split) images that the file of their classes names are not there: \(first)"
-          + (absent.count > 1 ? "…" : "")
+      func note(_ names: [String], _ what: String) -> String? {
+        names.first.map {
+          "\(names.count) \(split) images \(what): \($0)" + (names.count > 1 ? "…" : "")
+        }
       }
-      let leftOut = folder.hiddenImages + folder.strayImages
-      let stray = leftOut.first.map { first in
-        "\(leftOut.count) \(split) images lie hidden or beside the class folders and were left "
-          + "out: \(first)" + (leftOut.count > 1 ? "…" : "")
-      }
-      return [stray, absence].compactMap { $0 }
+      return [
+        note(
+          folder.hiddenImages + folder.strayImages,
+          "lie hidden or beside the class folders and were left out"),
+        note(folder.absentImages, "that the file of their classes names are not there"),
+      ].compactMap { $0 }
     }
   }
 

@@ -30,13 +30,14 @@ struct ArchitectureResolver {
   let claim: NetworkClaim
   /// Where each number comes from, for records.
   private(set) var origins: [String] = ["patch, channels, blocks and MLP from keys and shapes"]
-  /// What was taken to be usual, for the log.
-  private(set) var assumptions: [String] = []
+  /// What could not be read, and what was taken to be usual, for the log.
+  private(set) var assumptions: [String]
 
   init(path: String, hints: NetworkHints, claim: NetworkClaim) {
     self.path = path
     self.hints = hints
     self.claim = claim
+    assumptions = hints.notes
   }
 
   /// The whole network.

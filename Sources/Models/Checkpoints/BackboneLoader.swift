@@ -46,9 +46,9 @@ public enum BackboneLoader {
       source: [weights.group, weights.prefix].filter { !$0.isEmpty }.joined(separator: "/"),
       architecture: architecture.name)
     report.others = weights.others
-    report.unread = Dictionary(file.unread.map { ($0.key, $0.type) }) { first, _ in first }
+    report.unread = file.unreadTypes
     report.method = file.metadata["method"]
-    (report.origins, report.assumptions) = (resolver.origins, hints.notes + resolver.assumptions)
+    (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
     if let choice = weights.choice { report.assumptions.append(choice) }
     if !weights.passedOver.isEmpty {
       report.assumptions.append(

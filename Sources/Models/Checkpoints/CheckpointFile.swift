@@ -45,6 +45,11 @@ public struct CheckpointFile: Sendable {
   /// Tensors that are there and of a type that is not read, such as complex numbers: key and type.
   public let unread: [(key: String, type: String)]
 
+  /// The same by their keys.
+  var unreadTypes: [String: String] {
+    Dictionary(unread.map { ($0.key, $0.type) }) { first, _ in first }
+  }
+
   /// Opens a file; the form is told by its bytes.
   ///
   /// - Throws: `CheckpointError` or `FileError`, saying where the file is damaged.

@@ -59,9 +59,11 @@ public struct LoadReport: Sendable, Equatable {
   ///
   /// - Throws: `CheckpointError` with the first one.
   func requireReadable() throws(CheckpointError) {
+    let inOrder = unread.sorted { $0.key < $1.key }
     for key in missing {
-      let own = unread.sorted { $0.key < $1.key }
-        .first { $0.key == key || $0.key.hasSuffix("/" + key) || $0.key.hasSuffix("." + key) }
+      let own = inOrder.first {
+        $0.key == key || $0.key.hasSuffix("/" + key) || $0.key.hasSuffix("." + key)
+      }
       guard let own else { continue }
       throw CheckpointError(
         path: path, problem: "stores '\(own.key)' as \(own.value), which is not read",

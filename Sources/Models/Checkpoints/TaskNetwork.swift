@@ -123,9 +123,7 @@ extension DenseTaskNetwork {
       path: file.path, sha256: file.sha256, format: file.format.rawValue,
       layout: Self.file.framework + (isOpenMMLab ? ", OpenMMLab's backbone" : ""), source: group,
       architecture: name(configuration))
-    (report.origins, report.assumptions) = (
-      resolver.origins, resolver.hints.notes + resolver.assumptions
-    )
+    (report.origins, report.assumptions) = (resolver.origins, resolver.assumptions)
     let alike = file.groups.filter { other in
       other != group
         && file.entries.contains { $0.group == other && $0.key.contains("backbone.") }
@@ -137,7 +135,7 @@ extension DenseTaskNetwork {
           + "which is not read")
     }
     report.normalization = resolver.hints.normalization?.value
-    report.unread = Dictionary(file.unread.map { ($0.key, $0.type) }) { first, _ in first }
+    report.unread = file.unreadTypes
     try WeightFiller(sources: tensors.mapValues { WeightSource($0) }).fill(
       network, fresh: { Self(configuration, initializer: Initializer(seed: 0)) },
       allowsPartial: allowsPartial, report: &report)

@@ -62,13 +62,15 @@ public final class MoCoV2: SiameseMethod {
     }
 
     public func problem(batchSize: Int) -> String? {
-      if let groups = normGroups, batchSize % groups != 0 {
-        return "--norm-groups \(groups) does not divide the batch of \(batchSize)."
-      }
-      if let groups = normGroups, groups > 1, batchSize < 2 * groups {
-        return
-          "--norm-groups \(groups) leaves one image a group of a batch of \(batchSize); a norm "
-          + "needs two."
+      if let groups = normGroups {
+        guard batchSize % groups == 0 else {
+          return "--norm-groups \(groups) does not divide the batch of \(batchSize)."
+        }
+        guard groups == 1 || batchSize >= 2 * groups else {
+          return
+            "--norm-groups \(groups) leaves one image a group of a batch of \(batchSize); a norm "
+            + "needs two."
+        }
       }
       return QueueSize.problem(queueSize, batchSize: batchSize)
     }

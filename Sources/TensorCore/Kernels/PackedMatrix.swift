@@ -43,10 +43,9 @@ final class PackedMatrix {
         Product.pairPanel(
           from, row: row, isTransposed: isTransposed, columns: width, depth: depth,
           room: room.pointer, into: Product.pairs(at))
-      } else if isTransposed {
-        cp_pack_rows(width, depth, from, row, at)
       } else {
-        cp_pack_columns(width, depth, from, row, at)
+        Product.pack(
+          from, row: row, isTransposed: isTransposed, columns: width, depth: depth, into: at)
       }
     }
   }

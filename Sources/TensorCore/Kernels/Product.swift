@@ -178,13 +178,25 @@ enum Product {
           }
           right = Right(
             start: UnsafePointer(paired.pointer), step: panelWidth, panel: length, isPaired: true)
-        } else if isTransposed {
-          cp_pack_rows(count, size, source, ldb, panels.pointer)
         } else {
-          cp_pack_columns(count, size, source, ldb, panels.pointer)
+          pack(
+            source, row: ldb, isTransposed: isTransposed, columns: count, depth: size,
+            into: panels.pointer)
         }
         left.multiply(right, columns: count, into: c + column, row: ldc, adding: start > 0)
       }
+    }
+  }
+
+  /// Lays out columns of a matrix as panels; transposed, they are its rows in memory.
+  static func pack(
+    _ b: UnsafePointer<Float>, row: Int, isTransposed: Bool, columns: Int, depth: Int,
+    into panels: UnsafeMutablePointer<Float>
+  ) {
+    if isTransposed {
+      cp_pack_rows(columns, depth, b, row, panels)
+    } else {
+      cp_pack_columns(columns, depth, b, row, panels)
     }
   }
 
@@ -199,11 +211,7 @@ enum Product {
       // It lies side by side already.
       return cp_pair_panel(depth, b, row, panel)
     }
-    if isTransposed {
-      cp_pack_rows(columns, depth, b, row, room)
-    } else {
-      cp_pack_columns(columns, depth, b, row, room)
-    }
+    pack(b, row: row, isTransposed: isTransposed, columns: columns, depth: depth, into: room)
     cp_pair_panel(depth, room, panelWidth, panel)
   }
 }

@@ -95,7 +95,7 @@ extension ImageFolder {
     }
     let classes =
       known
-      ?? Set(folders.filter { !$0.isEmpty }).sorted {
+      ?? spellings.keys.filter { !$0.isEmpty }.sorted {
         $0.utf8.lexicographicallyPrecedes($1.utf8)
       }
     let places = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, Int32($0)) })
