@@ -22,21 +22,27 @@ public final class LARS: MomentumOptimizer {
   override func update(_ parameter: OptimizedParameter, gradient: Tensor, velocity: Tensor) {
     let (p, g, v) = (parameter.tensor.mutablePointer, gradient.pointer, velocity.mutablePointer)
     let count = parameter.tensor.elementCount
-    let decay = parameter.weightDecay
+    let (decay, momentum, rate) = (parameter.weightDecay, momentum, learningRate)
     var adaptation: Float = 1
     if parameter.isAdapted {
-      var squares = 0.0
-      for i in 0..<count {
-        let slope = g[i] + decay * p[i]
-        squares += Double(slope) * Double(slope)
+      let squares = blockSum(count) { range in
+        var sum = 0.0
+        for i in range {
+          let slope = g[i] + decay * p[i]
+          sum += Double(slope) * Double(slope)
+        }
+        return sum
       }
       let slopeNorm = Float(squares.squareRoot())
       let weightNorm = sumOfSquares(parameter.tensor).squareRoot()
       if slopeNorm > 0, weightNorm > 0 { adaptation = trust * weightNorm / slopeNorm }
     }
-    for i in 0..<count {
-      v[i] = momentum * v[i] + adaptation * (g[i] + decay * p[i])
-      p[i] -= learningRate * v[i]
+    let factor = adaptation
+    forEachBlock(count) { range in
+      for i in range {
+        v[i] = momentum * v[i] + factor * (g[i] + decay * p[i])
+        p[i] -= rate * v[i]
+      }
     }
   }
 }

@@ -17,20 +17,25 @@ public enum Precision: String, Sendable, CaseIterable {
   /// What products of linear maps use now, in the whole process.
   public static var current: Precision { isHalved.load(ordering: .relaxed) ? .bf16 : .f32 }
 
+  /// Why this processor should not use a precision, or nil when it may.
+  public static func problem(with wanted: Precision) -> String? {
+    guard wanted == .bf16 else { return nil }
+    guard cp_has_bf16() != 0 else {
+      return "this processor has no instructions for bfloat16 (AVX512_BF16)"
+    }
+    let gain = measuredGain()
+    guard gain > 1 else {
+      let percent = Int((100 * gain).rounded())
+      return "on this processor bfloat16 reaches \(percent) % of the speed of single precision"
+    }
+    return nil
+  }
+
   /// Goes on in this precision.
   ///
   /// - Returns: Why this processor should not, or nil when it does.
   public static func use(_ wanted: Precision) -> String? {
-    if wanted == .bf16 {
-      guard cp_has_bf16() != 0 else {
-        return "this processor has no instructions for bfloat16 (AVX512_BF16)"
-      }
-      let gain = measuredGain()
-      guard gain > 1 else {
-        let percent = Int((100 * gain).rounded())
-        return "on this processor bfloat16 reaches \(percent) % of the speed of single precision"
-      }
-    }
+    if let problem = problem(with: wanted) { return problem }
     isHalved.store(wanted == .bf16, ordering: .relaxed)
     return nil
   }

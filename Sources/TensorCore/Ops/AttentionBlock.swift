@@ -121,14 +121,14 @@ struct AttentionJob {
       weights.biasIndex.count == slots * slots && table.shape[1] == heads,
       "bias table \(table.shape) and \(weights.biasIndex.count) indices for \(slots) slots")
     let bias = Tensor(uninitialized: [heads, slots, length])
-    bias.pointer.update(repeating: -.infinity, count: bias.elementCount)
     weights.biasIndex.withUnsafeBufferPointer { index in
-      for head in 0..<heads {
+      ThreadPool.shared.forEach(heads) { head in
         for i in 0..<slots {
           let row = bias.pointer + (head * slots + i) * length
           for j in 0..<slots {
             row[j] = table.pointer[Int(index[i * slots + j]) * heads + head]
           }
+          (row + slots).update(repeating: -.infinity, count: length - slots)
         }
       }
     }

@@ -155,6 +155,8 @@ extension AttentionJob {
     let (slots, length, heads) = (geometry.slotCount, geometry.rowLength, weights.headCount)
     let width = heads * slots * length
     let total = Tensor(zeros: [width])
+    let gradient = Tensor(zeros: table.shape)
+    // A head has a column of the table to itself.
     ThreadPool.shared.forEach(heads) { head in
       let at = head * slots * length
       for panel in 0..<panels.count {
@@ -162,13 +164,10 @@ extension AttentionJob {
           total.pointer + at, partial.pointer + panel * width + at, into: total.pointer + at,
           count: slots * length)
       }
-    }
-    let gradient = Tensor(zeros: table.shape)
-    for head in 0..<heads {
       for i in 0..<slots {
         for j in 0..<slots {
           let entry = Int(weights.biasIndex[i * slots + j]) * heads + head
-          gradient.pointer[entry] += total.pointer[(head * slots + i) * length + j]
+          gradient.pointer[entry] += total.pointer[at + i * length + j]
         }
       }
     }

@@ -10,9 +10,11 @@ public func centered(_ x: Tensor, by center: Tensor, temperature: Float) -> Tens
   let (rows, columns) = (x.shape[0], x.shape[1])
   precondition(center.elementCount == columns, "a centre \(center.shape) for \(x.shape)")
   let out = Tensor(uninitialized: x.shape)
-  for row in 0..<rows {
-    let (from, to) = (x.pointer + row * columns, out.pointer + row * columns)
-    for c in 0..<columns { to[c] = (from[c] - center.pointer[c]) / temperature }
+  RowBlocks.forEach(rows: rows, columns: columns) { range in
+    for row in range {
+      let (from, to) = (x.pointer + row * columns, out.pointer + row * columns)
+      for c in 0..<columns { to[c] = (from[c] - center.pointer[c]) / temperature }
+    }
   }
   return out
 }
@@ -26,12 +28,14 @@ public func moveToColumnMeans(_ average: Tensor, of x: Tensor, momentum: Double)
   let (rows, columns) = (x.shape[0], x.shape[1])
   precondition(average.elementCount == columns, "an average \(average.shape) of \(x.shape)")
   let sums = Tensor(zeros: [columns])
-  for row in 0..<rows {
-    Kernels.add(sums.pointer, x.pointer + row * columns, into: sums.pointer, count: columns)
-  }
   let (own, other) = (Float(momentum), Float(1 - momentum))
   let target = average.mutablePointer
-  for c in 0..<columns {
-    target[c] = own * target[c] + other * sums.pointer[c] / Float(rows)
+  RowBlocks.forEach(rows: columns, columns: rows) { range in
+    let at = sums.pointer + range.lowerBound
+    for row in 0..<rows {
+      Kernels.add(
+        at, x.pointer + row * columns + range.lowerBound, into: at, count: range.count)
+    }
+    for c in range { target[c] = own * target[c] + other * sums.pointer[c] / Float(rows) }
   }
 }

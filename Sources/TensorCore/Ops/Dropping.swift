@@ -1,4 +1,5 @@
 import CounterRandom
+import Threads
 
 /// One factor an image for a residual branch: 0 with probability `rate`, else 1 / (1 − rate).
 ///
@@ -20,9 +21,9 @@ public func scaledRows(_ x: Tensor, by factors: [Float]?) -> Tensor {
   let width = x.elementCount / max(1, x.shape[0])
   func times(_ x: Tensor) -> Tensor {
     let out = Tensor(uninitialized: x.shape)
-    for (row, factor) in factors.enumerated() {
+    ThreadPool.shared.forEach(factors.count) { row in
       Kernels.scale(
-        x.pointer + row * width, by: factor, into: out.pointer + row * width, count: width)
+        x.pointer + row * width, by: factors[row], into: out.pointer + row * width, count: width)
     }
     return out
   }

@@ -1,8 +1,18 @@
 import Foundation
+import Threads
 
 /// Runs `body` on consecutive ranges of 0..<count, shared out to the pool.
 public func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
   RowBlocks.forEach(rows: count, columns: 1, body)
+}
+
+/// The sum of `body` over consecutive ranges of 0..<count, shared out to the pool and added up in
+/// order.
+public func blockSum(_ count: Int, _ body: (Range<Int>) -> Double) -> Double {
+  let size = RowBlocks.size(columns: 1)
+  return threadMap((count + size - 1) / size) { block in
+    body(block * size..<min(count, (block + 1) * size))
+  }.reduce(0, +)
 }
 
 /// Σ x² in a fixed order.

@@ -1,4 +1,5 @@
 import Foundation
+import Threads
 
 /// Cross-entropy of class indices, the mean over the rows.
 ///
@@ -31,8 +32,7 @@ public func softCrossEntropy(_ logits: Tensor, targets: Tensor) -> Tensor {
     logits.shape == targets.shape, "logits \(logits.shape) and targets \(targets.shape) differ")
   let (count, classes) = (logits.shape[0], logits.shape[1])
   let probabilities = logits.copied()
-  var total = 0.0
-  for row in 0..<count {
+  let total = threadMap(count) { row -> Double in
     let x = logits.pointer + row * classes
     let t = targets.pointer + row * classes
     let p = probabilities.pointer + row * classes
@@ -41,19 +41,23 @@ public func softCrossEntropy(_ logits: Tensor, targets: Tensor) -> Tensor {
     var sum = 0.0
     for c in 0..<classes { sum += exp(Double(x[c] - top)) }
     let logarithm = Double(top) + log(sum)
-    for c in 0..<classes where t[c] != 0 { total += Double(t[c]) * (logarithm - Double(x[c])) }
-  }
+    var loss = 0.0
+    for c in 0..<classes where t[c] != 0 { loss += Double(t[c]) * (logarithm - Double(x[c])) }
+    return loss
+  }.reduce(0, +)
   let out = Tensor([Float(total / Double(count))], shape: [1])
   return record(out, inputs: [logits]) { gradient in
     // dx = (p·Σt − t) / B
     let factor = gradient.item / Float(count)
     let dx = Tensor(uninitialized: logits.shape)
-    for row in 0..<count {
-      let t = targets.pointer + row * classes
-      let weight = Kernels.sum(t, count: classes)
-      for c in 0..<classes {
-        let p = probabilities.pointer[row * classes + c]
-        dx.pointer[row * classes + c] = factor * (p * weight - t[c])
+    RowBlocks.forEach(rows: count, columns: classes) { range in
+      for row in range {
+        let t = targets.pointer + row * classes
+        let weight = Kernels.sum(t, count: classes)
+        for c in 0..<classes {
+          let p = probabilities.pointer[row * classes + c]
+          dx.pointer[row * classes + c] = factor * (p * weight - t[c])
+        }
       }
     }
     return [dx]

@@ -52,20 +52,25 @@ public func l2Normalized(_ x: Tensor, epsilon: Float = 1e-12) -> Tensor {
   let rowCount = x.elementCount / max(1, columns)
   let out = Tensor(uninitialized: x.shape)
   let norms = Tensor(uninitialized: [rowCount])
-  for row in 0..<rowCount {
-    let at = x.pointer + row * columns
-    norms.pointer[row] = max(Kernels.dot(at, at, count: columns).squareRoot(), epsilon)
-    Kernels.scale(at, by: 1 / norms.pointer[row], into: out.pointer + row * columns, count: columns)
+  RowBlocks.forEach(rows: rowCount, columns: columns) { range in
+    for row in range {
+      let at = x.pointer + row * columns
+      norms.pointer[row] = max(Kernels.dot(at, at, count: columns).squareRoot(), epsilon)
+      Kernels.scale(
+        at, by: 1 / norms.pointer[row], into: out.pointer + row * columns, count: columns)
+    }
   }
   return record(out, inputs: [x]) { [unit = out.detached()] gradient in
     // dx = (g − u·Σ u·g) / ‖x‖; below ε the norm is a constant and only g / ε remains.
     let dx = Tensor(uninitialized: x.shape)
-    for row in 0..<rowCount {
-      let u = unit.pointer + row * columns
-      let g = gradient.pointer + row * columns
-      let inner = norms.pointer[row] > epsilon ? Kernels.dot(u, g, count: columns) : 0
-      for c in 0..<columns {
-        dx.pointer[row * columns + c] = (g[c] - u[c] * inner) / norms.pointer[row]
+    RowBlocks.forEach(rows: rowCount, columns: columns) { range in
+      for row in range {
+        let u = unit.pointer + row * columns
+        let g = gradient.pointer + row * columns
+        let inner = norms.pointer[row] > epsilon ? Kernels.dot(u, g, count: columns) : 0
+        for c in 0..<columns {
+          dx.pointer[row * columns + c] = (g[c] - u[c] * inner) / norms.pointer[row]
+        }
       }
     }
     return [dx]

@@ -41,8 +41,6 @@ struct ProductTests {
 
   @Test("Every layout, instruction set and number of threads gives the stated bits")
   func bits() {
-    productSettings.lock()
-    defer { productSettings.unlock() }
     let threads = ThreadPool.shared.threadCount
     defer {
       Instructions.use(.avx512)
