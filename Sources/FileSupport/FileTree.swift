@@ -75,6 +75,21 @@ public enum FileTree {
       remedy: "mend the link or remove it", exitCode: .missingFile)
   }
 
+  /// The one folder of these names that is there, or nil; links to one folder are that folder.
+  ///
+  /// - Throws: `DatasetError` where several are: which is meant cannot be known.
+  public static func only(_ names: [String], in root: String) throws(DatasetError) -> String? {
+    let found = names.filter { isFolder("\(root)/\($0)") }
+    let places = Set(
+      found.map { URL(fileURLWithPath: "\(root)/\($0)").resolvingSymlinksInPath().path })
+    guard places.count < 2 else {
+      throw DatasetError(
+        path: root, problem: "has both \(found.joined(separator: " and "))",
+        remedy: "keep the one that is meant, or name it from elsewhere")
+    }
+    return found.first
+  }
+
   /// Whether a path is a folder, or a link to one.
   public static func isFolder(_ path: String) -> Bool {
     var info = stat()

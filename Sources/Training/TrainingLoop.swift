@@ -114,6 +114,7 @@ public struct TrainingLoop {
         let (epoch, batch) = (position.epoch, position.batch)
         let batches = try saving(trainee) { try trainee.batches(epoch: epoch, from: batch) }
         try finishEpoch(trainee, of: batches)
+        try requireNumbers(trainee)
         let end = position
         let event = try saving(trainee) { try trainee.epochDidEnd(at: end) }
         try note(event)
@@ -124,10 +125,9 @@ public struct TrainingLoop {
       }
       try loop.run.synchronize(TrainingLoop.events)
       progress.finish()
-      try requireNumbers(trainee)
     }
 
-    /// A last update can spoil the weights without a loss that shows it.
+    /// An epoch's last update can spoil the weights without a loss that shows it.
     private func requireNumbers(_ trainee: some Trainee) throws(TrainingError) {
       guard !trainee.survivesDivergence else { return }
       for parameter in trainee.optimizers.flatMap(\.parameters)

@@ -1,5 +1,6 @@
 import CommandLine
 import Evaluation
+import FileSupport
 import Foundation
 import Loading
 import Models
@@ -28,9 +29,11 @@ struct EpochProbe {
   var k: Int { min(20, trainOrder.count) }
 
   /// Top-1 of the vote of `k` neighbours.
-  func top1(_ backbone: any Backbone) throws -> Double {
-    let (trainUnits, trainLabels) = try units(train, trainOrder, backbone)
-    let (units, labels) = try units(validation, validationOrder, backbone)
+  ///
+  /// - Throws: What loading throws; `fault` for features that are no numbers.
+  func top1(_ backbone: any Backbone, fault: some ReportableError) throws -> Double {
+    let (trainUnits, trainLabels) = try units(train, trainOrder, backbone, fault)
+    let (units, labels) = try units(validation, validationOrder, backbone, fault)
     let nearest = NearestNeighbourProbe.neighbours(of: units, limit: k, among: [(0, trainUnits)])
     var hits = 0
     for (row, nearest) in nearest.enumerated() {
@@ -45,10 +48,11 @@ struct EpochProbe {
   }
 
   private func units(
-    _ folder: ImageFolder, _ order: [Int], _ backbone: any Backbone
+    _ folder: ImageFolder, _ order: [Int], _ backbone: any Backbone, _ fault: any ReportableError
   ) throws -> (Tensor, [Int32]) {
     let pass = FeaturePass(
-      backbone: backbone, folder: folder, transform: transform, batchSize: 32, policy: policy)
+      backbone: backbone, folder: folder, transform: transform, batchSize: 32, policy: policy,
+      fault: { _ in fault })
     let found = try pass(order).features
     let features = Tensor(found.values, shape: [found.labels.count, backbone.featureCount])
     return (l2Normalized(features), found.labels)

@@ -80,21 +80,25 @@ final class PretrainingTraining: Trainee {
   func update(loss: Float, at position: TrainingPosition) throws -> TrainingEvent {
     let outcome = engine.update(loss: loss, step: position.step, epoch: position.epoch)
     guard outcome.loss.isFinite, outcome.gradientNorm.isFinite else {
-      throw TrainingError.notFinite(
-        what:
-          "the \(outcome.loss.isFinite ? "gradient" : "loss") of \(plan.recipe.method.title)",
-        step: position.step,
-        remedy: remedy + ", then use --restart")
+      throw diverged(outcome.loss.isFinite ? "the gradient" : "the loss", at: position)
     }
     return curves.record(outcome, engine: engine, step: position.step, epoch: position.epoch)
   }
 
   func epochDidEnd(at position: TrainingPosition) throws -> TrainingEvent {
     guard let probe else { return TrainingEvent([]) }
-    let top1 = try probe.top1(engine.method.publishedEncoder)
+    // The rate that spoiled the last step's weights is at fault, not an image.
+    let top1 = try probe.top1(
+      engine.method.publishedEncoder, fault: diverged("a feature", at: position))
     return TrainingEvent([
       curves.recordProbe(top1, epoch: position.epoch, step: position.step)
     ])
+  }
+
+  private func diverged(_ what: String, at position: TrainingPosition) -> TrainingError {
+    .notFinite(
+      what: "\(what) of \(plan.recipe.method.title)", step: position.step,
+      remedy: remedy + ", then use --restart")
   }
 
   /// The images of an epoch in order, whole batches only.

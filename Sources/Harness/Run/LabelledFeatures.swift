@@ -37,25 +37,32 @@ struct FeaturePass {
   var normalization = PixelNormalization.imageNet
   let batchSize: Int
   let policy: BadImagePolicy
+  /// What it means that the features of the image at a path are no numbers.
+  var fault: (_ path: String) -> any ReportableError = { Self.brokenFeatures(of: $0) }
+
+  private static func brokenFeatures(of path: String) -> DatasetError {
+    DatasetError(
+      path: path, problem: "gives features that are not finite numbers with this backbone",
+      remedy: "check the checkpoint, and the --mean and --std of its pixels")
+  }
 
   /// The features of images as a test sees them, `[B, featureCount]`.
   ///
   /// - Parameters:
   ///   - images: `[B, 3, S, S]`.
+  ///   - fault: What it means that they are no numbers.
   ///   - path: Where the image of a row lies.
-  /// - Throws: `DatasetError` for an image whose features are no numbers.
+  /// - Throws: `fault`, which is a `DatasetError` where nothing else is said.
   static func features(
-    of images: Tensor, by backbone: any Backbone, path: (Int) -> String
-  ) throws(DatasetError) -> Tensor {
+    of images: Tensor, by backbone: any Backbone,
+    fault: (String) -> any ReportableError = brokenFeatures, path: (Int) -> String
+  ) throws -> Tensor {
     let kept = backbone.dropPath
     backbone.dropPath = nil
     defer { backbone.dropPath = kept }
     let features = withoutGradients { backbone.features(images) }
     if let place = features.values.firstIndex(where: { !$0.isFinite }) {
-      throw DatasetError(
-        path: path(place / backbone.featureCount),
-        problem: "gives features that are not finite numbers with this backbone",
-        remedy: "check the checkpoint, and the --mean and --std of its pixels")
+      throw fault(path(place / backbone.featureCount))
     }
     return features
   }
@@ -63,7 +70,7 @@ struct FeaturePass {
   /// The features of some images, in order, and what was left out.
   ///
   /// - Parameter done: Called with the images of each batch of this process.
-  /// - Throws: What loading throws; `DatasetError` for an image whose features are no numbers.
+  /// - Throws: What loading throws; `fault` for an image whose features are no numbers.
   func callAsFunction(
     _ order: [Int], done: (Int) -> Void = { _ in }
   ) throws -> (features: LabelledFeatures, skipped: [String]) {
@@ -74,7 +81,7 @@ struct FeaturePass {
     var own = LabelledFeatures()
     while let batch = try loader.next() {
       try Interruption.check()
-      own.values += try Self.features(of: batch.images, by: backbone) { row in
+      own.values += try Self.features(of: batch.images, by: backbone, fault: fault) { row in
         folder.path(batch.indices[row])
       }.values
       own.labels += batch.labels.map(Int32.init)

@@ -39,11 +39,9 @@ public struct SuiteCommand {
     var prepared: [SuiteJob.Prepared] = []
     for job in try SuiteJob.all(options) {
       say("\(job.title): a few steps, to know what it takes")
-      if let ready = try attempt(job.title, { try job.prepared(isDone: record.isDone(job)) }) {
-        prepared.append(ready)
-      } else {
-        failed += 1
-      }
+      let (ready, isWhole) = try prepare(job, record)
+      if let ready { prepared.append(ready) }
+      if !isWhole { failed += 1 }
     }
     // Each task decides one primary number: the sooner it is there, the more an hour decides.
     prepared.sort { $0.seconds < $1.seconds }
@@ -69,6 +67,32 @@ public struct SuiteCommand {
     }
     let status = Processes.current.isRoot ? try report() : .success
     return failed > 0 && status == .success ? .gateFailed : status
+  }
+
+  /// A job that can begin, without those of its backbones that its program refuses; nil where nothing
+  /// is left. What is refused is said.
+  private func prepare(
+    _ job: SuiteJob, _ record: SuiteRecord
+  ) throws -> (ready: SuiteJob.Prepared?, isWhole: Bool) {
+    func prepared(_ job: SuiteJob) throws -> SuiteJob.Prepared {
+      try job.prepared(isDone: record.isDone(job))
+    }
+    let refusal: any Error
+    do { return (try prepared(job), true) } catch { refusal = error }
+    let names = job.backbones
+    if names.count > 1, refusal is any ReportableError, !(refusal is InterruptedError),
+      !(refusal is UsageError), Processes.current.size == 1
+    {
+      let good = try names.filter { name in
+        try attempt(job.title) { try job.keeping([name]).prepared(isDone: false) } != nil
+      }
+      if good.isEmpty { return (nil, false) }
+      if good.count < names.count {
+        return (try attempt(job.title) { try prepared(job.keeping(good)) }, false)
+      }
+      // Each alone is sound: what is wrong is wrong with all of them together.
+    }
+    return (try attempt(job.title) { throw refusal }, false)
   }
 
   /// Does a part of the suite; the rest goes on without it where it fails.

@@ -10,11 +10,28 @@ struct SuiteJob {
   let task: SuiteTask
   /// The folder of its data; nil is the sample set.
   let data: String?
+  private var options: SuiteOptions
+
+  init(_ task: SuiteTask, data: String?, _ options: SuiteOptions) {
+    (self.task, self.data, self.options) = (task, data, options)
+  }
+
   /// What the program is told.
-  let arguments: [String]
+  var arguments: [String] { options.arguments(for: task, data: data) }
+  /// The backbones that were named.
+  var backbones: [String] { options.backbones }
+
+  /// The same with some of its backbones.
+  func keeping(_ backbones: [String]) -> SuiteJob {
+    var job = self
+    job.options.backbones = backbones
+    return job
+  }
 
   /// How many backbones are compared.
-  let candidateCount: Int
+  private var candidateCount: Int {
+    backbones.isEmpty ? ShortPretraining.usual.count : backbones.count
+  }
 
   /// Its name in forecasts.
   var title: String {
@@ -73,13 +90,9 @@ struct SuiteJob {
   ///
   /// - Throws: `DatasetError` where there is nothing, or the folder cannot be read.
   static func all(_ options: SuiteOptions) throws -> [SuiteJob] {
-    func job(_ task: SuiteTask, _ data: String?) -> SuiteJob {
-      SuiteJob(
-        task: task, data: data, arguments: options.arguments(for: task, data: data),
-        candidateCount: options.backbones.isEmpty
-          ? ShortPretraining.usual.count : options.backbones.count)
+    guard let root = options.data else {
+      return options.tasks.map { SuiteJob($0, data: nil, options) }
     }
-    guard let root = options.data else { return options.tasks.map { job($0, nil) } }
     let sets = try DataLayout.all(in: root) { Console.error("left out: \($0.sentence)") }
     var jobs: [SuiteJob] = []
     for (folder, layouts) in sets {
@@ -92,7 +105,7 @@ struct SuiteJob {
           }
         guard options.tasks.contains(task) else { continue }
         if !options.engine.quiet { Console.error("\(folder): \(layout.summary)") }
-        jobs.append(job(task, folder))
+        jobs.append(SuiteJob(task, data: folder, options))
       }
     }
     guard !jobs.isEmpty else {

@@ -77,7 +77,8 @@ public struct SuiteOptions: CommandOptions {
     )
     .option(
       "linear", \.linear, value: "options", .protocolSettings,
-      "More options for bench-linear, in quotes: --linear=\"--cached --learning-rates 0.3,1,3\"."
+      "More options for bench-linear, in quotes: --linear=\"--cached --learning-rates 0.3,1,3\"; what "
+        + "holds spaces in quotes of its own."
     )
     .option("coco", \.coco, value: "options", .protocolSettings, "More options for bench-coco.")
     .option(
@@ -107,7 +108,10 @@ public struct SuiteOptions: CommandOptions {
     if !seeds.isEmpty { try SeedList.validate(seeds) }
     let own = ["output", "cache", "config", "dry-run", "help", "help-all"]
     for (task, text) in [(SuiteTask.linear, linear), (.coco, coco), (.ade20k, ade20k)] {
-      for word in text.split(whereSeparator: \.isWhitespace) {
+      guard let words = QuotedWords.split(text) else {
+        throw .conflict("--\(task.rawValue) has a quote that is not closed: \(text)")
+      }
+      for word in words {
         let name = word.drop { $0 == "-" }.prefix { $0 != "=" }
         guard word.hasPrefix("--"), own.contains(String(name)) else { continue }
         throw .conflict(
@@ -136,7 +140,8 @@ public struct SuiteOptions: CommandOptions {
       case .coco: coco
       case .ade20k: ade20k
       }
-    list += own.split(whereSeparator: \.isWhitespace).map(String.init)
+    // Lines that cannot be taken apart were refused.
+    list += QuotedWords.split(own) ?? []
     list += ["--output", runFolder, "--cache", cache]
     if let threads = engine.threads { list += ["--threads", String(threads)] }
     if engine.quiet { list.append("--quiet") }

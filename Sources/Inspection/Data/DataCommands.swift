@@ -74,6 +74,8 @@ public enum DataCommands {
     let layouts =
       try options.files.layout.map { [.detection($0)] }
       ?? DataLayout.find(root, labelSuffix: options.labelSuffix)
+    try options.check(layouts, of: root)
+    let inputSize = options.inputSize ?? 224
     var reports: [DataCheckReport] = []
     for layout in layouts {
       switch layout {
@@ -102,7 +104,7 @@ public enum DataCommands {
     }
     let headClasses = try options.backbone.flatMap {
       try BackboneLoader.load(
-        path: $0, inputSize: options.inputSize, claim: options.claim, allowsPartial: true
+        path: $0, inputSize: inputSize, claim: options.claim, allowsPartial: true
       ).head?.classCount
     }
     var report = try DataCheck(root: root, depth: options.depth).run(
@@ -111,7 +113,7 @@ public enum DataCommands {
     if headClasses != nil, let path = options.backbone,
       let data = try? ClassificationData(root: root),
       let finding = try HeadOrderCheck.finding(
-        path: path, claim: options.claim, data: data, inputSize: options.inputSize)
+        path: path, claim: options.claim, data: data, inputSize: inputSize)
     {
       report.findings.append(finding)
       report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }

@@ -25,6 +25,23 @@ public enum ShownView: String, OptionChoice, Sendable {
   case moby
 }
 
+/// What is said of label maps, wherever data of several kinds may be.
+private struct LabelMapSettings {
+  let classes: String
+  let labels: LabelEncoding.Kind?
+  let suffix: String?
+
+  /// Makes sure that there are label maps that it is about.
+  func check(_ layouts: [DataLayout], of root: String) throws(UsageError) {
+    let given = [
+      ("classes", !classes.isEmpty), ("labels", labels != nil), ("label-suffix", suffix != nil),
+    ].first { $0.1 }
+    let hasMaps = layouts.contains { if case .segmentation = $0 { true } else { false } }
+    guard let given, !hasMaps else { return }
+    throw .conflict("--\(given.0) is about label maps, and \(root) holds none; leave it out.")
+  }
+}
+
 /// The settings of `bench-data make`.
 package struct MakeDataOptions: CommandOptions {
   var seed = Int(SampleSettings().seed)
@@ -73,7 +90,7 @@ package struct MakeDataOptions: CommandOptions {
 package struct CheckDataOptions: CommandOptions {
   var data: String?
   var backbone: String?
-  var inputSize = 224
+  var inputSize: Int?
   var heads: Int?
   var classes = ""
   var labels: LabelEncoding.Kind?
@@ -91,9 +108,16 @@ package struct CheckDataOptions: CommandOptions {
   /// What is said of the checkpoint's network.
   var claim: NetworkClaim { NetworkClaim(headCount: heads) }
 
+  /// Refuses what is said of label maps where there are none.
+  func check(_ layouts: [DataLayout], of root: String) throws(UsageError) {
+    try LabelMapSettings(classes: classes, labels: labels, suffix: labelSuffix)
+      .check(layouts, of: root)
+  }
+
   package func validate() throws(UsageError) {
-    guard heads == nil || backbone != nil else {
-      throw .conflict("--heads is about a checkpoint; --backbone names none.")
+    let given = [("heads", heads != nil), ("input-size", inputSize != nil)].first { $0.1 }
+    if let given, backbone == nil {
+      throw .conflict("--\(given.0) is about a checkpoint; --backbone names none.")
     }
     try LabelSuffix.validate(labelSuffix)
     try files.validate(data: data, needsTraining: false, needsValidation: false)
@@ -118,7 +142,7 @@ package struct CheckDataOptions: CommandOptions {
     )
     .option(
       "input-size", \.inputSize, in: .multiple(of: 4, from: 16, to: 4096), value: "px", .input,
-      "Side of the images for that classifier."
+      "Side of the images for that classifier. 224."
     )
     .option(
       "heads", \.heads, in: .within(1, 1024), value: "n", .input,
@@ -166,6 +190,7 @@ package struct ShowDataOptions: CommandOptions {
     guard !files.isGiven || isNamed else {
       throw .conflict("--split \(split.rawValue) needs --\(split.rawValue)-annotations.")
     }
+    if let view { try checkDraws(of: view) }
   }
 
   /// What there is to show.
@@ -173,11 +198,24 @@ package struct ShowDataOptions: CommandOptions {
   /// - Parameter sample: The folder of the sample set's images, made when nothing else is named.
   /// - Throws: `DatasetError` for a folder that holds nothing of a known layout.
   func layouts(sample: @autoclosure () throws -> String) throws -> [DataLayout] {
-    if let layout = files.layout { return [.detection(layout)] }
+    if let layout = files.layout {
+      try LabelMapSettings(classes: classes, labels: labels, suffix: labelSuffix)
+        .check([.detection(layout)], of: layout.root)
+      return [.detection(layout)]
+    }
     let root = try data ?? sample()
     let found = try DataLayout.find(root, labelSuffix: labelSuffix)
     // The reader of classes says best what a folder lacks.
+    try LabelMapSettings(classes: classes, labels: labels, suffix: labelSuffix)
+      .check(found, of: root)
     return try found.isEmpty ? [.classification(ClassificationLayout.expect(root))] : found
+  }
+
+  /// Refuses draws of a view that has none.
+  private func checkDraws(of view: ShownView) throws(UsageError) {
+    guard view == .stored || view == .test, copies != 1 || seed != 0 else { return }
+    throw .conflict(
+      "--view \(view.rawValue) draws nothing at random; leave --copies and --seed out.")
   }
 
   /// The view that is asked for.
@@ -189,6 +227,7 @@ package struct ShowDataOptions: CommandOptions {
       let names = known.map(\.rawValue).joined(separator: " or ")
       throw .conflict("--view \(view.rawValue) is of images with classes; of \(what), \(names).")
     }
+    try checkDraws(of: view)
     return view
   }
 

@@ -42,14 +42,14 @@ package struct EvaluateDetections {
         problem: "has no detection that can be scored, all have errors; the first: "
           + (first?.problem ?? ""), remedy: "correct the records")
     }
-    if detections.detections.isEmpty {
-      Console.error("\(detections.path): holds no detections; all numbers are 0.")
-    }
     try options.checkScores(of: detections)
     var members: [String: JSONValue] = [:]
     var scored: [Scored] = []
     let types = try options.types(detections, groundTruth)
     try options.checkSigmas(types)
+    if detections.detections.isEmpty {
+      Console.error("\(detections.path): holds no detections; all numbers are 0.")
+    }
     for (place, type) in types.enumerated() {
       if place > 0 { Console.output("") }
       let input = DetectionInput(

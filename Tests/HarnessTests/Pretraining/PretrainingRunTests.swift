@@ -168,6 +168,12 @@ struct PretrainingRunTests {
     try expect(base + ["--batch-size", "4000"], 64, "is more than the")
     try expect(base + ["--method", "simclr"], 64, "moby")
     try expect(base + ["--base-learning-rate", "1e30"], 1, "is not a finite number")
+    // The only step's loss was sound; what it made of the weights shows in features alone.
+    try expect(
+      base + [
+        "--method", "byol", "--base-learning-rate", "1e30", "--warmup-epochs", "0", "--epochs", "1",
+        "--batch-size", "64", "--output", "one",
+      ], 1, "Error: a feature of BYOL is not a finite number at step 1; lower --base-learning-rate")
     try expect(["--data", "nowhere"], 66, "does not exist")
   }
 

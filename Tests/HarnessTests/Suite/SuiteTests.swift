@@ -12,7 +12,7 @@ import Testing
 struct SuiteTests {
   private func job(_ task: SuiteTask, hours: Double) -> SuiteJob.Prepared {
     SuiteJob.Prepared(
-      job: SuiteJob(task: task, data: "/data/x", arguments: [], candidateCount: 1),
+      job: SuiteJob(task, data: "/data/x", SuiteOptions()),
       seconds: hours * 3600, run: {})
   }
 
@@ -56,6 +56,7 @@ struct SuiteTests {
     for (arguments, words) in [
       (["--linear=--cached --output elsewhere"], "--linear hands --output through"),
       (["--coco=--dry-run"], "--coco hands --dry-run through"),
+      (["--coco=--images 'my photos"], "--coco has a quote that is not closed"),
     ] {
       let error = #expect(throws: UsageError.self) { try SuiteOptions.table.parse(arguments) }
       #expect(error?.description.contains(words) == true, "\(error as Any)")
@@ -100,6 +101,16 @@ struct SuiteTests {
     }
     // What is measured is two images, whatever the batch is cut into.
     _ = try run(["--dry-run", "--tasks", "ade20k", "--ade20k=--batch-size 4 --groups 4"])
+    // A checkpoint that is none takes no other along.
+    try AtomicFile.write(text: "none", to: folder.file("broken.pth"))
+    let rest = try ChildProgram.run(
+      "bench-suite",
+      [
+        "--data", "data", "--backbone", "random,broken.pth", "--preset", "smoke", "--dry-run",
+        "--tasks", "linear", "--threads", "1",
+      ], in: folder.path)
+    #expect(rest.status == 1 && rest.errors.contains("broken.pth: is neither"), "\(rest.errors)")
+    #expect(rest.errors.contains("  bench-linear on classification: about"), "\(rest.errors)")
     let first = try run()
     #expect(!first.errors.contains("done before"))
     let page = try FileBytes.read(folder.file("out/report.html"))

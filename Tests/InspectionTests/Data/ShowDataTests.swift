@@ -95,6 +95,34 @@ struct ShowDataTests {
     #expect(throws: DatasetError.self) { _ = try shown(root, root.file("nothing")) }
   }
 
+  @Test("What an option is about must be there")
+  func withoutEffect() throws {
+    let (root, path) = try sample()
+    func refused(_ data: String, _ change: (inout ShowDataOptions) -> Void) -> String? {
+      #expect(throws: UsageError.self) { _ = try shown(root, path + data, change) }?.description
+    }
+    #expect(
+      refused("/coco") { $0.classes = "voc" }?
+        .hasPrefix("--classes is about label maps, and ") == true)
+    #expect(refused("/classification") { $0.labelSuffix = "_m" }?.contains("--label-suffix") == true)
+    #expect(
+      refused("/coco") { $0.copies = 2 }
+        == "--view stored draws nothing at random; leave --copies and --seed out.")
+    for arguments in [["--view", "test", "--copies", "2"], ["--view", "stored", "--seed", "1"]] {
+      #expect(throws: UsageError.self) { try ShowDataOptions.table.parse(arguments) }
+    }
+    let check = #expect(throws: UsageError.self) {
+      try CheckDataOptions.table.parse(["--input-size", "64"])
+    }
+    #expect(check?.description == "--input-size is about a checkpoint; --backbone names none.")
+    var options = CheckDataOptions()
+    options.labels = .direct
+    #expect(throws: UsageError.self) {
+      try options.check(DataLayout.find(path + "/coco"), of: path + "/coco")
+    }
+    try options.check(DataLayout.find(path + "/ade20k"), of: path + "/ade20k")
+  }
+
   @Test("A folder of several kinds gives a sheet of each, named by its kind")
   func names() {
     var options = ShowDataOptions()

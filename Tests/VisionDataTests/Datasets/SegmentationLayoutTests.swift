@@ -43,6 +43,32 @@ struct SegmentationLayoutTests {
     }
   }
 
+  @Test("A split under two names is refused, unless both are one folder")
+  func twoNames() throws {
+    for name in ["val", "validation"] {
+      try image("images/\(name)/a.png")
+      try map([1], "annotations/\(name)/a.png")
+    }
+    #expect(
+      message { _ = try pairs() }.contains("has both images/validation and images/val"))
+    let files = FileManager.default
+    for kind in ["images", "annotations"] {
+      try files.removeItem(atPath: folder.file("\(kind)/val"))
+      try files.createSymbolicLink(
+        atPath: folder.file("\(kind)/val"), withDestinationPath: "validation")
+    }
+    #expect(try pairs() == ["images/validation/a.png annotations/validation/a.png"])
+    // Predictions and truth are maps alone.
+    try files.removeItem(atPath: folder.file("images"))
+    let maps = try SegmentationLayout.find(folder.path, mapsOnly: true)
+    #expect(maps?.has(.validation) == true)
+    try files.removeItem(atPath: folder.file("annotations/val"))
+    try map([1], "annotations/val/a.png")
+    #expect(
+      message { _ = try SegmentationLayout.find(folder.path, mapsOnly: true) }
+        .contains("has both annotations/validation and annotations/val"))
+  }
+
   @Test("Cityscapes' towns are walked, its 34 ids become 19 classes, its other maps are left out")
   func cityscapes() throws {
     for (split, town) in [("train", "aachen"), ("val", "ulm")] {

@@ -112,13 +112,7 @@ public struct ClassificationLayout: Sendable, Equatable {
   }
 
   private static func part(_ root: String, _ names: [String]) throws(DatasetError) -> Part? {
-    let folders = names.filter { FileTree.isFolder("\(root)/\($0)") }
-    guard folders.count < 2 else {
-      throw DatasetError(
-        path: root, problem: "has both \(folders.joined(separator: " and "))",
-        remedy: "keep the one that is meant, or name it from elsewhere")
-    }
-    if let name = folders.first { return try part(of: "\(root)/\(name)") }
+    if let name = try FileTree.only(names, in: root) { return try part(of: "\(root)/\(name)") }
     let archives = try FileTree.entries(root).filter {
       !$0.isFolder && !$0.isHidden && $0.name.hasSuffix(".tar")
     }.map(\.name)

@@ -93,9 +93,9 @@ public struct SegmentationLayout: Sendable, Equatable {
   public static func find(
     _ root: String, labelSuffix: String? = nil, mapsOnly: Bool = false
   ) throws(DatasetError) -> SegmentationLayout? {
-    if let found = cityscapes(root, labelSuffix, mapsOnly) { return found }
+    if let found = try cityscapes(root, labelSuffix, mapsOnly) { return found }
     if let found = try voc(root, labelSuffix) { return found }
-    let found = folders(root, labelSuffix, mapsOnly)
+    let found = try folders(root, labelSuffix, mapsOnly)
     return found.parts.isEmpty ? nil : found
   }
 
@@ -112,13 +112,13 @@ public struct SegmentationLayout: Sendable, Equatable {
 
   private static func cityscapes(
     _ root: String, _ suffix: String?, _ mapsOnly: Bool
-  ) -> SegmentationLayout? {
+  ) throws(DatasetError) -> SegmentationLayout? {
     guard mapsOnly || FileTree.isFolder(root + "/leftImg8bit"), FileTree.isFolder(root + "/gtFine")
     else { return nil }
     var layout = SegmentationLayout(
       root, .cityscapes, imageSuffix: "_leftImg8bit", labelSuffix: suffix ?? "_gtFine_labelIds")
     layout.mapsOnly = mapsOnly
-    layout.add(images: { "leftImg8bit/\($0)" }, labels: { "gtFine/\($0)" })
+    try layout.add(images: { "leftImg8bit/\($0)" }, labels: { "gtFine/\($0)" })
     return layout.parts.isEmpty ? nil : layout
   }
 
@@ -145,36 +145,52 @@ public struct SegmentationLayout: Sendable, Equatable {
 
   private static func folders(
     _ root: String, _ suffix: String?, _ mapsOnly: Bool
-  ) -> SegmentationLayout {
+  ) throws(DatasetError) -> SegmentationLayout {
     var layout = SegmentationLayout(root, .ade20k, labelSuffix: suffix ?? "")
     layout.mapsOnly = mapsOnly
-    layout.add(images: { "images/\($0)" }, labels: { "annotations/\($0)" })
+    try layout.add(images: { "images/\($0)" }, labels: { "annotations/\($0)" })
     guard layout.parts.isEmpty else { return layout }
     layout = SegmentationLayout(root, .folders, labelSuffix: suffix ?? "")
     layout.mapsOnly = mapsOnly
     for images in imageFolders {
       for labels in labelFolders {
-        layout.add(images: { "\(images)/\($0)" }, labels: { "\(labels)/\($0)" })
-        layout.add(images: { "\($0)/\(images)" }, labels: { "\($0)/\(labels)" })
+        try layout.add(images: { "\(images)/\($0)" }, labels: { "\(labels)/\($0)" })
+        try layout.add(images: { "\($0)/\(images)" }, labels: { "\($0)/\(labels)" })
       }
     }
     // Pictures and maps side by side are told apart by the suffix alone.
-    if let suffix, !suffix.isEmpty { layout.add(images: { $0 }, labels: { $0 }) }
+    if let suffix, !suffix.isEmpty { try layout.add(images: { $0 }, labels: { $0 }) }
     return layout
   }
 
   /// Takes the folders of splits that are there and hold maps.
-  private mutating func add(images: (String) -> String, labels: (String) -> String) {
+  ///
+  /// - Throws: `DatasetError` for a split under two names.
+  private mutating func add(
+    images: (String) -> String, labels: (String) -> String
+  ) throws(DatasetError) {
+    func holdsMaps(_ folder: String) -> Bool {
+      FileTree.isFolder("\(root)/\(folder)")
+        && (source != .folders || Self.holdsMap("\(root)/\(folder)"))
+    }
     for split in SegmentationFolder.Split.allCases where parts[split] == nil {
       let known = split.folders.filter { FileTree.isFolder("\(root)/\(images($0))") }
-      for pictures in known.isEmpty && mapsOnly ? split.folders : known {
-        let maps = ([pictures] + split.folders).map(labels).first {
-          FileTree.isFolder("\(root)/\($0)")
-            && (source != .folders || Self.holdsMap("\(root)/\($0)"))
+      guard !known.isEmpty || !mapsOnly else {
+        let maps = try FileTree.only(split.folders.map(labels).filter(holdsMaps), in: root)
+        guard let maps, let name = split.folders.first(where: { labels($0) == maps }) else {
+          continue
         }
-        guard parts[split] == nil, let maps else { continue }
-        parts[split] = Part(images: images(pictures), labels: maps, list: nil)
+        parts[split] = Part(images: images(name), labels: maps, list: nil)
+        continue
       }
+      var mapsOf: [String: String] = [:]
+      for name in known {
+        mapsOf[images(name)] = ([name] + split.folders).map(labels).first(where: holdsMaps)
+      }
+      let pictures = try FileTree.only(
+        known.map(images).filter { mapsOf[$0] != nil }, in: root)
+      guard let pictures, let maps = mapsOf[pictures] else { continue }
+      parts[split] = Part(images: pictures, labels: maps, list: nil)
     }
   }
 
