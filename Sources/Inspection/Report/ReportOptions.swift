@@ -114,13 +114,14 @@ package struct BuildReportOptions: CommandOptions {
   ///
   /// - Throws: `DatasetError` for a folder of figures that was named and is not there.
   func builder() throws(DatasetError) -> ComparisonBuilder {
-    guard
-      ["none", BuildReportOptions().references].contains(references)
-        || FileTree.isFolder(references)
-    else {
-      throw DatasetError(
-        path: references, problem: "is no folder of published figures",
-        remedy: "check the path, or give --references none", exitCode: .missingFile)
+    if !["none", BuildReportOptions().references].contains(references) {
+      let known = Set(TaskDescription.all.flatMap(\.references)).sorted()
+      guard known.contains(where: { FileStamp(path: references + "/" + $0) != nil }) else {
+        throw DatasetError(
+          path: references, problem: "is no folder of published figures",
+          remedy: "give one that holds \(known.joined(separator: " or ")), or --references none",
+          exitCode: .missingFile)
+      }
     }
     var builder = tests.builder()
     builder.mcNemar = mcNemar

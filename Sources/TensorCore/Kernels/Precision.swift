@@ -4,8 +4,8 @@ import Synchronization
 
 /// The numbers that matrix products multiply.
 ///
-/// Sums, normalisations, attention scores, convolutions of heads, similarities, losses, weights and
-/// their moments are in single precision whatever is chosen here.
+/// Sums, normalisations, softmax, convolutions of heads, similarities, losses, weights and their
+/// moments are in single precision whatever is chosen here.
 public enum Precision: String, Sendable, CaseIterable {
   /// Single precision.
   case f32
@@ -14,7 +14,7 @@ public enum Precision: String, Sendable, CaseIterable {
 
   private static let isHalved = Atomic<Bool>(false)
 
-  /// What products of linear maps use now, in the whole process.
+  /// What products of linear maps and of attention use now, in the whole process.
   public static var current: Precision { isHalved.load(ordering: .relaxed) ? .bf16 : .f32 }
 
   /// Why this processor should not use a precision, or nil when it may.

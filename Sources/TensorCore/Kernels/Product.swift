@@ -166,26 +166,38 @@ enum Product {
       for column in stride(from: 0, to: columns, by: group) {
         let count = min(group, columns - column)
         let source = b + (isTransposed ? column * ldb + start : start * ldb + column)
-        var right = Right(
-          start: UnsafePointer(panels.pointer), step: panelWidth, panel: size * panelWidth)
-        if let paired {
-          let length = (size + 1) / 2 * panelWidth
-          for first in stride(from: 0, to: count, by: panelWidth) {
-            pairPanel(
-              source + first * (isTransposed ? ldb : 1), row: ldb, isTransposed: isTransposed,
-              columns: min(panelWidth, count - first), depth: size, room: panels.pointer,
-              into: pairs(paired.pointer + first / panelWidth * length))
-          }
-          right = Right(
-            start: UnsafePointer(paired.pointer), step: panelWidth, panel: length, isPaired: true)
-        } else {
-          pack(
-            source, row: ldb, isTransposed: isTransposed, columns: count, depth: size,
-            into: panels.pointer)
-        }
+        let right = layOut(
+          source, row: ldb, isTransposed: isTransposed, columns: count, depth: size,
+          room: paired == nil ? nil : panels.pointer, into: paired?.pointer ?? panels.pointer)
         left.multiply(right, columns: count, into: c + column, row: ldc, adding: start > 0)
       }
     }
+  }
+
+  /// Lays out a matrix as a right operand; transposed, its columns are rows in memory.
+  ///
+  /// - Parameters:
+  ///   - room: Space for one panel in single precision, where pairs of bfloat16 are wanted; nil
+  ///     wants single precision.
+  ///   - panels: Space for all panels, of `32 · depth` numbers each, or of `32 · ⌈depth / 2⌉` pairs.
+  static func layOut(
+    _ b: UnsafePointer<Float>, row: Int, isTransposed: Bool, columns: Int, depth: Int,
+    room: UnsafeMutablePointer<Float>?, into panels: UnsafeMutablePointer<Float>
+  ) -> Right {
+    let length = panelWidth * (room == nil ? depth : (depth + 1) / 2)
+    if let room {
+      for first in stride(from: 0, to: columns, by: panelWidth) {
+        pairPanel(
+          b + first * (isTransposed ? row : 1), row: row, isTransposed: isTransposed,
+          columns: min(panelWidth, columns - first), depth: depth, room: room,
+          into: pairs(panels + first / panelWidth * length))
+      }
+    } else {
+      pack(
+        b, row: row, isTransposed: isTransposed, columns: columns, depth: depth, into: panels)
+    }
+    return Right(
+      start: UnsafePointer(panels), step: panelWidth, panel: length, isPaired: room != nil)
   }
 
   /// Lays out columns of a matrix as panels; transposed, they are its rows in memory.

@@ -1,4 +1,3 @@
-import CProduct
 import Threads
 
 /// The weights of one attention branch.
@@ -84,6 +83,8 @@ struct AttentionJob {
   let windowTotal: Int
   let rowCount: Int
   let panels: Panels
+  /// Whether its products round operands to bfloat16.
+  let isPaired: Bool
   /// `[h, N, rowLength]`, or `[rowLength]` without a table; -∞ in the padding columns.
   let bias: Tensor
 
@@ -99,6 +100,7 @@ struct AttentionJob {
     precondition(
       channels % weights.headCount == 0, "\(channels) channels, \(weights.headCount) heads")
     headSize = channels / weights.headCount
+    isPaired = Precision.current == .bf16
     scale = 1 / Float(headSize).squareRoot()
     windowTotal = x.shape[0] * geometry.windowCount
     rowCount = windowTotal * geometry.slotCount
@@ -211,30 +213,41 @@ struct AttentionJob {
     panels: UnsafeMutablePointer<Float>, into scores: UnsafeMutablePointer<Float>
   ) {
     let (slots, length) = (geometry.slotCount, geometry.rowLength)
-    cp_pack_rows(slots, headSize, b, 3 * channels, panels)
     Product.block(
       Product.Left(start: a, row: row),
-      Product.Right(
-        start: panels, step: Product.panelWidth, panel: headSize * Product.panelWidth),
+      Product.layOut(
+        b, row: 3 * channels, isTransposed: true, columns: slots, depth: headSize,
+        room: roundingRoom(panels), into: panels),
       rows: slots, columns: length, depth: headSize, into: scores, row: length)
   }
 
   /// A slice of a head as the right operand of a product over the slots: where it lies, if its
-  /// width is whole panels, or in `panels`, `[N · ⌈headSize / 32⌉ · 32]`.
+  /// width is whole panels in single precision, or in `panels`.
   func overSlots(
     _ slice: UnsafePointer<Float>, row: Int, panels: UnsafeMutablePointer<Float>
   ) -> Product.Right {
-    if headSize % Product.panelWidth == 0 {
+    if headSize % Product.panelWidth == 0, !isPaired {
       return Product.Right(start: slice, step: row, panel: Product.panelWidth)
     }
-    let slots = geometry.slotCount
-    cp_pack_columns(headSize, slots, slice, row, panels)
-    return Product.Right(
-      start: panels, step: Product.panelWidth, panel: slots * Product.panelWidth)
+    return Product.layOut(
+      slice, row: row, isTransposed: false, columns: headSize, depth: geometry.slotCount,
+      room: roundingRoom(panels), into: panels)
   }
 
+  /// Numbers that a right operand takes, over the head or over the slots.
+  private var operandRoom: Int {
+    geometry.rowLength * (headSize + Product.panelWidth)
+  }
+
+  /// Where numbers lie before they are rounded; nil where they are not.
+  private func roundingRoom(
+    _ panels: UnsafeMutablePointer<Float>
+  ) -> UnsafeMutablePointer<Float>? { isPaired ? panels + operandRoom : nil }
+
   /// Numbers of room that `probabilities` and `overSlots` need.
-  var panelRoom: Int { max(geometry.rowLength * (headSize + Product.panelWidth), 1) }
+  var panelRoom: Int {
+    operandRoom + (isPaired ? Product.panelWidth * max(headSize, geometry.slotCount) : 0)
+  }
 
   /// Runs `body` for every window and head; where one panel holds all windows, on all threads.
   func forEachHead(
