@@ -61,6 +61,11 @@ struct RandomStreamTests {
     #expect(abs(normal.mean) < 0.03 && abs(normal.variance - 1) < 0.05)
     let beta = moments { $0.beta(0.8, 0.8) }
     #expect(abs(beta.mean - 0.5) < 0.01 && abs(beta.variance - 0.25 / 2.6) < 0.004)
+    // Numbers of so small a shape are less than any above 0; their share is 0 or 1 but for rounding.
+    for shape in [1e-3, 1e-10] {
+      let beta = moments { $0.beta(shape, shape) }
+      #expect(abs(beta.mean - 0.5) < 0.01 && abs(beta.variance - 0.25 / (2 * shape + 1)) < 0.004)
+    }
     let gamma = moments { $0.gamma(shape: 2.5) }
     #expect(abs(gamma.mean - 2.5) < 0.05 && abs(gamma.variance - 2.5) < 0.15)
   }

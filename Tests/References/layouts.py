@@ -92,6 +92,13 @@ def main():
     keep("timm-dinov2", timm.models.vision_transformer.VisionTransformer(
         img_size=SIZE, patch_size=8, embed_dim=16, depth=2, num_heads=HEADS, init_values=1.0,
         num_classes=0), lambda m, x: m(x), torch_file)
+    # DeiT III: positions of patches alone, and layer scale under its authors' names.
+    keep("deit3", timm.models.vision_transformer.VisionTransformer(
+        img_size=SIZE, patch_size=8, embed_dim=16, depth=2, num_heads=HEADS, init_values=1.0,
+        no_embed_class=True, num_classes=0), lambda m, x: m(x),
+        lambda m, path: torch.save(
+            {key.replace("ls1.gamma", "gamma_1").replace("ls2.gamma", "gamma_2"): value
+             for key, value in m.state_dict().items()}, path + ".pth"))
     safetensors.torch.save_file(features, FOLDER + "features.safetensors")
 
 

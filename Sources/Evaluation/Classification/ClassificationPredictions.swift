@@ -9,7 +9,9 @@ import FileSupport
 ///     one column a class       logits or probabilities (JSON: logits or probabilities, a list)
 ///
 /// Columns of a CSV file with classes are probabilities where every row is between 0 and 1 and sums
-/// to 1 as far as rounded numbers do, and logits elsewhere. A logit may be -inf, not +inf or NaN.
+/// to 1 as far as rounded numbers do, logits where there are numbers that no share is, and else scores
+/// that say which class is the best and nothing of how sure that is. A logit may be -inf, not +inf or
+/// NaN.
 public struct ClassificationPredictions: Sendable {
   /// What was said of one image.
   public enum Answer: Sendable, Equatable {
@@ -35,8 +37,18 @@ public struct ClassificationPredictions: Sendable {
   public let rows: [Row]
   /// Names of the columns of scores, where the file names them by other things than 0, 1, 2, ….
   public let classNames: [String]?
-  /// Whether scores are probabilities.
-  public let areProbabilities: Bool
+  /// What scores mean.
+  public enum Meaning: Sendable, Equatable {
+    /// Shares of one.
+    case probabilities
+    /// Logarithms of shares but for a constant.
+    case logits
+    /// Neither: independent shares, percentages.
+    case scores
+  }
+
+  /// What the scores of this file mean.
+  public let meaning: Meaning
 
   /// Reads a file.
   ///
@@ -56,7 +68,7 @@ public struct ClassificationPredictions: Sendable {
   }
 
   private init(
-    path: String, rows: [Row], classNames: [String]? = nil, areProbabilities: Bool
+    path: String, rows: [Row], classNames: [String]? = nil, meaning: Meaning
   ) throws(FileError) {
     var widths: Set<Int> = []
     var isRanked: Bool?
@@ -80,7 +92,7 @@ public struct ClassificationPredictions: Sendable {
     self.path = path
     self.rows = rows
     self.classNames = classNames
-    self.areProbabilities = areProbabilities
+    self.meaning = meaning
   }
 
   private static let remedy = "give image and prediction, top1…, or a number for each class"
@@ -111,7 +123,7 @@ public struct ClassificationPredictions: Sendable {
         path, 1, "has the column '\(names[other].prefix(40))' beside '\(names[answer])'")
     }
     var rows: [Row] = []
-    var areProbabilities = !isRanked
+    var sums = ScoreSums()
     for (line, fields) in table {
       let values = others.map { fields[$0] }
       guard !isRanked else {
@@ -127,27 +139,33 @@ public struct ClassificationPredictions: Sendable {
         }
         scores.append(score)
       }
-      try Self.checkScores(scores, path, line)
-      areProbabilities = areProbabilities && Self.areProbabilities(scores)
+      let written = zip(values, scores).first { Self.isBeyondSingle($0, $1) }?.0
+      try Self.checkScores(scores, path, line, beyond: written)
+      sums.add(scores, line: line)
       rows.append(Row(image: fields[image], answer: .scores(scores), line: line))
+    }
+    if let line = sums.faultyLine {
+      throw Self.fault(
+        path, line, "has probabilities that do not sum to 1, as those of other lines do")
     }
     let isNumbered = names == names.indices.map(String.init)
     try self.init(
       path: path, rows: rows, classNames: isRanked || isNumbered ? nil : names,
-      areProbabilities: areProbabilities)
+      meaning: sums.meaning)
   }
 
-  /// Whether numbers are shares of one; a thousand of them rounded to four decimals sum to 1 within
-  /// a twentieth.
-  private static func areProbabilities(_ scores: [Float]) -> Bool {
-    let sum = scores.reduce(0.0) { $0 + Double($1) }
-    return scores.allSatisfy { $0 >= 0 && $0 <= 1.001 } && abs(sum - 1) < 0.05
+  /// Whether a text is a number that single precision makes infinite.
+  private static func isBeyondSingle(_ text: String, _ score: Float) -> Bool {
+    score == .infinity && Double(text)?.isFinite == true
   }
 
   /// Makes sure that one class can be the best.
   private static func checkScores(
-    _ scores: [Float], _ path: String, _ line: Int
+    _ scores: [Float], _ path: String, _ line: Int, beyond: String? = nil
   ) throws(FileError) {
+    if let beyond {
+      throw fault(path, line, "has \(beyond.prefix(40)), which is beyond single precision")
+    }
     if let wrong = scores.first(where: { $0.isNaN || $0 == .infinity }) {
       throw fault(path, line, "has \(wrong) among its scores, so no class is the best")
     }
@@ -181,10 +199,16 @@ public struct ClassificationPredictions: Sendable {
         let named = values.compactMap { $0.stringValue ?? $0.intValue.map(String.init) }
         return named.count == values.count && !named.isEmpty ? named : nil
       }
-      func numbers(_ name: String) -> [Float]? {
+      func numbers(_ name: String) -> [Double]? {
         guard let values = value[name]?.arrayValue, !values.isEmpty else { return nil }
-        let scores = values.compactMap { $0.doubleValue.map { Float($0) } }
+        let scores = values.compactMap(\.doubleValue)
         return scores.count == values.count ? scores : nil
+      }
+      func singles(_ scores: [Double]) throws(FileError) -> [Float] {
+        let singles = scores.map { Float($0) }
+        let beyond = zip(scores, singles).first { $0.isFinite && $1 == .infinity }
+        try Self.checkScores(singles, path, line, beyond: beyond.map { "\($0.0)" })
+        return singles
       }
       let given = ["prediction", "predictions", "logits", "probabilities"].filter {
         value[$0] != nil && value[$0] != .null
@@ -197,17 +221,26 @@ public struct ClassificationPredictions: Sendable {
       } else if let list = value["predictions"]?.arrayValue, let ranked = classes(list) {
         try Self.checkRanked(ranked, path, line)
         rows.append(Row(image: image, answer: .ranked(ranked), line: line))
-      } else if let scores = numbers("logits") {
-        try Self.checkScores(scores, path, line)
+      } else if let logits = numbers("logits") {
+        let scores = try singles(logits)
         kinds.insert("logits")
         rows.append(Row(image: image, answer: .scores(scores), line: line))
-      } else if let scores = numbers("probabilities") {
-        guard Self.areProbabilities(scores) else {
+      } else if let shares = numbers("probabilities") {
+        let scores = try singles(shares)
+        guard ScoreSums.areProbabilities(scores) else {
           throw Self.fault(
             path, line, "has probabilities that are not between 0 and 1 or do not sum to 1")
         }
         kinds.insert("probabilities")
         rows.append(Row(image: image, answer: .scores(scores), line: line))
+      } else if let name = given.first {
+        let needed =
+          switch name {
+          case "prediction": "a class by name or whole number"
+          case "predictions": "a list of classes"
+          default: "a list of numbers"
+          }
+        throw Self.fault(path, line, "has '\(name)' with what is not \(needed)")
       } else {
         throw Self.fault(path, line, "has no prediction, predictions, logits or probabilities")
       }
@@ -215,6 +248,7 @@ public struct ClassificationPredictions: Sendable {
         throw Self.fault(path, line, "has \(kinds.sorted()[1]), others have logits")
       }
     }
-    try self.init(path: path, rows: rows, areProbabilities: kinds == ["probabilities"])
+    try self.init(
+      path: path, rows: rows, meaning: kinds == ["probabilities"] ? .probabilities : .logits)
   }
 }

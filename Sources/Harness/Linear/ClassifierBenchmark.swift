@@ -35,7 +35,7 @@ struct ClassifierBenchmark: ComparisonProgram {
     }
     fineTuning = FineTuning(
       task: try ClassifierTask(options, context, data: data), options: options.fineTuning,
-      context: context, notes: data.strayNotes + usable.notes)
+      context: context, notes: data.notes() + usable.notes)
   }
 
   var named: [Candidate] { options.fineTuning.candidates }

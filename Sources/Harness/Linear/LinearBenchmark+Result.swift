@@ -66,7 +66,7 @@ extension LinearBenchmark {
         "nearest neighbours are of all training images and were left out; the interval is over other "
           + "images and other draws")
     }
-    result.notes += data.strayNotes
+    result.notes += data.notes(taught: found.trains.flatMap { Array($0.labels) })
     if case .backbone(_, _, let note?) = candidate { result.notes.append(note) }
     try record.write(to: session.directory)
     var plots = RunPlots()

@@ -23,7 +23,10 @@ struct LinearBenchmark: ComparisonProgram {
   init(_ options: LinearOptions, _ context: RunContext) throws {
     self.options = options
     self.context = context
-    data = try FrozenData(context, trainList: options.trainList)
+    var data = try FrozenData(context, trainList: options.trainList)
+    // What is drawn must be there; else features say what cannot be decoded, and are kept.
+    if options.shots != nil { data = try data.usable(context).data }
+    self.data = data
     shifts = try options.shifts.map { [data] in
       try ShiftedSet($0, beside: data, options.corruptions)
     }

@@ -81,9 +81,7 @@ struct ShiftMeasurement {
         made: made, folder: folder, transform: view, answering: answering, policy: policy)
       let found = try answers.wrong(order, in: run, label: label(""))
       guard !found.images.isEmpty else {
-        throw DatasetError(
-          path: folder.root, problem: "has no image that can be decoded",
-          remedy: "run bench-data check on it")
+        throw DatasetError.noneDecodes(in: folder.root)
       }
       let errors = found.wrong.map {
         CorruptionErrors(

@@ -28,12 +28,13 @@ struct EpochProbe {
   /// Neighbours that vote.
   var k: Int { min(20, trainOrder.count) }
 
-  /// Top-1 of the vote of `k` neighbours.
+  /// Top-1 of the vote of `k` neighbours; nil where no image of a split could be decoded.
   ///
   /// - Throws: What loading throws; `fault` for features that are no numbers.
-  func top1(_ backbone: any Backbone, fault: some ReportableError) throws -> Double {
+  func top1(_ backbone: any Backbone, fault: some ReportableError) throws -> Double? {
     let (trainUnits, trainLabels) = try units(train, trainOrder, backbone, fault)
     let (units, labels) = try units(validation, validationOrder, backbone, fault)
+    guard !trainLabels.isEmpty, !labels.isEmpty else { return nil }
     let nearest = NearestNeighbourProbe.neighbours(of: units, limit: k, among: [(0, trainUnits)])
     var hits = 0
     for (row, nearest) in nearest.enumerated() {
@@ -44,7 +45,7 @@ struct EpochProbe {
       // Without neighbours nothing was said, least of all the first class.
       if !nearest.rows.isEmpty, best == Int(labels[row]) { hits += 1 }
     }
-    return Double(hits) / Double(max(1, labels.count))
+    return Double(hits) / Double(labels.count)
   }
 
   private func units(

@@ -45,6 +45,7 @@ public enum PretrainingCommand {
       }
       let outcome = try run.run(
         options.run, forecasts: options.forecasts && seed == options.seeds[0])
+      outcome.result.notes.forEach(context.say)
       if let top1 = outcome.result.curves["knn_top1"]?.last {
         context.say("kNN top-1 of the last epoch's probe \(percentage(top1))")
       }

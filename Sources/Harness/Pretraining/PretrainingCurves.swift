@@ -8,7 +8,7 @@ import Training
 final class PretrainingCurves {
   private var monitor = HealthMonitor()
   private var losses: [Double] = []
-  private var probes: [Double] = []
+  private(set) var probes: [Double] = []
 
   /// Takes over the lines that an earlier part of the run wrote.
   func restore(_ rows: [JSONValue], epochs: Int) -> Bool {

@@ -189,6 +189,9 @@ public struct PretrainingOptions: CommandOptions {
   /// - Throws: `UsageError`.
   public func validate() throws(UsageError) {
     try SeedList.validate(seeds)
+    guard forecasts || !forecastOnly else {
+      throw .conflict("--forecast-only and --no-forecast contradict each other.")
+    }
     if let name = foreign.first {
       let titles = Self.methods(with: name).map(\.title)
       throw .conflict(

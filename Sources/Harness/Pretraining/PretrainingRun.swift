@@ -144,12 +144,24 @@ public final class PretrainingRun {
     loop.saveInterval = saveInterval
     loop.isQuiet = isQuiet
     let (position, resumedAt) = try session.timed("training") { try loop.train(training) }
+    guard position.step > 0 else {
+      state.remove()
+      throw DatasetError(
+        path: data.train.root,
+        problem: "gave no batch of \(plan.recipe.batchSize) images that can all be decoded, so "
+          + "nothing was trained",
+        remedy: "run bench-data check on the data set and remove what it names")
+    }
+    try training.checkFeatures(at: position)
     session.note("steps", .integer(position.step - resumedAt))
     try writeCheckpoints(training.engine, to: path)
     training.curves.summarize(into: &result)
     if position.skippedImages > 0 {
       result.notes.append(
         "\(position.skippedImages) times an image could not be decoded; its batch was left out")
+    }
+    if training.probe != nil, training.curves.probes.isEmpty {
+      result.notes.append("no image of the epochs' probe could be decoded; it has no number")
     }
     let names = [path, (path as NSString).deletingPathExtension + ".safetensors"]
       .map { ($0 as NSString).lastPathComponent }

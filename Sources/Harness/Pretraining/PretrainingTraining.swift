@@ -16,7 +16,8 @@ final class PretrainingTraining: Trainee {
   private let data: ClassificationData
   private let order: [Int]
   private let stepsPerEpoch: Int
-  private let probe: EpochProbe?
+  /// Nil where nothing is there to tell apart.
+  let probe: EpochProbe?
   private let remedy: String
   let label: String
 
@@ -90,9 +91,23 @@ final class PretrainingTraining: Trainee {
     // The rate that spoiled the last step's weights is at fault, not an image.
     let top1 = try probe.top1(
       engine.method.publishedEncoder, fault: diverged("a feature", at: position))
+    guard let top1 else { return TrainingEvent([]) }
     return TrainingEvent([
       curves.recordProbe(top1, epoch: position.epoch, step: position.step)
     ])
+  }
+
+  /// Makes sure that what is published gives numbers, where no probe of epochs saw to it.
+  ///
+  /// - Throws: `TrainingError` where it does not; what loading throws.
+  func checkFeatures(at position: TrainingPosition) throws {
+    guard probe == nil else { return }
+    let fault = diverged("a feature", at: position)
+    _ = try FeaturePass(
+      backbone: engine.method.publishedEncoder, folder: data.train,
+      transform: EvaluationTransform(inputSize: plan.inputSize), batchSize: 8,
+      policy: plan.onBadImage, fault: { _ in fault }
+    )(Array(order.prefix(8)))
   }
 
   private func diverged(_ what: String, at position: TrainingPosition) -> TrainingError {

@@ -89,9 +89,7 @@ struct FeatureStore {
     }
     progress.finish()
     guard !parts.isEmpty else {
-      throw DatasetError(
-        path: split.root, problem: "has no image that can be decoded",
-        remedy: "run bench-data check on it")
+      throw DatasetError.noneDecodes(in: split.root)
     }
     // A repaired image has other contents, so the manifest's hash gives it another key.
     try FeatureMatrix.write(

@@ -1,4 +1,5 @@
 import CommandLine
+import FileSupport
 import Foundation
 import Layers
 import Loading
@@ -19,6 +20,8 @@ struct FrozenData {
   /// Nil where nothing is trained.
   fileprivate let trainManifest: String?
   fileprivate let validationManifest: String
+  /// That validation images are among the training images.
+  private var leak: String?
 
   /// The data that the program's options name, after its gate.
   ///
@@ -39,8 +42,32 @@ struct FrozenData {
       trainOrder = images.train.evenly(context.data.limit)
     }
     validationOrder = images.validation.evenly(context.data.limit)
-    trainManifest = scoresOnly ? nil : images.train.manifestHash(context.digests)
-    validationManifest = images.validation.manifestHash(context.digests)
+    let (train, validation) = (images.train, images.validation)
+    let taught = scoresOnly ? nil : train.contentDigests(context.digests)
+    let tested = validation.contentDigests(context.digests)
+    trainManifest = scoresOnly ? nil : train.manifestHash(context.digests, contents: taught)
+    validationManifest = validation.manifestHash(context.digests, contents: tested)
+    if let taught, let tested {
+      let known = Dictionary(trainOrder.map { (taught[$0], $0) }) { first, _ in first }
+      let shared = validationOrder.compactMap { index in
+        tested[index].flatMap { known[$0] }.map { (test: index, train: $0) }
+      }
+      leak = shared.first.map { first in
+        "\(shared.count) of \(validationOrder.count) validation images are training images, too: "
+          + "\(validation.relativePath(first.test)) is \(train.relativePath(first.train))"
+      }
+      if let leak { Console.error("warning: \(leak)") }
+    }
+  }
+
+  /// The classes that no training image shows, which nothing can answer.
+  private func untaught(_ labels: [Int32]) -> String? {
+    guard trainManifest != nil else { return nil }
+    let taught = Set(labels)
+    let names = classNames.indices.filter { !taught.contains(Int32($0)) }.map { classNames[$0] }
+    guard let first = names.first else { return nil }
+    return "\(names.count) of \(classNames.count) classes have no training image among those used, so "
+      + "that they are never answered: \(first)" + (names.count > 1 ? "…" : "")
   }
 
   /// The same with some training images of every class, drawn by a seed; nil are all.
@@ -56,12 +83,17 @@ struct FrozenData {
   /// The same without the images that cannot be decoded, where these are to be left out.
   ///
   /// - Returns: The data, and what a reader must know of it.
-  /// - Throws: What reading throws.
+  /// - Throws: What reading throws; `DatasetError` where none of a split can be decoded.
   func usable(_ context: RunContext) throws -> (data: FrozenData, notes: [String]) {
     let images = images
     let train = try context.usable(trainOrder, of: "training") { _ = try images.train.image($0) }
     let validation = try context.usable(validationOrder, of: "validation") {
       _ = try images.validation.image($0)
+    }
+    for (order, kept, folder) in [
+      (trainOrder, train.indices, images.train), (validationOrder, validation.indices, images.validation),
+    ] where kept.isEmpty && !order.isEmpty {
+      throw DatasetError.noneDecodes(in: folder.root)
     }
     var kept = self
     (kept.trainOrder, kept.validationOrder) = (train.indices, validation.indices)
@@ -81,10 +113,15 @@ struct FrozenData {
     deviations.part(validationOrder.count, of: images.validation.count, "validation")
   }
 
-  /// The images that lie where none is looked for, or that are named and not there, a sentence each.
-  var strayNotes: [String] {
+  /// What a reader must know of the images: of both splits, of no class, where none is looked for, or
+  /// named and not there; a sentence each.
+  ///
+  /// - Parameter labels: Of the images that something was trained on; nil is all that are used.
+  func notes(taught labels: [Int32]? = nil) -> [String] {
+    let taught = labels ?? trainOrder.map { images.train.labels[$0] }
     let splits = [("training", images.train), ("validation", images.validation)]
-    return splits.suffix(trainManifest == nil ? 1 : 2).flatMap { split, folder in
+    return [leak, untaught(taught)].compactMap { $0 }
+      + splits.suffix(trainManifest == nil ? 1 : 2).flatMap { split, folder in
       func note(_ names: [String], _ what: String) -> String? {
         names.first.map {
           "\(names.count) \(split) images \(what): \($0)" + (names.count > 1 ? "…" : "")
@@ -95,6 +132,9 @@ struct FrozenData {
           folder.hiddenImages + folder.strayImages,
           "lie hidden or beside the class folders and were left out"),
         note(folder.absentImages, "that the file of their classes names are not there"),
+        folder.ignoredFileCount > 0
+          ? "\(folder.ignoredFileCount) files beside the \(split) images are no images by their names "
+            + "and were left out" : nil,
       ].compactMap { $0 }
     }
   }

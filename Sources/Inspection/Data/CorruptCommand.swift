@@ -90,9 +90,7 @@ struct CorruptCommand {
     }
     record.leftOut = try write(made, of: folder, order)
     guard record.leftOut.count < order.count else {
-      throw DatasetError(
-        path: folder.root, problem: "has no image that can be decoded",
-        remedy: "run bench-data check on it")
+      throw DatasetError.noneDecodes(in: folder.root)
     }
     record.isComplete = true
     try record.write(to: options.output)

@@ -12,7 +12,10 @@ extension Architecture {
   /// - Parameters:
   ///   - tensors: A backbone's tensors under the official keys.
   ///   - layout: How the file named them, which tells MoCo v3's ViT.
-  init?(canonical tensors: [String: StoredTensor], layout: CheckpointLayout) {
+  ///   - scalesLayers: Whether the file has factors of layer scale.
+  init?(
+    canonical tensors: [String: StoredTensor], layout: CheckpointLayout, scalesLayers: Bool = false
+  ) {
     guard let patch = tensors["patch_embed.proj.weight"]?.shape, patch.count == 4,
       patch.allSatisfy({ $0 > 0 }), patch[3] < 1 << 16
     else { return nil }
@@ -29,7 +32,8 @@ extension Architecture {
         layout == .mocoV3
         || tensors["pos_embed"].map { $0.isSineCosine(channels: patch[0]) } == true
       vit.hasDistillationToken = tensors["dist_token"] != nil
-      if layout == .huggingFace { vit.epsilon = 1e-12 }
+      // Hugging Face's ViT and DeiT have 1e-12, their DINOv2, which alone scales its layers, 1e-6.
+      if layout == .huggingFace, !scalesLayers { vit.epsilon = 1e-12 }
       self = .visionTransformer(vit)
     } else {
       return nil

@@ -78,6 +78,13 @@ struct ArchitectureResolver {
           path: path, problem: "is a Swin Transformer, whose heads its own tables tell",
           remedy: "leave --heads out", exitCode: .usage)
       }
+      if let epsilon = hints.epsilon, epsilon.value != 1e-5 {
+        throw CheckpointError(
+          path: path,
+          problem: "has norms with ε of \(epsilon.value) (\(epsilon.place)), where those of Swin "
+            + "Transformers here have 1e-5",
+          remedy: "give a checkpoint that was trained with 1e-5")
+      }
       noteWindows(of: swin, tensors)
       swin.depths = depths(of: swin)
       result = .swin(swin)
@@ -167,29 +174,44 @@ struct ArchitectureResolver {
   private mutating func headCount(
     of vit: VisionTransformerConfiguration, layout: CheckpointLayout
   ) throws(CheckpointError) -> Int {
-    func checked(_ count: Int, _ place: String) throws(CheckpointError) -> Int {
-      guard count > 0, vit.embeddingSize % count == 0 else {
-        throw CheckpointError(
-          path: path,
-          problem: "has \(vit.embeddingSize) channels, which \(count) heads (\(place)) do not "
-            + "divide", remedy: "name its heads with --heads",
-          exitCode: place == "--heads" ? .usage : .badData)
-      }
-      return count
-    }
-    let said = hints.headCount
+    let channels = vit.embeddingSize
+    func divides(_ count: Int) -> Bool { count > 0 && channels % count == 0 }
+    let said = hints.headCounts(channels: channels)
+    let counts = said.map { NetworkHints.count($0.value) }
     if let own = claim.headCount {
-      if let said, said.value != own {
+      guard divides(own) else {
         throw CheckpointError(
-          path: path, problem: "has \(said.value) heads by its own account (\(said.place))",
+          path: path, problem: "has \(channels) channels, which \(own) heads do not divide",
+          remedy: "give --heads that do", exitCode: .usage)
+      }
+      // What cannot be, or contradicts itself, is no account.
+      if let first = said.first, let count = counts[0], divides(count), count != own,
+        counts.allSatisfy({ $0 == count })
+      {
+        throw CheckpointError(
+          path: path, problem: "has \(count) heads by its own account (\(first.place))",
           remedy: "leave --heads out", exitCode: .usage)
       }
       origins.append("heads \(own) from --heads")
-      return try checked(own, "--heads")
+      return own
     }
-    if let said {
-      origins.append("heads \(said.value) from \(said.place)")
-      return try checked(said.value, said.place)
+    if let first = said.first {
+      for (hint, count) in zip(said, counts) where count.map(divides) != true {
+        throw CheckpointError(
+          path: path,
+          problem: "has \(channels) channels, which '\(hint.value)' heads (\(hint.place)) do not "
+            + "divide", remedy: "name its heads with --heads")
+      }
+      for (hint, count) in zip(said, counts) where count != counts[0] {
+        throw CheckpointError(
+          path: path,
+          problem: "has \(first.value) heads (\(first.place)) and \(hint.value) (\(hint.place)) by its "
+            + "own account", remedy: "say with --heads which are those of its encoder")
+      }
+      if let count = counts[0] {
+        origins.append("heads \(count) from \(first.place)")
+        return count
+      }
     }
     if case .visionTransformer(let named)? = claim.architecture,
       named.embeddingSize == vit.embeddingSize
@@ -211,7 +233,8 @@ struct ArchitectureResolver {
       assumptions.append("\(count) heads are assumed by the file's name; --heads names others")
       return count
     }
-    if let known = PublishedShapes.headCount(like: vit) {
+    // What lies beside the file and cannot be read may say otherwise.
+    if let known = PublishedShapes.headCount(like: vit), !known.isAssumed || hints.notes.isEmpty {
       origins.append("heads \(known.count) as \(known.source) has")
       if known.isAssumed {
         assumptions.append(
@@ -221,7 +244,7 @@ struct ArchitectureResolver {
       return known.count
     }
     // One head of the usual 64 channels, or less: there is hardly another way.
-    if vit.embeddingSize <= 64 {
+    if vit.embeddingSize <= 64, hints.notes.isEmpty {
       origins.append("heads 1 assumed")
       assumptions.append("one head is assumed; the shapes do not tell, --heads does")
       return 1

@@ -11,6 +11,8 @@ public struct LoadedBackbone {
   public let report: LoadReport
   /// The file's classifier, `[K, D]` and `[K]`, when it has one.
   public let head: (weight: [Float], bias: [Float], classCount: Int)?
+  /// Why the classifier may not be used, where its numbers are none of a trained network.
+  let headFault: CheckpointError?
 }
 
 /// Finds the backbone in a checkpoint of any known layout and builds it.
@@ -70,6 +72,14 @@ public enum BackboneLoader {
       fresh: {
         architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
       }, allowsPartial: allowsPartial, report: &report)
+    var headFault: CheckpointError?
+    if let head = weights.head {
+      do throws(CheckpointError) {
+        for (key, tensor) in [("head.weight", head.weight), ("head.bias", head.bias ?? head.weight)] {
+          try WeightSource(tensor).check(tensor.floats(), of: key, in: path)
+        }
+      } catch { headFault = error }
+    }
     let head = weights.head.map { head in
       let classes = head.weight.shape[0]
       return (
@@ -77,7 +87,7 @@ public enum BackboneLoader {
         bias: head.bias?.floats() ?? [Float](repeating: 0, count: classes), classCount: classes
       )
     }
-    return LoadedBackbone(backbone: backbone, report: report, head: head)
+    return LoadedBackbone(backbone: backbone, report: report, head: head, headFault: headFault)
   }
 
   /// The backbone of a branch under the official keys.
@@ -156,7 +166,10 @@ public enum BackboneLoader {
   private static func architecture(
     of weights: CanonicalWeights, in path: String, inputSize: Int
   ) throws(CheckpointError) -> Architecture {
-    guard let read = Architecture(canonical: weights.tensors, layout: weights.layout) else {
+    guard
+      let read = Architecture(
+        canonical: weights.tensors, layout: weights.layout, scalesLayers: weights.scalesLayers)
+    else {
       throw CheckpointError(
         path: path,
         problem: "has weights in the \(weights.layout.rawValue) layout that are neither a whole "

@@ -37,6 +37,8 @@ struct CanonicalWeights {
   var tensors: [String: StoredTensor]
   /// The classifier, when the file has one.
   var head: (weight: StoredTensor, bias: StoredTensor?)?
+  /// Whether the file has factors of layer scale, which were taken into the layers.
+  var scalesLayers = false
   /// Keys that belong to something else (heads, queues, projectors).
   var others: [String]
   /// A part that changes what the network computes and that is not built here.
@@ -103,12 +105,18 @@ extension CanonicalWeights {
     }
     group = site.group
     self.prefix = prefix
-    self.tensors = KeyDialects.foldingLayerScale(tensors)
+    scalesLayers = tensors.keys.contains { $0.hasSuffix(".ls1.gamma") }
+    self.tensors = KeyDialects.foldingLayerScale(
+      KeyDialects.givingPositions(toLeadingTokens: tensors))
     self.others = others.sorted()
   }
 
   /// What compilers, parallel wrappers and trainers put before every key, at any depth.
-  private static let wrappers = ["module.", "_orig_mod.", "model.", "net.", "network."]
+  private static let wrappers = ["model.", "net.", "network."] + inner
+  /// Those that compilers, parallel wrappers and activation checkpoints also put further inside.
+  private static let inner = [
+    "module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.",
+  ]
 
   /// A group's tensors without the wrappers of their keys.
   ///
@@ -123,9 +131,9 @@ extension CanonicalWeights {
       while let wrapper = wrappers.first(where: { bare.hasPrefix($0) }) {
         bare = bare.dropFirst(wrapper.count)
       }
-      // Compilers and parallel wrappers also stand further inside.
-      let name = String(bare).replacingOccurrences(of: "._orig_mod.", with: ".")
-        .replacingOccurrences(of: ".module.", with: ".")
+      let name = inner.reduce(String(bare)) {
+        $0.replacingOccurrences(of: "." + $1, with: ".")
+      }
       if let other = sources.updateValue(key, forKey: name) {
         throw KeyClash(wrapped: key.count > other.count ? key : other, bare: name)
       }

@@ -198,6 +198,26 @@ enum KeyDialects {
     }
   }
 
+  // MARK: DeiT III
+
+  /// A ViT whose positions are of patches alone (DeiT III, timm's `no_embed_class`): its leading tokens
+  /// get positions of 0, which is the same network.
+  static func givingPositions(toLeadingTokens tensors: Tensors) -> Tensors {
+    guard let positions = tensors["pos_embed"], positions.shape.count == 3, positions.shape[0] == 1,
+      tensors["cls_token"] != nil
+    else { return tensors }
+    let leading = tensors["dist_token"] == nil ? 1 : 2
+    let (count, channels) = (positions.shape[1], positions.shape[2])
+    guard count > 1, squareRoot(count) != nil, squareRoot(count - leading) == nil else {
+      return tensors
+    }
+    var result = tensors
+    result["pos_embed"] = StoredTensor(
+      shape: [1, leading + count, channels],
+      values: [Float](repeating: 0, count: leading * channels) + positions.floats())
+    return result
+  }
+
   // MARK: Layer scale
 
   /// The factors of layer scale taken into the layers whose outputs they scale: g·(Wx + b) is
@@ -205,7 +225,10 @@ enum KeyDialects {
   static func foldingLayerScale(_ tensors: Tensors) -> Tensors {
     var result = tensors
     for (key, scale) in tensors {
-      let targets = [(".ls1.gamma", ".attn.proj."), (".ls2.gamma", ".mlp.fc2.")]
+      let targets = [
+        (".ls1.gamma", ".attn.proj."), (".ls2.gamma", ".mlp.fc2."), (".gamma_1", ".attn.proj."),
+        (".gamma_2", ".mlp.fc2."),
+      ]
       guard let (suffix, layer) = targets.first(where: { key.hasSuffix($0.0) }) else { continue }
       let stem = String(key.dropLast(suffix.count)) + layer
       guard let weight = tensors[stem + "weight"], let bias = tensors[stem + "bias"],

@@ -36,18 +36,21 @@ struct NetworkHints {
 
   private mutating func add(_ path: [String], _ text: String) {
     // What belongs to a decoder, a predictor or an optimiser is not the backbone's.
-    let foreign = ["decoder", "predictor", "optimizer", "scheduler", "teacher_model"]
+    let foreign = [
+      "decoder", "predictor", "optimizer", "scheduler", "teacher_model", "text_config", "text_model",
+      "text_encoder",
+    ]
     guard !path.contains(where: { part in foreign.contains { part.lowercased().contains($0) } })
     else { return }
     entries.append((path, text))
     guard text.utf8.count < 1 << 18 else { return }
     if text.hasPrefix("{"), let value = JSONValue(parsing: Array(text.utf8)) { add(path, value) }
-    // Configurations that are kept as their source: name=value.
+    // Configurations that are kept as their source: name=value, or name: value.
     if text.contains("\n") {
-      for match in text.matches(of: /(\w+)\s*=\s*['"]?([\w.\-]+)['"]?/) {
+      for match in text.matches(of: /(\w+)\s*[=:]\s*['"]?([\w.\-]+)['"]?/) {
         entries.append((path + [String(match.1)], String(match.2)))
       }
-      for match in text.matches(of: /(\w+)\s*=\s*[\[(]([\d.,\s]+)[\])]/) {
+      for match in text.matches(of: /(\w+)\s*[=:]\s*[\[(]([\d.,\s]+)[\])]/) {
         for (index, item) in match.2.split(separator: ",").enumerated() {
           let value = item.trimmingCharacters(in: .whitespaces)
           entries.append((path + [String(match.1), String(index)], value))
@@ -100,9 +103,30 @@ struct NetworkHints {
 
   // MARK: What is asked
 
-  /// Attention heads of a plain transformer.
-  var headCount: Hint<Int>? {
-    hint(["num_heads", "num_attention_heads", "n_heads", "heads", "nhead"]) { Int($0) }
+  /// What is said of the attention heads of a plain transformer: each as it stands there, in order.
+  ///
+  /// - Parameter channels: The network's: some say how many a head has.
+  func headCounts(channels: Int) -> [Hint<String>] {
+    let counts = ["num_heads", "num_attention_heads", "n_heads", "heads", "nhead"]
+    let sizes = ["head_dim", "dim_head", "head_size"]
+    return entries.compactMap { path, value in
+      // A list has an entry a block.
+      let names = path.last.flatMap { Int($0) } == nil ? path[...] : path.dropLast()
+      guard var name = names.last?.lowercased() else { return nil }
+      for prefix in ["encoder_", "vit_", "vision_"] where name.hasPrefix(prefix) {
+        name = String(name.dropFirst(prefix.count))
+      }
+      let place = path.joined(separator: "/")
+      if counts.contains(name) { return Hint(value: value, place: place) }
+      guard sizes.contains(name) else { return nil }
+      let size = Self.count(value).map { $0 > 0 && channels % $0 == 0 ? String(channels / $0) : "0" }
+      return Hint(value: size ?? value, place: place)
+    }
+  }
+
+  /// A count, also one that is written with a fraction of 0; nil where it is none.
+  static func count(_ text: String) -> Int? {
+    Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
   }
 
   /// Blocks of a plain transformer.

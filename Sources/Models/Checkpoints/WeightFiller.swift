@@ -78,19 +78,7 @@ struct WeightFiller {
           remedy: remedy
             + (tables.contains(where: key.hasSuffix) ? ", or another --input-size" : ""))
       }
-      // Counters are whole; weights are only where a network was quantised, and mean nothing then
-      // without its scales.
-      if let type = source.wholeType, !key.hasSuffix("num_batches_tracked") {
-        throw CheckpointError(
-          path: report.path,
-          problem: "stores '\(key)' as whole numbers (\(type.rawValue)), as quantised networks do",
-          remedy: "give the checkpoint in floating point")
-      }
-      guard values.allSatisfy(\.isFinite) else {
-        throw CheckpointError(
-          path: report.path, problem: "holds numbers in '\(key)' that are not finite",
-          remedy: "use a checkpoint from before the training diverged")
-      }
+      try source.check(values, of: key, in: report.path)
       report.parameterCount += key.hasSuffix("num_batches_tracked") ? 0 : tensor.elementCount
       taken.append((tensor, values))
     }
@@ -106,6 +94,23 @@ struct WeightFiller {
 }
 
 extension WeightSource {
+  /// Makes sure that its numbers are those of a trained network.
+  func check(_ values: [Float], of key: String, in path: String) throws(CheckpointError) {
+    // Counters are whole; weights are only where a network was quantised, and mean nothing then
+    // without its scales.
+    if let type = wholeType, !key.hasSuffix("num_batches_tracked") {
+      throw CheckpointError(
+        path: path,
+        problem: "stores '\(key)' as whole numbers (\(type.rawValue)), as quantised networks do",
+        remedy: "give the checkpoint in floating point")
+    }
+    guard values.allSatisfy(\.isFinite) else {
+      throw CheckpointError(
+        path: path, problem: "holds numbers in '\(key)' that are not finite",
+        remedy: "use a checkpoint from before the training diverged")
+    }
+  }
+
   fileprivate var isScalar: Bool { shape.allSatisfy { $0 == 1 } }
 
   /// A bias table of another window, bicubically as one square image a head; nil when it is none.

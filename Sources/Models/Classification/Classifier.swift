@@ -138,6 +138,7 @@ extension Classifier {
         path: path, problem: "holds a backbone but not \(Self.file.heads) that fits it",
         remedy: "give a \(Self.file.kind) checkpoint; a backbone goes to --backbone")
     }
+    if let fault = loaded.headFault { throw fault }
     let network = Classifier(
       ClassifierConfiguration(
         backbone: loaded.backbone.architecture, classCount: head.classCount, inputSize: size),

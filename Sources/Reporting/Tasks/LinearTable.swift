@@ -17,7 +17,8 @@ public enum LinearTable {
     let hasEpochs = results.contains { $0.metrics["top1_last"] != nil }
     var table = Table(
       caption: "\(first?.description.title ?? ""), \(data["name"] ?? "?"), measured on "
-        + "\(data["validation images"] ?? "?") validation images, "
+        + "\(first?.metrics["top1"].map { String($0.count) } ?? data["validation images"] ?? "?") "
+        + "validation images, "
         + "\(data["classes"] ?? "?") classes; % with 95 % intervals",
       columns: [
         .init("backbone", isNumeric: false), .init("network", isNumeric: false), .init("top-1"),

@@ -44,10 +44,11 @@ struct ClassificationTruth {
   /// The validation images of a data set, or those of a folder or archives that are one split.
   private static func split(_ path: String, classes: [String]?) throws(DatasetError) -> ImageFolder
   {
-    let hasSplits = FileManager.default.fileExists(atPath: path + "/val")
+    let hasSplits = ["val", "validation"].contains { FileTree.isFolder("\(path)/\($0)") }
     let layout = try ClassificationLayout.find(path)
     if hasSplits || layout?.source == .archives {
-      return try ClassificationData(root: path).validation
+      // Nothing is trained, so that training images need not be there.
+      return try ClassificationData(ClassificationLayout.scored(path)).validation
     }
     let part = try ClassificationLayout.part(of: path)
     // What archives hold side by side is told apart by a list of their classes.

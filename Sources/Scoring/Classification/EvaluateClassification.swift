@@ -20,7 +20,7 @@ package struct EvaluateClassification {
     /// Ranked classes that every image has at least.
     var depth = 5
     /// Whether numbers are shares of one, not logits.
-    var areProbabilities = false
+    var meaning = ClassificationPredictions.Meaning.scores
     /// What a reader must know of how answers were read.
     var notes: [String] = []
     /// Why the answers look as if they were meant otherwise; nil where they do not.
@@ -132,7 +132,7 @@ package struct EvaluateClassification {
     _ predictions: ClassificationPredictions, _ truth: ClassificationTruth, known: [String]?
   ) throws -> Scored {
     var scored = Scored(score: ClassificationScore(classCount: truth.classNames.count))
-    scored.areProbabilities = predictions.areProbabilities
+    scored.meaning = predictions.meaning
     let places = try places(known, of: truth)
     let expected = known?.count ?? truth.classNames.count
     let rows = try truth.rows(of: predictions)
@@ -164,7 +164,7 @@ package struct EvaluateClassification {
         let scores = places.map { all[$0] }
         record = scores.withUnsafeBufferPointer {
           ClassificationRecord(
-            index: image, label: label, scores: $0, areLogits: !predictions.areProbabilities)
+            index: image, label: label, scores: $0, areLogits: predictions.meaning == .logits)
         }
         let best = record.predictions.first.map { scores[$0] } ?? .nan
         if scores.count(where: { $0 == best }) > 1 { ties += 1 }
@@ -172,9 +172,15 @@ package struct EvaluateClassification {
           .init(
             index: record.predictions.first ?? -1,
             number: record.predictions.first.map { places[$0] }))
-        scored.calibration.add(
-          confidence: predictions.areProbabilities
-            ? Double(best) : Calibration.confidence(logits: scores), isRight: record.rank == 0)
+        let confidence: Double? =
+          switch predictions.meaning {
+          case .probabilities: Double(best)
+          case .logits: Calibration.confidence(logits: scores)
+          case .scores: nil
+          }
+        if let confidence {
+          scored.calibration.add(confidence: confidence, isRight: record.rank == 0)
+        }
       }
       scored.records.append(record)
       scored.score.add(record)
@@ -185,7 +191,10 @@ package struct EvaluateClassification {
       ties == 0
       ? nil
       : "\(ties) of \(rows.count) images have several classes of the best score; the first of them counts"
-    scored.notes = [reading.note, tied, scored.suspicion].compactMap { $0 }
+    let unsure =
+      predictions.meaning == .scores && scored.records.contains { !$0.predictions.isEmpty }
+      ? "the numbers are neither probabilities, which sum to 1, nor logits: no calibration" : nil
+    scored.notes = [reading.note, tied, unsure, scored.suspicion].compactMap { $0 }
     return scored
   }
 
@@ -212,7 +221,7 @@ package struct EvaluateClassification {
         + (scored.calibration.count > 0 ? [percentage(scored.calibration.expectedError)] : []))
     if scored.calibration.count > 0 {
       let confidence =
-        scored.areProbabilities
+        scored.meaning == .probabilities
         ? "numbers taken for probabilities"
         : "numbers taken for logits, softmax over the classes here"
       table.notes.append("calibration error: 15 bins of equal width, \(confidence)")

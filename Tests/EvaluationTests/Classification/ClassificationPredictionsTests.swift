@@ -20,13 +20,27 @@ struct ClassificationPredictionsTests {
       try read("top1,image,top2\ncat,a.png,dog\n").rows[0].answer == .ranked(["cat", "dog"]))
     let logits = try read("\u{FEFF}image,cat,dog\na.png,1.5,-2\nb.png,0, 1\n")
     #expect(logits.rows.map(\.answer) == [.scores([1.5, -2]), .scores([0, 1])])
-    #expect(logits.classNames == ["cat", "dog"] && !logits.areProbabilities)
+    #expect(logits.classNames == ["cat", "dog"] && logits.meaning == .logits)
     let shares = try read("image,0,1\na.png,0.25,0.75\n")
-    #expect(shares.classNames == nil && shares.areProbabilities)
+    #expect(shares.classNames == nil && shares.meaning == .probabilities)
     // As rounded numbers sum, and as spreadsheets separate.
-    #expect(try read("image,0,1,2\na.png,0.333,0.333,0.333\n").areProbabilities)
+    #expect(try read("image,0,1,2\na.png,0.333,0.333,0.333\n").meaning == .probabilities)
     #expect(try read("image; prediction\na.png; cat \n").rows[0].answer == .ranked(["cat"]))
     #expect(try read("image,0,1\na.png,-inf,-3\n").rows[0].answer == .scores([-.infinity, -3]))
+  }
+
+  @Test("Numbers that are no probabilities and no logits say nothing of how sure they are")
+  func meanings() throws {
+    let independent = try read("image,0,1\na,0.9,0.8\nb,0.1,0.2\n")
+    #expect(independent.meaning == .scores)
+    #expect(try read("image,0,1\na,25,75\nb,99,1\n").meaning == .scores)
+    #expect(try read("image,0,1\na,25,3\nb,9,1\n").meaning == .logits)
+    // One that does not sum to 1 among those that do is a fault, not another meaning of all.
+    let error = #expect(throws: FileError.self) {
+      try read("image,0,1\na,0.4,0.6\nb,0.1,0.2\n" + (2..<9).map { "\($0),1,0\n" }.joined())
+    }
+    #expect(
+      error?.problem == "line 3 has probabilities that do not sum to 1, as those of other lines do")
   }
 
   @Test("Lines of JSON hold the same")
@@ -42,7 +56,7 @@ struct ClassificationPredictionsTests {
     #expect(
       try self.read(#"{"image": "a", "predictions": [3, "cat"]}"#).rows[0].answer
         == .ranked(["3", "cat"]))
-    #expect(try self.read(#"{"image": "a", "probabilities": [1, 0]}"#).areProbabilities)
+    #expect(try self.read(#"{"image": "a", "probabilities": [1, 0]}"#).meaning == .probabilities)
   }
 
   @Test(
@@ -63,6 +77,13 @@ struct ClassificationPredictionsTests {
       ),
       ("image,0,1\nx,1,nan\n", "line 2 has nan among its scores"),
       ("image,0,1\nx,1,2\ny,1e400,0\n", "line 3 has inf among its scores"),
+      ("image,0,1\nx,2.8e300,1\n", "line 2 has 2.8e300, which is beyond single precision"),
+      (#"{"image": "x", "logits": [2.8e300, 1]}"#, "line 1 has 2.8e+300, which is beyond"),
+      (#"{"image": "x", "logits": ["1", "2"]}"#, "line 1 has 'logits' with what is not a list of numbers"),
+      (
+        #"{"image": "x", "prediction": true}"#,
+        "line 1 has 'prediction' with what is not a class by name or whole number"
+      ),
       ("image,0,1\nx,-inf,-inf\n", "line 2 has no score that is finite"),
       ("image,cat,cat,dog\nx,1,2,3\n", "line 1 names the column 'cat' twice"),
       (",image,prediction\n0,x,cat\n", "line 1 has no name for column 1; name it, or leave it out"),

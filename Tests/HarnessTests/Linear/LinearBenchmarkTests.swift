@@ -229,6 +229,50 @@ struct LinearBenchmarkTests {
     #expect(skipping.output.contains("1 images could not be decoded"))
   }
 
+  @Test("What a reader must know of the images is said: leaks, classes without one, other files")
+  func images() throws {
+    let folder = try prepare()
+    let files = FileManager.default
+    let root = folder.file("data/classification")
+    let name = try #require(try files.contentsOfDirectory(atPath: root + "/val/car").sorted().first)
+    try AtomicFile.write(
+      try FileBytes.read("\(root)/train/car/car_00001.JPEG"), to: "\(root)/val/car/\(name)")
+    try AtomicFile.write(text: "no image", to: root + "/train/car/notes")
+    let bird = try files.contentsOfDirectory(atPath: root + "/train").sorted()[0]
+    for file in try files.contentsOfDirectory(atPath: "\(root)/train/\(bird)") {
+      try AtomicFile.write(text: "cut", to: "\(root)/train/\(bird)/\(file)")
+    }
+    let quick = base + ["--on-bad-image", "skip", "--epochs", "1", "--warmup-epochs", "0"]
+    for more in [["--cached"], ["--recipe", "fine-tune-swin", "--input-size", "32"]] {
+      let outcome = try run(quick + more, in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(
+        outcome.errors.contains("validation images are training images, too: car/\(name) is car/"),
+        "\(outcome.errors)")
+      for words in [
+        "1 of", "classes have no training image among those used", "1 files beside the training",
+      ] {
+        #expect(outcome.output.contains(words), "\(words): \(outcome.output)")
+      }
+    }
+    // Where nothing is left, that is said before anything is trained.
+    for split in ["train", "val"] {
+      for file in try FileTree.files(below: "\(root)/\(split)").files {
+        try AtomicFile.write(text: "cut", to: "\(root)/\(split)/\(file)")
+      }
+      for more in [[], ["--shots", "1"], ["--recipe", "fine-tune-swin", "--input-size", "32"]] {
+        let outcome = try run(quick + more, in: folder)
+        #expect(
+          outcome.status == 65 && outcome.errors.contains("has no image that can be decoded"),
+          "\(outcome.status) \(outcome.errors)")
+      }
+      try SampleSet(.small(images: (8, 2))).generate(at: folder.file("again"))
+      try files.removeItem(atPath: root)
+      try files.moveItem(atPath: folder.file("again/classification"), toPath: root)
+      try files.removeItem(atPath: folder.file("again"))
+    }
+  }
+
   @Test("Options that cannot be honoured are refused")
   func contradictions() throws {
     for (arguments, part) in [

@@ -64,6 +64,23 @@ struct ArchitectureResolverTests {
     }
     #expect(throws: CheckpointError.self) { try load(vit(192), metadata: [("num_heads", "7")]) }
     #expect(throws: CheckpointError.self) { try load(vit(192), metadata: [("num_heads", "0")]) }
+    // However it is written, it counts; what cannot be read or differs is refused with its place.
+    for said in [("num_heads", "12.0"), ("head_dim", "16"), ("encoder_num_heads", "12")] {
+      #expect(heads(try load(vit(192), metadata: [said])) == 12, "\(said)")
+    }
+    for (said, words) in [
+      ([("args", #"{"num_heads": [12, 3]}"#)], "12 heads (args/num_heads/0) and 3 (args/num_heads/1)"),
+      ([("num_heads", "8"), ("t/num_heads", "16")], "8 heads (num_heads) and 16 (t/num_heads)"),
+      ([("num_heads", "many")], "'many' heads (num_heads)"), ([("head_dim", "100")], "(head_dim)"),
+    ] {
+      let error = #expect(throws: CheckpointError.self) { try load(vit(768), metadata: said) }
+      #expect(error?.problem.contains(words) == true, "\(error as Any)")
+    }
+    // What cannot be, or contradicts itself, leaves the word to the option.
+    for said in [[("num_heads", "7")], [("a/num_heads", "12"), ("b/num_heads", "3")]] {
+      #expect(
+        heads(try load(vit(192), metadata: said, claim: NetworkClaim(headCount: 6))) == 6)
+    }
     let error = try #require(throws: CheckpointError.self) {
       try load(
         vit(192), metadata: [("num_heads", "12")], claim: NetworkClaim(headCount: 3))
@@ -79,6 +96,38 @@ struct ArchitectureResolverTests {
     let loaded = try load(vit(192), metadata: [("meta", text)])
     #expect(heads(loaded) == 3)
     #expect(loaded.report.normalization == [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
+    #expect(
+      heads(try load(vit(192), metadata: [("config", "MODEL:\n  VIT:\n    NUM_HEADS: 12\n")])) == 12)
+  }
+
+  @Test("A config.json that cannot be read leaves nothing to assume")
+  func unreadable() throws {
+    let folder = try TemporaryDirectory()
+    try CheckpointWriter.write(
+      StateDictionary(vit(32)).entries, to: folder.file("model.safetensors"))
+    try AtomicFile.write(text: #"{"num_attention_heads": "#, to: folder.file("config.json"))
+    let error = #expect(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("model.safetensors"), inputSize: 32)
+    }
+    #expect(error?.description.contains("config.json beside it") == true, "\(error as Any)")
+    // Those of a text encoder beside it are another network's.
+    try AtomicFile.write(
+      text: #"{"vision_config": {"num_attention_heads": 4}, "text_config": {"num_attention_heads": 8}}"#,
+      to: folder.file("config.json"))
+    #expect(
+      heads(try BackboneLoader.load(path: folder.file("model.safetensors"), inputSize: 32)) == 4)
+  }
+
+  @Test("Norms of another ε than a Swin has here are refused")
+  func swinEpsilon() throws {
+    let swin = SwinTransformer(
+      SwinConfiguration(embeddingSize: 4, depths: [1, 1], headCounts: [1, 2], windowSize: 4),
+      inputSize: 32, initializer: Initializer(seed: 1))
+    _ = try load(swin, metadata: [("layer_norm_eps", "1e-05")])
+    let error = #expect(throws: CheckpointError.self) {
+      try load(swin, metadata: [("layer_norm_eps", "0.01")])
+    }
+    #expect(error?.problem.contains("ε of 0.01 (layer_norm_eps)") == true)
   }
 
   @Test("A config.json beside the weights is the file's own account")

@@ -149,6 +149,17 @@ struct BackboneSitesTests {
         + [("n_averaged", [], [3])], to: folder.file("a.pth"))
     let loaded = try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 64)
     #expect(loaded.report.isComplete && loaded.backbone.architecture == .swin(.mini))
+    // Parallel wrappers and activation checkpoints wrap blocks, too.
+    for inner in ["_fsdp_wrapped_module.", "_checkpoint_wrapped_module."] {
+      try CheckpointWriter.write(
+        StateDictionary(swin).entries.map { entry in
+          let place = entry.key.range(of: "blocks.0.")
+          let key = place.map { entry.key.replacingCharacters(in: $0, with: "blocks.0." + inner) }
+          return (prefix + inner + (key ?? entry.key), entry.shape, entry.values)
+        }, to: folder.file("b.pth"))
+      let wrapped = try BackboneLoader.load(path: folder.file("b.pth"), inputSize: 64)
+      #expect(wrapped.report.isComplete, "\(inner)")
+    }
   }
 
   @Test("Parts that change what a network computes are not left out in silence")

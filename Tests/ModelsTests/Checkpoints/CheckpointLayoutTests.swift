@@ -110,6 +110,29 @@ struct CheckpointLayoutTests {
     #expect(error?.description.contains("norm.weight") == true)
   }
 
+  @Test("A classifier's own numbers must be a trained network's; its backbone is not to blame")
+  func brokenHead() throws {
+    let folder = try TemporaryDirectory()
+    let network = Classifier(
+      ClassifierConfiguration(backbone: .swin(.mini), classCount: 3, inputSize: 32),
+      initializer: Initializer(seed: 1))
+    for (key, value) in [("head.weight", Float.nan), ("head.bias", .infinity)] {
+      try CheckpointWriter.write(
+        StateDictionary(network).entries.map { entry in
+          var values = entry.values
+          if entry.key == key { values[1] = value }
+          return (entry.key, entry.shape, values)
+        }, to: folder.file("a.pth"))
+      let error = #expect(throws: CheckpointError.self) {
+        try Classifier.load(
+          path: folder.file("a.pth"), inputSize: 32, claim: NetworkClaim(), allowsPartial: false)
+      }
+      #expect(error?.problem == "holds numbers in '\(key)' that are not finite")
+      #expect(
+        try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32).report.isComplete)
+    }
+  }
+
   @Test("Weights that are stored as whole numbers are refused by key and type")
   func quantised() throws {
     let folder = try TemporaryDirectory()

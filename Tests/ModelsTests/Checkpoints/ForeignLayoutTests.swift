@@ -31,6 +31,7 @@ struct ForeignLayoutTests {
     Sample(name: "timm-swin", ending: "pth", layout: .timm),
     Sample(name: "timm-windows", ending: "pth", layout: .timm, size: 64, images: "large images"),
     Sample(name: "timm-dinov2", ending: "pth", layout: .official, heads: 4),
+    Sample(name: "deit3", ending: "pth", layout: .official, heads: 4),
   ]
 
   private static func path(_ sample: Sample) -> String {

@@ -224,7 +224,9 @@ struct ClassificationLayoutTests {
       ])
     #expect(try (0..<3).map { try split.image($0).pixels[0] } == [2, 1, 3])
     // Classes without a training image are an error, as an empty folder is.
-    #expect(message { _ = try ClassificationData(root: folder.path) }.contains("holds no image"))
+    #expect(
+      message { _ = try ClassificationData(root: folder.path) }
+        .contains("has no sample of class 2, where others have higher numbers"))
     for (members, words) in [
       ([("1.png", try file(1)), ("1.cls", text("cat"))], "has 'cat' in 1.cls"),
       ([("1.png", try file(1)), ("1.cls", text(-1))], "has '-1' in 1.cls"),

@@ -113,13 +113,17 @@ public struct ClassificationLayout: Sendable, Equatable {
 
   private static func part(_ root: String, _ names: [String]) throws(DatasetError) -> Part? {
     if let name = try FileTree.only(names, in: root) { return try part(of: "\(root)/\(name)") }
-    let archives = try FileTree.entries(root).filter {
+    let entries = try FileTree.entries(root)
+    let archives = entries.filter {
       !$0.isFolder && !$0.isHidden && $0.name.hasSuffix(".tar")
     }.map(\.name)
     let whole = names.flatMap { ["ILSVRC2012_img_\($0).tar", $0 + ".tar"] }
     if let file = whole.first(where: archives.contains) { return .archives([file], in: root) }
     let shards = archives.filter { file in names.contains { file.contains($0) } }
-    return shards.isEmpty ? nil : .archives(shards, in: root)
+    guard shards.isEmpty else { return .archives(shards, in: root) }
+    try checkPlain(
+      entries.filter { entry in names.contains { entry.name.contains($0) } }, in: root)
+    return nil
   }
 }
 

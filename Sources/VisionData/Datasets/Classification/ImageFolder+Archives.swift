@@ -69,7 +69,7 @@ extension ImageFolder {
         throw DatasetError(
           path: found.path(0),
           problem: "holds images side by side with files that say more of them, and no .cls",
-          remedy: "pack each image's class behind it as a .cls file; of .json none is read")
+          remedy: "pack each image's class behind it as a .cls file, the only one that is read")
       }
       folders = found.archives.map { stems[Int($0)] }
       paths = PathTable()

@@ -49,6 +49,9 @@ public struct ImageFolder: Sendable {
       ?? root + "/" + relativePath(index)
   }
 
+  /// Whether the classes are numbers that archives hold beside the images.
+  var isNumbered: Bool { archives?.images.numbers.isEmpty == false }
+
   /// The bytes of an image's file.
   ///
   /// - Throws: `FileError` when it cannot be read, or its archive was changed.
@@ -206,12 +209,17 @@ public struct ImageFolder: Sendable {
         path: root, problem: "has no class folders and no images",
         remedy: "give a folder with one sub-folder a class, for example train/n01440764/*.JPEG")
     }
-    guard let known, let map = try ValidationMap.find(root: root) else {
-      throw DatasetError(
-        path: root,
-        problem: "holds \(images.count) images side by side, without class folders",
-        remedy: "sort them into one folder a class, or put a val_map.txt with one "
-          + "'file class' pair a line beside them")
+    func unsorted(_ remedy: String) -> DatasetError {
+      DatasetError(
+        path: root, problem: "holds \(images.count) images side by side, without class folders",
+        remedy: remedy)
+    }
+    // The classes are those of the training images' folders.
+    guard let known else { throw unsorted("sort them into one folder a class") }
+    guard let map = try ValidationMap.find(root: root) else {
+      throw unsorted(
+        "sort them into one folder a class, or put a val_map.txt with one 'file class' pair a line "
+          + "beside them")
     }
     var labels: [Int32] = []
     var paths = PathTable()
@@ -257,7 +265,11 @@ public struct ImageFolder: Sendable {
 
   /// A hash of every image's relative path, label and contents: the same folder, the same hash,
   /// wherever it lies and whenever it was unpacked.
-  public func manifestHash(_ digests: FileDigests = FileDigests(folder: nil)) -> String {
+  ///
+  /// - Parameter contents: What `contentDigests` gave; nil asks it.
+  public func manifestHash(
+    _ digests: FileDigests = FileDigests(folder: nil), contents: [String?]? = nil
+  ) -> String {
     let paths = (0..<count).map { relativePath($0) }
     var hash = SHA256()
     if let (images, order) = archives {
@@ -270,42 +282,14 @@ public struct ImageFolder: Sendable {
       }
       return hash.finish()
     }
-    for (index, digest) in digests.digests(of: paths, in: root).enumerated() {
+    for (index, digest) in (contents ?? digests.digests(of: paths, in: root)).enumerated() {
       hash.update("\(paths[index])\t\(labels[index])\t\(digest ?? "unreadable")\n")
     }
     return hash.finish()
   }
-}
 
-/// The two splits of an ImageNet-style data set.
-public struct ClassificationData: Sendable {
-  /// Where the linear classifier learns.
-  public let train: ImageFolder
-  /// Where it is scored.
-  public let validation: ImageFolder
-
-  /// Lists both splits.
-  ///
-  /// - Throws: `DatasetError` naming the folder and the remedy.
-  public init(_ layout: ClassificationLayout) throws(DatasetError) {
-    train = try ImageFolder(layout.training)
-    validation =
-      layout.isOneSplit
-      ? train : try ImageFolder(layout.validation, classNames: train.classNames)
-    if let empty = train.emptyClasses.first {
-      throw DatasetError(
-        path: train.root + "/" + empty,
-        problem: "holds no image"
-          + (train.emptyClasses.count > 1
-            ? " (and \(train.emptyClasses.count - 1) more class folders)" : ""),
-        remedy: "unpack the class again or remove its folder from both splits")
-    }
-  }
-
-  /// Lists both splits under a folder.
-  ///
-  /// - Throws: As above.
-  public init(root: String) throws(DatasetError) {
-    try self.init(ClassificationLayout.expect(root))
+  /// Hashes of every image's file; nil of images in archives, which are read whole.
+  public func contentDigests(_ digests: FileDigests) -> [String?]? {
+    archives == nil ? digests.digests(of: (0..<count).map { relativePath($0) }, in: root) : nil
   }
 }

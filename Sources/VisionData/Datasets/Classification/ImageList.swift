@@ -67,7 +67,9 @@ extension ImageFolder {
       guard images.count >= shots else {
         throw DatasetError(
           path: root + "/" + classNames[label],
-          problem: "has \(images.count) images to draw \(shots) from", remedy: "draw fewer")
+          problem: images.isEmpty
+            ? "has no image to draw from" : "has \(images.count) images to draw \(shots) from",
+          remedy: images.isEmpty ? "add some, or leave the class out of both splits" : "draw fewer")
       }
       var stream = RandomStream(seed: seed, purpose: .sampling, epoch: 1, sample: label)
       chosen += stream.permutation(images.count).prefix(shots).map { images[$0] }

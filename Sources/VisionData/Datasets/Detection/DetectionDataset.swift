@@ -92,9 +92,7 @@ public struct DetectionDataset: Sendable {
   /// - Throws: `DatasetError` when none is left.
   public func keeping(_ images: [Int]) throws(DatasetError) -> DetectionDataset {
     guard !images.isEmpty else {
-      throw DatasetError(
-        path: folder, problem: "has no image that can be decoded",
-        remedy: "run bench-data check on the data set")
+      throw DatasetError.noneDecodes(in: folder)
     }
     var part = self
     part.images = images

@@ -75,9 +75,7 @@ public struct SegmentationFolder: Sendable, Equatable {
   /// - Throws: `DatasetError` when none is left.
   public func keeping(_ indices: [Int]) throws(DatasetError) -> SegmentationFolder {
     guard !indices.isEmpty else {
-      throw DatasetError(
-        path: "\(root)/\(imageFolder)", problem: "has no image that can be decoded",
-        remedy: "run bench-data check on the data set")
+      throw DatasetError.noneDecodes(in: "\(root)/\(imageFolder)")
     }
     return SegmentationFolder(
       root: root, imageFolder: imageFolder, labelFolder: labelFolder,
