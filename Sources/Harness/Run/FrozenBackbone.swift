@@ -66,7 +66,8 @@ struct FrozenData {
     let taught = Set(labels)
     let names = classNames.indices.filter { !taught.contains(Int32($0)) }.map { classNames[$0] }
     guard let first = names.first else { return nil }
-    return "\(names.count) of \(classNames.count) classes have no training image among those used, so "
+    return
+      "\(names.count) of \(classNames.count) classes have no training image among those used, so "
       + "that they are never answered: \(first)" + (names.count > 1 ? "…" : "")
   }
 
@@ -91,7 +92,8 @@ struct FrozenData {
       _ = try images.validation.image($0)
     }
     for (order, kept, folder) in [
-      (trainOrder, train.indices, images.train), (validationOrder, validation.indices, images.validation),
+      (trainOrder, train.indices, images.train),
+      (validationOrder, validation.indices, images.validation),
     ] where kept.isEmpty && !order.isEmpty {
       throw DatasetError.noneDecodes(in: folder.root)
     }
@@ -122,21 +124,21 @@ struct FrozenData {
     let splits = [("training", images.train), ("validation", images.validation)]
     return [leak, untaught(taught)].compactMap { $0 }
       + splits.suffix(trainManifest == nil ? 1 : 2).flatMap { split, folder in
-      func note(_ names: [String], _ what: String) -> String? {
-        names.first.map {
-          "\(names.count) \(split) images \(what): \($0)" + (names.count > 1 ? "…" : "")
+        func note(_ names: [String], _ what: String) -> String? {
+          names.first.map {
+            "\(names.count) \(split) images \(what): \($0)" + (names.count > 1 ? "…" : "")
+          }
         }
+        return [
+          note(
+            folder.hiddenImages + folder.strayImages,
+            "lie hidden or beside the class folders and were left out"),
+          note(folder.absentImages, "that the file of their classes names are not there"),
+          folder.ignoredFileCount > 0
+            ? "\(folder.ignoredFileCount) files beside the \(split) images are no images by their names "
+              + "and were left out" : nil,
+        ].compactMap { $0 }
       }
-      return [
-        note(
-          folder.hiddenImages + folder.strayImages,
-          "lie hidden or beside the class folders and were left out"),
-        note(folder.absentImages, "that the file of their classes names are not there"),
-        folder.ignoredFileCount > 0
-          ? "\(folder.ignoredFileCount) files beside the \(split) images are no images by their names "
-            + "and were left out" : nil,
-      ].compactMap { $0 }
-    }
   }
 
   /// Names of the classes by label.

@@ -69,8 +69,11 @@ public struct SuiteCommand {
     return failed > 0 && status == .success ? .gateFailed : status
   }
 
-  /// A job that can begin, without those of its backbones that its program refuses; nil where nothing
-  /// is left. What is refused is said.
+  /// A job that can begin, without those of its backbones that its program refuses.
+  ///
+  /// What is refused is said.
+  ///
+  /// - Returns: Nil where nothing is left, and whether nothing was refused.
   private func prepare(
     _ job: SuiteJob, _ record: SuiteRecord
   ) throws -> (ready: SuiteJob.Prepared?, isWhole: Bool) {

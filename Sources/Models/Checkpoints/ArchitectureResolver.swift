@@ -205,7 +205,8 @@ struct ArchitectureResolver {
       for (hint, count) in zip(said, counts) where count != counts[0] {
         throw CheckpointError(
           path: path,
-          problem: "has \(first.value) heads (\(first.place)) and \(hint.value) (\(hint.place)) by its "
+          problem:
+            "has \(first.value) heads (\(first.place)) and \(hint.value) (\(hint.place)) by its "
             + "own account", remedy: "say with --heads which are those of its encoder")
       }
       if let count = counts[0] {

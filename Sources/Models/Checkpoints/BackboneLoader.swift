@@ -75,7 +75,9 @@ public enum BackboneLoader {
     var headFault: CheckpointError?
     if let head = weights.head {
       do throws(CheckpointError) {
-        for (key, tensor) in [("head.weight", head.weight), ("head.bias", head.bias ?? head.weight)] {
+        for (key, tensor) in [
+          ("head.weight", head.weight), ("head.bias", head.bias ?? head.weight),
+        ] {
           try WeightSource(tensor).check(tensor.floats(), of: key, in: path)
         }
       } catch { headFault = error }

@@ -37,7 +37,8 @@ struct NetworkHints {
   private mutating func add(_ path: [String], _ text: String) {
     // What belongs to a decoder, a predictor or an optimiser is not the backbone's.
     let foreign = [
-      "decoder", "predictor", "optimizer", "scheduler", "teacher_model", "text_config", "text_model",
+      "decoder", "predictor", "optimizer", "scheduler", "teacher_model", "text_config",
+      "text_model",
       "text_encoder",
     ]
     guard !path.contains(where: { part in foreign.contains { part.lowercased().contains($0) } })
@@ -119,7 +120,9 @@ struct NetworkHints {
       let place = path.joined(separator: "/")
       if counts.contains(name) { return Hint(value: value, place: place) }
       guard sizes.contains(name) else { return nil }
-      let size = Self.count(value).map { $0 > 0 && channels % $0 == 0 ? String(channels / $0) : "0" }
+      let size = Self.count(value).map {
+        $0 > 0 && channels % $0 == 0 ? String(channels / $0) : "0"
+      }
       return Hint(value: size ?? value, place: place)
     }
   }

@@ -79,7 +79,10 @@ struct ClassificationPredictionsTests {
       ("image,0,1\nx,1,2\ny,1e400,0\n", "line 3 has inf among its scores"),
       ("image,0,1\nx,2.8e300,1\n", "line 2 has 2.8e300, which is beyond single precision"),
       (#"{"image": "x", "logits": [2.8e300, 1]}"#, "line 1 has 2.8e+300, which is beyond"),
-      (#"{"image": "x", "logits": ["1", "2"]}"#, "line 1 has 'logits' with what is not a list of numbers"),
+      (
+        #"{"image": "x", "logits": ["1", "2"]}"#,
+        "line 1 has 'logits' with what is not a list of numbers"
+      ),
       (
         #"{"image": "x", "prediction": true}"#,
         "line 1 has 'prediction' with what is not a class by name or whole number"

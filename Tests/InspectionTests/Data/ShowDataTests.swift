@@ -104,7 +104,8 @@ struct ShowDataTests {
     #expect(
       refused("/coco") { $0.classes = "voc" }?
         .hasPrefix("--classes is about label maps, and ") == true)
-    #expect(refused("/classification") { $0.labelSuffix = "_m" }?.contains("--label-suffix") == true)
+    #expect(
+      refused("/classification") { $0.labelSuffix = "_m" }?.contains("--label-suffix") == true)
     #expect(
       refused("/coco") { $0.copies = 2 }
         == "--view stored draws nothing at random; leave --copies and --seed out.")

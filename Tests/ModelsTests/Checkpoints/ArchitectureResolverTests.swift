@@ -69,7 +69,10 @@ struct ArchitectureResolverTests {
       #expect(heads(try load(vit(192), metadata: [said])) == 12, "\(said)")
     }
     for (said, words) in [
-      ([("args", #"{"num_heads": [12, 3]}"#)], "12 heads (args/num_heads/0) and 3 (args/num_heads/1)"),
+      (
+        [("args", #"{"num_heads": [12, 3]}"#)],
+        "12 heads (args/num_heads/0) and 3 (args/num_heads/1)"
+      ),
       ([("num_heads", "8"), ("t/num_heads", "16")], "8 heads (num_heads) and 16 (t/num_heads)"),
       ([("num_heads", "many")], "'many' heads (num_heads)"), ([("head_dim", "100")], "(head_dim)"),
     ] {
@@ -97,7 +100,8 @@ struct ArchitectureResolverTests {
     #expect(heads(loaded) == 3)
     #expect(loaded.report.normalization == [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
     #expect(
-      heads(try load(vit(192), metadata: [("config", "MODEL:\n  VIT:\n    NUM_HEADS: 12\n")])) == 12)
+      heads(try load(vit(192), metadata: [("config", "MODEL:\n  VIT:\n    NUM_HEADS: 12\n")])) == 12
+    )
   }
 
   @Test("A config.json that cannot be read leaves nothing to assume")
@@ -112,7 +116,8 @@ struct ArchitectureResolverTests {
     #expect(error?.description.contains("config.json beside it") == true, "\(error as Any)")
     // Those of a text encoder beside it are another network's.
     try AtomicFile.write(
-      text: #"{"vision_config": {"num_attention_heads": 4}, "text_config": {"num_attention_heads": 8}}"#,
+      text:
+        #"{"vision_config": {"num_attention_heads": 4}, "text_config": {"num_attention_heads": 8}}"#,
       to: folder.file("config.json"))
     #expect(
       heads(try BackboneLoader.load(path: folder.file("model.safetensors"), inputSize: 32)) == 4)
