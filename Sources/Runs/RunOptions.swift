@@ -90,7 +90,10 @@ package enum Arithmetic {
   /// same bits everywhere.
   package static var settings: [String: String] {
     var settings: [String: String] = [:]
-    if Precision.current != .f32 { settings["precision"] = Precision.current.rawValue }
+    // Attention was in single precision at first, and gave other numbers.
+    if Precision.current != .f32 {
+      settings["precision"] = "\(Precision.current.rawValue), attention too"
+    }
     if ProductLibrary.current != .own {
       settings["products"] = "\(ProductLibrary.current.rawValue) \(BLAS.coreName)"
     }

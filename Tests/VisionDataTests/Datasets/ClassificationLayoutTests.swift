@@ -83,6 +83,21 @@ struct ClassificationLayoutTests {
     #expect(try ClassificationData(root: folder.path).validation.absentImages.isEmpty)
   }
 
+  @Test("A file of classes beside class folders must not say otherwise")
+  func foldersAndMap() throws {
+    try makeImageFolder(
+      in: folder, ["train/n01/1.png", "train/n02/2.png", "val/n01/3.png", "val/n02/4.png"])
+    try AtomicFile.write(text: "3.png n01\n4.png n02\n", to: folder.file("val_map.txt"))
+    #expect(try ClassificationData(root: folder.path).validation.labels == [0, 1])
+    try AtomicFile.write(text: "3.png n02\n", to: folder.file("val_map.txt"))
+    let error = #expect(throws: DatasetError.self) { try ClassificationData(root: folder.path) }
+    #expect(
+      error?.problem == "gives 3.png the class 'n02', but it lies in the folder of 'n01'")
+    // One name in several folders is not what the file is about.
+    try makeImageFolder(in: folder, ["val/n02/3.png"])
+    #expect(try ClassificationData(root: folder.path).validation.count == 3)
+  }
+
   @Test("Two folders that may both be the validation images are refused")
   func twoSplits() throws {
     try makeImageFolder(

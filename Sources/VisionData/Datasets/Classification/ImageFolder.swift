@@ -182,6 +182,14 @@ public struct ImageFolder: Sendable {
       }
       if labels.count == before { empty.append(name) }
     }
+    // A file of classes beside class folders is not needed, but must not say otherwise.
+    if let known, let map = (try? ValidationMap.find(root: root)) ?? nil,
+      let problem = map.contradiction(
+        of: labels.indices.map { (paths[$0], labels[$0]) }, classes: known)
+    {
+      throw DatasetError(
+        path: map.path, problem: problem, remedy: "remove the file, or sort the images anew")
+    }
     guard !labels.isEmpty else {
       throw DatasetError(
         path: root, problem: "has \(folders.count) class folders but no image in them",

@@ -8,7 +8,7 @@ import Foundation
 /// `LOC_val_solution.csv` names files without their ending and boxes behind the class. Classes are names; where every one is a whole number below the number of classes
 /// and no class is called so, they are indices, as in the Swin authors' own file.
 struct ValidationMap {
-  private let path: String
+  let path: String
   private let classes: [String: String]
   private let form: Form
 
@@ -94,6 +94,24 @@ struct ValidationMap {
       let label = line[line.index(after: at)...].trimmingCharacters(in: .whitespaces)
       guard !file.isEmpty, !label.isEmpty else { return nil }
       return ((file as NSString).lastPathComponent, label)
+    }
+    return nil
+  }
+
+  /// The first of some files that it gives another class than its folder does, as a sentence; nil where
+  /// all agree, have no line, or share a name, which it cannot tell apart.
+  func contradiction(of files: [(path: String, label: Int32)], classes known: [String]) -> String? {
+    let lookup = lookup(classes: known)
+    var names: Set<String> = []
+    let areUnique = files.allSatisfy {
+      names.insert(($0.path as NSString).lastPathComponent).inserted
+    }
+    guard areUnique else { return nil }
+    for file in files {
+      guard let said = try? lookup(file.path, ""), said != file.label else { continue }
+      return
+        "gives \((file.path as NSString).lastPathComponent) the class '\(known[Int(said)])', but it lies "
+        + "in the folder of '\(known[Int(file.label)])'"
     }
     return nil
   }
