@@ -17,6 +17,12 @@ struct NetworkHints {
   /// Collects what a file holds beside its tensors, and what stands in the `config.json` beside it.
   init(_ file: CheckpointFile) {
     for (path, value) in file.metadata { add(path.split(separator: "/").map(String.init), value) }
+    // Some keep whole numbers as tensors of one.
+    for entry in file.entries where entry.tensor.type.isWhole && entry.tensor.elementCount == 1 {
+      guard let value = entry.tensor.floats().first.flatMap({ Int(exactly: $0) }) else { continue }
+      let key = entry.key.split { $0 == "." || $0 == "/" }.map(String.init)
+      add([entry.group] + key, String(value))
+    }
     let folder = RelativePath.folder(of: file.path)
     let name = ((file.path as NSString).lastPathComponent).lowercased()
     // Hubs keep a model's weights and settings under these names.
@@ -48,7 +54,7 @@ struct NetworkHints {
     if text.hasPrefix("{"), let value = JSONValue(parsing: Array(text.utf8)) { add(path, value) }
     // Configurations that are kept as their source: name=value, or name: value.
     if text.contains("\n") {
-      for match in text.matches(of: /(\w+)\s*[=:]\s*['"]?([\w.\-]+)['"]?/) {
+      for match in text.matches(of: /(\w+)[ \t]*[=:][ \t]*['"]?([\w.\-]+)['"]?/) {
         entries.append((path + [String(match.1)], String(match.2)))
       }
       for match in text.matches(of: /(\w+)\s*[=:]\s*[\[(]([\d.,\s]+)[\])]/) {
