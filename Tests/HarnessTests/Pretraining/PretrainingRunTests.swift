@@ -174,7 +174,39 @@ struct PretrainingRunTests {
         "--method", "byol", "--base-learning-rate", "1e30", "--warmup-epochs", "0", "--epochs", "1",
         "--batch-size", "64", "--output", "one",
       ], 1, "Error: a feature of BYOL is not a finite number at step 1; lower --base-learning-rate")
+    try expect(
+      base + [
+        "--method", "byol", "--base-learning-rate", "1e30", "--warmup-epochs", "0", "--epochs", "1",
+        "--batch-size", "64", "--probe-limit", "0", "--output", "two",
+      ], 1, "Error: a feature of BYOL is not a finite number at step 1")
+    try expect(base + ["--forecast-only"], 64, "--forecast-only and --no-forecast")
     try expect(["--data", "nowhere"], 66, "does not exist")
+  }
+
+  @Test("Nothing is published that nothing was trained for, and no score of no image")
+  func nothingDecodes() throws {
+    let folder = try prepare()
+    func spoil(_ split: String) throws {
+      let root = folder.file("data/classification/" + split)
+      for file in try FileTree.files(below: root).files {
+        try AtomicFile.write(text: "cut", to: root + "/" + file)
+      }
+    }
+    let options = base.filter { $0 != "--quiet" } + ["--epochs", "1", "--on-bad-image", "skip"]
+    try spoil("val")
+    let unprobed = try ChildProgram.run(
+      "bench-pretrain", options + ["--output", "unprobed"], in: folder.path)
+    #expect(unprobed.status == 0, "\(unprobed.errors)")
+    #expect(unprobed.errors.contains("no image of the epochs' probe could be decoded"))
+    #expect(!unprobed.errors.contains("kNN top-1"))
+    try spoil("train")
+    let untrained = try ChildProgram.run(
+      "bench-pretrain", options + ["--output", "untrained"], in: folder.path)
+    #expect(untrained.status == 65 && untrained.errors.contains("so nothing was trained"))
+    #expect(
+      try !ChildProgram.files(under: folder.file("untrained")).keys.contains {
+        $0.hasSuffix(".pth") || $0.hasSuffix("result.json")
+      })
   }
 
   // MARK: Health
