@@ -18,7 +18,8 @@ public enum PretrainingCommand {
     let context = try RunContext(options.run, data: options.data, preset: options.preset)
     let (source, data) = try Processes.rootFirst {
       let source = try context.source(\.classificationPath)
-      return (source, try context.classification(source))
+      // Without a probe of epochs nothing is scored.
+      return (source, try context.classification(source, trainsOnly: options.probeLimit == 0))
     }
     var plan = try PretrainingPlan(options, imageCount: data.train.count)
     if options.run.isDryRun {

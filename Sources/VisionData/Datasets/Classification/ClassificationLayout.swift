@@ -64,6 +64,11 @@ public struct ClassificationLayout: Sendable, Equatable {
       validation: split)
   }
 
+  /// The same without validation images, where nothing is scored: the training images stand for both.
+  public var trainingAlone: ClassificationLayout {
+    ClassificationLayout(root: root, source: source, training: training, validation: training)
+  }
+
   /// Whether its one split stands for both.
   public var isOneSplit: Bool { training == validation }
 
