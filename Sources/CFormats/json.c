@@ -2,6 +2,7 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t text_end(const uint8_t *bytes, size_t count, size_t at);
@@ -71,6 +72,7 @@ static size_t repeated_key(const uint8_t *bytes, size_t count, size_t *at) {
       // The members before are looked through again: a record has few.
       for (size_t other = start + 1; other < key;) {
         other = cf_json_skip_space(bytes, count, other);
+        if (other >= key) break;
         size_t stop = text_end(bytes, count, other + 1);
         if (stop - other == end - key && memcmp(bytes + other, bytes + key, end - key) == 0)
           return key;
@@ -88,6 +90,26 @@ static size_t repeated_key(const uint8_t *bytes, size_t count, size_t *at) {
   }
   *at = *at < count ? *at + 1 : count;
   return count;
+}
+
+/// Parses a value whose bytes are known to be sound once more, with the integers that 64 bits do not
+/// hold as doubles: the library cuts them to the ends of its range, so that all would be equal.
+static json_object *parse_widened(
+    json_tokener *parser, const uint8_t *bytes, size_t count, size_t wide) {
+  // Two letters more for each.
+  size_t room = count + 2 * wide;
+  if (room > INT32_MAX - 1) return NULL;
+  char *copy = malloc(room);
+  if (!copy) return NULL;
+  size_t length = cf_json_widen(bytes, count, (uint8_t *)copy);
+  json_tokener_reset(parser);
+  json_object *parsed = json_tokener_parse_ex(parser, copy, (int)length);
+  if (json_tokener_get_error(parser) == json_tokener_continue)
+    parsed = json_tokener_parse_ex(parser, "", 1);
+  free(copy);
+  if (json_tokener_get_error(parser) == json_tokener_success) return parsed;
+  json_object_put(parsed);
+  return NULL;
 }
 
 int cf_json_parse(
@@ -132,6 +154,15 @@ int cf_json_parse(
     else
       snprintf(message, capacity, "has a key twice in one object");
     return 1;
+  }
+  size_t wide = cf_json_wide_integers(bytes, count);
+  if (wide > 0) {
+    json_object_put(parsed);
+    parsed = parse_widened(parser, bytes, count, wide);
+    if (!parsed) {
+      snprintf(message, capacity, "could not be parsed, there is no memory");
+      return 1;
+    }
   }
   *value = parsed;
   return 0;

@@ -151,3 +151,60 @@ ptrdiff_t cf_json_number_list(
     at = cf_json_skip_space(bytes, count, at + 1);
   }
 }
+
+/// The place behind the number or word at `at`, with whether it is an integer that 64 bits do not
+/// hold.
+static size_t token_end(const uint8_t *bytes, size_t count, size_t at, int *is_wide) {
+  size_t start = at;
+  while (at < count && bytes[at] != ',' && bytes[at] != ']' && bytes[at] != '}' &&
+         bytes[at] != ':' && bytes[at] != '"' && bytes[at] > ' ')
+    at++;
+  *is_wide = 0;
+  int is_negative = bytes[start] == '-';
+  size_t first = start + (size_t)is_negative;
+  if (at - first < 19) return at;
+  uint64_t number = 0;
+  int is_over = 0;
+  for (size_t place = first; place < at; place++) {
+    if (!is_digit(bytes[place])) return at;
+    is_over |= __builtin_mul_overflow(number, 10u, &number);
+    is_over |= __builtin_add_overflow(number, (uint64_t)(bytes[place] - '0'), &number);
+  }
+  *is_wide = is_over || (is_negative && number > (uint64_t)INT64_MAX + 1);
+  return at;
+}
+
+/// Goes through a sound value and counts those integers; copies it where `out` is given.
+static size_t widen(const uint8_t *bytes, size_t count, uint8_t *out) {
+  size_t wide = 0, copied = 0, length = 0;
+  for (size_t at = 0; at < count;) {
+    if (bytes[at] == '"') {
+      for (at++; at < count && bytes[at] != '"'; at++) at += bytes[at] == '\\';
+      at++;
+    } else if (bytes[at] == '-' || is_digit(bytes[at])) {
+      int is_wide;
+      at = token_end(bytes, count, at, &is_wide);
+      if (!is_wide) continue;
+      wide++;
+      if (!out) continue;
+      memcpy(out + length, bytes + copied, at - copied);
+      length += at - copied;
+      copied = at;
+      out[length++] = 'e';
+      out[length++] = '0';
+    } else {
+      at++;
+    }
+  }
+  if (!out) return wide;
+  memcpy(out + length, bytes + copied, count - copied);
+  return length + count - copied;
+}
+
+size_t cf_json_wide_integers(const uint8_t *bytes, size_t count) {
+  return widen(bytes, count, NULL);
+}
+
+size_t cf_json_widen(const uint8_t *bytes, size_t count, uint8_t *out) {
+  return widen(bytes, count, out);
+}

@@ -40,9 +40,7 @@ public struct CocoDetections: Sendable {
     let document = JSONDocument(file: try FileBytes(path: path, readsPipes: true))
     let (byte, at) = try document.first()
     guard byte == UInt8(ascii: "[") else {
-      throw DatasetError(
-        path: path, problem: "is no JSON list of detections",
-        remedy: "name a result file in COCO's format")
+      throw try document.mistaken(for: .detection, first: byte, at: at)
     }
     let joiner = Self.joiner(path, groundTruth)
     let (parts, end) = try JSONArrayReader.read(document, at: at) {

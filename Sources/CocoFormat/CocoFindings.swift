@@ -6,6 +6,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case duplicateImage = "image/duplicate-id"
   case repeatedFile = "image/repeated-file"
   case missingSize = "image/missing-size"
+  case malformedSize = "image/malformed-size"
   case malformedFederation = "image/malformed-categories"
   case malformedCategory = "category/malformed"
   case duplicateCategory = "category/duplicate-id"
@@ -19,6 +20,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case missingBox = "record/missing-box"
   case emptyBox = "record/empty-box"
   case missingArea = "record/missing-area"
+  case strangeArea = "record/strange-area"
   case missingCrowd = "record/missing-iscrowd"
   case repeatedDetection = "record/repeated"
   case malformedKeypoints = "keypoints/malformed"
@@ -27,6 +29,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
   case malformedMask = "mask/malformed"
   case badRuns = "mask/bad-runs"
   case otherSize = "mask/other-size"
+  case emptyMask = "mask/empty"
   case shortPolygon = "mask/short-polygon"
   case oddPolygon = "mask/odd-polygon"
   case farPolygon = "mask/not-finite"
@@ -37,8 +40,8 @@ public enum CocoRule: String, Sendable, CaseIterable {
   public var severity: FindingSeverity {
     switch self {
     case .repeatedVertex: .note
-    case .missingSize, .zeroID, .emptyBox, .missingArea, .missingCrowd, .missingBox, .oddPolygon,
-      .missingKeypointCount, .implausibleBoxes, .repeatedFile, .repeatedDetection:
+    case .missingSize, .zeroID, .emptyBox, .emptyMask, .missingArea, .missingCrowd, .missingBox,
+      .oddPolygon, .missingKeypointCount, .implausibleBoxes, .repeatedFile, .repeatedDetection:
       .warning
     default: .error
     }
@@ -52,6 +55,7 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .duplicateImage, .duplicateCategory: "the first one counts; remove the other"
     case .repeatedFile: "each is used with its own objects; give one image one record"
     case .missingSize: "its boxes count, polygons in it cannot be drawn; write the size"
+    case .malformedSize: "its boxes count, polygons in it cannot be drawn; correct the size"
     case .malformedFederation: "it is taken for an image without; write lists of category ids"
     case .unknownFrequency: "it belongs to no group; write r, c or f"
     case .malformedKeypoints, .otherKeypoints:
@@ -63,10 +67,12 @@ public enum CocoRule: String, Sendable, CaseIterable {
     case .missingBox: "the bounds of its mask are taken; write the box"
     case .emptyBox: "it is kept and cannot be matched by a box; correct the box"
     case .missingArea: "it is computed from the mask, or else the box; write the area"
+    case .strangeArea: "no range of sizes holds it, so it is not scored; correct the area"
     case .missingCrowd: "it is taken for 0; write it"
     case .repeatedDetection: "all count, and the copies match nothing; remove them"
     case .malformedMask, .badRuns: "the object is kept without a mask; correct the mask"
     case .otherSize: "such a mask matches none of the image's size; correct the size"
+    case .emptyMask: "it is kept and cannot be matched by a mask; correct the mask"
     case .shortPolygon, .farPolygon: "the polygon is left out; remove it"
     case .oddPolygon: "the last number is left out; remove it"
     case .repeatedVertex: "nothing needs to be done"

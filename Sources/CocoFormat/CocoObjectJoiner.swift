@@ -72,7 +72,10 @@ struct CocoObjectJoiner: Sendable {
       keep(part.keypoints[index], of: raw, category, in: &joined)
       var slot = part.segmentations.slots[index]
       // Without a size polygons cannot be drawn: the object has no mask.
-      if slot.kind == .polygons, images[image].height == 0 { slot.kind = .none }
+      if slot.kind == .polygons, images[image].height == 0 {
+        slot.kind = .none
+        slot.isUnsized = true
+      }
       complete(&raw, slot, part.segmentations, index, images[image], &joined, intervals)
       if let extent = part.segmentations.extent(of: index) {
         joined.masks.setExtent(extent, of: joined.objects.count)
@@ -113,6 +116,14 @@ struct CocoObjectJoiner: Sendable {
         .otherSize, in: path,
         "\(name) \(raw.id) has a mask of \(slot.height)x\(slot.width) in "
           + "image \(image.id) of \(image.height)x\(image.width)")
+    }
+    if slot.kind == .polygons,
+      masks.liesOutside(slot, height: image.height, width: image.width)
+    {
+      joined.lateFindings.add(
+        .emptyMask, in: path,
+        "\(name) \(raw.id) has polygons outside of image \(image.id) of "
+          + "\(image.height)x\(image.width)")
     }
     if !raw.hasBox, role == .annotation {
       joined.lateFindings.add(.missingBox, in: path, "annotation \(raw.id) has no bbox")

@@ -24,6 +24,12 @@ extension CocoObjectParser {
           .malformedMask, object, "has a segmentation of numbers, not of polygons: a list too few")
         return
       }
+      guard !isBitmap(value) else {
+        find(
+          .malformedMask, object,
+          "has rows of 0 and 1 as its segmentation, not polygons or run lengths")
+        return
+      }
       let start = part.segmentations.filling.polygonEnds.count
       for at in 0..<cf_json_count(value) { readPolygon(cf_json_item(value, at), object) }
       if part.segmentations.filling.polygonEnds.count > start {
@@ -37,8 +43,22 @@ extension CocoObjectParser {
     }
   }
 
+  /// Whether a list is one of rows of pixels: all as long as the first, and of nothing but 0 and 1.
+  private mutating func isBitmap(_ value: UnsafeRawPointer?) -> Bool {
+    let (rows, columns) = (cf_json_count(value), cf_json_count(cf_json_item(value, 0)))
+    guard rows > 1, columns > 2 else { return false }
+    return (0..<rows).allSatisfy { at in
+      let row = cf_json_item(value, at)
+      return cf_json_count(row) == columns && readNumbers(row, columns)
+        && numbers.prefix(columns).allSatisfy { $0 == 0 || $0 == 1 }
+    }
+  }
+
   private mutating func readPolygon(_ value: UnsafeRawPointer?, _ object: CocoRawObject) {
     var count = cf_json_count(value)
+    guard isMissing(cf_json_member(value, "counts")) else {
+      return find(.malformedMask, object, "has run lengths in a list, where they belong alone")
+    }
     guard cf_json_kind(value) == CF_JSON_ARRAY, readNumbers(value, count) else {
       return find(.malformedMask, object, "has a polygon that is no list of numbers")
     }
@@ -91,8 +111,14 @@ extension CocoObjectParser {
           find(.malformedMask, object, "has run lengths without counts")
           return CocoSegmentations.Slot()
         }
-        let runs = (0..<cf_json_count(counts)).map {
-          wholeNumber(cf_json_item(counts, $0)) ?? -1
+        let items = (0..<cf_json_count(counts)).map { cf_json_item(counts, $0) }
+        let runs = items.compactMap { wholeNumber($0) }
+        guard runs.count == items.count else {
+          let wrong = items.first { wholeNumber($0) == nil } ?? nil
+          find(
+            .malformedMask, object,
+            "has \(described(wrong)) as a run length, not a whole number")
+          return CocoSegmentations.Slot()
         }
         let mask = try RunLengthMask(height: height, width: width, counts: runs)
         measure(mask, &object)
@@ -128,6 +154,7 @@ extension CocoObjectParser {
     if role == .detection {
       part.segmentations.setExtent(drawn.extent, of: part.segmentations.slots.count)
     }
+    if drawn.area == 0 { find(.emptyMask, object, "has a mask without a pixel") }
     if object.area.isNaN { object.area = Double(drawn.area) }
     if !object.hasBox {
       object.box = CocoBox(

@@ -33,7 +33,7 @@ extension CocoObjectParser {
       return try readTree(of: range)
     }
     defer { cf_json_release(value) }
-    read(value)
+    try read(value)
   }
 
   /// A tree, or nil where the bytes are no JSON or only null.
@@ -114,12 +114,15 @@ extension CocoObjectParser {
       let isSound = plain.corners.withUnsafeBufferPointer { corners in
         // The last corner may be the first one.
         var last = (Double.nan, Double.nan)
+        // Nothing but 0 and 1 may be pixels.
+        var isOutline = false
         for at in stride(from: filled, to: filled + count, by: 2) {
           let (x, y) = (corners[at], corners[at + 1])
           if x == last.0 && y == last.1 || abs(x) > 1e8 || abs(y) > 1e8 { return false }
           last = (x, y)
+          isOutline = isOutline || x != 0 && x != 1 || y != 0 && y != 1
         }
-        return true
+        return isOutline
       }
       guard isSound else { return false }
       filled += count

@@ -80,7 +80,7 @@ struct CocoObjectParser {
     let value = try document.parse(parser, range)
     defer { cf_json_release(value) }
     plain.removeAll()
-    read(value)
+    try read(value)
   }
 
   mutating func find(
@@ -92,9 +92,21 @@ struct CocoObjectParser {
     part.findings.add(rule, in: document.path, "\(name) \(problem())")
   }
 
-  mutating func read(_ value: UnsafeMutableRawPointer?) {
+  /// Reads a record.
+  ///
+  /// - Throws: `DatasetError` where the file turns out to be of another format.
+  mutating func read(_ value: UnsafeMutableRawPointer?) throws(DatasetError) {
     var object = CocoRawObject()
     let what = role == .annotation ? "annotation" : "detection"
+    guard cf_json_kind(value) == CF_JSON_OBJECT else {
+      return part.findings.add(
+        .malformed, in: document.path,
+        "\(what) \(index + 1) of the list is \(value == nil ? "null" : described(value)), no object"
+      )
+    }
+    guard isMissing(cf_json_member(value, "segments_info")) else {
+      throw document.panoptic(role)
+    }
     let box = cf_json_member(value, "bbox")
     let segmentation = cf_json_member(value, "segmentation")
     if part.firstHasBox == nil { part.firstHasBox = cf_json_count(box) > 0 }
@@ -126,14 +138,18 @@ struct CocoObjectParser {
         guard object.area.isFinite else {
           return find(.notFinite, object, "has an area that is not finite")
         }
+        // The range of all sizes, beyond which the reference evaluator scores nothing.
+        if !(0...1e10).contains(object.area) {
+          find(.strangeArea, object, "has an area of \(object.area)")
+        }
       } else if isMissing(area) {
         find(.missingArea, object, "has no area")
       } else {
         return find(.malformed, object, "has \(described(area)) as its area, not a number")
       }
       let crowd = cf_json_member(value, "iscrowd")
-      if let flag = wholeNumber(crowd) {
-        object.isCrowd = flag != 0
+      if wholeNumber(crowd) != nil || cf_json_kind(crowd) == CF_JSON_BOOL {
+        object.isCrowd = isTrue(crowd)
       } else if isMissing(crowd) {
         find(.missingCrowd, object, "has no iscrowd")
       } else {

@@ -12,6 +12,8 @@ public struct CocoSegmentations: Sendable {
     var kind = Kind.none
     /// Whether there was a mask that could not be read.
     var isDamaged = false
+    /// Whether there are polygons that cannot be drawn, because the size of the image is not known.
+    var isUnsized = false
     /// The part that holds it.
     var part: UInt32 = 0
     // Polygons: a range of `polygonEnds`; run lengths: a range of `runText`.
@@ -100,6 +102,28 @@ public struct CocoSegmentations: Sendable {
 
   /// Whether an object had a mask that could not be read; it is drawn as an empty one.
   public func isDamaged(_ index: Int) -> Bool { slots[index].isDamaged }
+
+  /// Whether an object has polygons in an image whose size is not known: it counts as one without a
+  /// mask.
+  public func isUnsized(_ index: Int) -> Bool { slots[index].isUnsized }
+
+  /// Whether the polygons of a slot that is not joined yet all lie outside of an image.
+  func liesOutside(_ slot: Slot, height: Int, width: Int) -> Bool {
+    slot.range.allSatisfy { polygon in
+      let range = filling.cornerRange(polygon)
+      // Whether all corners so far are left of, right of, above or below the image.
+      var (left, right, above, below) = (true, true, true, true)
+      for at in stride(from: range.lowerBound, to: range.upperBound, by: 2) {
+        let (x, y) = (filling.corners[at], filling.corners[at + 1])
+        left = left && x < 0
+        right = right && x > Double(width)
+        above = above && y < 0
+        below = below && y > Double(height)
+        guard left || right || above || below else { return false }
+      }
+      return true
+    }
+  }
 
   /// The shape of an object.
   public subscript(index: Int) -> CocoSegmentation {

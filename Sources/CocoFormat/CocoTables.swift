@@ -15,10 +15,6 @@ enum CocoTables {
       guard let id = wholeNumber(cf_json_member(value, "id")) else {
         return .failure(rule, noID("image \(number)", value))
       }
-      for (side, value) in [("width", width), ("height", height)]
-      where value != nil && wholeNumber(value) == nil {
-        return .failure(rule, "image \(id) has \(describedNumber(value)) as its \(side)")
-      }
       if !isMissing(file), text(file) == nil {
         return .failure(rule, "image \(id) has \(described(file)) as its file_name, not a text")
       }
@@ -32,16 +28,24 @@ enum CocoTables {
           id: id, fileName: name, width: width, height: height, negativeCategoryIDs: negativeIDs,
           notExhaustiveCategoryIDs: partialIDs ?? [])
       }
+      let sides = [("width", width), ("height", height)]
+      for (side, value) in sides where value != nil && wholeNumber(value) == nil {
+        return .flawed(
+          image(0, 0), .malformedSize, "image \(id) has \(describedNumber(value)) as its \(side)")
+      }
       // Exporters that do not know a size write none, or 0.
-      if width == nil || height == nil || wholeNumber(width) == 0 && wholeNumber(height) == 0 {
-        return .flawed(image(0, 0), .missingSize, "image \(id) has no width and height")
+      let isZero = wholeNumber(width) == 0 && wholeNumber(height) == 0
+      let missing = sides.filter { isZero || $0.1 == nil }.map(\.0)
+      if !missing.isEmpty {
+        return .flawed(
+          image(0, 0), .missingSize, "image \(id) has no \(missing.joined(separator: " and "))")
       }
       guard let width = wholeNumber(width), let height = wholeNumber(height), width > 0, height > 0,
         max(width, height) <= CocoImage.longestSide,
         (try? RunLengthMask.pixelCount(height: height, width: width)) != nil
       else {
-        return .failure(
-          rule,
+        return .flawed(
+          image(0, 0), .malformedSize,
           "image \(id) has a size that no image can have, "
             + [width, height].map { wholeNumber($0).map(String.init) ?? "none" }
             .joined(separator: "x"))

@@ -56,7 +56,9 @@ struct JSONDocument: Sendable {
     _ visit: (String, Int) throws(DatasetError) -> Int
   ) throws(DatasetError) {
     var (byte, at) = try first()
-    guard byte == UInt8(ascii: "{") else { throw malformed(at: at, "is no JSON object") }
+    guard byte == UInt8(ascii: "{") else {
+      throw try mistaken(for: .annotation, first: byte, at: at)
+    }
     (byte, at) = try next(from: at + 1)
     if byte == UInt8(ascii: "}") { return try expectEnd(after: at + 1) }
     var seen: Set<String> = []

@@ -1,10 +1,9 @@
 import CFormats
 
-/// A JSON number without a fraction that a signed 64-bit number holds, or a bool.
+/// A JSON number without a fraction that a signed 64-bit number holds; a truth value is none.
 func wholeNumber(_ value: UnsafeRawPointer?) -> Int? {
   switch Int(cf_json_kind(value)) {
   case CF_JSON_INTEGER: cf_json_fits(value) == 0 ? nil : Int(cf_json_integer(value))
-  case CF_JSON_BOOL: Int(cf_json_integer(value))
   case CF_JSON_NUMBER: Int(exactly: cf_json_double(value))
   default: nil
   }
@@ -46,8 +45,13 @@ func described(_ value: UnsafeRawPointer?) -> String {
 /// What stands where a whole number belongs, for messages.
 func describedNumber(_ value: UnsafeRawPointer?) -> String {
   switch Int(cf_json_kind(value)) {
-  case CF_JSON_NUMBER: "a number that is not whole"
+  case CF_JSON_NUMBER: describedFraction(cf_json_double(value))
   case CF_JSON_NONE: "no whole number"
   default: described(value)
   }
+}
+
+// Integers that 64 bits do not hold are read as doubles.
+private func describedFraction(_ number: Double) -> String {
+  number.magnitude >= 0x1p63 ? "a number beyond 63 bits" : "a number that is not whole"
 }

@@ -104,7 +104,7 @@ private final class OpenFile {
   let size: Int
   let isRegular: Bool
 
-  /// Opens a file without ever waiting for one: a pipe that nobody writes is empty.
+  /// Opens a file without ever waiting for one, but for the writer of a pipe that is to be read.
   init(_ path: String, readsPipes: Bool) throws(FileError) {
     self.path = path
     let isInput = readsPipes && path == "-"
@@ -128,7 +128,11 @@ private final class OpenFile {
           ? "is a pipe, not a regular file" : "is a device, not a regular file",
         remedy: "name a regular file", exitCode: .badData)
     }
-    if !isInput { _ = fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK) }
+    guard !isInput else { return }
+    _ = fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK)
+    // Before its writer has come a pipe reads as empty; a second, waiting open might miss him.
+    var writer = pollfd(fd: opened, events: Int16(POLLIN), revents: 0)
+    while poll(&writer, 1, -1) < 0, errno == EINTR {}
   }
 
   deinit { close(descriptor) }

@@ -1,7 +1,7 @@
 /// What a file is by its first bytes, for saying so when another kind was wanted.
 public enum FileKind: Sendable, CaseIterable {
   case gzip, zip, zstandard, xz, bzip2, utf32, utf16, utf8WithMark, png, jpeg, html, hdf5, numpy
-  case largeFilePointer
+  case pickle, largeFilePointer
 
   private var signatures: [[UInt8]] {
     switch self {
@@ -18,6 +18,7 @@ public enum FileKind: Sendable, CaseIterable {
     case .html: [Array("<!DOCTYPE".utf8), Array("<html".utf8)]
     case .hdf5: [[0x89, 0x48, 0x44, 0x46]]
     case .numpy: [[0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]]
+    case .pickle: (2...5).map { [0x80, $0] }
     case .largeFilePointer: [Array("version https://git-lfs".utf8)]
     }
   }
@@ -38,6 +39,7 @@ public enum FileKind: Sendable, CaseIterable {
     case .html: "a web page"
     case .hdf5: "an HDF5 file"
     case .numpy: "a NumPy array"
+    case .pickle: "a pickle of Python"
     case .largeFilePointer: "the pointer that Git LFS leaves in place of a file"
     }
   }

@@ -75,6 +75,21 @@ public enum FileTree {
       remedy: "mend the link or remove it", exitCode: .missingFile)
   }
 
+  /// What is wrong with a link that could not be followed; nil where no link is at fault.
+  ///
+  /// - Parameter code: The error of the system call that followed it.
+  static func brokenLink(_ path: String, code: Int32) -> (problem: String, remedy: String)? {
+    var info = stat()
+    guard [ENOENT, ELOOP].contains(code), lstat(path, &info) == 0,
+      info.st_mode & S_IFMT == S_IFLNK
+    else { return nil }
+    guard code == ELOOP else {
+      let dead = deadLink(path)
+      return (dead.problem, dead.remedy)
+    }
+    return ("is a symbolic link that leads back to itself", "mend the link or remove it")
+  }
+
   /// The one folder of these names that is there, or nil; links to one folder are that folder.
   ///
   /// - Throws: `DatasetError` where several are: which is meant cannot be known.
@@ -109,7 +124,8 @@ public enum FileTree {
     let identity = Identity(device: UInt64(info.st_dev), node: UInt64(info.st_ino))
     guard !above.contains(identity) else {
       throw DatasetError(
-        path: path, problem: "is a link to a folder above it", remedy: "remove the link")
+        path: lastLink(in: prefix.dropLast(), below: root) ?? path,
+        problem: "is a link to a folder above it", remedy: "remove the link")
     }
     let entries = try entries(path)
     for entry in entries where !entry.isFolder {
@@ -133,6 +149,18 @@ public enum FileTree {
     }
   }
 
+  /// The deepest link on the way to what lies below a folder: the folder in which a circle shows
+  /// itself may be a plain one behind it.
+  private static func lastLink(in path: some StringProtocol, below root: String) -> String? {
+    var path = "\(root)/\(path)"
+    while path.count > root.count {
+      var info = stat()
+      if lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFLNK { return path }
+      path = RelativePath.folder(of: path)
+    }
+    return nil
+  }
+
   /// The folder that a file names which was a link before it was copied as text.
   private static func linkText(_ path: String) -> String? {
     var info = stat()
@@ -147,7 +175,11 @@ public enum FileTree {
   }
 
   private static func unreadable(_ path: String, _ code: Int32) -> DatasetError {
-    switch code {
+    if let link = brokenLink(path, code: code) {
+      return DatasetError(
+        path: path, problem: link.problem, remedy: link.remedy, exitCode: .missingFile)
+    }
+    return switch code {
     case EACCES, EPERM:
       DatasetError(
         path: path, problem: "may not be read by this user", remedy: "change its permissions",

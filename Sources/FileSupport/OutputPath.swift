@@ -9,11 +9,12 @@ public enum OutputPath {
   /// - Parameters:
   ///   - output: The file to write.
   ///   - inputs: Files and folders that are read; those that are not there do not matter.
-  /// - Throws: `FileError` where the file is one of them or lies in one.
+  /// - Throws: `FileError` where the file is one of them, lies in one or is a folder.
   public static func check(
     _ output: String, against inputs: some Sequence<String>
   ) throws(FileError) {
-    guard let place = resolved(output), !FileTree.isFolder(place) else { return }
+    guard let place = resolved(output) else { return }
+    guard !FileTree.isFolder(place) else { throw .system(output, doing: "write", code: EISDIR) }
     for input in inputs {
       guard let read = resolved(input) else { continue }
       guard place == read || place.hasPrefix(read == "/" ? read : read + "/") else { continue }

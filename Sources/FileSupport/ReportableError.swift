@@ -74,6 +74,11 @@ public struct FileError: ReportableError, Equatable {
 
   /// The error for a failed system call.
   static func system(_ path: String, doing action: String, code: Int32) -> FileError {
+    if let link = FileTree.brokenLink(path, code: code) {
+      return FileError(
+        path: path, problem: link.problem, remedy: link.remedy,
+        exitCode: action == "write" ? .cannotWrite : .missingFile)
+    }
     let (problem, remedy, exit): (String, String, ExitCode) =
       switch code {
       case ENOENT:
@@ -89,7 +94,10 @@ public struct FileError: ReportableError, Equatable {
       case EROFS:
         ("is on a read-only file system", "choose another place", .cannotWrite)
       case EISDIR:
-        ("is a folder, not a file", "name a file", .missingFile)
+        (
+          "is a folder, not a file", "name a file",
+          action == "write" ? .cannotWrite : .missingFile
+        )
       case ENOTDIR:
         ("lies under something that is not a folder", "check the path", .missingFile)
       default:

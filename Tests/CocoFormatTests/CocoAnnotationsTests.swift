@@ -99,6 +99,22 @@ struct CocoAnnotationsTests {
         start + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":[[1,1,1,1,3,3]]}"#,
         .repeatedVertex, 1
       ),
+      (start + #""bbox":[1,1,2,2],"area":-5,"iscrowd":0,\#(square)}"#, .strangeArea, 1),
+      (start + #""bbox":[1,1,2,2],"area":2e10,"iscrowd":0,\#(square)}"#, .strangeArea, 1),
+      (
+        start + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":[[11,1,11,3,13,3]]}"#,
+        .emptyMask, 1
+      ),
+      (
+        start + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":"#
+          + #"{"size":[8,10],"counts":[80]}}"#,
+        .emptyMask, 1
+      ),
+      (
+        start + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":"#
+          + "[[0,1,1,0,0,1],[1,0,0,1,1,0]]}",
+        .malformedMask, 1
+      ),
       (
         start + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":[["a"]]}"#,
         .malformedMask, 1
@@ -111,7 +127,7 @@ struct CocoAnnotationsTests {
       ),
       (
         start
-          + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":{"size":[2,2],"counts":[4]}}"#,
+          + #""bbox":[1,1,2,2],"area":4,"iscrowd":0,"segmentation":{"size":[2,2],"counts":[0,4]}}"#,
         .otherSize, 1
       ),
       (
@@ -166,7 +182,7 @@ struct CocoAnnotationsTests {
       [annotation(id: "0"), annotation(id: "2"), annotation(id: "2"), annotation(id: "2")]
         .joined(separator: ","),
       images: Self.images + "," + #"{"id":7,"file_name":"b.jpg","width":3,"height":3}"# + ","
-        + #"{"id":8,"file_name":"c.jpg","width":0,"height":3}"#,
+        + #"{"id":8.5,"file_name":"c.jpg","width":1,"height":3}"#,
       categories: Self.categories + "," + Self.categories + #",{"name":"x"}"#)
     #expect(set.findings.count(.duplicateID) == 1)
     #expect(set.findings.count(.zeroID) == 1)
@@ -220,6 +236,10 @@ struct CocoAnnotationsTests {
     (
       #""images":[],"annotations":[{"id":1,"bbox":[1,2,3,4],"bbox":[1,2,3,4]}],"categories":[]"#,
       "bbox", "\"bbox\":[1,2,3,4]}"
+    ),
+    (
+      #""images":[],"annotations":[{"id": 1, "image_id": 2 , "area": 2, "area": 3}],"categories":[]"#,
+      "area", "\"area\": 3"
     ),
     (
       #""images":[{"id":1,"x":{"a:b":[1,{"c":1}, {"c" : 2 , "c":3}]}}],"annotations":[],"categories":[]"#,

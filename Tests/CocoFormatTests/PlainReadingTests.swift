@@ -68,6 +68,8 @@ struct PlainReadingTests {
       "9007199254740993.0", "0.30000000000000004", "0.000000000000000000000001234567890123456",
       "1e-27", "1e-28", "4.35", "0.5000000000000001", "1.7976931348623157e308", "5e-324", "1e-400",
       "0.00000000000000000000000000000000000000000000000000000000000000000000000000001",
+      "18446744073709551615", "18446744073709551616", "-9223372036854775809",
+      "100000000000000000000", "100000000000000000000000", "-100000000000000000000000",
       "179.99999999999998863131622783839702606201171875", "0e5", "100e-2", "9.999999999999999e22",
     ]
     var stream = RandomStream(seed: 1, purpose: .test, epoch: 0, sample: 0)
@@ -91,6 +93,7 @@ struct PlainReadingTests {
         one.score.bitPattern == other.score.bitPattern
           && one.box.x.bitPattern == other.box.x.bitPattern, "\(text): \(one.score), \(other.score)"
       )
+      #expect(one.score == Double(text), "\(text): \(one.score)")
     }
   }
 
@@ -110,6 +113,7 @@ struct PlainReadingTests {
       start + #""score":1,"bbox":[0,0,1,1]}"#, start + #""score":1,"bbox":[0,0,0,1]}"#,
       start + #""score":1,"bbox":[]}"#, start + #""score":1,"bbox":[1,2,3]}"#,
       start + #""score":true,"bbox":[0,0,1,1]}"#, start + #""score":NaN,"bbox":[0,0,1,1]}"#,
+      start + #""score":1\#(String(repeating: "0", count: 400)),"bbox":[0,0,1,1]}"#,
       start + #""score":1,"bbox":null}"#, start + #""score":"1","bbox":[0,0,1,1]}"#,
       #"{"image_id":1.0,"category_id":1,"score":0.5,"bbox":[ 0 , 0 ,1, 1 ] , "note" : "a b" }"#,
       #"{"image_id":1.5,"category_id":1,"score":0.5,"bbox":[0,0,1,1]}"#,

@@ -39,7 +39,41 @@ struct FileTreeTests {
     #expect("\(error)".contains("a/gone") && error.exitCode == .missingFile)
     try FileManager.default.createSymbolicLink(
       atPath: folder.file("a/up"), withDestinationPath: "..")
-    #expect(throws: DatasetError.self) { try FileTree.files(below: folder.path) }
+    // The link is named, not the plain folder behind it in which the circle shows itself.
+    for root in ["", "/a"] {
+      let circle = #expect(throws: DatasetError.self) {
+        try FileTree.files(below: folder.path + root)
+      }
+      #expect(circle?.path == folder.file("a/up"))
+    }
+  }
+
+  @Test("A file that cannot be read says that it is a link, and where that leads")
+  func linkedFiles() throws {
+    symlink("/nowhere/at/all", folder.file("gone"))
+    symlink("round", folder.file("round"))
+    for (name, words) in [("gone", "leads nowhere"), ("round", "leads back to itself")] {
+      let file = #expect(throws: FileError.self) { try FileBytes(path: folder.file(name)) }
+      #expect(file?.problem.contains("is a symbolic link that \(words)") == true)
+      #expect(file?.remedy == "mend the link or remove it" && file?.exitCode == .missingFile)
+      let tree = #expect(throws: DatasetError.self) {
+        try FileTree.files(below: folder.file(name))
+      }
+      #expect(tree?.problem == file?.problem)
+    }
+  }
+
+  @Test("A pipe that is named to be read is waited for until its writer comes")
+  func latePipe() throws {
+    let path = folder.file("pipe")
+    try #require(mkfifo(path, 0o600) == 0)
+    let writer = Thread {
+      Thread.sleep(forTimeInterval: 0.3)
+      try? AtomicFile.write(text: "late", to: path)
+    }
+    writer.start()
+    let bytes = try FileBytes(path: path, readsPipes: true)
+    #expect(String(decoding: bytes.bytes, as: UTF8.self) == "late")
   }
 
   @Test("A file that was a link before it was copied says which folder it names")

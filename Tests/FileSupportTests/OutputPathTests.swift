@@ -19,9 +19,15 @@ struct OutputPathTests {
       }
       #expect(error?.exitCode == .cannotWrite)
     }
-    // New files, and folders to write into, are no loss.
-    for name in ["data/new.png", "data", "data2/b.png", "data2", "link"] {
+    // New files are no loss; folders cannot be written as files.
+    for name in ["data/new.png", "data2/b.png", "none/new.png"] {
       try OutputPath.check(folder.file(name), against: inputs)
+    }
+    for name in ["data", "data2", "link", "."] {
+      let error = #expect(throws: FileError.self) {
+        try OutputPath.check(folder.file(name), against: [])
+      }
+      #expect(error?.problem == "is a folder, not a file")
     }
     try AtomicFile.makeFolder(folder.file("data/train/a"))
     symlink(folder.file("data/train"), folder.file("shortcut"))

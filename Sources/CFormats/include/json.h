@@ -23,7 +23,7 @@ void *cf_json_begin(void);
 void cf_json_end(void *parser);
 
 /// Parses one value that fills the bytes, strictly but for NaN and Infinity, which Python writes.
-/// An object with a key twice is refused.
+/// An object with a key twice is refused. Integers that 64 bits do not hold are numbers.
 ///
 /// Returns 0 and the value (NULL for null), or another number and the rest of a sentence in
 /// `message`, with the place in `*failed_at`.
@@ -74,6 +74,13 @@ typedef struct {
 /// measurements have (19 digits, 10^-27 of the last one), is CF_SCAN_ODD and the parser's business.
 ptrdiff_t cf_json_number(
     const uint8_t *bytes, size_t count, size_t at, cf_json_scalar *number);
+
+/// How many integers of a sound value 64 bits do not hold, with or without a sign.
+size_t cf_json_wide_integers(const uint8_t *bytes, size_t count);
+
+/// Copies a sound value with an exponent of 0 behind each of those integers; returns the length.
+/// `out` has room for two more bytes for each.
+size_t cf_json_widen(const uint8_t *bytes, size_t count, uint8_t *out);
 
 /// Reads a list of such numbers; returns where it ends, or CF_SCAN_ODD, also for more than
 /// `capacity` of them.

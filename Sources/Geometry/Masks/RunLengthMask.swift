@@ -24,7 +24,8 @@ public struct RunLengthMask: Sendable, Hashable {
     for count in counts {
       guard count >= 0 else { throw .negativeRun(count) }
       guard count <= pixelCount - total else {
-        throw .wrongSum(total + min(count, pixelCount), expected: pixelCount)
+        let (sum, overflows) = total.addingReportingOverflow(count)
+        throw .wrongSum(overflows ? Int.max : sum, expected: pixelCount)
       }
       total += count
       if runs.count % 2 == (isForeground ? 0 : 1) {
@@ -156,7 +157,7 @@ public enum MaskError: Error, Equatable, CustomStringConvertible {
     case .wrongSize(let height, let width): "has the impossible size \(height)x\(width)"
     case .negativeRun(let run): "has a run of length \(run)"
     case .wrongSum(let sum, let expected):
-      "has runs of \(sum) pixels or more where the image has \(expected)"
+      "has runs of \(sum) pixels\(sum > expected ? " or more" : "") where its size has \(expected)"
     case .badCharacter(let byte, let position):
       "has the byte \(byte) at position \(position) of its counts, which encodes nothing"
     case .cutShort: "has counts that end in the middle of a number"

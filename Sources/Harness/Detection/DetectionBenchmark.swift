@@ -72,7 +72,9 @@ struct DetectionBenchmark: ComparisonProgram {
     for set in [training, testing].compactMap({ $0 })
     where seen.insert(set.annotations.path).inserted {
       if let note = set.annotations.findings.errorNote { notes.append(note) }
-      let unsized = set.annotations.findings.count(.missingSize)
+      let unsized =
+        set.annotations.findings.count(.missingSize)
+        + set.annotations.findings.count(.malformedSize)
       if unsized > 0 { notes.append("\(unsized) images without a size were not trained on") }
     }
     func maskless(_ set: DetectionDataset, _ split: String) -> (isAll: Bool, text: String)? {

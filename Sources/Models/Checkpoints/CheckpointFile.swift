@@ -92,7 +92,7 @@ public struct CheckpointFile: Sendable {
   /// What a file that is no checkpoint seems to be.
   private static func kind(of bytes: UnsafeRawBufferPointer) -> String {
     guard let first = bytes.first else { return "is empty" }
-    if let name = FileKind(bytes)?.name { return "is \(name), not a checkpoint" }
+    if let kind = FileKind(bytes), kind != .pickle { return "is \(kind.name), not a checkpoint" }
     if first == UInt8(ascii: "<") { return "is a web page, not a checkpoint" }
     if first == 0x80 {
       return "is a pickle, but not one that torch.save made"

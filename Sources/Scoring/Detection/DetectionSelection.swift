@@ -80,23 +80,26 @@ struct DetectionSelection {
   /// The scored images, in the file's order.
   func imageIndices(of truth: CocoAnnotations) -> [Int] { images ?? Array(truth.images.indices) }
 
+  /// Whether what is of an image and a category, given by their indices, is scored.
+  func scope(of truth: CocoAnnotations) -> (_ image: Int, _ category: Int) -> Bool {
+    let chosen = images.map { Set($0) }
+    return { image, category in
+      (chosen?.contains(image) ?? true)
+        && (categories?.contains(truth.categories[category].id) ?? true)
+    }
+  }
+
   /// How many detections there are of the scored images and classes.
   func count(of detections: CocoDetections, _ truth: CocoAnnotations) -> Int {
-    let chosen = images.map { Set($0) }
-    return detections.detections.count {
-      (chosen?.contains($0.image) ?? true)
-        && (categories?.contains(truth.categories[$0.category].id) ?? true)
-    }
+    let isScored = scope(of: truth)
+    return detections.detections.count { isScored($0.image, $0.category) }
   }
 
   /// Objects of the scored images and classes, and how many of them are crowds.
   func objectCounts(of truth: CocoAnnotations) -> (all: Int, crowds: Int) {
-    let chosen = images.map { Set($0) }
+    let isScored = scope(of: truth)
     var counts = (all: 0, crowds: 0)
-    for object in truth.annotations {
-      guard chosen?.contains(object.image) ?? true,
-        categories?.contains(truth.categories[object.category].id) ?? true
-      else { continue }
+    for object in truth.annotations where isScored(object.image, object.category) {
       counts.all += 1
       if object.isCrowd { counts.crowds += 1 }
     }
@@ -109,7 +112,7 @@ extension DetectionEvaluationOptions {
   ///
   /// - Throws: `DatasetError` where a file lacks what is to be compared.
   func types(
-    _ detections: CocoDetections, _ truth: CocoAnnotations
+    _ detections: CocoDetections, _ truth: CocoAnnotations, _ selection: DetectionSelection
   ) throws(DatasetError) -> [OverlapType] {
     let haveKeypoints = !detections.keypoints.isEmpty && !truth.keypoints.isEmpty
     let wanted = OverlapType.allCases.filter { type in
@@ -122,6 +125,7 @@ extension DetectionEvaluationOptions {
       }
     }
     if wanted.contains(.keypoints) { try checkKeypoints(detections, truth) }
+    if wanted.contains(where: \.needsMasks) { try checkSizes(detections, truth, selection) }
     let bare = detections.detections.count - detections.maskCount
     if bare > 0, wanted.contains(where: \.needsMasks) {
       Console.error(
@@ -149,6 +153,30 @@ extension DetectionEvaluationOptions {
       path: detections.path,
       problem: "has scores beyond 0 to 1, such as \(other.score), which are no probabilities",
       remedy: "leave --\(option) out, or give scores as probabilities")
+  }
+
+  /// Makes sure that polygons, and boxes that stand for masks, can be drawn.
+  private func checkSizes(
+    _ detections: CocoDetections, _ truth: CocoAnnotations, _ selection: DetectionSelection
+  ) throws(DatasetError) {
+    let isScored = selection.scope(of: truth)
+    let objects = truth.annotations.indices.filter {
+      let object = truth.annotations[$0]
+      return truth.segmentations.isUnsized($0) && isScored(object.image, object.category)
+    }.map { truth.annotations[$0].image }
+    let found = detections.detections.indices.filter {
+      let one = detections.detections[$0]
+      return truth.images[one.image].height == 0 && !detections.segmentations.hasMask($0)
+        && isScored(one.image, one.category)
+    }.map { detections.detections[$0].image }
+    guard let image = objects.first ?? found.first else { return }
+    let (count, what) =
+      objects.isEmpty ? (found.count, "detection") : (objects.count, "object")
+    throw DatasetError(
+      path: groundTruth,
+      problem: "does not say how large image \(truth.images[image].id) is, so masks of "
+        + "\(count) \(what)\(count == 1 ? "" : "s") cannot be drawn",
+      remedy: "write width and height of every image, or score boxes with --iou-type bbox")
   }
 
   /// What is left where objects lack masks.
@@ -184,12 +212,17 @@ extension DetectionEvaluationOptions {
   private func checkKeypoints(
     _ detections: CocoDetections, _ truth: CocoAnnotations
   ) throws(DatasetError) {
-    for (path, isEmpty) in [
-      (truth.path, truth.keypoints.isEmpty), (detections.path, detections.keypoints.isEmpty),
+    for (path, isEmpty, findings) in [
+      (truth.path, truth.keypoints.isEmpty, truth.findings),
+      (detections.path, detections.keypoints.isEmpty, detections.findings),
     ] where isEmpty {
+      let fault = findings.described.first { $0.rule.hasPrefix("keypoints/") }
       throw DatasetError(
-        path: path, problem: "has no keypoints, so they cannot be scored",
-        remedy: "name a file with keypoints, or leave --iou-type keypoints out")
+        path: path,
+        problem: fault.map { "has no keypoints without errors; the first: \($0.problem)" }
+          ?? "has no keypoints, so they cannot be scored",
+        remedy: (fault == nil ? "name a file with keypoints" : "correct them")
+          + ", or leave --iou-type keypoints out")
     }
     let count = settings(.keypoints).keypointSigmas.count
     for (path, points, indices) in [

@@ -45,10 +45,10 @@ package struct EvaluateDetections {
     try options.checkScores(of: detections)
     var members: [String: JSONValue] = [:]
     var scored: [Scored] = []
-    let types = try options.types(detections, groundTruth)
+    let types = try options.types(detections, groundTruth, selection)
     try options.checkSigmas(types)
-    if detections.detections.isEmpty {
-      Console.error("\(detections.path): holds no detections; all numbers are 0.")
+    for set in [detections, other].compactMap({ $0 }) where set.detections.isEmpty {
+      Console.error("\(set.path): holds no detections; all its numbers are 0.")
     }
     for (place, type) in types.enumerated() {
       if place > 0 { Console.output("") }

@@ -87,11 +87,13 @@ public struct DetectionCheck: Sendable {
     let path = relative(annotations.path)
     var findings = annotations.findings.described.map { finding in
       // What is trained on needs its size, which boxes alone do not.
-      let needsSize = finding.rule == CocoRule.missingSize.rawValue
+      let needsSize = [CocoRule.missingSize, .malformedSize].contains {
+        $0.rawValue == finding.rule
+      }
       return DataFinding(
         path: path, rule: finding.rule, severity: needsSize ? .error : finding.severity,
         problem: finding.problem,
-        remedy: needsSize ? "it cannot be trained on; write the size" : finding.remedy)
+        remedy: needsSize ? "it cannot be trained on; write the size in pixels" : finding.remedy)
     }
     let (without, count) = (annotations.objectsWithoutMask, annotations.annotations.count)
     if without > 0 {

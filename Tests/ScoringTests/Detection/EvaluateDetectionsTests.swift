@@ -250,6 +250,74 @@ struct EvaluateDetectionsTests {
         .contains("1 of 2 detections have no mask; their boxes are taken for masks"))
   }
 
+  /// Scores one object of one image, of which a detection is known.
+  private func evaluateOne(
+    image: String, object: String, detection: String, _ arguments: String, status: Int32
+  ) throws -> String {
+    try AtomicFile.write(
+      text: #"{"images":[{"id":1,"file_name":"a.jpg"\#(image)}],"#
+        + #""categories":[{"id":1,"name":"cat"}],"annotations":[{"id":1,"image_id":1,"#
+        + #""category_id":1,"bbox":[1,1,9,9],"iscrowd":0\#(object)}]}"#, to: folder.file("gt.json"))
+    try AtomicFile.write(
+      text: #"[{"image_id":1,"category_id":1,"bbox":[1,1,9,9],"score":0.5\#(detection)}]"#,
+      to: folder.file("dt.json"))
+    try AtomicFile.write(text: "[]", to: folder.file("none.json"))
+    let outcome = try ChildProgram.run(
+      "bench-coco",
+      ["evaluate", "--ground-truth", "gt.json", "--detections", "dt.json", "--quiet"]
+        + arguments.split(separator: " ").map(String.init), in: folder.path)
+    #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
+    return outcome.errors
+  }
+
+  @Test("Masks in images without a size are not scored as missed; boxes are scored")
+  func unsized() throws {
+    let square = #","segmentation":[[1,1,10,1,10,10,1,10]]"#
+    let runs = #","segmentation":{"size":[20,20],"counts":[0,9,391]}"#
+    func run(_ object: String, _ detection: String, _ arguments: String, _ status: Int32)
+      throws -> String
+    {
+      try evaluateOne(
+        image: #","height":80"#, object: #","area":81"# + object, detection: detection, arguments,
+        status: status)
+    }
+    let objects = try run(square, runs, "", 65)
+    #expect(
+      objects.contains(
+        "gt.json: does not say how large image 1 is, so masks of 1 object cannot be drawn"),
+      "\(objects)")
+    #expect(objects.contains("image 1 has no width;"))
+    #expect(try run(runs, "", "--iou-type segm", 65).contains("masks of 1 detection cannot"))
+    _ = try run(runs, runs, "--iou-type segm", 0)
+    #expect(!(try run(square, runs, "--iou-type bbox", 0).contains("how large")))
+    // What is wrong with a size is said once, and nothing follows from it.
+    let fraction = try evaluateOne(
+      image: #","width":"100","height":80"#, object: #","area":81"#, detection: "", "", status: 1)
+    #expect(fraction.contains("has the text '100' as its width"), "\(fraction)")
+    #expect(!fraction.contains("lacks"))
+  }
+
+  @Test("Areas beyond all ranges, empty files to compare with and folders as files are told")
+  func causes() throws {
+    let size = #","width":90,"height":80"#
+    let area = try evaluateOne(
+      image: size, object: #","area":-5"#, detection: "", "", status: 65)
+    #expect(area.contains("the first: annotation 1 has an area of -5.0; correct the records"))
+    let sound = #","area":81"#
+    let versus = try evaluateOne(
+      image: size, object: sound, detection: "", "--versus none.json", status: 0)
+    #expect(versus.contains("none.json: holds no detections"), "\(versus)")
+    let output = try evaluateOne(
+      image: size, object: sound, detection: "", "--output .", status: 73)
+    #expect(output.contains(".: is a folder, not a file"), "\(output)")
+    let points = try evaluateOne(
+      image: size, object: sound + #","keypoints":[1,2],"num_keypoints":1"#, detection: "",
+      "--iou-type keypoints", status: 65)
+    #expect(
+      points.contains("has no keypoints without errors; the first: annotation 1 has keypoints of 2")
+    )
+  }
+
   @Test("Images that the annotations lack, and sigmas of another number, are named")
   func faults() throws {
     try AtomicFile.write(text: "0.jpg\n\nnowhere.jpg\n", to: folder.file("some.txt"))
