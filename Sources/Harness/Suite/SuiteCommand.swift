@@ -70,7 +70,9 @@ public struct SuiteCommand {
   }
 
   /// A job that can begin, without those of its backbones that its program refuses; nil where nothing
-  /// is left. What is refused is said.
+  /// is left.
+  ///
+  /// What is refused is said.
   private func prepare(
     _ job: SuiteJob, _ record: SuiteRecord
   ) throws -> (ready: SuiteJob.Prepared?, isWhole: Bool) {

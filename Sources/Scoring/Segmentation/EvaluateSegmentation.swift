@@ -106,19 +106,40 @@ package enum EvaluateSegmentation {
     }
     let progress = ProgressReporter("scoring", total: paths.count, unit: "images")
     let names = truth.names
-    @Sendable func one(_ index: Int) -> Result<PredictionScorer.Outcome, any Error> {
-      Result {
+    typealias Outcome = (
+      stored: LabelHistogram?, scored: Result<PredictionScorer.Outcome, any Error>
+    )
+    @Sendable func one(_ index: Int) -> Outcome {
+      var stored: LabelHistogram?
+      let scored = Result {
         try Interruption.check()
-        return try scorer.score(
-          index: index, truth: truth.path(names[index]) ?? "", prediction: paths[index])
+        let path = truth.path(names[index]) ?? ""
+        let map = try ImageFile.decodeLabels(path: path)
+        stored = LabelHistogram(map)
+        return try scorer.score(index: index, truth: path, map: map, prediction: paths[index])
       }
+      return (stored, scored)
     }
     let outcomes = survey(
       paths.count, threadCount: ThreadPool.shared.threadCount,
       progress: { done, _ in progress.advance(to: done) }, { one($0) })
     progress.finish()
+    // Before the faults of predictions: masks of 0 and 255 are told as what they are.
+    try checkMasks(outcomes.map(\.stored), of: truth, scorer.classes)
     return ScoredPredictions(
-      folder: folder, outcomes: try outcomes.map { try $0.get() },
+      folder: folder, outcomes: try outcomes.map { try $0.scored.get() },
       classCount: scorer.classes.count)
+  }
+
+  /// Refuses ground truth in which a class is stored as 255, which does not count.
+  private static func checkMasks(
+    _ stored: [LabelHistogram?], of truth: SegmentationTruth, _ classes: SegmentationClasses
+  ) throws {
+    var masks = MaskStatistics(classes)
+    for case (let name, let histogram?) in zip(truth.names, stored) {
+      masks.add(histogram, of: truth.path(name) ?? name, in: truth.root)
+    }
+    guard let fault = masks.findings().first(where: { $0.severity == .error }) else { return }
+    throw DatasetError(path: fault.path, problem: fault.problem, remedy: fault.remedy)
   }
 }

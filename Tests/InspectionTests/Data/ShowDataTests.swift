@@ -104,7 +104,8 @@ struct ShowDataTests {
     #expect(
       refused("/coco") { $0.classes = "voc" }?
         .hasPrefix("--classes is about label maps, and ") == true)
-    #expect(refused("/classification") { $0.labelSuffix = "_m" }?.contains("--label-suffix") == true)
+    #expect(
+      refused("/classification") { $0.labelSuffix = "_m" }?.contains("--label-suffix") == true)
     #expect(
       refused("/coco") { $0.copies = 2 }
         == "--view stored draws nothing at random; leave --copies and --seed out.")
@@ -121,6 +122,17 @@ struct ShowDataTests {
       try options.check(DataLayout.find(path + "/coco"), of: path + "/coco")
     }
     try options.check(DataLayout.find(path + "/ade20k"), of: path + "/ade20k")
+  }
+
+  @Test("A sheet is a PNG, and its name says so")
+  func format() throws {
+    for output in ["x.jpg", "x"] {
+      let error = #expect(throws: UsageError.self) {
+        try ShowDataOptions.table.parse(["--output", output])
+      }
+      #expect(error?.description.contains("a sheet is a PNG") == true)
+    }
+    _ = try ShowDataOptions.table.parse(["--output", "x.PNG"])
   }
 
   @Test("A folder of several kinds gives a sheet of each, named by its kind")
