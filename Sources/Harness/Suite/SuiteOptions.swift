@@ -1,5 +1,6 @@
 import CommandLine
 import FileSupport
+import Processes
 
 /// A downstream task of the suite.
 enum SuiteTask: String, OptionChoice {
@@ -43,12 +44,9 @@ public struct SuiteOptions: CommandOptions {
   var printsConfiguration = false
   var opens = true
   var engine = EngineOptions()
-  private var given: Set<String> = []
 
   /// Every setting at its default.
   public init() {}
-
-  public mutating func start(given: Set<String>) { self.given = given }
 
   public static var table: OptionTable<SuiteOptions> {
     OptionTable(
@@ -114,7 +112,7 @@ public struct SuiteOptions: CommandOptions {
         throw .conflict(
           "--\(task.rawValue) is for \(task.program), which --tasks leaves out; leave it out, too.")
       }
-      try Self.checkHandedOn(text, to: task, given: given)
+      try checkHandedOn(text, to: task)
     }
   }
 
@@ -124,9 +122,12 @@ public struct SuiteOptions: CommandOptions {
   }
 
   /// Refuses to hand through what the suite decides, or was told itself.
-  private static func checkHandedOn(
-    _ text: String, to task: SuiteTask, given: Set<String>
-  ) throws(UsageError) {
+  private func checkHandedOn(_ text: String, to task: SuiteTask) throws(UsageError) {
+    // By their values: a configuration file holds them all.
+    let told = [
+      ("mpi", engine.mpi != .auto), ("preset", preset != nil), ("quiet", engine.quiet),
+      ("restart", restarts), ("seeds", !seeds.isEmpty), ("threads", engine.threads != nil),
+    ].filter { $0.1 }.map { $0.0 }
     let own: Set = [
       "backbone", "cache", "config", "data", "dry-run", "help", "help-all", "output", "runs",
     ]
@@ -139,10 +140,11 @@ public struct SuiteOptions: CommandOptions {
       guard !own.contains(name) else {
         throw .conflict(
           "--\(task.rawValue) hands --\(name) through, which the suite itself decides"
-            + (table.shapes.contains { $0.name == name } ? "; give --\(name) to bench-suite." : ".")
+            + (Self.table.shapes.contains { $0.name == name }
+              ? "; give --\(name) to bench-suite." : ".")
         )
       }
-      guard !given.contains(name) else {
+      guard !told.contains(name) else {
         throw .conflict(
           "--\(name) is given to bench-suite and in --\(task.rawValue); give it in one place.")
       }
