@@ -98,6 +98,7 @@ public enum DataCommands {
             layout, classes: options.classes, labels: options.labels, depth: options.depth
           ).run(cachedIn: cache, threadCount: threads, progress: update))
       }
+      lines.finish()
     }
     if hasClasses {
       reports.append(
