@@ -20,7 +20,8 @@ extension OptionTable {
       ? start + "." : start + "; " + possible.joined(separator: ", or ") + "."
   }
 
-  private func isOption(_ name: String) -> Bool {
+  /// Whether it is the name of an option, or of a switch that is turned off.
+  func isOption(_ name: String) -> Bool {
     Question(rawValue: name) != nil
       || rows.contains {
         !$0.isPositional

@@ -18,6 +18,11 @@ public final class CheckProgress: @unchecked Sendable {
     reporter?.advance(to: done)
   }
 
-  /// Ends the line, if there is one.
-  public func finish() { reporter?.finish() }
+  /// Ends the line, if there is one; what follows has another.
+  public func finish() {
+    lock.lock()
+    defer { lock.unlock() }
+    reporter?.finish()
+    reporter = nil
+  }
 }

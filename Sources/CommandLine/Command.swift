@@ -26,7 +26,7 @@ public enum Command {
   /// A command of the help as it is typed here.
   static func typed(_ example: String) -> String { example.replacing("swift run ", with: runner) }
 
-  private static func quoted(_ word: String) -> String {
+  static func quoted(_ word: String) -> String {
     let isPlain =
       !word.isEmpty
       && word.utf8.allSatisfy { byte in

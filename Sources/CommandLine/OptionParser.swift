@@ -41,6 +41,9 @@ extension OptionTable where Options: CommandOptions {
         missing.isPositional ? "<\(missing.name)>" : "option '--\(missing.name)'")
     }
     try options.validate()
+    for row in rows where row.isFolderToWrite && origins[row.name] != nil {
+      try UsageError.checkFolder(row.get(options), of: row.name)
+    }
     return ParsedOptions(
       options: options,
       settings: rows.map { row in
@@ -105,6 +108,9 @@ extension OptionTable where Options: CommandOptions {
         } else if at < arguments.count, !arguments[at].hasPrefix("--") {
           result.append((name, arguments[at]))
           at += 1
+        } else if at < arguments.count, !isOption(String(arguments[at].dropFirst(2))) {
+          throw .detachedValue(
+            option: "--" + name, value: arguments[at], expected: row.expectation)
         } else {
           throw .missingValue("--" + name, expected: row.expectation)
         }
@@ -113,6 +119,8 @@ extension OptionTable where Options: CommandOptions {
       {
         if let attached { throw .unexpectedValue(option: "--" + name, value: attached) }
         result.append((String(name.dropFirst(3)), "false"))
+      } else if Question(rawValue: name) != nil, let attached {
+        throw .unexpectedValue(option: "--" + name, value: attached)
       } else {
         throw .unknownOption("--" + name, nearest: nearest(name))
       }

@@ -56,6 +56,9 @@ public struct OptionTable<Options> {
     let set: (inout Options, String) -> Bool
     let get: (Options) -> String
 
+    /// Whether the value is a folder that is written to.
+    var isFolderToWrite: Bool { placeholder == "folder" && group == .output }
+
     /// The error for a value that means nothing.
     func refusal(of value: String) -> UsageError {
       .wrongValue(

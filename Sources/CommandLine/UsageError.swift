@@ -4,6 +4,8 @@ import FileSupport
 public enum UsageError: ReportableError, Equatable {
   case unknownOption(String, nearest: String?)
   case missingValue(String, expected: String)
+  /// A value that looks like an option follows, and is not taken for one.
+  case detachedValue(option: String, value: String, expected: String)
   case wrongValue(option: String, value: String, expected: String)
   case unexpectedValue(option: String, value: String)
   case unexpectedArgument(String)
@@ -15,11 +17,25 @@ public enum UsageError: ReportableError, Equatable {
 
   public var exitCode: ExitCode { .usage }
 
+  /// Makes sure that a folder can be made, or is one.
+  ///
+  /// - Parameter option: The option that names it, without dashes.
+  /// - Throws: `UsageError` where a file is in its way.
+  package static func checkFolder(_ folder: String, of option: String) throws(UsageError) {
+    let place = OutputPath.nearest(folder)
+    guard FileTree.isFolder(place) else {
+      throw .conflict("--\(option) \(folder): \(place) is no folder.")
+    }
+  }
+
   public var description: String {
     switch self {
     case .unknownOption(let name, let nearest):
       "unknown option '\(name)'." + (nearest.map { " Did you mean '\($0)'?" } ?? "")
     case .missingValue(let name, let expected): "option '\(name)' needs \(expected) after it."
+    case .detachedValue(let option, let value, let expected):
+      "option '\(option)' needs \(expected) after it; one that begins with '--' stands behind '=': "
+        + "\(option)=\(Command.quoted(value))."
     case .wrongValue(let option, let value, let expected):
       "option '\(option)' got '\(value)', but must be \(expected)."
     case .unexpectedValue(let option, let value):

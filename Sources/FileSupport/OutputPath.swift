@@ -36,11 +36,7 @@ public enum OutputPath {
   public static func checkFolder(
     _ output: String, outside inputs: some Sequence<String>
   ) throws(FileError) {
-    var place = output
-    while resolved(place) == nil, !["", ".", "/"].contains(place) {
-      place = RelativePath.folder(of: place)
-    }
-    guard let there = resolved(place.isEmpty ? "." : place) else { return }
+    guard let there = resolved(nearest(output)) else { return }
     for input in inputs {
       guard let read = resolved(input), there == read || there.hasPrefix(read + "/") else {
         continue
@@ -48,6 +44,31 @@ public enum OutputPath {
       throw FileError(
         path: output, problem: "lies in \(input), whose images are read",
         remedy: "write to another folder", exitCode: .cannotWrite)
+    }
+  }
+
+  /// What is there already on the way to a path: itself, or the nearest folder above it.
+  public static func nearest(_ path: String) -> String {
+    var place = path
+    while resolved(place) == nil, !["", ".", "/"].contains(place) {
+      place = RelativePath.folder(of: place)
+    }
+    return place.isEmpty ? "." : place
+  }
+
+  /// Makes sure that files can be written, all of them before the first is.
+  ///
+  /// - Throws: `FileError` where a folder has a file's name, or a file a folder's.
+  public static func checkFiles(_ outputs: some Sequence<String>) throws(FileError) {
+    for output in outputs {
+      let place = nearest(output)
+      let isThere = RelativePath.plain(place) == RelativePath.plain(output)
+      guard FileTree.isFolder(place) == isThere else { continue }
+      throw FileError(
+        path: place,
+        problem: isThere
+          ? "is a folder where a file is to be written" : "is a file where a folder is needed",
+        remedy: "move it away or choose another place", exitCode: .cannotWrite)
     }
   }
 

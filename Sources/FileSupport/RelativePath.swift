@@ -42,6 +42,12 @@ public enum RelativePath {
     return slug
   }
 
+  /// The same, of another end where names that differ must stay apart in one folder.
+  public static func ownSlug(_ name: String) -> String {
+    let slug = slug(name)
+    return slug == name ? slug : slug + "-" + SHA256.digest(name).prefix(12)
+  }
+
   /// A name without what follows in it.
   public static func stem(_ name: String, suffix: String) -> String {
     name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name

@@ -39,14 +39,14 @@ struct PredictedRunOptions: Sendable {
   ///
   /// - Throws: `UsageError`.
   func validate() throws(UsageError) {
+    for (option, text) in [
+      ("name", name), ("method", method), ("network", network), ("group", group),
+    ]
+    where text?.unicodeScalars.contains(where: CharacterSet.controlCharacters.contains) == true {
+      throw .conflict("--\(option) holds a line end or another control character; leave it out.")
+    }
     guard name == nil else {
-      var place = folder
-      while !place.isEmpty, !FileManager.default.fileExists(atPath: place) {
-        place = RelativePath.folder(of: place)
-      }
-      guard place.isEmpty || FileTree.isFolder(place) else {
-        throw .conflict("--runs \(folder): \(place) is no folder.")
-      }
+      try UsageError.checkFolder(folder, of: "runs")
       return
     }
     guard method == nil, network == nil, group == nil else {

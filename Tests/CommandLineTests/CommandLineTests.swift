@@ -235,6 +235,11 @@ struct CommandLineTests {
     Fault(["--folder", "x"], "unknown option '--folder'."),
     Fault(["--epochs"], "option '--epochs' needs a whole number after it."),
     Fault(["--weights", "--cached"], "option '--weights' needs a text after it."),
+    Fault(
+      ["--weights", "--limit 6"],
+      "option '--weights' needs a text after it; one that begins with '--' stands behind '=': "
+        + "--weights='--limit 6'."),
+    Fault(["--help=1"], "option '--help' is a switch and takes no value, got '1'."),
     Fault(["--epochs", "ten"], "option '--epochs' got 'ten', but must be a whole number."),
     Fault(["--learning-rate=nan"], "option '--learning-rate' got 'nan', but must be a number."),
     Fault(

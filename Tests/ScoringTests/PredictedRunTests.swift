@@ -154,6 +154,8 @@ struct PredictedRunTests {
     try expect(lines + [lines[1]], "names \(images[0].path) in lines 2 and \(lines.count + 1)")
     try expect(
       lines + ["nowhere.png" + lines[1].drop { $0 != "," }], "names nowhere.png, which")
+    let broken = try run("bench-linear", base + ["--name", "a\nb"], status: 64)
+    #expect(broken.errors.contains("--name holds a line end or another control character"))
     let lonely = try run("bench-linear", base + ["--method", "moby"], status: 64)
     #expect(lonely.errors.contains("give it a --name"))
   }

@@ -115,6 +115,12 @@ struct SuiteJob {
         remedy: "give a data set, or a folder of data sets, in a layout of docs/data.md",
         exitCode: .missingFile)
     }
+    for (task, text) in options.handedOn where !text.isEmpty {
+      guard !jobs.contains(where: { $0.task == task }) else { continue }
+      throw UsageError.conflict(
+        "--\(task.rawValue) is for \(task.program), and \(root) holds no data for it; leave it out."
+      )
+    }
     return jobs
   }
 }

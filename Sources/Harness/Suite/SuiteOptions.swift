@@ -1,5 +1,6 @@
 import CommandLine
 import FileSupport
+import Processes
 
 /// A downstream task of the suite.
 enum SuiteTask: String, OptionChoice {
@@ -106,16 +107,46 @@ public struct SuiteOptions: CommandOptions {
       throw .conflict("--budget got '\(budget)'; give a time as 90m, 12h or 2d.")
     }
     if !seeds.isEmpty { try SeedList.validate(seeds) }
-    let own = ["output", "cache", "config", "dry-run", "help", "help-all"]
-    for (task, text) in [(SuiteTask.linear, linear), (.coco, coco), (.ade20k, ade20k)] {
-      guard let words = QuotedWords.split(text) else {
-        throw .conflict("--\(task.rawValue) has a quote that is not closed: \(text)")
-      }
-      for word in words {
-        let name = word.drop { $0 == "-" }.prefix { $0 != "=" }
-        guard word.hasPrefix("--"), own.contains(String(name)) else { continue }
+    for (task, text) in handedOn where !text.isEmpty {
+      guard tasks.contains(task) else {
         throw .conflict(
-          "--\(task.rawValue) hands --\(name) through, which the suite itself decides.")
+          "--\(task.rawValue) is for \(task.program), which --tasks leaves out; leave it out, too.")
+      }
+      try checkHandedOn(text, to: task)
+    }
+  }
+
+  /// The options for single programs, as they were given.
+  var handedOn: [(task: SuiteTask, text: String)] {
+    [(.linear, linear), (.coco, coco), (.ade20k, ade20k)]
+  }
+
+  /// Refuses to hand through what the suite decides, or was told itself.
+  private func checkHandedOn(_ text: String, to task: SuiteTask) throws(UsageError) {
+    // By their values: a configuration file holds them all.
+    let told = [
+      ("mpi", engine.mpi != .auto), ("preset", preset != nil), ("quiet", engine.quiet),
+      ("restart", restarts), ("seeds", !seeds.isEmpty), ("threads", engine.threads != nil),
+    ].filter { $0.1 }.map { $0.0 }
+    let own: Set = [
+      "backbone", "cache", "config", "data", "dry-run", "help", "help-all", "output", "runs",
+    ]
+    guard let words = QuotedWords.split(text) else {
+      throw .conflict("--\(task.rawValue) has a quote that is not closed: \(text)")
+    }
+    for word in words where word.hasPrefix("--") {
+      let spelled = String(word.dropFirst(2).prefix { $0 != "=" })
+      let name = spelled.hasPrefix("no-") ? String(spelled.dropFirst(3)) : spelled
+      guard !own.contains(name) else {
+        throw .conflict(
+          "--\(task.rawValue) hands --\(name) through, which the suite itself decides"
+            + (Self.table.shapes.contains { $0.name == name }
+              ? "; give --\(name) to bench-suite." : ".")
+        )
+      }
+      guard !told.contains(name) else {
+        throw .conflict(
+          "--\(name) is given to bench-suite and in --\(task.rawValue); give it in one place.")
       }
     }
   }
@@ -134,14 +165,8 @@ public struct SuiteOptions: CommandOptions {
     if let data { list += ["--data", data] }
     if let preset { list += ["--preset", preset.rawValue] }
     if !seeds.isEmpty { list += ["--seeds", seeds.map(String.init).joined(separator: ",")] }
-    let own =
-      switch task {
-      case .linear: linear
-      case .coco: coco
-      case .ade20k: ade20k
-      }
     // Lines that cannot be taken apart were refused.
-    list += QuotedWords.split(own) ?? []
+    for (_, text) in handedOn.filter({ $0.task == task }) { list += QuotedWords.split(text) ?? [] }
     list += ["--output", runFolder, "--cache", cache]
     if let threads = engine.threads { list += ["--threads", String(threads)] }
     if engine.quiet { list.append("--quiet") }

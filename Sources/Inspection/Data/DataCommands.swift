@@ -75,7 +75,15 @@ public enum DataCommands {
       try options.files.layout.map { [.detection($0)] }
       ?? DataLayout.find(root, labelSuffix: options.labelSuffix)
     try options.check(layouts, of: root)
-    let inputSize = options.inputSize ?? 224
+    let hasClasses =
+      layouts.isEmpty || layouts.contains { if case .classification = $0 { true } else { false } }
+    guard options.backbone == nil || hasClasses else {
+      throw UsageError.conflict(
+        "--backbone compares the classes of a classification data set; \(root) is another kind.")
+    }
+    if !options.json {
+      for layout in layouts { Console.error("\(root): \(layout.summary)") }
+    }
     var reports: [DataCheckReport] = []
     for layout in layouts {
       switch layout {
@@ -90,26 +98,32 @@ public enum DataCommands {
             layout, classes: options.classes, labels: options.labels, depth: options.depth
           ).run(cachedIn: cache, threadCount: threads, progress: update))
       }
-    }
-    if !options.json {
-      for layout in layouts { Console.error("\(root): \(layout.summary)") }
-    }
-    if let first = reports.first {
-      guard options.backbone == nil else {
-        throw UsageError.conflict(
-          "--backbone compares the classes of a classification data set; \(root) is another kind.")
-      }
       lines.finish()
-      return try deliver(reports.dropFirst().reduce(first) { $0.joined($1) }, of: root, options)
     }
+    if hasClasses {
+      reports.append(
+        try checkClasses(root, options) { check, headClassCount in
+          try check.run(
+            cachedIn: cache, threadCount: threads, headClassCount: headClassCount, progress: update)
+        })
+    }
+    lines.finish()
+    return try deliver(
+      reports.dropFirst().reduce(reports[0]) { $0.joined($1) }, of: root, options)
+  }
+
+  /// Looks at images with classes, and at the classes of a checkpoint's head beside theirs.
+  private static func checkClasses(
+    _ root: String, _ options: CheckDataOptions,
+    run: (DataCheck, _ headClassCount: Int?) throws -> DataCheckReport
+  ) throws -> DataCheckReport {
+    let inputSize = options.inputSize ?? 224
     let headClasses = try options.backbone.flatMap {
       try BackboneLoader.load(
         path: $0, inputSize: inputSize, claim: options.claim, allowsPartial: true
       ).head?.classCount
     }
-    var report = try DataCheck(root: root, depth: options.depth).run(
-      cachedIn: cache, threadCount: threads, headClassCount: headClasses, progress: update)
-    lines.finish()
+    var report = try run(DataCheck(root: root, depth: options.depth), headClasses)
     if headClasses != nil, let path = options.backbone,
       let data = try? ClassificationData(root: root),
       let finding = try HeadOrderCheck.finding(
@@ -118,7 +132,7 @@ public enum DataCommands {
       report.findings.append(finding)
       report.findings.sort { ($1.severity, $0.path, $0.rule) < ($0.severity, $1.path, $1.rule) }
     }
-    return try deliver(report, of: root, options)
+    return report
   }
 
   private static func deliver(

@@ -191,6 +191,9 @@ package struct ShowDataOptions: CommandOptions {
       throw .conflict("--split \(split.rawValue) needs --\(split.rawValue)-annotations.")
     }
     if let view { try checkDraws(of: view) }
+    guard (output as NSString).pathExtension.lowercased() == "png" else {
+      throw .conflict("--output \(output): a sheet is a PNG; give it a name that ends in .png.")
+    }
   }
 
   /// What there is to show.

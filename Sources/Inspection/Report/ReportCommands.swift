@@ -65,35 +65,40 @@ public enum ReportCommands {
     return .success
   }
 
+  /// Writes every form; nothing where one of them cannot be.
   private static func write(
     _ comparison: Comparison, _ options: BuildReportOptions
   ) throws(FileError) -> [String] {
     var names: [String] = []
+    var files: [(path: String, bytes: [UInt8])] = []
+    func add(_ text: String, _ path: String) { files.append((path, Array(text.utf8))) }
     for format in options.formats {
       let name = format == .events ? "events" : "report.\(format.rawValue)"
       let path = options.output + "/" + name
       switch format {
-      case .html: try AtomicFile.write(text: comparison.html, to: path)
-      case .md: try AtomicFile.write(text: comparison.markdown, to: path)
-      case .csv: try AtomicFile.write(text: comparison.csv, to: path)
-      case .json: try AtomicFile.write(text: comparison.json.text(isPretty: true) + "\n", to: path)
-      case .tex: try AtomicFile.write(text: comparison.latex, to: path)
+      case .html: add(comparison.html, path)
+      case .md: add(comparison.markdown, path)
+      case .csv: add(comparison.csv, path)
+      case .json: add(comparison.json.text(isPretty: true) + "\n", path)
+      case .tex: add(comparison.latex, path)
       case .events:
         for section in comparison.sections {
           for row in section.rows {
             for (number, run) in row.runs.enumerated() {
               let folder =
-                "\(section.id)-\(row.slug)" + (row.runs.count > 1 ? "-\(number + 1)" : "")
-              try AtomicFile.write(
-                run.eventFile.bytes, to: "\(path)/\(folder)/events.out.tfevents.0.swinbench")
-              try AtomicFile.write(
-                text: run.stepMetrics, to: "\(path)/\(folder)/metrics.jsonl")
+                RelativePath.ownSlug("\(section.id)-\(row.slug)")
+                + (row.runs.count > 1 ? "-\(number + 1)" : "")
+              files.append(
+                ("\(path)/\(folder)/events.out.tfevents.0.swinbench", run.eventFile.bytes))
+              add(run.stepMetrics, "\(path)/\(folder)/metrics.jsonl")
             }
           }
         }
       }
       names.append(name)
     }
+    try OutputPath.checkFiles(files.map(\.path))
+    for file in files { try AtomicFile.write(file.bytes, to: file.path) }
     return names
   }
 

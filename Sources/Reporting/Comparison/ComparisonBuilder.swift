@@ -104,7 +104,7 @@ public struct ComparisonBuilder {
   }
 
   /// Lists of elements with the same key, in the order of their first.
-  private static func grouped<Key: Hashable>(
+  static func grouped<Key: Hashable>(
     _ runs: [StoredRun], by key: (StoredRun) -> Key
   ) -> [[StoredRun]] {
     var order: [Key] = []
@@ -164,18 +164,8 @@ public struct ComparisonBuilder {
   ) throws(FileError) -> ComparisonSection {
     var notes: [String] = []
     var groups = Self.grouped(runs, by: key)
-    for at in groups.indices {
-      // The same run found under two folders is one seed, not two; two seeds may find the same.
-      var kept: [StoredRun] = []
-      for run in groups[at] {
-        if let twin = kept.first(where: { $0.seed == run.seed && $0.result == run.result }) {
-          notes.append("\(run.path) holds the same result as \(twin.path) and was left out")
-        } else {
-          kept.append(run)
-        }
-      }
-      groups[at] = kept
-    }
+    for at in groups.indices { groups[at] = Self.withoutTwins(groups[at], &notes) }
+    notes += Self.sharedPredictions(groups.flatMap { $0 })
     // One baseline a network; a protocol of its own is told by the rows that differ from it.
     var networks: Set<String> = []
     let baselineIndices = groups.indices.filter {

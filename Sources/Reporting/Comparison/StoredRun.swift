@@ -184,6 +184,9 @@ public struct StoredRun: Sendable {
   /// Whether the predictions are not this suite's, so that nothing is known of how they were made.
   public var isMadeElsewhere: Bool { result.settings["made"] == RunResult.madeElsewhere }
 
+  /// What tells the scored files of predictions made elsewhere apart; nil of a run of this suite.
+  var predictions: String? { isMadeElsewhere ? result.backbone["sha256"] : nil }
+
   /// How the backbone was pretrained, as the run says.
   public var method: String? { result.backbone["method"] }
 }
@@ -244,7 +247,15 @@ public struct RunCatalogue: Sendable {
         path: path, problem: "does not exist", remedy: "run a benchmark first or check the path",
         exitCode: .missingFile)
     }
-    guard isFolder.boolValue else { return [RelativePath.folder(of: path)] }
+    guard isFolder.boolValue else {
+      guard (path as NSString).lastPathComponent == "result.json" else {
+        throw FileError(
+          path: path, problem: "is neither a folder nor a result.json",
+          remedy: "give the folder of a run, or one that holds runs", exitCode: .badData)
+      }
+      let folder = RelativePath.folder(of: path)
+      return [folder.isEmpty ? "." : folder]
+    }
     func isRun(_ folder: String) -> Bool {
       ["result.json", "protocol.json"].contains { manager.fileExists(atPath: folder + "/" + $0) }
     }

@@ -18,7 +18,9 @@ package enum EvaluateSegmentation {
     let truth = try SegmentationTruth(options.groundTruth, labelSuffix: options.labelSuffix)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
-    let scored = try options.predictions.map { try score($0, against: truth, scorer) }
+    let scored = try options.predictions.enumerated().map {
+      try score($1, against: truth, scorer, isFirst: $0 == 0)
+    }
     if let folder = scored.first(where: { $0.score.labelled.allSatisfy { $0 == 0 } }) {
       throw DatasetError(
         path: options.groundTruth,
@@ -95,7 +97,7 @@ package enum EvaluateSegmentation {
   }
 
   private static func score(
-    _ folder: String, against truth: SegmentationTruth, _ scorer: PredictionScorer
+    _ folder: String, against truth: SegmentationTruth, _ scorer: PredictionScorer, isFirst: Bool
   ) throws -> ScoredPredictions {
     let (paths, extra) = try truth.predictions(in: LabelMapFolder(folder))
     if let first = extra.first {
@@ -106,19 +108,46 @@ package enum EvaluateSegmentation {
     }
     let progress = ProgressReporter("scoring", total: paths.count, unit: "images")
     let names = truth.names
-    @Sendable func one(_ index: Int) -> Result<PredictionScorer.Outcome, any Error> {
-      Result {
+    typealias Outcome = (
+      stored: LabelHistogram?, scored: Result<PredictionScorer.Outcome, any Error>
+    )
+    @Sendable func one(_ index: Int) -> Outcome {
+      var stored: LabelHistogram?
+      let scored = Result {
         try Interruption.check()
-        return try scorer.score(
-          index: index, truth: truth.path(names[index]) ?? "", prediction: paths[index])
+        let path = truth.path(names[index]) ?? ""
+        let map = try ImageFile.decodeLabels(path: path)
+        stored = LabelHistogram(map)
+        return try scorer.score(index: index, truth: path, map: map, prediction: paths[index])
       }
+      return (stored, scored)
     }
     let outcomes = survey(
       paths.count, threadCount: ThreadPool.shared.threadCount,
       progress: { done, _ in progress.advance(to: done) }, { one($0) })
     progress.finish()
+    // Before the faults of predictions: masks of 0 and 255 are told as what they are.
+    if isFirst { try checkMasks(outcomes.map(\.stored), of: truth, scorer.classes) }
     return ScoredPredictions(
-      folder: folder, outcomes: try outcomes.map { try $0.get() },
+      folder: folder, outcomes: try outcomes.map { try $0.scored.get() },
       classCount: scorer.classes.count)
+  }
+
+  /// Refuses ground truth in which a class is stored as 255, which does not count, and says where it may
+  /// be.
+  private static func checkMasks(
+    _ stored: [LabelHistogram?], of truth: SegmentationTruth, _ classes: SegmentationClasses
+  ) throws {
+    var masks = MaskStatistics(classes)
+    for case (let name, let histogram?) in zip(truth.names, stored) {
+      masks.add(histogram, of: truth.path(name) ?? name, in: truth.root)
+    }
+    for finding in masks.findings() {
+      guard finding.severity == .error else {
+        Console.error("warning: \(finding.path): \(finding.problem); \(finding.remedy)")
+        continue
+      }
+      throw DatasetError(path: finding.path, problem: finding.problem, remedy: finding.remedy)
+    }
   }
 }

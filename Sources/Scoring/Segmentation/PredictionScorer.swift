@@ -13,11 +13,14 @@ struct PredictionScorer: Sendable {
 
   /// Scores one image.
   ///
+  /// - Parameter map: The ground truth as it is stored, where it is read already.
   /// - Throws: `ImageError` when a file cannot be read; `DatasetError` when the sizes differ or
   ///   values stand for no class.
-  func score(index: Int, truth: String, prediction: String) throws -> Outcome {
+  func score(
+    index: Int, truth: String, map: LabelMap? = nil, prediction: String
+  ) throws -> Outcome {
     let encoding = classes.encoding
-    let labels = try encoding.decode(ImageFile.decodeLabels(path: truth), path: truth)
+    let labels = try encoding.decode(map ?? ImageFile.decodeLabels(path: truth), path: truth)
     let stored = try ImageFile.decodeLabels(path: prediction)
     guard stored.width == labels.width, stored.height == labels.height else {
       throw DatasetError(
@@ -75,6 +78,8 @@ struct PredictionScorer: Sendable {
       remedy = "if the files hold class indices from 0, add --prediction-values indices"
     } else if values == .indices, wrong == [classes.count] {
       remedy = "if the files hold ids from 1, use --prediction-values ids"
+    } else if wrong == [255], LabelHistogram(stored).isBinary {
+      remedy = "these are probably masks of 0 and 255; " + LabelEncoding.binaryRemedy
     } else {
       remedy = "check --classes, --labels and --prediction-values"
     }

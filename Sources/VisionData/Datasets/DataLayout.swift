@@ -16,13 +16,17 @@ public enum DataLayout: Sendable, Equatable {
   public static func find(
     _ root: String, labelSuffix: String? = nil
   ) throws(DatasetError) -> [DataLayout] {
+    // What is not there at all is named by whoever needs it.
+    if FileStamp(path: root) != nil, !FileTree.isFolder(root) { _ = try FileTree.entries(root) }
     var found: [DataLayout] = []
     if let layout = try DetectionLayout.find(root) { found.append(.detection(layout)) }
     if let layout = try SegmentationLayout.find(root, labelSuffix: labelSuffix) {
       found.append(.segmentation(layout))
     }
     // Splits with pictures of another kind look like class folders.
-    if found.isEmpty, let layout = try ClassificationLayout.find(root) {
+    if let layout = try ClassificationLayout.find(root),
+      try layout.isWhole(beside: found)
+    {
       found.append(.classification(layout))
     }
     return found
@@ -55,6 +59,18 @@ public enum DataLayout: Sendable, Equatable {
       }
     }
     return found
+  }
+
+  /// The folders of the pictures that have boxes or label maps, and of the maps.
+  var pictureFolders: [String] {
+    switch self {
+    case .classification: []
+    case .detection(let layout):
+      [layout.training, layout.validation, layout.whole].flatMap { $0?.images ?? [] }
+    case .segmentation(let layout):
+      SegmentationFolder.Split.allCases.compactMap { try? layout.part($0) }
+        .flatMap { [$0.images, $0.labels] }.map { layout.root + "/" + $0 }
+    }
   }
 
   /// The data set's folder.

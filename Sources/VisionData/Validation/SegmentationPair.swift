@@ -118,45 +118,37 @@ struct SegmentationPair: Sendable {
 /// What all label maps together tell.
 struct SegmentationStatistics {
   private let table: SegmentationClasses
+  private var masks: MaskStatistics
   /// Stored values of each split.
-  private var totals: [SegmentationFolder.Split: LabelHistogram] = [:]
-  /// Maps of 0 and 255 alone, a good part of them 255; and whether others have 1 beside 255.
-  private var binary: [SegmentationPair] = []
-  private var hasBoth = false
+  private var totals: [String: LabelHistogram] { masks.totals }
 
   init(
     _ pairs: [SegmentationPair], _ outcomes: [SegmentationPair.Outcome],
     _ table: SegmentationClasses
   ) {
     self.table = table
+    masks = MaskStatistics(table)
     for (pair, outcome) in zip(pairs, outcomes) {
       guard let histogram = outcome.histogram else { continue }
-      totals[pair.split, default: LabelHistogram()].add(histogram)
-      let ignored = histogram.counts[Int(LabelEncoding.ignored)]
-      guard ignored > 0, ignored * 20 >= histogram.counts.reduce(0, +) else { continue }
-      if histogram.counts[1] > 0 { hasBoth = true }
-      if histogram.values == [0, Int(LabelEncoding.ignored)] { binary.append(pair) }
+      masks.add(
+        histogram, of: pair.folder.relativeLabelPath(pair.index), in: pair.split.rawValue)
     }
   }
 
   func findings() -> [DataFinding] {
-    var findings: [DataFinding] = []
+    var findings = masks.findings()
     if let finding = shift() { findings.append(finding) }
     if let finding = unlearned() { findings.append(finding) }
-    if let finding = mixed() { findings.append(finding) }
-    for (split, total) in totals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-      let absent = (0..<table.count).filter {
-        total.counts[Int(table.encoding.storedValue(of: UInt8($0)))] == 0
-      }
+    for (split, total) in totals.sorted(by: { $0.key < $1.key }) {
+      let absent = masks.absent(in: total)
       guard !absent.isEmpty else { continue }
-      if let finding = sea(in: total, of: split, absent: absent) { findings.append(finding) }
       let named = absent.prefix(8).map { table.names[$0] }.joined(separator: ", ")
       findings.append(
         DataFinding(
-          path: split.rawValue, rule: "label/absent-class", severity: .note,
+          path: split, rule: "label/absent-class", severity: .note,
           problem: "has no pixel of \(absent.count) of \(table.count) classes (\(named)"
             + (absent.count > 8 ? ", …)" : ")"),
-          remedy: split == .training
+          remedy: split == SegmentationFolder.Split.training.rawValue
             ? "nothing needs to be done; they cannot be learned"
             : "nothing needs to be done; their scores are NaN and leave the means"))
     }
@@ -165,7 +157,10 @@ struct SegmentationStatistics {
 
   /// Whether validation asks for classes that training never shows.
   private func unlearned() -> DataFinding? {
-    guard let training = totals[.training], let validation = totals[.validation] else { return nil }
+    let splits = SegmentationFolder.Split.self
+    guard let training = totals[splits.training.rawValue],
+      let validation = totals[splits.validation.rawValue]
+    else { return nil }
     let unseen = (0..<table.count).filter {
       let value = Int(table.encoding.storedValue(of: UInt8($0)))
       return training.counts[value] == 0 && validation.counts[value] > 0
@@ -177,35 +172,6 @@ struct SegmentationStatistics {
         + (unseen.count > 1 ? " and \(unseen.count - 1) more classes" : "")
         + ", which validation has",
       remedy: "its IoU there can only be 0; give training such pixels or leave the class out")
-  }
-
-  /// Whether some maps of two classes are masks of 0 and 255, and others of 0 and 1.
-  private func mixed() -> DataFinding? {
-    guard table.count == 2, table.encoding.kind == .direct, !hasBoth, let first = binary.first,
-      totals.values.contains(where: { $0.counts[1] > 0 })
-    else { return nil }
-    return DataFinding(
-      path: first.split.rawValue, rule: "label/mixed-masks", severity: .error,
-      problem: "has maps of 0 and 255 alone, which is ignored, beside maps of 0 and 1: "
-        + first.folder.relativeLabelPath(first.index)
-        + (binary.count > 1 ? " and \(binary.count - 1) more" : ""),
-      remedy: "store class indices, not 255, for what is to be learned")
-  }
-
-  /// Whether classes are missing where much is ignored: masks of 0 and 255 look like this.
-  private func sea(
-    in total: LabelHistogram, of split: SegmentationFolder.Split, absent: [Int]
-  ) -> DataFinding? {
-    let pixels = total.counts.reduce(0, +)
-    let ignored = total.counts[Int(LabelEncoding.ignored)]
-    guard ignored > 0, ignored >= pixels / 20 else { return nil }
-    let isBinary = total.values.filter { $0 != Int(LabelEncoding.ignored) }.count < 2
-    return DataFinding(
-      path: split.rawValue, rule: "label/ignored-class", severity: isBinary ? .error : .warning,
-      problem: "ignores \(100 * ignored / pixels) % of all pixels (255) and has none of class "
-        + "'\(table.names[absent[0]])'"
-        + (isBinary ? ": these are probably masks of 0 and 255" : ""),
-      remedy: "store class indices, not 255, for what is to be learned")
   }
 
   /// Whether the maps look as if their values were moved by one against the class table.

@@ -57,10 +57,41 @@ struct SuiteTests {
       (["--linear=--cached --output elsewhere"], "--linear hands --output through"),
       (["--coco=--dry-run"], "--coco hands --dry-run through"),
       (["--coco=--images 'my photos"], "--coco has a quote that is not closed"),
+      (["--linear=--data x"], "--linear hands --data through"),
+      (["--linear=--backbone=x"], "decides; give --backbone to bench-suite."),
+      (
+        ["--linear=--seeds 1", "--seeds", "2,3"], "--seeds is given to bench-suite and in --linear"
+      ),
+      (["--ade20k=--no-quiet", "--quiet"], "--quiet is given to bench-suite and in --ade20k"),
+      (
+        ["--coco=--epochs 3", "--tasks", "linear"], "--coco is for bench-coco, which --tasks leaves"
+      ),
     ] {
       let error = #expect(throws: UsageError.self) { try SuiteOptions.table.parse(arguments) }
       #expect(error?.description.contains(words) == true, "\(error as Any)")
     }
+    // What the suite was not told may differ from task to task.
+    let differing = try SuiteOptions.table.parse(["--linear=--seeds 1 --preset smoke"]).options
+    #expect(
+      differing.arguments(for: .linear, data: nil).prefix(4) == [
+        "--seeds", "1", "--preset", "smoke",
+      ])
+  }
+
+  @Test("A task's options without data for it are refused, and folders of two layouts have both")
+  func dataOfTasks() throws {
+    let folder = try TemporaryDirectory()
+    for path in ["train/cat/1.jpg", "annotations/instances_train2017.json", "train2017/1.jpg"] {
+      try AtomicFile.write(text: "1", to: folder.file(path))
+    }
+    func jobs(_ arguments: String...) throws -> [SuiteTask] {
+      try SuiteJob.all(
+        SuiteOptions.table.parse(["--data", folder.path, "--quiet"] + arguments).options
+      ).map(\.task)
+    }
+    #expect(try Set(jobs("--coco=--epochs 3")) == [.coco, .linear])
+    let error = #expect(throws: UsageError.self) { try jobs("--ade20k=--epochs 3") }
+    #expect(error?.description.contains("holds no data for it") == true, "\(error as Any)")
   }
 
   @Test("Times of a budget are read, and others refused")
@@ -82,10 +113,11 @@ struct SuiteTests {
     try SampleSet(settings).generate(at: folder.file("data"))
     let options = [
       "--data", "data", "--backbone", "random", "--preset", "smoke", "--output", "out", "--threads",
-      "1", "--no-open", "--coco=--image-scale 0.5",
+      "1", "--no-open",
     ]
     func run(_ more: [String] = [], status: Int32 = 0) throws -> ChildProgram.Outcome {
-      let outcome = try ChildProgram.run("bench-suite", options + more, in: folder.path)
+      let small = more.contains("--tasks") ? [] : ["--coco=--image-scale 0.5"]
+      let outcome = try ChildProgram.run("bench-suite", options + small + more, in: folder.path)
       #expect(outcome.status == status, "\(outcome.errors)")
       return outcome
     }

@@ -124,6 +124,33 @@ struct ShowDataTests {
     try options.check(DataLayout.find(path + "/ade20k"), of: path + "/ade20k")
   }
 
+  @Test("A check looks at all that a folder holds, images with classes, too")
+  func checkOfSeveral() throws {
+    let (root, path) = try sample()
+    let manager = FileManager.default
+    try manager.moveItem(atPath: path + "/classification/train", toPath: path + "/coco/train")
+    try manager.moveItem(atPath: path + "/classification/val", toPath: path + "/coco/val")
+    let outcome = try ChildProgram.run(
+      "bench-data", ["check", "--data", "sample/coco"], in: root.path)
+    #expect(outcome.errors.contains("boxes and masks, COCO"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("classes, folders"), "\(outcome.errors)")
+    let images = try manager.subpathsOfDirectory(atPath: path + "/coco").count {
+      $0.hasSuffix(".jpg") || $0.hasSuffix(".png")
+    }
+    #expect(outcome.output.contains("\(images) images, "), "\(outcome.output)")
+  }
+
+  @Test("A sheet is a PNG, and its name says so")
+  func format() throws {
+    for output in ["x.jpg", "x"] {
+      let error = #expect(throws: UsageError.self) {
+        try ShowDataOptions.table.parse(["--output", output])
+      }
+      #expect(error?.description.contains("a sheet is a PNG") == true)
+    }
+    _ = try ShowDataOptions.table.parse(["--output", "x.PNG"])
+  }
+
   @Test("A folder of several kinds gives a sheet of each, named by its kind")
   func names() {
     var options = ShowDataOptions()

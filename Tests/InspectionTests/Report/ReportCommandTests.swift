@@ -131,6 +131,43 @@ struct ReportCommandTests {
     #expect(try FileBytes.read(folder.file("reports/comparison/report.html")) == page)
   }
 
+  @Test("Names of any length have event files of their own")
+  func longNames() throws {
+    let folder = try prepare()
+    let path = folder.file("reports/runs/linear-Supervised")
+    for ending in ["a", "b"] {
+      var result = try RunResult(path: path + "/result.json")
+      result.backbone["name"] = String(repeating: "y", count: 250) + ending
+      let own = folder.file("reports/runs/long-\(ending)")
+      try AtomicFile.write(try FileBytes.read(path + "/records.jsonl"), to: own + "/records.jsonl")
+      try AtomicFile.write(text: result.json.text(), to: own + "/result.json")
+    }
+    let made = try run(["--quiet"], in: folder)
+    #expect(made.status == 0, "\(made.errors)")
+    let events = try FileManager.default.contentsOfDirectory(
+      atPath: folder.file("reports/comparison/events"))
+    #expect(events.count == 4 && events.allSatisfy { $0.utf8.count < 200 })
+  }
+
+  @Test("Where one form cannot be written, or a path is no folder, nothing is")
+  func unwritable() throws {
+    let folder = try prepare()
+    try AtomicFile.makeFolder(folder.file("out/report.csv"))
+    let half = try run(["--output", "out"], in: folder)
+    #expect(half.status == 73 && half.errors.contains("out/report.csv: is a folder where a file"))
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("out")) == ["report.csv"])
+    try AtomicFile.write(text: "", to: folder.file("file"))
+    for option in ["--cache", "--output"] {
+      let refused = try run([option, "file/x"], in: folder)
+      #expect(refused.status == 64, "\(refused.errors)")
+      #expect(refused.errors.contains("\(option) file/x: file is no folder."), "\(refused.errors)")
+    }
+    let plain = try run(["--runs", "file"], in: folder)
+    #expect(plain.errors.contains("file: is neither a folder nor a result.json"))
+    #expect(!plain.errors.contains("left out"), "\(plain.errors)")
+  }
+
   @Test("A folder without runs and an unknown word are answered in a sentence")
   func mistakes() throws {
     let folder = try TemporaryDirectory()

@@ -198,6 +198,28 @@ struct ComparisonTests {
     #expect(abs((delta.seeded?.freedom ?? 0) - direct.freedom) < 1e-6)
   }
 
+  @Test("The same predictions are one training, and under two methods the report says so")
+  func samePredictions() throws {
+    let runs = try SyntheticRuns()
+    for (name, group, hash) in [
+      ("A1", "A", "predictions 1"), ("A2", "A", "predictions 1"), ("A3", "A", "predictions 2"),
+      ("B1", "B", "predictions 2"),
+    ] {
+      let path =
+        try runs.linear(name, slug: name, group: group) { image, _ in image < 120 }
+        + "/result.json"
+      var result = try RunResult(path: path)
+      result.settings["made"] = RunResult.madeElsewhere
+      result.backbone["sha256"] = hash
+      try AtomicFile.write(text: result.json.text(), to: path)
+    }
+    let section = try #require(try runs.comparison().sections.first)
+    #expect(section.rows.map(\.runs.count).sorted() == [1, 2])
+    let notes = section.notes.joined(separator: "\n")
+    #expect(notes.contains("A2 is of the same predictions as "), "\(notes)")
+    #expect(notes.contains("B1 are of the same predictions under two names"), "\(notes)")
+  }
+
   @Test("A margin makes a small difference equivalent, and is named with its source")
   func margins() throws {
     let runs = try SyntheticRuns()

@@ -173,7 +173,7 @@ struct SegmentationEvaluationTests {
       #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
       return outcome.errors
     }
-    #expect(try evaluate("", status: 65).contains("has no pixel of any class in 1 label maps"))
+    #expect(try evaluate("", status: 65).contains("ignores 100 % of all pixels (255)"))
     let prediction = try FileBytes.read(folder.file("out/a.png"))
     for option in ["--records out/a.png", "--output out/a.png", "--output c.json"] {
       #expect(try evaluate(option, status: 73).contains("is to be written and is"))
@@ -182,6 +182,44 @@ struct SegmentationEvaluationTests {
     #expect(try evaluate("--records x --output ./x", status: 64).contains("for two things"))
     #expect(try evaluate("--resamples 0 --seed 1", status: 64).contains("--resamples 0 makes none"))
     #expect(try evaluate("--resamples 0 --name x", status: 64).contains("leave --resamples 0 out"))
+  }
+
+  @Test("Ground truth and predictions of 0 and 255 are told as what they are, and keep no run")
+  func binaryMasks() throws {
+    func evaluate(_ truth: [[UInt8]], _ predictions: [[UInt8]], status: Int32) throws -> String {
+      let folder = try TemporaryDirectory()
+      for (at, name) in ["a", "b"].enumerated() {
+        try write(truth[at], to: folder.file("gt/\(name).png"))
+        try write(predictions[at], to: folder.file("out/\(name).png"))
+      }
+      try AtomicFile.write(
+        text: #"[{"id": 0, "name": "ground"}, {"id": 1, "name": "crop"}]"#,
+        to: folder.file("c.json"))
+      let outcome = try ChildProgram.run(
+        "bench-ade20k",
+        [
+          "evaluate", "--ground-truth", "gt", "--predictions", "out", "--classes", "c.json",
+          "--labels", "direct", "--resamples", "2", "--name", "z", "--runs", "runs", "--quiet",
+        ], in: folder.path)
+      #expect(outcome.status == status, "\(outcome.errors)")
+      #expect(FileTree.isFolder(folder.file("runs")) == (status == 0))
+      return outcome.errors
+    }
+    let (masks, indices): ([UInt8], [UInt8]) = ([0, 0, 255, 255], [0, 0, 1, 1])
+    for predictions in [indices, masks, [0, 0, 0, 0], [255, 0, 255, 0]] {
+      let told = try evaluate([masks, masks], [predictions, predictions], status: 65)
+      #expect(
+        told.contains("none of class 'crop': these are probably masks of 0 and 255"), "\(told)")
+    }
+    let some = try evaluate([masks, indices], [indices, indices], status: 65)
+    #expect(some.contains("beside maps of 0 and 1: gt/a.png"), "\(some)")
+    let predicted = try evaluate([indices, indices], [masks, masks], status: 65)
+    #expect(
+      predicted.contains("these are probably masks of 0 and 255; store class"), "\(predicted)")
+    let sound = try evaluate([[0, 1, 255, 0], indices], [indices, indices], status: 0)
+    #expect(!sound.contains("255"), "\(sound)")
+    let one = try evaluate([[1, 1, 255, 1], [1, 1, 1, 1]], [indices, indices], status: 0)
+    #expect(one.contains("warning: gt: ignores 12 % of all pixels (255) and has none"), "\(one)")
   }
 
   @Test("Records survive a file, a torn last line is left out and damage is an error")

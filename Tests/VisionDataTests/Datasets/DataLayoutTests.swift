@@ -47,6 +47,36 @@ struct DataLayoutTests {
         == Array(expected.dropFirst(2)) + ["left out /VOCdevkit"])
   }
 
+  @Test("Classes stand beside boxes and label maps; the pictures of these are no classes")
+  func severalKinds() throws {
+    for set in ["coco", "both", "shards"] {
+      try make("\(set)/annotations/instances_train2017.json", "\(set)/train2017/1.jpg")
+    }
+    try make(
+      "both/train/cat/1.jpg", "both/val/cat/1.jpg", "coco/train2017.tar",
+      "shards/train/0.tar", "flat/annotations/instances_train2017.json", "flat/train/1.jpg",
+      "robo/train/_annotations.coco.json", "robo/train/day/1.jpg",
+      "cvat/annotations/instances_train.json", "cvat/train/day/1.jpg",
+      "ade/images/training/1.jpg", "ade/annotations/training/1.png", "ade/train/cat/1.jpg",
+      "maps/train/images/1.jpg", "maps/train/masks/1.png")
+    let boxes = "boxes and masks, COCO"
+    #expect(
+      try found() == [
+        "ade: label maps, ADE20K", "ade: classes, folders", "both: \(boxes)",
+        "both: classes, folders", "coco: \(boxes)", "cvat: boxes and masks, CVAT",
+        "flat: \(boxes)", "maps: label maps, folders", "robo: boxes and masks, Roboflow",
+        "shards: \(boxes)", "shards: classes, tar archives",
+      ])
+  }
+
+  @Test("A file is no folder of data")
+  func file() throws {
+    try make("a.txt")
+    let error = #expect(throws: DatasetError.self) { try DataLayout.find(folder.file("a.txt")) }
+    #expect(error?.problem == "is no folder")
+    #expect(try DataLayout.find(folder.file("none")).isEmpty)
+  }
+
   @Test("Links that lead back up end nothing")
   func loops() throws {
     try make("set/train/a/1.jpg")

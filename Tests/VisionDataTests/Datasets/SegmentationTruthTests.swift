@@ -86,6 +86,38 @@ struct SegmentationTruthTests {
         .contains("lacks bonn/bonn_1.png of 3 predictions"))
   }
 
+  @Test("Predictions under other names are named, with what helps")
+  func nearNames() throws {
+    try map("gt/im0.png", "gt/im1.png", "gt/im10.png", "masks/im0_mask.png", "masks/im1_mask.png")
+    func advice(_ truth: String, _ out: String, _ names: String...) throws -> String {
+      for name in names { try map("\(out)/\(name).png") }
+      let truth = try SegmentationTruth(folder.file(truth))
+      return message { _ = try truth.predictions(in: LabelMapFolder(folder.file(out))) }
+    }
+    for (out, name) in [
+      ("suffix", "im1_pred"), ("double", "im1.jpg"), ("below", "x/y/im1"),
+      ("both", "x/y/im1_pred"),
+    ] {
+      let told = try advice("gt", out, "im0", name, name.replacing("im1", with: "im10"))
+      #expect(told.contains("rename \(name).png to im1.png if it is that"), "\(told)")
+    }
+    let suffix = try advice("masks", "plain", "im0", "im1")
+    #expect(suffix.contains("give --label-suffix _mask if im0.png is its prediction"), "\(suffix)")
+    #expect(try advice("gt", "none", "im0", "im10").contains("predict every image"))
+  }
+
+  @Test("A folder without PNG files says what it holds")
+  func otherFormats() throws {
+    for (kind, remedy) in [("jpg", "JPEG changes their values"), ("npy", "convert them")] {
+      for name in ["a", "b"] {
+        try AtomicFile.write(text: "1", to: folder.file("\(kind)/\(name).\(kind)"))
+      }
+      let told = message { _ = try LabelMapFolder(folder.file(kind)) }
+      #expect(told.contains("holds no PNG, but 2 .\(kind) files (a.\(kind))"), "\(told)")
+      #expect(told.contains(remedy), "\(told)")
+    }
+  }
+
   @Test("Files of one name in two folders are told apart by their folders alone")
   func ambiguous() throws {
     try map("maps/a/1.png", "maps/b/1.png", "out/1.png", "out/b/1.png")

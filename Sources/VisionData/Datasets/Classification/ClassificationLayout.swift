@@ -69,6 +69,26 @@ public struct ClassificationLayout: Sendable, Equatable {
     ClassificationLayout(root: root, source: source, training: training, validation: training)
   }
 
+  /// Whether it is no part of data of other kinds in the same folder: beside them it has splits of its
+  /// own, and classes in these.
+  ///
+  /// - Throws: As `find`.
+  func isWhole(beside others: [DataLayout]) throws(DatasetError) -> Bool {
+    guard !others.isEmpty else { return true }
+    switch training {
+    // Beside annotations any archive may be one of pictures: train2017.tar.
+    case .archives(let files, let place):
+      return place != root || files.contains { $0.hasPrefix("ILSVRC2012") }
+    case .folder(let place):
+      let own = RelativePath.plain(place)
+      let isTaken = others.flatMap(\.pictureFolders).map(RelativePath.plain).contains {
+        $0 == own || $0.hasPrefix(own + "/")
+      }
+      if isTaken { return false }
+      return try FileTree.entries(place).contains { $0.isFolder && !$0.isHidden }
+    }
+  }
+
   /// Whether its one split stands for both.
   public var isOneSplit: Bool { training == validation }
 

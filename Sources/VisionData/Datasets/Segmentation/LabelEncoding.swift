@@ -20,6 +20,9 @@ public struct LabelEncoding: Sendable, Equatable {
   /// The most classes that fit beside the ignored value and, stored, beside 0.
   public static let classLimit = 254
 
+  /// What helps masks of 0 and 255, where 255 does not count.
+  public static let binaryRemedy = "store class indices, not 255, for what counts"
+
   /// Which way it is.
   public let kind: Kind
   /// How many classes there are.
@@ -175,4 +178,7 @@ public struct LabelHistogram: Sendable, Equatable {
 
   /// The values that occur, ascending.
   public var values: [Int] { (0..<256).filter { counts[$0] > 0 } }
+
+  /// Whether 0 and 255 occur and nothing else.
+  public var isBinary: Bool { values == [0, 255] }
 }

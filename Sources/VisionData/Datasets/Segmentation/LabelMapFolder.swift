@@ -31,11 +31,31 @@ public struct LabelMapFolder: Sendable {
       }
     }
     guard !files.isEmpty else {
-      throw DatasetError(
-        path: root, problem: "holds no PNG", remedy: "give the folder of the label maps")
+      throw Self.noMaps(root, listing.files)
     }
     self.files = files
     names = files.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// The error for a folder without a PNG, which says what it holds.
+  private static func noMaps(_ root: String, _ files: [String]) -> DatasetError {
+    let kinds = Dictionary(grouping: files) { ($0 as NSString).pathExtension.lowercased() }
+    let most = kinds.filter { !$0.key.isEmpty }.max {
+      ($0.value.count, $1.key) < ($1.value.count, $0.key)
+    }
+    guard let (kind, same) = most, let first = same.min() else {
+      return DatasetError(
+        path: root, problem: "holds no PNG", remedy: "give the folder of the label maps")
+    }
+    return DatasetError(
+      path: root,
+      problem: "holds no PNG, but \(same.count) .\(kind) "
+        + (same.count == 1 ? "file" : "files") + " (\(first))",
+      remedy: "label maps are 8-bit gray PNG"
+        + (["jpg", "jpeg"].contains(kind)
+          ? "; write them anew, since JPEG changes their values"
+          : "; convert them if these are ones")
+        + ", or give their folder")
   }
 
   /// Whether a hidden path is that of a PNG that somebody meant; macOS writes others (`._1.png`).

@@ -122,8 +122,8 @@ struct SegmentationListing {
   /// Files that are no images by their extension, or belong to other data.
   let ignoredFileCount: Int
   private let layout: SegmentationLayout
-  /// A map without an image that begins like an image's name, and what follows in its own.
-  private let near: (map: String, suffix: String)?
+  /// A map without an image that may belong to the first image without one.
+  private let near: NearFile?
 
   /// - Throws: `DatasetError` when a folder is missing or has no image.
   init(_ layout: SegmentationLayout, split: SegmentationFolder.Split) throws(DatasetError) {
@@ -190,16 +190,14 @@ struct SegmentationListing {
       ? imageFiles.count - pictures.count + labelFiles.count - maps.count : 0
     self.layout = layout
     near = unlabelled.first.map(stem).flatMap { name in
-      labelFiles.first { ImageFolder.isImage($0) && $0.hasPrefix(name) }.map {
-        ($0, String(($0 as NSString).deletingPathExtension.dropFirst(name.count)))
-      }
+      NearFile.find(name, among: labelFiles.filter(ImageFolder.isImage))
     }
   }
 
   /// What helps an image without a map.
   func remedy(for image: String) -> String {
     if let near, !near.suffix.isEmpty, near.suffix != layout.labelSuffix {
-      return "give --label-suffix \(near.suffix) if \(near.map) is one,"
+      return "give --label-suffix \(near.suffix) if \(near.file) is one,"
     }
     let name = (image as NSString).deletingPathExtension.dropLast(layout.imageSuffix.count)
     return "add \(name)\(layout.labelSuffix).png there"

@@ -179,9 +179,28 @@ public struct SegmentationTruth: Sendable {
         path: folder.root,
         problem: "lacks \(first).png" + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
           + " of \(names.count) predictions",
-        remedy: "predict every image, or give only the label maps that are to be scored",
-        exitCode: .missingFile)
+        remedy: remedy(for: missing, extra: extra), exitCode: .missingFile)
     }
     return (names.compactMap { found[$0].flatMap(folder.path) }, extra)
+  }
+
+  /// What helps images without predictions, where files are left that are no image's.
+  private func remedy(for missing: [String], extra: [String]) -> String {
+    let files = extra.map { $0 + ".png" }
+    // Some show how all are named.
+    for name in missing.prefix(20) {
+      if let near = NearFile.find(name, among: files) {
+        return "rename \(near.file) to \(name).png if it is that, and the others likewise"
+      }
+      // The other way round: the map's name goes on after the prediction's.
+      if layout == nil, labelSuffix == nil,
+        let (file, near) = extra.lazy.compactMap({ file in
+          NearFile.find(file, among: [name + ".png"]).map { (file, $0) }
+        }).first, !near.suffix.isEmpty
+      {
+        return "give --label-suffix \(near.suffix) if \(file).png is its prediction"
+      }
+    }
+    return "predict every image, or give only the label maps that are to be scored"
   }
 }
