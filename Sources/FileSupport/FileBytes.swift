@@ -103,6 +103,8 @@ private final class OpenFile {
   let descriptor: Int32
   let size: Int
   let isRegular: Bool
+  /// What was read before the rest.
+  private var first: [UInt8] = []
 
   /// Opens a file without ever waiting for one, but for the writer of a pipe that is to be read.
   init(_ path: String, readsPipes: Bool) throws(FileError) {
@@ -129,17 +131,39 @@ private final class OpenFile {
         remedy: "name a regular file", exitCode: .badData)
     }
     guard !isInput else { return }
+    if kind == S_IFIFO { try waitForWriter() }
     _ = fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK)
-    // Before its writer has come a pipe reads as empty; a second, waiting open might miss him.
-    var writer = pollfd(fd: opened, events: Int16(POLLIN), revents: 0)
-    while poll(&writer, 1, -1) < 0, errno == EINTR {}
   }
+
+  /// Waits a while for the writer of a pipe, before whom it reads as empty; once he is there he may take
+  /// as long as he likes.
+  private func waitForWriter() throws(FileError) {
+    for _ in 0..<Self.patience {
+      var look = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      // There is something, or he was there and left.
+      if poll(&look, 1, 100) > 0 { return }
+      var byte: UInt8 = 0
+      switch Foundation.read(descriptor, &byte, 1) {
+      case 0: continue
+      case 1: first = [byte]
+      default: break
+      }
+      // Without a byte it is a writer who has not written yet.
+      return
+    }
+    throw FileError(
+      path: path, problem: "is a pipe that no program has opened to write in 10 seconds",
+      remedy: "start the program that fills it, or name a regular file", exitCode: .badData)
+  }
+
+  /// Tenths of a second.
+  private static let patience = 100
 
   deinit { close(descriptor) }
 
   /// Everything from here to the end.
   func readToEnd() throws(FileError) -> [UInt8] {
-    var bytes: [UInt8] = []
+    var bytes = first
     var failure: Int32 = 0
     // One byte more than the file has, so that its end is seen at once.
     var room = isRegular ? size + 1 : 1 << 16
