@@ -1,7 +1,7 @@
 /// What a file is by its first bytes, for saying so when another kind was wanted.
 public enum FileKind: Sendable, CaseIterable {
   case gzip, zip, zstandard, xz, bzip2, utf32, utf16, utf8WithMark, png, jpeg, html, hdf5, numpy
-  case pickle, largeFilePointer
+  case pickle, parquet, arrow, largeFilePointer
 
   private var signatures: [[UInt8]] {
     switch self {
@@ -19,6 +19,8 @@ public enum FileKind: Sendable, CaseIterable {
     case .hdf5: [[0x89, 0x48, 0x44, 0x46]]
     case .numpy: [[0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]]
     case .pickle: (2...5).map { [0x80, $0] }
+    case .parquet: [Array("PAR1".utf8)]
+    case .arrow: [Array("ARROW1".utf8)]
     case .largeFilePointer: [Array("version https://git-lfs".utf8)]
     }
   }
@@ -40,6 +42,8 @@ public enum FileKind: Sendable, CaseIterable {
     case .hdf5: "an HDF5 file"
     case .numpy: "a NumPy array"
     case .pickle: "a pickle of Python"
+    case .parquet: "a Parquet table"
+    case .arrow: "an Arrow table"
     case .largeFilePointer: "the pointer that Git LFS leaves in place of a file"
     }
   }

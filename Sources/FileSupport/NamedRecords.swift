@@ -15,6 +15,10 @@ public enum NamedRecords: Sendable {
   public init(path: String, remedy: String) throws(FileError) {
     let bytes = try FileBytes.readText(path, readsPipes: true)
     let start = bytes.first { $0 > 32 }
+    guard start != nil else {
+      throw FileError(
+        path: path, problem: "is empty", remedy: remedy, exitCode: .badData)
+    }
     guard start != UInt8(ascii: "[") else {
       throw Self.fault(path, 1, "begins a JSON list, not an object a line", remedy)
     }

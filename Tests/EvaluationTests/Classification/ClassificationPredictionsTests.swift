@@ -65,7 +65,8 @@ struct ClassificationPredictionsTests {
       ("image,a,b\nx,1,two\n", "line 2 has 'two' for 'b', which is no number"),
       ("image,a\nx\n", "line 2 has 1 fields, the header 2"),
       ("name,a\nx,1\n", "line 1 is no header with a column 'image'"),
-      ("image,a\n", "holds no prediction"),
+      ("image,a\n", "holds no prediction"), ("", "is empty"), (" \n", "is empty"),
+      ("PAR1\u{15}", "is a Parquet table, not plain text"),
       (#"{"image": "x"}"#, "line 1 has no prediction, predictions, logits or probabilities"),
       (
         "{\"image\": \"x\", \"logits\": [1]}\n{\"image\": \"y\", \"logits\": [1, 2]}",

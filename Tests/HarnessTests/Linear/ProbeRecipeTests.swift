@@ -119,7 +119,9 @@ struct ProbeRecipeTests {
     let listed = try ChildProgram.run(
       "bench-linear", base + recipe + ["--train-list", "list.txt", "--shots", "2"],
       in: folder.path)
-    #expect(listed.status == 65 && listed.errors.contains("has no image to draw from"), "\(listed.errors)")
+    #expect(
+      listed.status == 65 && listed.errors.contains("has no image to draw from"), "\(listed.errors)"
+    )
   }
 
   @Test("A list of training images is what the probe learns from")
