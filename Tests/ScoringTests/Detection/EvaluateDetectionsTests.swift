@@ -227,14 +227,6 @@ struct EvaluateDetectionsTests {
     try AtomicFile.write(
       text: "[\(found),\"score\":85}, \(found),\"score\":0.5,"
         + #""segmentation":[[1,1,10,1,10,10,1,10]]}]"#, to: folder.file("dt.json"))
-    func run(_ arguments: String, status: Int32) throws -> String {
-      let outcome = try ChildProgram.run(
-        "bench-coco",
-        ["evaluate", "--ground-truth", "gt.json", "--detections", "dt.json", "--quiet"]
-          + arguments.split(separator: " ").map(String.init), in: folder.path)
-      #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
-      return outcome.errors
-    }
     #expect(
       try run("--classes cat", status: 65).contains("has 2 classes called 'cat', of ids 1, 2"))
     for (line, ids) in [("a.jpg", "1 or 2"), ("2", "2 or 3")] {
@@ -262,6 +254,11 @@ struct EvaluateDetectionsTests {
       text: #"[{"image_id":1,"category_id":1,"bbox":[1,1,9,9],"score":0.5\#(detection)}]"#,
       to: folder.file("dt.json"))
     try AtomicFile.write(text: "[]", to: folder.file("none.json"))
+    return try run(arguments, status: status)
+  }
+
+  /// Scores `dt.json` against `gt.json` and gives back what was said beside the numbers.
+  private func run(_ arguments: String, status: Int32) throws -> String {
     let outcome = try ChildProgram.run(
       "bench-coco",
       ["evaluate", "--ground-truth", "gt.json", "--detections", "dt.json", "--quiet"]
