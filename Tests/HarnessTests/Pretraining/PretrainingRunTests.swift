@@ -199,6 +199,18 @@ struct PretrainingRunTests {
     #expect(unprobed.status == 0, "\(unprobed.errors)")
     #expect(unprobed.errors.contains("no image of the epochs' probe could be decoded"))
     #expect(!unprobed.errors.contains("kNN top-1"))
+    // Without a probe nobody asks for validation images.
+    try FileManager.default.removeItem(atPath: folder.file("data/classification/val"))
+    let alone = try ChildProgram.run(
+      "bench-pretrain", options + ["--probe-limit", "0", "--output", "alone"], in: folder.path)
+    #expect(alone.status == 0, "\(alone.errors)")
+    let probed = try ChildProgram.run(
+      "bench-pretrain", options + ["--output", "probed"], in: folder.path)
+    #expect(probed.status == 66 && probed.errors.contains("val: does not exist"))
+    try SampleSet(.small(images: (8, 2))).generate(at: folder.file("again"))
+    try FileManager.default.moveItem(
+      atPath: folder.file("again/classification/val"),
+      toPath: folder.file("data/classification/val"))
     try spoil("train")
     let untrained = try ChildProgram.run(
       "bench-pretrain", options + ["--output", "untrained"], in: folder.path)

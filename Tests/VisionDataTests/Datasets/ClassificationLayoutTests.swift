@@ -98,6 +98,14 @@ struct ClassificationLayoutTests {
     #expect(try ClassificationData(root: folder.path).validation.count == 3)
   }
 
+  @Test("A split that is compressed as a whole is named, not said to be missing")
+  func compressedSplit() throws {
+    try AtomicFile.write([0x1F, 0x8B, 8], to: folder.file("train.tar.gz"))
+    let error = #expect(throws: DatasetError.self) { try ClassificationLayout.find(folder.path) }
+    #expect(error?.problem == "is a compressed archive, which is not read")
+    #expect(error?.path.hasSuffix("/train.tar.gz") == true)
+  }
+
   @Test("Two folders that may both be the validation images are refused")
   func twoSplits() throws {
     try makeImageFolder(
