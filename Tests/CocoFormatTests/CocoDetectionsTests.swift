@@ -17,18 +17,9 @@ struct CocoDetectionsTests {
     truth = try CocoAnnotations(path: SourceTree.fixture("Evaluation/coco/truth.json"))
   }
 
-  /// A truth of one image of 90 by 80 pixels without objects.
-  private func oneImage() throws -> CocoAnnotations {
-    let path = folder.file("truth.json")
-    try AtomicFile.write(
-      text: #"{"images":[{"id":1,"file_name":"a.jpg","width":90,"height":80}],"#
-        + #""categories":[{"id":1,"name":"a"}],"annotations":[]}"#, to: path)
-    return try CocoAnnotations(path: path)
-  }
-
   @Test("Files that were joined twice are told; a box that is found twice is not")
   func copies() throws {
-    let annotations = try oneImage()
+    let annotations = try oneImageTruth(width: 90, height: 80, in: folder)
     let own = (1...30).map {
       "{\"image_id\":1,\"category_id\":1,\"bbox\":[\($0),1,9,9],\"score\":0.5}"
     }
@@ -45,7 +36,7 @@ struct CocoDetectionsTests {
 
   @Test("A list that is read in many parts is joined in order, and judged as a whole")
   func manyParts() throws {
-    let annotations = try oneImage()
+    let annotations = try oneImageTruth(width: 90, height: 80, in: folder)
     // Masks behind the first megabyte only; four boxes in ten reach out of the image.
     let mask = try RunLengthMask(height: 80, width: 90, counts: [0, 9, 7191])
     var results: [CocoResult] = []

@@ -79,7 +79,7 @@ struct PlainReadingTests {
       written.append("0.\(String(repeating: "0", count: stream.below(12)))\(stream.below(1 << 50))")
       written.append("\(stream.below(1 << 50))e\(stream.below(60) - 40)")
     }
-    let truth = try self.truth()
+    let truth = try oneImageTruth(width: 4, height: 3, in: folder)
     let records = written.map {
       #"{"image_id":1,"category_id":1,"bbox":[\#($0),\#($0),3.5,2],"score":\#($0)}"#
     }
@@ -97,17 +97,9 @@ struct PlainReadingTests {
     }
   }
 
-  private func truth() throws -> CocoAnnotations {
-    let path = folder.file("small.json")
-    try AtomicFile.write(
-      text: #"{"images":[{"id":1,"file_name":"a.jpg","width":4,"height":3}],"#
-        + #""categories":[{"id":1,"name":"a"}],"annotations":[]}"#, to: path)
-    return try CocoAnnotations(path: path)
-  }
-
   @Test("What is unusual or wrong is said in the same words")
   func unusual() throws {
-    let truth = try self.truth()
+    let truth = try oneImageTruth(width: 4, height: 3, in: folder)
     let start = #"{"image_id":1,"category_id":1,"#
     let records = [
       start + #""score":1,"bbox":[0,0,1,1]}"#, start + #""score":1,"bbox":[0,0,0,1]}"#,

@@ -201,16 +201,12 @@ package struct ShowDataOptions: CommandOptions {
   /// - Parameter sample: The folder of the sample set's images, made when nothing else is named.
   /// - Throws: `DatasetError` for a folder that holds nothing of a known layout.
   func layouts(sample: @autoclosure () throws -> String) throws -> [DataLayout] {
-    if let layout = files.layout {
-      try LabelMapSettings(classes: classes, labels: labels, suffix: labelSuffix)
-        .check([.detection(layout)], of: layout.root)
-      return [.detection(layout)]
-    }
-    let root = try data ?? sample()
-    let found = try DataLayout.find(root, labelSuffix: labelSuffix)
-    // The reader of classes says best what a folder lacks.
+    let root = try files.layout?.root ?? data ?? sample()
+    let found =
+      try files.layout.map { [.detection($0)] } ?? DataLayout.find(root, labelSuffix: labelSuffix)
     try LabelMapSettings(classes: classes, labels: labels, suffix: labelSuffix)
       .check(found, of: root)
+    // The reader of classes says best what a folder lacks.
     return try found.isEmpty ? [.classification(ClassificationLayout.expect(root))] : found
   }
 

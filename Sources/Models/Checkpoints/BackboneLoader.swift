@@ -73,20 +73,17 @@ public enum BackboneLoader {
         architecture.makeBackbone(inputSize: inputSize, initializer: Initializer(seed: 0))
       }, allowsPartial: allowsPartial, report: &report)
     var headFault: CheckpointError?
-    if let head = weights.head {
+    let head = weights.head.map { head in
+      let (classes, weight) = (head.weight.shape[0], head.weight.floats())
+      let bias = head.bias?.floats()
       do throws(CheckpointError) {
-        for (key, tensor) in [
-          ("head.weight", head.weight), ("head.bias", head.bias ?? head.weight),
-        ] {
-          try WeightSource(tensor).check(tensor.floats(), of: key, in: path)
+        try WeightSource(head.weight).check(weight, of: "head.weight", in: path)
+        if let stored = head.bias, let bias {
+          try WeightSource(stored).check(bias, of: "head.bias", in: path)
         }
       } catch { headFault = error }
-    }
-    let head = weights.head.map { head in
-      let classes = head.weight.shape[0]
       return (
-        weight: head.weight.floats(),
-        bias: head.bias?.floats() ?? [Float](repeating: 0, count: classes), classCount: classes
+        weight: weight, bias: bias ?? [Float](repeating: 0, count: classes), classCount: classes
       )
     }
     return LoadedBackbone(backbone: backbone, report: report, head: head, headFault: headFault)

@@ -38,15 +38,10 @@ final class PackedMatrix {
       let width = min(Product.panelWidth, columns - first)
       let (at, row) = (target + panel * length, isTransposed ? depth : columns)
       let from = source + first * (isTransposed ? row : 1)
-      if precision == .bf16 {
-        let room = Storage(count: depth * Product.panelWidth)
-        Product.pairPanel(
-          from, row: row, isTransposed: isTransposed, columns: width, depth: depth,
-          room: room.pointer, into: Product.pairs(at))
-      } else {
-        Product.pack(
-          from, row: row, isTransposed: isTransposed, columns: width, depth: depth, into: at)
-      }
+      let room = precision == .bf16 ? Storage(count: depth * Product.panelWidth) : nil
+      _ = Product.layOut(
+        from, row: row, isTransposed: isTransposed, columns: width, depth: depth,
+        room: room?.pointer, into: at)
     }
   }
 
