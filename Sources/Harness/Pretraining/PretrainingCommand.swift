@@ -18,10 +18,14 @@ public enum PretrainingCommand {
     let context = try RunContext(options.run, data: options.data, preset: options.preset)
     let (source, data) = try Processes.rootFirst {
       let source = try context.source(\.classificationPath)
-      // Without a probe of epochs nothing is scored.
-      return (source, try context.classification(source, trainsOnly: options.probeLimit == 0))
+      let layout = try layout(options, of: source.root)
+      return (source, try context.classification(source, as: layout))
     }
     var plan = try PretrainingPlan(options, imageCount: data.train.count)
+    if data.train.classNames.isEmpty {
+      plan.probeLimit = 0
+      context.say("\(data.train.count) images without classes, so without a probe of epochs")
+    }
     if options.run.isDryRun {
       Console.output(parsed.text(plan.settings))
       return .success
@@ -54,5 +58,34 @@ public enum PretrainingCommand {
         options.run.isJSON ? outcome.result.json.text(isPretty: true) : outcome.path)
     }
     return .success
+  }
+
+  /// What a run needs of its data: classes where it is taught them, validation images where a probe
+  /// scores epochs.
+  ///
+  /// - Throws: `DatasetError`; `UsageError` for a probe of images that have no classes.
+  private static func layout(
+    _ options: PretrainingOptions, of root: String
+  ) throws -> ClassificationLayout {
+    if options.recipe.settings.labels == nil,
+      let images = try ClassificationLayout.unlabelled(root)
+    {
+      guard !options.asksForProbe else {
+        throw UsageError.conflict(
+          "--probe-limit \(options.probeLimit) needs classes to tell apart, and \(root) has none.")
+      }
+      return images
+    }
+    guard let layout = try ClassificationLayout.find(root) else {
+      return try ClassificationLayout.expect(root)
+    }
+    guard options.probeLimit > 0 else { return layout.trainingAlone }
+    if case .folder(let validation) = layout.validation, !FileTree.isFolder(validation) {
+      throw DatasetError(
+        path: validation, problem: "does not exist, and a probe scores each epoch on it",
+        remedy: "add validation images, or train without a probe (--probe-limit 0)",
+        exitCode: .missingFile)
+    }
+    return layout
   }
 }

@@ -47,6 +47,10 @@ public struct PretrainingOptions: CommandOptions {
   /// Options that were given though the method has no such number.
   private var foreign: [String] = []
   private var hasNothingToMend = false
+  private var isProbeGiven = false
+
+  /// Whether the user asked for a probe of epochs.
+  var asksForProbe: Bool { isProbeGiven && probeLimit > 0 }
 
   /// Every setting at its default.
   public init() {}
@@ -54,6 +58,7 @@ public struct PretrainingOptions: CommandOptions {
   public static let basis = ["method", "architecture", "preset", "recipe", "oddities"]
 
   public mutating func start(given: Set<String>) {
+    isProbeGiven = given.contains("probe-limit")
     if given.isDisjoint(with: ["data", "preset", "config", "architecture"]) { preset = .mini }
     if preset != .full {
       if !given.contains("architecture") { architecture = .swinMini }
@@ -89,7 +94,7 @@ public struct PretrainingOptions: CommandOptions {
     )
     .options(
       DataOptions.table(
-        layout: "ImageNet-style folder with train and val.",
+        layout: "ImageNet-style folder with train and val; without labels any folder of images.",
         limit: "At most n training images, evenly by class. Without it all."), at: \.data
     )
     .option("preset", \.preset, value: "size", .protocolSettings, "How large the run is.")

@@ -75,7 +75,7 @@ public final class PretrainingRun {
   private var information: [String: String] {
     [
       "name": dataName, "train": manifest, "train images": String(order.count),
-      "classes": String(data.train.classNames.count),
+      "classes": data.train.classNames.isEmpty ? "none" : String(data.train.classNames.count),
     ]
   }
 

@@ -32,7 +32,10 @@ struct FrozenData {
   /// - Throws: `DatasetError` for what would spoil the run, `FileError` for a list that does not fit.
   init(_ context: RunContext, trainList: String? = nil, scoresOnly: Bool = false) throws {
     let source = try context.source(\.classificationPath)
-    images = try context.classification(source, scoresOnly: scoresOnly)
+    let layout =
+      try scoresOnly
+      ? ClassificationLayout.scored(source.root) : ClassificationLayout.expect(source.root)
+    images = try context.classification(source, as: layout)
     name = source.name
     if scoresOnly {
       trainOrder = []

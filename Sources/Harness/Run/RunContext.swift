@@ -69,17 +69,10 @@ struct RunContext {
 
   /// An ImageNet-style data set that passed the gate.
   ///
-  /// - Parameters:
-  ///   - scoresOnly: Whether its training images need not be there.
-  ///   - trainsOnly: Whether its validation images need not be there.
   /// - Throws: `DatasetError` when its layout is broken.
   func classification(
-    _ source: DataSource, scoresOnly: Bool = false, trainsOnly: Bool = false
+    _ source: DataSource, as layout: ClassificationLayout
   ) throws -> ClassificationData {
-    var layout =
-      try scoresOnly
-      ? ClassificationLayout.scored(source.root) : ClassificationLayout.expect(source.root)
-    if trainsOnly { layout = layout.trainingAlone }
     let images = try ClassificationData(layout)
     let read = [images.train.root, images.validation.root].filter { $0 != source.root }
     for folder in [options.output, options.cache] {

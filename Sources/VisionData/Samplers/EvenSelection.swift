@@ -8,7 +8,7 @@ extension ImageFolder {
   /// At most `limit` images, the first of every class in turn, in the folder's order; nil is all.
   public func evenly(_ limit: Int?) -> [Int] {
     guard let limit, limit < count else { return Array(0..<count) }
-    var byClass = [[Int]](repeating: [], count: classNames.count)
+    var byClass = [[Int]](repeating: [], count: max(1, classNames.count))
     for (index, label) in labels.enumerated() { byClass[Int(label)].append(index) }
     var chosen: [Int] = []
     var round = 0

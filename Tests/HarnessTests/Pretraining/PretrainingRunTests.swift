@@ -207,6 +207,7 @@ struct PretrainingRunTests {
     let probed = try ChildProgram.run(
       "bench-pretrain", options + ["--output", "probed"], in: folder.path)
     #expect(probed.status == 66 && probed.errors.contains("val: does not exist"))
+    #expect(probed.errors.contains("train without a probe (--probe-limit 0)"))
     try SampleSet(.small(images: (8, 2))).generate(at: folder.file("again"))
     try FileManager.default.moveItem(
       atPath: folder.file("again/classification/val"),
@@ -219,6 +220,44 @@ struct PretrainingRunTests {
       try !ChildProgram.files(under: folder.file("untrained")).keys.contains {
         $0.hasSuffix(".pth") || $0.hasSuffix("result.json")
       })
+  }
+
+  @Test("A folder of images without classes is learnt from, without a probe")
+  func unlabelled() throws {
+    let folder = try TemporaryDirectory()
+    try SampleSet(.small(images: (8, 2), instances: (8, 1))).generate(at: folder.file("data"))
+    let train = folder.file("data/classification/train")
+    let names = try FileTree.files(below: train).files.prefix(24)
+    for (place, name) in names.enumerated() {
+      let to = folder.file("photos/\(place % 2 == 0 ? "2025/" : "")\(place).jpg")
+      try AtomicFile.write(FileBytes.read(train + "/" + name), to: to)
+    }
+    func run(_ data: String, _ more: [String] = []) throws -> ChildProgram.Outcome {
+      try ChildProgram.run(
+        "bench-pretrain",
+        base.dropFirst(2).filter { $0 != "--quiet" } + ["--data", data, "--batch-size", "8"] + more,
+        in: folder.path)
+    }
+    let photos = try run("photos")
+    #expect(photos.status == 0, "\(photos.errors)")
+    #expect(photos.errors.contains("24 images without classes, so without a probe of epochs"))
+    let path = photos.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    let result = try FileBytes.read(
+      folder.file((path as NSString).deletingLastPathComponent + "/result.json"))
+    let text = String(decoding: result, as: UTF8.self)
+    #expect(text.contains("\"classes\": \"none\"") && text.contains("\"train images\": \"24\""))
+    #expect(text.contains("\"probe-limit\": \"0\"") && !text.contains("knn_top1"))
+
+    let taught = try run("photos", ["--method", "supervised"])
+    #expect(taught.status == 66 && taught.errors.contains("photos/train: does not exist"))
+    let probed = try run("photos", ["--probe-limit", "9"])
+    #expect(probed.status == 64, "\(probed.errors)")
+    #expect(probed.errors.contains("--probe-limit 9 needs classes to tell apart, and photos has none"))
+    let whole = try run("data/coco")
+    #expect(whole.status == 65, "\(whole.errors)")
+    #expect(whole.errors.contains("give the folder of its training images"))
+    let scenes = try run("data/coco/train2017")
+    #expect(scenes.status == 0, "\(scenes.errors)")
   }
 
   // MARK: Health

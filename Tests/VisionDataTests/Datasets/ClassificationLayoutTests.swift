@@ -114,6 +114,47 @@ struct ClassificationLayoutTests {
     #expect(error?.problem == "has both val and validation")
   }
 
+  @Test("Images that have no classes are found where no split has them, and nowhere else")
+  func unlabelled() throws {
+    func images(_ root: String) throws -> [String]? {
+      try ClassificationLayout.unlabelled(folder.file(root)).map { layout in
+        #expect(layout.isOneSplit)
+        let split = try ClassificationData(layout).train
+        #expect(split.classNames.isEmpty && split.emptyClasses.isEmpty)
+        #expect(split.evenly(1) == [0])
+        #expect(try split.image(0).width > 0)
+        return paths(split)
+      }
+    }
+    try makeImageFolder(
+      in: folder,
+      [
+        "photos/b.png", "photos/2025/a.png", "photos/.trash/c.png", "flat/train/1.png",
+        "flat/val/2.png", "sorted/train/n01/3.png", "scored/val/n01/4.png",
+        "coco/images/train/5.png",
+      ])
+    #expect(try images("photos") == ["0 b.png", "0 2025/a.png"])
+    #expect(try images("flat") == ["0 1.png"])
+    #expect(try images("sorted") == nil && images("scored") == nil && images("nowhere") == nil)
+    let hidden = try ClassificationLayout.unlabelled(folder.file("photos")).map {
+      DataCheck($0, depth: .quick).run(threadCount: 1).findings.map(\.rule)
+    }
+    #expect(hidden == ["layout/hidden-images"])
+
+    // Captions beside the images are none of its business; without validation images no classes are.
+    try archive("captions/c-train-0.tar", [("1.png", file(1)), ("1.txt", [65])])
+    try archive("captions/c-train-1.tar", [("1.png", file(2)), ("1.txt", [66])])
+    #expect(try images("captions") == ["0 c-train-0.tar/1.png", "0 c-train-1.tar/1.png"])
+    try archive("captions/c-val-0.tar", [("1.png", file(3)), ("1.cls", [48])])
+    #expect(try images("captions") == nil)
+
+    try AtomicFile.write(
+      text: "{\"images\": [], \"annotations\": [], \"categories\": []}",
+      to: folder.file("coco/annotations/instances_train2017.json"))
+    let error = #expect(throws: DatasetError.self) { try images("coco") }
+    #expect(error?.remedy.contains("give the folder of its training images") == true)
+  }
+
   // MARK: Archives
 
   private func file(_ shade: UInt8) throws -> [UInt8] {

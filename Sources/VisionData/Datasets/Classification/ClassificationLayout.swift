@@ -14,10 +14,11 @@ public struct ClassificationLayout: Sendable, Equatable {
     case archives = "tar archives"
   }
 
-  /// One split: a folder of classes, or archives in a folder.
-  public enum Part: Sendable, Equatable {
+  /// One split: a folder of classes, archives in a folder, or all images of either without classes.
+  public indirect enum Part: Sendable, Equatable {
     case folder(String)
     case archives([String], in: String)
+    case unlabelled(Part)
   }
 
   /// The data set's folder.
@@ -69,6 +70,45 @@ public struct ClassificationLayout: Sendable, Equatable {
     ClassificationLayout(root: root, source: source, training: training, validation: training)
   }
 
+  /// The layout of images that are learnt from without classes: those of a training split without
+  /// class folders, or of archives without validation images, or all below a folder without splits;
+  /// nil where the images have classes, or are not there.
+  ///
+  /// - Throws: `DatasetError` for a data set of boxes or label maps, whose validation images would
+  ///   be learnt from; as `find`.
+  public static func unlabelled(_ root: String) throws(DatasetError) -> ClassificationLayout? {
+    guard FileTree.isFolder(root) else { return nil }
+    let images: Part
+    if let training = try part(root, splits[0]) {
+      let validation = try part(root, splits[1])
+      switch training {
+      case .folder(let place):
+        guard try !FileTree.entries(place).contains(where: { $0.isFolder && !$0.isHidden }) else {
+          return nil
+        }
+      default: guard validation == nil else { return nil }
+      }
+      images = training
+    } else {
+      guard try part(root, splits[1]) == nil else { return nil }
+      if let other = try DataLayout.find(root).first {
+        throw DatasetError(
+          path: root,
+          problem: "holds \(other.summary), and no folder 'train' of images to learn from",
+          remedy: "give the folder of its training images, so that no others are learnt from")
+      }
+      images = try part(of: root)
+    }
+    return ClassificationLayout(
+      root: root, source: isFolder(images) ? .folders : .archives, training: .unlabelled(images),
+      validation: .unlabelled(images))
+  }
+
+  /// Whether its images have no classes.
+  public var isUnlabelled: Bool {
+    if case .unlabelled = training { true } else { false }
+  }
+
   /// Whether it is no part of data of other kinds in the same folder: beside them it has splits of its
   /// own, and classes in these.
   ///
@@ -76,6 +116,7 @@ public struct ClassificationLayout: Sendable, Equatable {
   func isWhole(beside others: [DataLayout]) throws(DatasetError) -> Bool {
     guard !others.isEmpty else { return true }
     switch training {
+    case .unlabelled: return true
     // Beside annotations any archive may be one of pictures: train2017.tar.
     case .archives(let files, let place):
       return place != root || files.contains { $0.hasPrefix("ILSVRC2012") }
@@ -161,6 +202,7 @@ extension ImageFolder {
     case .folder(let root): try self.init(root: root, classNames: classNames)
     case .archives(let files, let root):
       try self.init(root: root, archives: files, classNames: classNames)
+    case .unlabelled(let part): try self.init(unlabelled: part)
     }
   }
 }

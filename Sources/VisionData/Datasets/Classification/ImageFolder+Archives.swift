@@ -10,13 +10,35 @@ extension ImageFolder {
   ///   - classNames: The classes of the training split; nil takes what the archives hold.
   /// - Throws: `DatasetError` naming the archive and the remedy.
   init(root: String, archives: [String], classNames known: [String]?) throws(DatasetError) {
+    let found = try Self.images(of: archives, in: root)
+    try self.init(found, sorted: Self.classes(of: found, known: known))
+  }
+
+  /// Lists the images of archives without their classes.
+  ///
+  /// - Throws: As above.
+  init(unlabelled archives: [String], in root: String) throws(DatasetError) {
+    let found = try Self.images(of: archives, in: root)
+    let labels = [Int32](repeating: 0, count: found.paths.count)
+    try self.init(found, sorted: ([], labels, Self.pathsByArchive(found)))
+  }
+
+  private static func images(
+    of archives: [String], in root: String
+  ) throws(DatasetError) -> ImageArchives {
     let found = try ImageArchives.of(root: root, files: archives)
     guard found.paths.count > 0 else {
       throw DatasetError(
         path: root + "/" + archives[0], problem: "holds no image",
         remedy: "give archives of JPEG or PNG files")
     }
-    let (classes, labels, paths) = try Self.classes(of: found, known: known)
+    return found
+  }
+
+  private init(
+    _ found: ImageArchives, sorted classification: (names: [String], labels: [Int32], paths: PathTable)
+  ) throws(DatasetError) {
+    let (classes, labels, paths) = classification
     // Classes and files in byte order, as from folders.
     let order = labels.indices.sorted { first, second in
       labels[first] != labels[second]
@@ -35,7 +57,7 @@ extension ImageFolder {
     }
     let used = Set(labels)
     self.init(
-      root: root, classNames: classes, labels: order.map { labels[$0] }, paths: sorted,
+      root: found.root, classNames: classes, labels: order.map { labels[$0] }, paths: sorted,
       emptyClasses: classes.indices.filter { !used.contains(Int32($0)) }.map { classes[$0] },
       ignoredFileCount: found.ignoredCount, hiddenImages: found.hidden, strayImages: [],
       archives: (found, order))
@@ -138,14 +160,18 @@ extension ImageFolder {
           + "\(classes.count) classes",
         remedy: "give shards of the same data set for both splits")
     }
+    return (classes, found.numbers, pathsByArchive(found))
+  }
+
+  /// Paths that begin with the archive's: samples of several shards may have one name.
+  private static func pathsByArchive(_ found: ImageArchives) -> PathTable {
     var paths = PathTable()
-    // Samples of several shards may have one name.
     for index in 0..<found.paths.count {
       paths.append(
         Array(found.files[Int(found.archives[index])].utf8) + [UInt8(ascii: "/")]
           + found.paths.bytes(index))
     }
-    return (classes, found.numbers, paths)
+    return paths
   }
 
   /// Images side by side, whose classes are in a file beside the archives.

@@ -9,9 +9,9 @@ import Foundation
 public struct ImageFolder: Sendable {
   /// The split's folder.
   public let root: String
-  /// Class names in the order of their indices.
+  /// Class names in the order of their indices; none where images have no classes.
   public let classNames: [String]
-  /// The class index of every image.
+  /// The class index of every image; 0 where images have no classes.
   public let labels: [Int32]
   /// Classes whose folder holds no image.
   public let emptyClasses: [String]
@@ -249,6 +249,30 @@ public struct ImageFolder: Sendable {
       emptyClasses: known.enumerated().filter { !used.contains(Int32($0.offset)) }.map(\.element),
       ignoredFileCount: files.count - images.count, hiddenImages: hiddenImages, strayImages: [],
       absentImages: map.absent(among: images), archives: nil)
+  }
+
+  /// Lists all images of a folder, or of archives, which have no classes.
+  ///
+  /// - Throws: As above.
+  init(unlabelled part: ClassificationLayout.Part) throws(DatasetError) {
+    switch part {
+    case .archives(let files, let root): try self.init(unlabelled: files, in: root)
+    case .unlabelled(let part): try self.init(unlabelled: part)
+    case .folder(let root):
+      let listing = try FileTree.files(below: root)
+      let images = listing.files.filter(Self.isImage)
+      guard !images.isEmpty else {
+        throw DatasetError(
+          path: root, problem: "has no images in it or in its sub-folders",
+          remedy: "give the folder that holds them")
+      }
+      var paths = PathTable()
+      for image in images { paths.append(image.utf8) }
+      self.init(
+        root: root, classNames: [], labels: [Int32](repeating: 0, count: images.count),
+        paths: paths, emptyClasses: [], ignoredFileCount: listing.files.count - images.count,
+        hiddenImages: Self.images(hidden: listing.hidden), strayImages: [], archives: nil)
+    }
   }
 
   private static func list(_ path: String) throws(DatasetError) -> [FileTree.Entry] {
