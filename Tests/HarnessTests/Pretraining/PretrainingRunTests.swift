@@ -252,7 +252,8 @@ struct PretrainingRunTests {
     #expect(taught.status == 66 && taught.errors.contains("photos/train: does not exist"))
     let probed = try run("photos", ["--probe-limit", "9"])
     #expect(probed.status == 64, "\(probed.errors)")
-    #expect(probed.errors.contains("--probe-limit 9 needs classes to tell apart, and photos has none"))
+    #expect(
+      probed.errors.contains("--probe-limit 9 needs classes to tell apart, and photos has none"))
     let whole = try run("data/coco")
     #expect(whole.status == 65, "\(whole.errors)")
     #expect(whole.errors.contains("give the folder of its training images"))

@@ -65,6 +65,17 @@ struct ClassificationLayoutTests {
     #expect(paths(data.validation) == ["1 part 1/3.png", "0 part 2/4.png"])
   }
 
+  @Test("A val_map.txt may be written as CSV, with names of its columns and quotes")
+  func quotedMap() throws {
+    try makeImageFolder(
+      in: folder, ["train/n01/1.png", "train/n02/2.png", "val/3, left.png", "val/4.png"])
+    let text = "file,class\n\"3, left.png\",\"n02\"\n\"4.png\",n01\n"
+    try AtomicFile.write(text: text, to: folder.file("val_map.txt"))
+    #expect(
+      paths(try ClassificationData(root: folder.path).validation)
+        == ["1 3, left.png", "0 4.png"])
+  }
+
   @Test("Images that a map names and that are not there are told; two maps must agree")
   func absent() throws {
     try makeImageFolder(

@@ -36,7 +36,8 @@ extension ImageFolder {
   }
 
   private init(
-    _ found: ImageArchives, sorted classification: (names: [String], labels: [Int32], paths: PathTable)
+    _ found: ImageArchives,
+    sorted classification: (names: [String], labels: [Int32], paths: PathTable)
   ) throws(DatasetError) {
     let (classes, labels, paths) = classification
     // Classes and files in byte order, as from folders.

@@ -4,9 +4,11 @@ import Foundation
 /// The class of every image of a split that has no class folders, from a file beside them.
 ///
 /// A line of a `val_map.txt` is a file and its class, parted by the last tab, comma or space, so that
-/// file names may hold spaces. Tiny-ImageNet's `val_annotations.txt` has a box behind them, Kaggle's
-/// `LOC_val_solution.csv` names files without their ending and boxes behind the class. Classes are names; where every one is a whole number below the number of classes
-/// and no class is called so, they are indices, as in the Swin authors' own file.
+/// file names may hold spaces, or fields in quotes as in CSV; a first line that names no image names
+/// the columns. Tiny-ImageNet's `val_annotations.txt` has a box behind them, Kaggle's
+/// `LOC_val_solution.csv` names files without their ending and boxes behind the class. Classes are
+/// names; where every one is a whole number below the number of classes and no class is called so,
+/// they are indices, as in the Swin authors' own file.
 struct ValidationMap {
   let path: String
   private let classes: [String: String]
@@ -67,7 +69,10 @@ struct ValidationMap {
     {
       let line = line.trimmingCharacters(in: .whitespaces)
       if line.isEmpty || form == .kaggle && number == 0 { continue }
-      guard let split = Self.split(line, form) else {
+      let split = Self.split(line, form)
+      // Names of the columns name no image.
+      if number == 0, let split, !ImageFolder.isImage(split.file) { continue }
+      guard let split else {
         throw DatasetError(
           path: path, problem: "line \(number + 1) is not 'file class'",
           remedy: "write one file name and one class name a line")
@@ -87,6 +92,12 @@ struct ValidationMap {
       let fields = line.split { $0 == "\t" || $0 == "," || $0 == " " }
       guard fields.count > 1 else { return nil }
       return ((String(fields[0]) as NSString).lastPathComponent, String(fields[1]))
+    }
+    if line.contains("\""),
+      let fields = try? DelimitedText.rows(Array(line.utf8), path: "").first?.fields,
+      fields.count == 2
+    {
+      return ((fields[0] as NSString).lastPathComponent, fields[1])
     }
     for separators in ["\t", ",", " "] {
       guard let at = line.lastIndex(where: { separators.contains($0) }) else { continue }
