@@ -72,16 +72,12 @@ public final class BYOL: SiameseMethod {
     features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
   ) -> Tensor {
     // The source adds 1e-12 under the root: rsqrt(max(Σx², 1e-12)).
-    let queries = features.map { l2Normalized(networks.queries($0), epsilon: 1e-6) }
-    let keys = withoutGradients {
-      targetFeatures.map { l2Normalized(networks.targetProjector($0), epsilon: 1e-6) }
-    }
-    func direction(_ query: Int, _ key: Int) -> Tensor {
-      let difference = add(queries[query], scaled(keys[key], by: -1))
+    let views = networks.outputs(features, targets: targetFeatures, epsilon: 1e-6)
+    observation = views.observation
+    return views.loss { query, key, _ in
+      let difference = add(query, scaled(key, by: -1))
       return scaled(sum(multiply(difference, difference)), by: 1 / Float(difference.shape[0]))
     }
-    observation = StepObservation(queries: queries[0].detached(), keys: keys[1])
-    return add(direction(0, 1), direction(1, 0))
   }
 
   public func didStep(at position: StepPosition) { moveTarget(step: position.step) }

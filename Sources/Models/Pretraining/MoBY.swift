@@ -92,20 +92,16 @@ public final class MoBY: SiameseMethod {
   public func loss(
     features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
   ) -> Tensor {
-    let queries = features.map { l2Normalized(networks.queries($0)) }
-    let keys = withoutGradients {
-      targetFeatures.map { l2Normalized(networks.targetProjector($0)) }
-    }
+    let views = networks.outputs(features, targets: targetFeatures)
     let labels = [Int](repeating: 0, count: features[0].shape[0])
-    func direction(_ query: Int, _ key: Int) -> Tensor {
+    let total = views.loss { query, key, view in
       crossEntropy(
         contrastiveLogits(
-          queries: queries[query], keys: keys[key], queue: queues[key].keys,
-          temperature: temperature), targets: labels)
+          queries: query, keys: key, queue: queues[view].keys, temperature: temperature),
+        targets: labels)
     }
-    let total = add(direction(0, 1), direction(1, 0))
-    for (queue, key) in zip(queues, keys) { queue.enqueue(key) }
-    observation = StepObservation(queries: queries[0].detached(), keys: keys[1])
+    for (queue, key) in zip(queues, views.keys) { queue.enqueue(key) }
+    observation = views.observation
     return total
   }
 

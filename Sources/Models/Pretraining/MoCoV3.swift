@@ -78,18 +78,13 @@ public final class MoCoV3: SiameseMethod {
   public func loss(
     features: [Tensor], targetFeatures: [Tensor], targets: Tensor?, at position: StepPosition
   ) -> Tensor {
-    let queries = features.map { l2Normalized(networks.queries($0)) }
-    let keys = withoutGradients {
-      targetFeatures.map { l2Normalized(networks.targetProjector($0)) }
-    }
+    let views = networks.outputs(features, targets: targetFeatures)
     let labels = Array(0..<features[0].shape[0])
-    func direction(_ query: Int, _ key: Int) -> Tensor {
-      let logits = scaled(
-        matmul(queries[query], keys[key], transposeB: true), by: 1 / temperature)
+    observation = views.observation
+    return views.loss { query, key, _ in
+      let logits = scaled(matmul(query, key, transposeB: true), by: 1 / temperature)
       return scaled(crossEntropy(logits, targets: labels), by: 2 * temperature)
     }
-    observation = StepObservation(queries: queries[0].detached(), keys: keys[1])
-    return add(direction(0, 1), direction(1, 0))
   }
 }
 

@@ -45,6 +45,35 @@ final class SiameseNetworks {
     let projected = projector(features)
     return predictor.map { $0(projected) } ?? projected
   }
+
+  /// What both networks say of two views, as rows of length 1.
+  ///
+  /// - Parameter epsilon: The least length that a row is divided by.
+  func outputs(
+    _ features: [Tensor], targets: [Tensor], epsilon: Float = 1e-12
+  ) -> CrossedViews {
+    CrossedViews(
+      queries: features.map { l2Normalized(queries($0), epsilon: epsilon) },
+      keys: withoutGradients {
+        targets.map { l2Normalized(targetProjector($0), epsilon: epsilon) }
+      })
+  }
+}
+
+/// Queries and keys of two views, each view's query beside the other's key.
+struct CrossedViews {
+  let queries, keys: [Tensor]
+
+  var observation: StepObservation {
+    StepObservation(queries: queries[0].detached(), keys: keys[1])
+  }
+
+  /// The losses of both directions, added.
+  ///
+  /// - Parameter direction: Of a query and the key of a view, 0 or 1.
+  func loss(_ direction: (_ query: Tensor, _ key: Tensor, _ keyView: Int) -> Tensor) -> Tensor {
+    add(direction(queries[0], keys[1], 1), direction(queries[1], keys[0], 0))
+  }
 }
 
 /// A method with an online network and a target that follows it.
