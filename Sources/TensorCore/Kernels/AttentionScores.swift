@@ -8,13 +8,15 @@ extension Kernels {
   ///   - scores: `[N, rowLength]`; padding columns hold finite numbers.
   ///   - bias: `[N, rowLength]` with -∞ in the padding columns (row stride 0: one row for all).
   ///   - mask: `[N, rowLength]` or nil.
+  ///   - rounds: Whether rows become pairs of bfloat16 where they lie.
   static func maskedSoftmax(
     _ scores: UnsafeMutablePointer<Float>, scale: Float, bias: UnsafePointer<Float>,
     biasStride: Int,
-    mask: UnsafePointer<Float>?, rows: Int, rowLength: Int
+    mask: UnsafePointer<Float>?, rows: Int, rowLength: Int, rounds: Bool = false
   ) {
     let factor = splat(scale)
     for row in 0..<rows {
+      defer { if rounds { Product.roundRow(scores + row * rowLength, count: rowLength) } }
       let s = scores + row * rowLength
       let b = bias + row * biasStride
       let m = mask.map { $0 + row * rowLength }

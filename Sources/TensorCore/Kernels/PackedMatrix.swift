@@ -51,10 +51,13 @@ final class PackedMatrix {
       && (plain == nil) == (ProductLibrary.current == .own)
   }
 
+  /// Whether it is laid out in pairs of bfloat16.
+  var isPaired: Bool { plain == nil && precision == .bf16 }
+
   var right: Product.Right {
     Product.Right(
       start: UnsafePointer(storage.pointer), step: Product.panelWidth, panel: panelLength,
-      isPaired: precision == .bf16)
+      isPaired: isPaired)
   }
 }
 

@@ -19,10 +19,20 @@ enum Product {
     let start: UnsafePointer<Float>
     let row: Int
     var step = 1
+    /// Whether its rows were rounded where they lie, by `roundRow`.
+    var isPaired = false
 
+    /// - Parameter at: A step; an even one of pairs.
     func from(row first: Int, step at: Int = 0) -> Left {
-      Left(start: start + first * row + at * step, row: row, step: step)
+      Left(
+        start: start + first * row + (isPaired ? at / 2 : at) * step, row: row, step: step,
+        isPaired: isPaired)
     }
+  }
+
+  /// Rounds a row of a left operand to pairs of bfloat16 where it lies, as long as it is at hand.
+  static func roundRow(_ row: UnsafeMutablePointer<Float>, count: Int) {
+    cp_pair_left(1, count, row, count, 1, pairs(row), 0)
   }
 
   /// A right operand in panels: element (k, n) at `start[n / 32 · panel + k · step + n % 32]`; all
@@ -62,6 +72,9 @@ enum Product {
   /// Memory of single numbers seen as pairs of bfloat16.
   static func pairs(_ pointer: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt32> {
     UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: UInt32.self)
+  }
+  static func pairs(_ pointer: UnsafePointer<Float>) -> UnsafePointer<UInt32> {
+    UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt32.self)
   }
 
   /// `c = a b` for a matrix laid out before; outside of a pool's loop all threads share it.

@@ -149,8 +149,10 @@ struct AttentionJob {
   func factor(window: Int) -> Float { factors?[window / geometry.windowCount] ?? 1 }
 
   /// Writes the normalised rows of a panel, padding rows as zeros, to `rows`.
-  func gatherNormalized(
-    _ windows: Range<Int>, into rows: UnsafeMutablePointer<Float>, row length: Int
+  ///
+  /// - Parameter rounds: Whether they become pairs of bfloat16.
+  private func gatherNormalized(
+    _ windows: Range<Int>, into rows: UnsafeMutablePointer<Float>, row length: Int, rounds: Bool
   ) {
     var row = rows
     for window in windows {
@@ -159,6 +161,7 @@ struct AttentionJob {
           Kernels.layerNorm(
             x.pointer + token * channels, weight: weights.normWeight.pointer,
             bias: weights.normBias.pointer, epsilon: weights.epsilon, into: row, count: channels)
+          if rounds { Product.roundRow(row, count: channels) }
         } else {
           row.update(repeating: 0, count: channels)
         }
@@ -176,18 +179,21 @@ struct AttentionJob {
   ) {
     let (rows, row) = (windows.count * geometry.slotCount, 3 * channels)
     let narrowRow = Product.rowLength(channels)
-    gatherNormalized(windows, into: normalized, row: narrowRow)
+    gatherNormalized(windows, into: normalized, row: narrowRow, rounds: toQKV.isPaired)
     Product.multiply(
-      Product.Left(start: normalized, row: narrowRow), toQKV, rows: rows, into: qkv, row: row)
+      Product.Left(start: normalized, row: narrowRow, isPaired: toQKV.isPaired), toQKV,
+      rows: rows, into: qkv, row: row)
     Kernels.addBias(qkv, weights.qkvBias.pointer, rows: rows, columns: row)
   }
 
   /// Attention probabilities of one window and head into `scores`, padding columns 0.
   ///
-  /// - Parameter panels: Room for the keys, `[rowLength · headSize]`.
+  /// - Parameters:
+  ///   - panels: Room for the keys, `[rowLength · headSize]`.
+  ///   - rounds: Whether rows become pairs of bfloat16.
   func probabilities(
     window: Int, head: Int, qkv: UnsafePointer<Float>, panels: UnsafeMutablePointer<Float>,
-    into scores: UnsafeMutablePointer<Float>
+    into scores: UnsafeMutablePointer<Float>, rounds: Bool = false
   ) {
     let (slots, length, row) = (geometry.slotCount, geometry.rowLength, 3 * channels)
     multiplyTransposed(
@@ -198,7 +204,8 @@ struct AttentionJob {
     func softmax(_ mask: UnsafePointer<Float>?) {
       Kernels.maskedSoftmax(
         scores, scale: scale, bias: bias.pointer + (hasTable ? head * slots * length : 0),
-        biasStride: hasTable ? length : 0, mask: mask, rows: slots, rowLength: length)
+        biasStride: hasTable ? length : 0, mask: mask, rows: slots, rowLength: length,
+        rounds: rounds)
     }
     if maskIndex < 0 {
       softmax(nil)
@@ -284,9 +291,10 @@ struct AttentionJob {
         let base = qkv + index * slots * row
         for head in heads {
           probabilities(
-            window: window, head: head, qkv: base, panels: panels, into: room.pointer)
+            window: window, head: head, qkv: base, panels: panels, into: room.pointer,
+            rounds: isPaired)
           Product.block(
-            Product.Left(start: room.pointer, row: length),
+            Product.Left(start: room.pointer, row: length, isPaired: isPaired),
             overSlots(base + 2 * channels + head * headSize, row: row, panels: panels),
             rows: slots, columns: headSize, depth: slots,
             into: mixed.pointer + index * slots * narrowRow + head * headSize, row: narrowRow)

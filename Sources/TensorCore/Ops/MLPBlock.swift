@@ -110,7 +110,7 @@ struct MLPJob {
   func forward(into out: Tensor, keeping kept: Tensor?) {
     let toHidden = weights.hiddenWeight.packedForward()
     let toOutput = weights.outputWeight.packedForward()
-    let block = hiddenBlock
+    let (block, isPaired) = (hiddenBlock, toHidden.isPaired)
     let (narrowRow, wideRow) = (Product.rowLength(channels), Product.rowLength(block))
     panels.forEach { _, rows in
       let (first, count) = (rows.lowerBound, rows.count)
@@ -123,11 +123,12 @@ struct MLPJob {
             x.pointer + (first + row) * channels, weight: norm.weight.pointer,
             bias: norm.bias.pointer, epsilon: weights.epsilon,
             into: normalized.pointer + row * narrowRow, count: channels)
+          if isPaired { Product.roundRow(normalized.pointer + row * narrowRow, count: channels) }
         }
       }
       let left =
         seen.map { Product.Left(start: $0.pointer + first * channels, row: channels) }
-        ?? Product.Left(start: normalized.pointer, row: narrowRow)
+        ?? Product.Left(start: normalized.pointer, row: narrowRow, isPaired: isPaired)
       for start in stride(from: 0, to: hidden, by: block) {
         let columns = start..<min(hidden, start + block)
         let sums = kept.map { $0.pointer + first * hidden + start } ?? activated.pointer
@@ -139,11 +140,14 @@ struct MLPJob {
             Kernels.biasedGELU(
               sums + row * sumRow, bias: weights.hiddenBias.pointer + start,
               into: activated.pointer + row * wideRow, keepsSum: kept != nil, count: columns.count)
+            if isPaired {
+              Product.roundRow(activated.pointer + row * wideRow, count: columns.count)
+            }
           }
         }
         Product.multiply(
-          Product.Left(start: activated.pointer, row: wideRow), toOutput, rows: count,
-          steps: columns, into: result.pointer, row: channels, adding: start > 0)
+          Product.Left(start: activated.pointer, row: wideRow, isPaired: isPaired), toOutput,
+          rows: count, steps: columns, into: result.pointer, row: channels, adding: start > 0)
       }
       for row in 0..<count {
         let at = (first + row) * channels

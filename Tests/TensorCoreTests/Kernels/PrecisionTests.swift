@@ -91,6 +91,61 @@ struct PrecisionTests {
     return try [out.values] + ([x] + parts).map { try #require($0.gradient).values }
   }
 
+  @Test("Rows that are rounded where they lie give the bits of rows that are rounded apart")
+  func fusedRows() async {
+    await #expect(processExitsWith: .success) {
+      Self.goOnInBF16()
+      // Two blocks of depth in the second product, and an odd rest.
+      let (channels, hidden) = (64, 801)
+      let x = DeterministicFill.tensor("bf16.x", [1, 37, channels])
+      let shapes = [[channels], [channels], [hidden, channels], [hidden], [channels, hidden]]
+      let parts = (shapes + [[channels]]).enumerated().map {
+        DeterministicFill.tensor("bf16.\($0)", $1, bound: 0.3)
+      }
+      let fused = mlpBlock(
+        x,
+        weights: MLPWeights(
+          normWeight: parts[0], normBias: parts[1], epsilon: 1e-5, hiddenWeight: parts[2],
+          hiddenBias: parts[3], outputWeight: parts[4], outputBias: parts[5]))
+      let normalized = layerNorm(x, weight: parts[0], bias: parts[1], epsilon: 1e-5)
+      let activated = gelu(linear(normalized, weight: parts[2], bias: parts[3]))
+      let branch = linear(activated, weight: parts[4], bias: parts[5])
+      #expect(fused.values == add(x, branch).values)
+    }
+  }
+
+  @Test("Attention is that of single precision but for rounding", arguments: [17, 50])
+  func attention(tokens: Int) async {
+    await #expect(processExitsWith: .success) { [tokens] in
+      let exact = Self.attention(tokens)
+      Self.goOnInBF16()
+      let halved = Self.attention(tokens)
+      let norm = exact.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+      let difference = zip(exact, halved).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
+        .squareRoot()
+      #expect(difference > 0 && difference < 0.01 * norm, "\(difference) of \(norm)")
+    }
+  }
+
+  /// What attention over all tokens adds to them.
+  private static func attention(_ tokens: Int) -> [Float] {
+    let channels = 64
+    let shapes = [
+      [channels], [channels], [3 * channels, channels], [3 * channels], [channels, channels],
+      [channels],
+    ]
+    let x = DeterministicFill.tensor("bf16.x", [2, tokens, channels])
+    let parts = shapes.enumerated().map { DeterministicFill.tensor("bf16.\($0)", $1, bound: 0.3) }
+    let out = attentionBlock(
+      x,
+      weights: AttentionWeights(
+        normWeight: parts[0], normBias: parts[1], epsilon: 1e-5, qkvWeight: parts[2],
+        qkvBias: parts[3], projectionWeight: parts[4], projectionBias: parts[5], biasTable: nil,
+        biasIndex: [], headCount: 2),
+      geometry: .global(tokenCount: tokens))
+    return zip(out.values, x.values).map { $0 - $1 }
+  }
+
   @Test("Similarities and losses stay in single precision")
   func similarities() async {
     await #expect(processExitsWith: .success) {
