@@ -24,10 +24,15 @@ public struct DataCheck: Sendable {
   var rootPath: String { root }
   var depthName: String { depth.rawValue }
 
-  /// A check of the folder that holds `train` and `val`.
+  /// A check of the folder that holds `train` and `val`, or images side by side.
   public init(root: String, depth: Depth) {
     self.root = root
-    layout = Result { () throws(DatasetError) in try ClassificationLayout.expect(root) }
+    layout = Result { () throws(DatasetError) in
+      // `??` would forget the kind of error.
+      if let splits = try ClassificationLayout.find(root) { return splits }
+      if let images = try ClassificationLayout.sideBySide(root) { return images }
+      return try ClassificationLayout.expect(root)
+    }
     self.depth = depth
   }
 
@@ -71,6 +76,13 @@ public struct DataCheck: Sendable {
           path: "train", rule: "layout/one-class", severity: .warning,
           problem: "has one class alone, '\(train.classNames[0])'",
           remedy: "give several, or only pretrain on it: whatever is answered is right here"))
+    }
+    if train.classNames.isEmpty {
+      report.findings.append(
+        DataFinding(
+          path: ".", rule: "layout/unlabelled", severity: .note,
+          problem: "has images without classes, which only training without labels can use",
+          remedy: "for scores sort them into train/<class> and val/<class>"))
     }
     let first =
       !isOneSplit

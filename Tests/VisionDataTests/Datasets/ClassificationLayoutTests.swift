@@ -142,7 +142,7 @@ struct ClassificationLayoutTests {
       [
         "photos/b.png", "photos/2025/a.png", "photos/.trash/c.png", "flat/train/1.png",
         "flat/val/2.png", "sorted/train/n01/3.png", "scored/val/n01/4.png",
-        "coco/images/train/5.png",
+        "coco/images/train/5.png", "named/Training/6.png", "named/Testing/7.png",
       ])
     #expect(try images("photos") == ["0 b.png", "0 2025/a.png"])
     #expect(try images("flat") == ["0 1.png"])
@@ -150,7 +150,12 @@ struct ClassificationLayoutTests {
     let hidden = try ClassificationLayout.unlabelled(folder.file("photos")).map {
       DataCheck($0, depth: .quick).run(threadCount: 1).findings.map(\.rule)
     }
-    #expect(hidden == ["layout/hidden-images"])
+    #expect(hidden == ["layout/hidden-images", "layout/unlabelled"])
+    let checked = DataCheck(root: folder.file("flat/train"), depth: .full).run(threadCount: 1)
+    #expect(checked.worst == .note && checked.imageCount == 1, "\(checked.findings)")
+    let named = #expect(throws: DatasetError.self) { try images("named") }
+    #expect(named?.problem.contains("'Testing', which may be a split") == true)
+    #expect(DataCheck(root: folder.file("named"), depth: .full).run(threadCount: 1).worst == .error)
 
     // Captions beside the images are none of its business; without validation images no classes are.
     try archive("captions/c-train-0.tar", [("1.png", file(1)), ("1.txt", [65])])

@@ -29,6 +29,10 @@ public struct ClassificationLayout: Sendable, Equatable {
   public let training, validation: Part
 
   private static let splits = [["train"], ["val", "validation"]]
+  /// What others call folders of splits, in lower case and without numbers behind it.
+  private static let splitNames: Set = [
+    "train", "training", "val", "valid", "validation", "test", "testing",
+  ]
 
   /// The layout of a folder; nil where it has no training images.
   ///
@@ -74,8 +78,8 @@ public struct ClassificationLayout: Sendable, Equatable {
   /// class folders, or of archives without validation images, or all below a folder without splits;
   /// nil where the images have classes, or are not there.
   ///
-  /// - Throws: `DatasetError` for a data set of boxes or label maps, whose validation images would
-  ///   be learnt from; as `find`.
+  /// - Throws: `DatasetError` for a data set of boxes or label maps, and for splits of other names,
+  ///   whose validation images would be learnt from; as `find`.
   public static func unlabelled(_ root: String) throws(DatasetError) -> ClassificationLayout? {
     guard FileTree.isFolder(root) else { return nil }
     let images: Part
@@ -97,6 +101,15 @@ public struct ClassificationLayout: Sendable, Equatable {
           problem: "holds \(other.summary), and no folder 'train' of images to learn from",
           remedy: "give the folder of its training images, so that no others are learnt from")
       }
+      if let split = try FileTree.entries(root).first(where: { entry in
+        entry.isFolder
+          && splitNames.contains(
+            entry.name.lowercased().trimmingCharacters(in: .decimalDigits.union(["_", "-"])))
+      }) {
+        throw DatasetError(
+          path: root, problem: "holds '\(split.name)', which may be a split, and no folder 'train'",
+          remedy: "give the folder of its training images, so that no others are learnt from")
+      }
       images = try part(of: root)
     }
     return ClassificationLayout(
@@ -104,9 +117,18 @@ public struct ClassificationLayout: Sendable, Equatable {
       validation: .unlabelled(images))
   }
 
-  /// Whether its images have no classes.
-  public var isUnlabelled: Bool {
-    if case .unlabelled = training { true } else { false }
+  /// Images side by side in a folder that holds no folders; nil for any other.
+  ///
+  /// - Throws: As `find`.
+  static func sideBySide(_ root: String) throws(DatasetError) -> ClassificationLayout? {
+    guard FileTree.isFolder(root) else { return nil }
+    let entries = try FileTree.entries(root).filter { !$0.isHidden }
+    guard !entries.contains(where: \.isFolder),
+      entries.contains(where: { ImageFolder.isImage($0.name) })
+    else { return nil }
+    let images = Part.unlabelled(.folder(root))
+    return ClassificationLayout(
+      root: root, source: .folders, training: images, validation: images)
   }
 
   /// Whether it is no part of data of other kinds in the same folder: beside them it has splits of its
