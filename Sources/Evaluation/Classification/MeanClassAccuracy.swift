@@ -52,6 +52,11 @@ public struct MeanClassAccuracy: ResampledMetric {
     return [Linearization(value: values(weights: weights)[0], slopes: slopes)]
   }
 
+  public var supports: [Int] {
+    let all = counts([Int32](repeating: 1, count: images.count)).all
+    return [Self.support(ofCategories: all.map { Int($0) })]
+  }
+
   public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
     guard let other = other as? MeanClassAccuracy, other.metricNames == metricNames else {
       return nil

@@ -33,6 +33,8 @@ public struct ResampledClassification: ResampledMetric {
     places.linearizations(weights: weights) + classes.linearizations(weights: weights)
   }
 
+  public var supports: [Int] { places.supports + classes.supports }
+
   public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
     guard let other = other as? ResampledClassification,
       let places = places.followed(by: other.places) as? MeanOverImages,

@@ -43,6 +43,15 @@ public struct MatchRecords: Sendable, Equatable {
       .reduce(0) { $0 + Int(objectCounts[$1]) }
   }
 
+  /// How many images hold an object of each category.
+  var imageCountsByCategory: [Int] {
+    categoryIDs.indices.map { category in
+      (categoryStarts[category]..<categoryStarts[category + 1]).count {
+        objectCounts[$0 * settings.areaRanges.count] > 0
+      }
+    }
+  }
+
   /// The detections of a cell.
   func detections(ofCell cell: Int) -> Range<Int> {
     (cell == 0 ? 0 : cellEnds[cell - 1])..<cellEnds[cell]

@@ -57,6 +57,14 @@ public struct ResampledDetection: ResampledMetric {
     }
   }
 
+  public var supports: [Int] {
+    records.flatMap { record in
+      let counts = record.imageCountsByCategory
+      let mean = Self.support(ofCategories: counts)
+      return headlines.map { $0.category.map { counts[$0] } ?? mean }
+    }
+  }
+
   /// The images of both; nil when the others were matched otherwise.
   public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
     guard let other = other as? ResampledDetection, other.records.count == records.count else {

@@ -93,6 +93,15 @@ public struct ResampledSegmentation: ResampledMetric {
     }
   }
 
+  public var supports: [Int] {
+    var counts = [Int](repeating: 0, count: classCount)
+    for (category, pixels) in zip(classes, labelled) where pixels > 0 {
+      counts[Int(category)] += 1
+    }
+    let mean = Self.support(ofCategories: counts)
+    return Self.numbers.map { $0.ratio.isPooled ? images.count : mean }
+  }
+
   /// The images of both.
   public func followed(by other: any ResampledMetric) -> (any ResampledMetric)? {
     guard let other = other as? ResampledSegmentation else { return nil }

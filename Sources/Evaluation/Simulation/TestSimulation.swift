@@ -117,7 +117,7 @@ public struct TestSimulation: Sendable {
           return Bootstrap.Draw(outcomes[0].linearizations(weights: weights)[0], weights)
         }
         interval = Bootstrap.interval(
-          whole.value, whole.error, drawn.filter(\.value.isFinite), 0.95)
+          whole, drawn.filter(\.value.isFinite), 0.95, support: outcomes[0].supports[0])
       }
       return interval.low <= truth && truth <= interval.high
     }

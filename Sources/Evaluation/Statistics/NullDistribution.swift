@@ -65,7 +65,7 @@ public struct SwapDistribution: Sendable, Equatable {
 
   /// The part of the values that are at least so large: (b + 1) / (m + 1) of m random swaps.
   func tail(_ t: Double) -> Double {
-    guard t.isFinite else { return t < 0 ? 1 : Double(values.count { $0 == .infinity }) / count }
+    guard t.isFinite else { return Double(values.count { $0 == .infinity }) / count }
     let wanted = Self.reached(abs(t))
     var (low, high) = (0, values.count)
     while low < high {

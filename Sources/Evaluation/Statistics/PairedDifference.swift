@@ -18,11 +18,20 @@ public struct PairedDifference: Sendable, Equatable {
   }
 
   /// Wraps what was computed.
+  ///
+  /// Where no image tells the two apart, one more might: the error is then that of a single image
+  /// with a difference of 1, held against Student's t, as half an image stands in each cell of
+  /// `PairedProportions`.
   public init(estimate: Double, standardError: Double, test: Test, imageCount: Int) {
     self.estimate = estimate
-    self.standardError = standardError
-    self.test = test
     self.imageCount = imageCount
+    if case .studentized = test, estimate == 0, standardError == 0, imageCount > 1 {
+      self.standardError = 1 / Double(imageCount)
+      self.test = .studentized(.student(freedom: Double(imageCount - 1)))
+    } else {
+      self.standardError = standardError
+      self.test = test
+    }
   }
 
   /// The difference of two classifiers, by McNemar's test.

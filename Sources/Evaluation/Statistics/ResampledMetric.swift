@@ -16,6 +16,19 @@ public protocol ResampledMetric: Sendable {
   func linearizations(weights: [Int32]) -> [Linearization]
   /// The images of both, these first; nil when the other keeps other numbers.
   func followed(by other: any ResampledMetric) -> (any ResampledMetric)?
+  /// How many images each number rests on: of a mean over categories as many times their count as the
+  /// rarest has images, since its mistakes are the easiest to miss.
+  var supports: [Int] { get }
+}
+
+extension ResampledMetric {
+  public var supports: [Int] { metricNames.map { _ in images.count } }
+
+  /// The support of a mean over categories, by how many images hold each; those of none do not count.
+  static func support(ofCategories counts: [Int]) -> Int {
+    let held = counts.filter { $0 > 0 }
+    return (held.min() ?? 0) * held.count
+  }
 }
 
 /// A number of weighed images and its slopes: what one image more of each kind would add to it.
@@ -122,6 +135,7 @@ public struct MeanOfSeeds: ResampledMetric {
 
   public var images: [Int] { seeds[0].images }
   public var metricNames: [String] { seeds[0].metricNames }
+  public var supports: [Int] { seeds[0].supports }
 
   public func values(weights: [Int32]) -> [Double] {
     var sums = seeds[0].values(weights: weights)

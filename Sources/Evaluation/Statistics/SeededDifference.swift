@@ -1,6 +1,6 @@
 import Foundation
 
-/// The difference of two methods whose numbers come from several trainings each.
+/// The difference of two methods whose numbers come from several trainings, of both or of one.
 ///
 /// Two things make such a difference uncertain: which images were drawn, and which trainings. Every
 /// training is scored on the same images, so the spread of the trainings' numbers holds what trainings
@@ -12,7 +12,8 @@ import Foundation
 /// the trainings' numbers, by their count k; interaction: mean square of what image and training do
 /// not explain alone, by k·n. Half of the images' part is the least that is taken for the whole, where
 /// few trainings happen to lie closer than their images allow. The test is Student's t with
-/// Satterthwaite's degrees of freedom, in which each mean square stands once.
+/// Satterthwaite's degrees of freedom, in which each mean square stands once. Of a method with one
+/// training nothing is known of others: its two parts are 0, and what is said is about that training.
 ///
 /// Source: Satterthwaite, An Approximate Distribution of Estimates of Variance Components, 1946.
 public struct SeededDifference: Sendable, Equatable {
@@ -28,7 +29,7 @@ public struct SeededDifference: Sendable, Equatable {
   /// because few trainings cannot show that they hardly differ beside the images; see
   /// `reports/simulation.md`.
   public static let fewestImages = 500
-  /// Two trainings at least on each side.
+  /// Trainings from which a method's spread over them is known.
   public static let fewestTrainings = 2
 
   fileprivate struct Side {
@@ -53,12 +54,14 @@ public struct SeededDifference: Sendable, Equatable {
           squares += rest * rest
         }
       }
-      training = spread.deviation * spread.deviation / k
-      interaction = squares / ((k - 1) * (n - 1)) / (k * n)
+      training = count > 1 ? spread.deviation * spread.deviation / k : 0
+      interaction = count > 1 ? squares / ((k - 1) * (n - 1)) / (k * n) : 0
     }
 
-    func freedom(_ part: Double, _ images: Int) -> Double {
-      part * part / Double(count - 1) + interaction * interaction
+    /// What it adds to the sum by which the square of the variance is divided.
+    func freedomPart(_ images: Int) -> Double {
+      guard count > 1 else { return 0 }
+      return training * training / Double(count - 1) + interaction * interaction
         / Double((count - 1) * (images - 1))
     }
   }
@@ -69,10 +72,11 @@ public struct SeededDifference: Sendable, Equatable {
   ///   - first: Of each training of the first method one value an image, whose mean is the number: see
   ///     `ResampledMetric.imageValues`.
   ///   - second: The second method's, of the same images.
-  /// - Precondition: two trainings a side, two images, and as many values everywhere.
+  /// - Precondition: two trainings on one side and one on the other, two images, and as many values
+  ///   everywhere.
   public init(first: [[Double]], second: [[Double]]) {
     precondition(
-      min(first.count, second.count) >= Self.fewestTrainings,
+      max(first.count, second.count) >= Self.fewestTrainings && !first.isEmpty && !second.isEmpty,
       "\(first.count) and \(second.count) trainings")
     let images = first[0].count
     precondition(
@@ -83,8 +87,7 @@ public struct SeededDifference: Sendable, Equatable {
     let training = a.training + b.training - a.interaction - b.interaction
     let total = max(image + training, image / 2)
     let parts =
-      image * image / Double(images - 1) + a.freedom(a.training, images)
-      + b.freedom(b.training, images)
+      image * image / Double(images - 1) + a.freedomPart(images) + b.freedomPart(images)
     freedom = parts > 0 ? max(1, total * total / parts) : Double(images - 1)
     imageVariance = image
     trainingVariance = total - image

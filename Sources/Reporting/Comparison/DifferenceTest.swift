@@ -125,7 +125,11 @@ public struct DifferenceTest: Sendable {
           metric: metric, name: own.name, baseline: base.name, difference: difference,
           seeded: seeded, scope: scope(own, base), role: role, margin: margins.margin(of: metric)))
     }
-    if counts.allSatisfy({ $0 >= SeededDifference.fewestTrainings }) {
+    // One training whose luck does not matter may stand against several.
+    let areSeveral = counts.map { $0 >= SeededDifference.fewestTrainings }
+    if areSeveral.contains(true),
+      zip(areSeveral, [own, base]).allSatisfy({ $0 || !$1.isTrained })
+    {
       let values = [own, base].map { $0.trainings.compactMap { $0.imageValues(of: metric.key) } }
       guard values.map(\.count) == counts, values.joined().allSatisfy({ $0[0].isFinite }) else {
         return .untested("the runs lack this number", difference: nil)
@@ -149,17 +153,9 @@ public struct DifferenceTest: Sendable {
       )
     }
     if let a = first as? AnswersOfImages, let b = second as? AnswersOfImages {
-      if counts == [1, 1] {
-        return delta(PairedDifference(PairedProportions(first: a.right, second: b.right), mcNemar))
-      }
-      let terms = [own, base].map { mean($0).imageValues(of: metric.key) ?? [] }
-      let test = SwapTest(
-        means: terms[0], minus: terms[1], named: metric.key, drawCount: drawCount, seed: seed)
-      return test[metric.key].map { delta($0) } ?? .untested("no number", difference: nil)
+      return delta(PairedDifference(PairedProportions(first: a.right, second: b.right), mcNemar))
     }
-    let test = swaps {
-      SwapTest(mean(own), minus: mean(base), drawCount: drawCount, seed: seed)
-    }
+    let test = swaps { SwapTest(first, minus: second, drawCount: drawCount, seed: seed) }
     return test[metric.key].map { delta($0) }
       ?? .untested("the outcomes cannot be swapped", difference: nil)
   }

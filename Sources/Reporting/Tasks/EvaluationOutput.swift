@@ -20,9 +20,9 @@ public struct EvaluationOutput {
     value < 0 ? "-" : String(format: "%.3f", value)
   }
 
-  /// The twelve numbers of every class.
+  /// The numbers of every class: all but those of groups of classes.
   public var classTable: Table {
-    let names = scores.metrics().map(\.name)
+    let names = scores.categoryIDs.isEmpty ? [] : scores.metrics(category: 0).map(\.name)
     var table = Table(
       caption: "\(scores.overlapType.rawValue) by class",
       columns: [Table.Column("id"), Table.Column("class", isNumeric: false)]

@@ -221,7 +221,12 @@ struct SegmentationTests {
     let (a, b) = (try #require(turned.interval()), try #require(again.interval()))
     #expect(abs(a.low + b.high) < 1e-12)
     let same = try mIoU(first, minus: first, swaps: 50, seed: 7)
-    #expect(same.pValue == 1 && same.interval() == Interval(low: 0, high: 0))
+    // One image more might tell them apart.
+    #expect(same.pValue == 1 && same.standardError == 1 / 60.0)
+    let unknown = try #require(same.interval())
+    #expect(unknown.low == -unknown.high && abs(unknown.high - 2.001 / 60) < 1e-5)
+    #expect(same.equivalencePValue(margin: 0.005) > 0.3)
+    #expect(same.equivalencePValue(margin: 0.05) < 0.01)
   }
 
   @Test("Slopes are how the numbers grow with an image's weight; swaps are scores of mixed records")

@@ -253,6 +253,70 @@ struct StatisticsTests {
     #expect(same?.pValue == 1 && same?.interval() == nil)
   }
 
+  @Test("A total defeat is a total victory seen from the other side", arguments: [3, 60])
+  func signs(count: Int) throws {
+    let (all, none) = ([Double](repeating: 1, count: count), [Double](repeating: 0, count: count))
+    func test(_ a: [Double], _ b: [Double]) throws -> PairedDifference {
+      try #require(SwapTest(means: a, minus: b, named: "m", drawCount: 99, seed: 1)["m"])
+    }
+    let (won, lost) = (try test(all, none), try test(none, all))
+    #expect(won.pValue == lost.pValue && won.pValue == (count == 3 ? 0.25 : 0.01))
+    #expect(won.estimate == 1 && lost.estimate == -1)
+  }
+
+  @Test("Intervals hold numbers near 1, of classes with few images too, and none is certain")
+  func ends() throws {
+    func held(_ truth: Double, _ make: (inout RandomStream) -> any ResampledMetric) -> Int {
+      (0..<200).count { sample in
+        var stream = RandomStream(seed: 3, purpose: .test, sample: sample)
+        let own = make(&stream)
+        let outcome = Bootstrap(own, resampleCount: 400, seed: UInt64(sample))[own.metricNames[0]]
+        return outcome?.interval.map { $0.low <= truth && truth <= $0.high } ?? false
+      }
+    }
+    func share(_ p: Double, _ count: Int, _ stream: inout RandomStream) -> [Bool] {
+      (0..<count).map { _ in stream.uniformDouble() < p }
+    }
+    for p in [0.8, 0.95, 0.99] {
+      let count = held(p) { stream in
+        let terms = share(p, 100, &stream).map { $0 ? 1.0 : 0 }
+        return MeanOverImages(terms, of: Array(0..<100), named: "mean")
+      }
+      #expect(count >= 181, "\(p): held \(count) of 200")
+    }
+    // One class has ten of 300 images.
+    for p in [0.8, 0.95] {
+      let count = held((1 + p) / 2) { stream in
+        let right = [Bool](repeating: true, count: 290) + share(p, 10, &stream)
+        return MeanClassAccuracy(
+          images: Array(0..<300), labels: (0..<300).map { $0 < 290 ? 0 : 1 }, right: right)
+      }
+      #expect(count >= 181, "\(p) of ten: held \(count) of 200")
+    }
+    let perfect = try resampled([Double](repeating: 1, count: 120), resamples: 50, seed: 1)
+    let interval = try #require(perfect.interval)
+    #expect(isClose(interval.low, pow(0.025, 1 / 120.0), 1e-12) && interval.high == 1)
+  }
+
+  @Test("One training against several: the several's spread counts, and equal ones are called 1 in 20")
+  func oneAgainstSeveral() {
+    var claims = 0
+    for sample in 0..<400 {
+      var stream = RandomStream(seed: 8, purpose: .test, sample: sample)
+      let ease = (0..<200).map { _ in 0.3 * stream.normal() }
+      func training(_ luck: Double) -> [Double] {
+        ease.map { $0 + luck + 0.1 * stream.normal() }
+      }
+      let one = training(0)
+      let several = (0..<4).map { _ in training(0.05 * stream.normal()) }
+      let turned = SeededDifference(first: several, second: [one]).difference
+      let own = SeededDifference(first: [one], second: several)
+      #expect(abs(own.difference.pValue - turned.pValue) < 1e-12)
+      if own.difference.pValue < 0.05 { claims += 1 }
+    }
+    #expect((6...36).contains(claims), "\(claims) of 400")
+  }
+
   @Test("Few images leave a test few p-values: what it can call at all, and how often it errs")
   func reach() throws {
     // 2 / 2⁶ is the first below 5 %, 1 / 2⁵ of the mid-p form; of 24 tests 2 / 2¹⁰ is.
