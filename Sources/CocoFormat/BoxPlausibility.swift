@@ -5,7 +5,7 @@
 struct BoxPlausibility: Sendable {
   private var count = 0
   // Boxes that reach far out of their image; that would lie in it as left, top, right, bottom; and
-  // all of whose numbers are between 0 and 1.
+  // all of whose numbers are between 0 and 1, or as little beyond as a box may reach out of its image.
   private var outside = 0
   private var asCorners = 0
   private var asFractions = 0
@@ -36,7 +36,7 @@ struct BoxPlausibility: Sendable {
         fillCorners += 1
       }
     }
-    if [box.x, box.y, box.width, box.height].allSatisfy({ (0...1).contains($0) }),
+    if [box.x, box.y, box.width, box.height].allSatisfy({ (-0.5...1.5).contains($0) }),
       min(width, height) >= 8
     {
       asFractions += 1
@@ -55,8 +55,10 @@ struct BoxPlausibility: Sendable {
   /// What the boxes seem to be instead; nil where nothing speaks against them.
   var suspicion: String? {
     guard count >= Self.fewest else { return nil }
-    if asFractions == count {
-      return "has only boxes of numbers between 0 and 1, which look like fractions of the image"
+    // Boxes of a pixel in the corner of an image are too rare to be nearly all.
+    if asFractions * 20 >= count * 19 {
+      return "has \(asFractions == count ? "only boxes" : "\(asFractions) of \(count) boxes") of numbers "
+        + "of about 0 to 1, which look like fractions of the image"
     }
     let beyond = "\(outside) of \(count) boxes reach far out of their image"
     if asCorners * 100 >= count * 99, outside * 5 >= count || fillCorners * 100 >= count * 90 {

@@ -1,5 +1,6 @@
 import CFormats
 import FileSupport
+import Foundation
 import Geometry
 
 /// Reads the lists of images and categories.
@@ -10,7 +11,11 @@ enum CocoTables {
     try read(document, at: at, "images") { value, number in
       let rule = CocoRule.malformedImage
       let file = cf_json_member(value, "file_name")
-      let name = text(file) ?? ""
+      // LVIS names its images by where COCO's are.
+      let url = text(cf_json_member(value, "coco_url"))
+      let name =
+        text(file).flatMap { $0.isEmpty ? nil : $0 } ?? url.map { ($0 as NSString).lastPathComponent }
+        ?? ""
       let (width, height) = (cf_json_member(value, "width"), cf_json_member(value, "height"))
       guard let id = wholeNumber(cf_json_member(value, "id")) else {
         return .failure(rule, noID("image \(number)", value))

@@ -104,6 +104,8 @@ struct WrongTypesTests {
       (boxes { [$0 - 38, $1 - 48, $0 - 8, $1 - 28] }, "so they have the areas"),
       (boxes { [$0 - 38, $1 - 48, 30, 20] }, nil),
       (boxes { [$0 / 100, $1 / 80, 0.3, 0.25] }, "fractions of the image"),
+      // A box that reaches a little out of its image.
+      (boxes { [$0 / 100 - 0.42, $1 / 80, 0.3, 0.25] }, "fractions of the image"),
       (boxes { [3 * $0, 3 * $1, 90, 60] }, "pixels of another size"),
     ] {
       let path = folder.file("set.json")
@@ -122,6 +124,17 @@ struct WrongTypesTests {
         #expect(words.map { found?.problem.contains($0) == true } ?? (found == nil), "\(form)")
       }
     }
+  }
+
+  @Test("Without file names images are called as their addresses end, as LVIS has them")
+  func addresses() throws {
+    let images = [
+      #"{"id":7,"coco_url":"http://images.example/val2017/000000397133.jpg","width":10,"height":8}"#,
+      #"{"id":8,"file_name":"","coco_url":"a/b.jpg","width":10,"height":8}"#,
+      #"{"id":9,"file_name":null,"width":10,"height":8}"#,
+    ]
+    let set = try set(images: "[\(images.joined(separator: ","))]", annotations: "[]")
+    #expect(set.images.map(\.fileName) == ["000000397133.jpg", "b.jpg", ""])
   }
 
   @Test("Images that are one file are told")

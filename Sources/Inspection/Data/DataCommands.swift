@@ -89,9 +89,10 @@ public enum DataCommands {
       switch layout {
       case .classification: continue
       case .detection(let layout):
-        reports.append(
-          try DetectionCheck(layout, depth: options.depth)
-            .run(threadCount: threads, progress: update))
+        var report = try DetectionCheck(layout, depth: options.depth)
+          .run(threadCount: threads, progress: update)
+        report.findings.insert(contentsOf: DetectionCheck.missingSplits(layout), at: 0)
+        reports.append(report)
       case .segmentation(let layout):
         reports.append(
           try SegmentationCheck(

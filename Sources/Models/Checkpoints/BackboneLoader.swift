@@ -122,7 +122,19 @@ public enum BackboneLoader {
           : "has no online network, only the moving average \(places)",
         remedy: "leave --branch \(branch.rawValue) out, or give the file of the whole pretraining")
     }
-    guard found.count == 1 else {
+    // Modules that are kept under two names are one network.
+    func weights(_ site: BackboneSite) -> [String: StoredTensor] {
+      let pairs = (groups[site.group] ?? [:]).filter { $0.key.hasPrefix(site.prefix) }
+      return Dictionary(
+        uniqueKeysWithValues: pairs.map { (String($0.key.dropFirst(site.prefix.count)), $0.value) })
+    }
+    let own = found.count > 1 ? weights(site) : [:]
+    let areCopies = found.dropFirst().allSatisfy { other in
+      let copy = weights(other)
+      return copy.count == own.count
+        && own.allSatisfy { key, tensor in copy[key].map { $0.holdsSame(as: tensor) } ?? false }
+    }
+    guard areCopies else {
       throw CheckpointError(
         path: file.path,
         problem: "holds \(found.count) networks that may be meant: "

@@ -48,7 +48,7 @@ struct CanonicalWeights {
   /// What was taken, where the file also holds the other branch.
   var choice: String?
 
-  /// Two keys of a file that are the same once wrappers are cut off.
+  /// Two keys of a file that are the same once wrappers are cut off, and other tensors.
   struct KeyClash: Error {
     let wrapped, bare: String
 
@@ -107,7 +107,8 @@ extension CanonicalWeights {
     self.prefix = prefix
     scalesLayers = tensors.keys.contains { $0.hasSuffix(".ls1.gamma") }
     self.tensors = KeyDialects.foldingLayerScale(
-      KeyDialects.givingPositions(toLeadingTokens: tensors))
+      KeyDialects.givingBiases(
+        toQueries: KeyDialects.givingPositions(toLeadingTokens: tensors)))
     self.others = others.sorted()
   }
 
@@ -134,7 +135,10 @@ extension CanonicalWeights {
       let name = inner.reduce(String(bare)) {
         $0.replacingOccurrences(of: "." + $1, with: ".")
       }
-      if let other = sources.updateValue(key, forKey: name) {
+      // Shared modules are stored once for each of their names.
+      if let other = sources.updateValue(key, forKey: name),
+        result[name].map({ !$0.holdsSame(as: tensor) }) ?? true
+      {
         throw KeyClash(wrapped: key.count > other.count ? key : other, bare: name)
       }
       result[name] = tensor

@@ -36,7 +36,9 @@ enum KeyDialects {
     var sources: [String: String] = [:]
     for (key, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
       let own = name(key)
-      if let other = sources.updateValue(key, forKey: own) {
+      if let other = sources.updateValue(key, forKey: own),
+        result[own].map({ !$0.holdsSame(as: tensor) }) ?? true
+      {
         throw CanonicalWeights.KeyClash(wrapped: other, bare: key)
       }
       result[own] = tensor
@@ -215,6 +217,22 @@ enum KeyDialects {
     result["pos_embed"] = StoredTensor(
       shape: [1, leading + count, channels],
       values: [Float](repeating: 0, count: leading * channels) + positions.floats())
+    return result
+  }
+
+  /// A network whose queries, keys and values have no biases gets those of 0, which is the same
+  /// network; of one that lacks some of them nothing is known.
+  static func givingBiases(toQueries tensors: Tensors) -> Tensors {
+    let end = ".attn.qkv."
+    let hasSome = tensors.keys.contains { $0.hasSuffix(end + "bias") || $0.hasSuffix(".attn.q_bias") }
+    guard !hasSome else { return tensors }
+    var result = tensors
+    for (key, weight) in tensors where key.hasSuffix(end + "weight") {
+      guard weight.shape.count == 2, let rows = weight.shape.first else { continue }
+      let name = key.dropLast("weight".count) + "bias"
+      result[String(name)] = StoredTensor(
+        shape: [rows], values: [Float](repeating: 0, count: rows))
+    }
     return result
   }
 

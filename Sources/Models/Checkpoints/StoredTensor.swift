@@ -92,6 +92,11 @@ public struct StoredTensor: Sendable {
     }
   }
 
+  /// Whether both hold the same numbers.
+  func holdsSame(as other: StoredTensor) -> Bool {
+    shape == other.shape && floats() == other.floats()
+  }
+
   private func convert(_ bytes: UnsafeRawBufferPointer) -> [Float] {
     let count = elementCount
     guard count > 0 else { return [] }

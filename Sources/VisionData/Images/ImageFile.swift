@@ -12,10 +12,12 @@ public struct ImageError: ReportableError, Equatable {
   /// What the user can do, without a full stop.
   public private(set) var remedy = "replace or remove the file"
 
-  init(name: String, problem: String, exitCode: ExitCode = .badData) {
+  /// - Parameter remedy: Nil is to replace or remove the file.
+  init(name: String, problem: String, exitCode: ExitCode = .badData, remedy: String? = nil) {
     self.name = name
     self.problem = problem
     self.exitCode = exitCode
+    if let remedy { self.remedy = remedy }
   }
 
   /// The same error where the program can leave such images out.
@@ -27,6 +29,9 @@ public struct ImageError: ReportableError, Equatable {
 
   /// Whether the file is only cut off: both decoders use the same words for it.
   public var isTruncation: Bool { problem.contains("the file ends too early") }
+
+  /// Whether it is a sound picture of a kind that is not read.
+  var isOfOtherKind: Bool { remedy.hasPrefix("convert") }
 
   public var description: String {
     "\(name): \(problem); \(remedy)."
@@ -113,7 +118,10 @@ public enum ImageFile {
     let format: ImageHeader.Format
     switch bytes.withUnsafeBytes({ ImageHeader.Format.detect($0) }) {
     case .supported(let found): format = found
-    case .other(let type): throw ImageError(name: name, problem: "\(type), not JPEG or PNG")
+    case .other(let type):
+      throw ImageError(
+        name: name, problem: "\(type), not JPEG or PNG",
+        remedy: type.hasSuffix("image") ? "convert it to JPEG or PNG" : nil)
     case .otherProcess(let type):
       throw ImageError(
         name: name, problem: "\(type); only 8-bit baseline and progressive JPEG can be read")

@@ -263,7 +263,7 @@ public struct DataCheck: Sendable {
     } catch {
       find(
         error.isTruncation ? "image/truncated" : "image/undecodable", .error, error.problem,
-        "download it again or remove it")
+        error.isOfOtherKind ? error.remedy : "download it again or remove it")
     }
     return outcome
   }

@@ -31,6 +31,24 @@ public struct DetectionCheck: Sendable {
     self.init(root: layout.root, sets: sets, depth: depth)
   }
 
+  /// What a data set lacks that was split and has only one of its splits.
+  public static func missingSplits(_ layout: DetectionLayout) -> [DataFinding] {
+    guard layout.source != .named, layout.whole == nil else { return [] }
+    let uses: [(DetectionDataset.Use, DetectionLayout.Part?, String)] = [
+      (.training, layout.training, "trained"), (.testing, layout.validation, "scored"),
+    ]
+    return uses.compactMap { use, part, verb in
+      guard part == nil, case .failure(let error) = Result(catching: { try layout.part(use) }),
+        let fault = error as? DatasetError
+      else { return nil }
+      let path = fault.path
+      return DataFinding(
+        path: path.hasPrefix(layout.root + "/") ? String(path.dropFirst(layout.root.count + 1)) : ".",
+        rule: "layout/missing", severity: .warning, problem: fault.problem,
+        remedy: "nothing can be \(verb) on this data set without")
+    }
+  }
+
   /// Runs the check.
   ///
   /// - Parameters:
@@ -93,7 +111,8 @@ public struct DetectionCheck: Sendable {
       return DataFinding(
         path: path, rule: finding.rule, severity: needsSize ? .error : finding.severity,
         problem: finding.problem,
-        remedy: needsSize ? "it cannot be trained on; write the size in pixels" : finding.remedy)
+        remedy: needsSize
+          ? "networks cannot be trained or scored on it; write the size in pixels" : finding.remedy)
     }
     let (without, count) = (annotations.objectsWithoutMask, annotations.annotations.count)
     if without > 0 {

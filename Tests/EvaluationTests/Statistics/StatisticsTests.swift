@@ -298,7 +298,7 @@ struct StatisticsTests {
     #expect(isClose(interval.low, pow(0.025, 1 / 120.0), 1e-12) && interval.high == 1)
   }
 
-  @Test("One training against several: the several's spread counts, and equal ones are called 1 in 20")
+  @Test("One training against several: the several's spread counts, equal ones are called 1 in 20")
   func oneAgainstSeveral() {
     var claims = 0
     for sample in 0..<400 {

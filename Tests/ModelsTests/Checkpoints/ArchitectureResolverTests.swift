@@ -204,15 +204,21 @@ struct ArchitectureResolverTests {
   }
 
   @Test(
-    "MoCo v3's positions are recognised in every precision",
-    arguments: [StoredType.float32, .float16, .bfloat16])
-  func fixedPositions(type: StoredType) throws {
+    "MoCo v3's positions are recognised in every precision, also rounded ones that were widened",
+    arguments: [StoredType.float32, .float16, .bfloat16], [false, true])
+  func fixedPositions(type: StoredType, isWidened: Bool) throws {
     var configuration = VisionTransformerConfiguration.mocoV3Small
     configuration.depth = 1
     let network = VisionTransformer(
       configuration, inputSize: 224, initializer: Initializer(seed: 1))
     let tensors = Dictionary(
-      network.parameters.map { ($0.key, stored($0.tensor, as: type)) },
+      network.parameters.map { parameter in
+        let rounded = stored(parameter.tensor, as: type)
+        return (
+          parameter.key,
+          isWidened ? StoredTensor(shape: rounded.shape, values: rounded.floats()) : rounded
+        )
+      },
       uniquingKeysWith: { a, _ in a })
     guard
       case .visionTransformer(let read)? = Architecture(canonical: tensors, layout: .official)

@@ -122,10 +122,14 @@ struct BackboneSitesTests {
     let folder = try TemporaryDirectory()
     let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
     let entries = StateDictionary(swin).entries
-    func refusal(_ prefixes: [String]) throws -> String {
+    func write(_ prefixes: [String], step: Float) throws {
       try CheckpointWriter.write(
-        prefixes.flatMap { prefix in entries.map { (prefix + $0.key, $0.shape, $0.values) } },
-        to: folder.file("two.pth"))
+        prefixes.enumerated().flatMap { place, prefix in
+          entries.map { (prefix + $0.key, $0.shape, $0.values.map { $0 + Float(place) * step }) }
+        }, to: folder.file("two.pth"))
+    }
+    func refusal(_ prefixes: [String]) throws -> String {
+      try write(prefixes, step: 0.5)
       return try #require(throws: CheckpointError.self) {
         try BackboneLoader.load(path: folder.file("two.pth"), inputSize: 64)
       }.description
@@ -133,6 +137,12 @@ struct BackboneSitesTests {
     #expect(try refusal(["a.", "b."]).contains("'model/a.' and 'model/b.'"))
     #expect(try refusal(["", "module."]).contains("module."))
     #expect(try refusal(["encoder.", "encoder.module."]).contains("encoder.module."))
+    // One module under two names, with the same numbers, is one network.
+    for prefixes in [["a.", "b."], ["", "module."], ["backbone.", "model.backbone."]] {
+      try write(prefixes, step: 0)
+      let loaded = try BackboneLoader.load(path: folder.file("two.pth"), inputSize: 64)
+      #expect(loaded.report.isComplete, "\(prefixes)")
+    }
   }
 
   @Test(
@@ -184,6 +194,34 @@ struct BackboneSitesTests {
     }
   }
 
+  @Test("Without biases of queries they are 0; a part of a divided file is called one")
+  func withoutBiases() throws {
+    let folder = try TemporaryDirectory()
+    let swin = SwinTransformer(.mini, inputSize: 64, initializer: Initializer(seed: 1))
+    let entries = StateDictionary(swin).entries
+    try CheckpointWriter.write(
+      entries.filter { !$0.key.hasSuffix("attn.qkv.bias") }, to: folder.file("bare.pth"))
+    let loaded = try BackboneLoader.load(path: folder.file("bare.pth"), inputSize: 64)
+    #expect(loaded.report.isComplete)
+    let biases = loaded.backbone.parameters.filter { $0.key.hasSuffix("attn.qkv.bias") }
+    #expect(!biases.isEmpty && biases.allSatisfy { $0.tensor.values.allSatisfy { $0 == 0 } })
+    // Where only some are missing, so is the file.
+    try CheckpointWriter.write(
+      entries.filter { $0.key != "layers.0.blocks.0.attn.qkv.bias" }, to: folder.file("cut.pth"))
+    #expect(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: folder.file("cut.pth"), inputSize: 64)
+    }
+    let part = folder.file("model-00001-of-00003.safetensors")
+    try CheckpointWriter.write(
+      entries.filter { $0.key != "layers.1.blocks.0.mlp.fc2.weight" }, to: part)
+    let error = try #require(throws: CheckpointError.self) {
+      try BackboneLoader.load(path: part, inputSize: 64)
+    }
+    #expect(
+      error.problem.hasPrefix("is part 1 of 3 of a checkpoint")
+        && error.remedy.hasPrefix("give model.safetensors.index.json"), "\(error)")
+  }
+
   @Test("Two spellings of one tensor are refused, whichever comes first")
   func spellings() throws {
     let folder = try TemporaryDirectory()
@@ -192,7 +230,7 @@ struct BackboneSitesTests {
       inputSize: 32, initializer: Initializer(seed: 1))
     let entries = StateDictionary(vit).entries
     try CheckpointWriter.write(
-      entries + [("blocks.0.0.norm1.weight", [64], [Float](repeating: 1, count: 64))],
+      entries + [("blocks.0.0.norm1.weight", [64], [Float](repeating: 2, count: 64))],
       to: folder.file("a.pth"))
     let error = try #require(throws: CheckpointError.self) {
       try BackboneLoader.load(path: folder.file("a.pth"), inputSize: 32)

@@ -171,6 +171,27 @@ struct ClassificationLayoutTests {
     #expect(error?.remedy.contains("give the folder of its training images") == true)
   }
 
+  @Test("A split under another name is named where its own is missing; valid is one")
+  func otherNames() throws {
+    func remedy(_ root: String) -> String? {
+      #expect(throws: DatasetError.self) { try ClassificationData(root: folder.file(root)) }?.remedy
+    }
+    try makeImageFolder(
+      in: folder,
+      [
+        "a/Train/n01/1.png", "a/Val/n01/2.png", "b/train/n01/1.png", "b/test/n01/2.png",
+        "c/train/n01/1.png", "c/valid/n01/2.png", "d/train/n01/1.png",
+      ])
+    #expect(remedy("a") == "rename 'Train' to 'train' if that is it")
+    #expect(remedy("b") == "rename 'test' to 'val' if that is it")
+    #expect(try ClassificationData(root: folder.file("c")).validation.count == 1)
+    #expect(remedy("d")?.hasPrefix("give the folder that holds train and val") == true)
+    let error = #expect(throws: DatasetError.self) {
+      try ClassificationData(root: folder.file("nowhere"))
+    }
+    #expect(error?.path.hasSuffix("/nowhere") == true && error?.problem == "does not exist")
+  }
+
   // MARK: Archives
 
   private func file(_ shade: UInt8) throws -> [UInt8] {

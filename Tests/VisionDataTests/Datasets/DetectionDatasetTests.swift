@@ -76,6 +76,37 @@ struct DetectionDatasetTests {
     #expect(found.map(\.rule) == ["image/unreadable"])
   }
 
+  @Test("What images lack is said where none can be used, and splits that are not there")
+  func nothingToUse() throws {
+    func problem(_ images: String, _ annotations: String = "") throws -> String {
+      try AtomicFile.write(
+        text: #"{"images":[\#(images)],"annotations":[\#(annotations)],"#
+          + #""categories":[{"id":1,"name":"cat"}]}"#,
+        to: folder.file("annotations/instances_val2017.json"))
+      return try #require(throws: DatasetError.self) { try dataset() }.problem
+    }
+    let object = annotation(1, Self.polygon)
+    #expect(
+      try problem(#"{"id":1,"file_name":"a.png"}"#, object)
+        == "names no image that can be used: 1 without width and height")
+    #expect(
+      try problem(
+        #"{"id":1,"file_name":"a.png","width":48,"height":40},"#
+          + #"{"id":2,"file_name":"b.png","width":20,"height":40}"#)
+        == "names no image that can be used: 1 of less than 32 pixels, 1 without an object")
+    #expect(
+      try problem(#"{"id":1,"width":48,"height":40}"#, object) == "has no file_name of image 1")
+    try write([object], image: Self.gray)
+    let missing = DetectionCheck.missingSplits(try DetectionLayout.expect(folder.path))
+    #expect(
+      missing.map { "\($0.path): \($0.problem); \($0.remedy)" } == [
+        "annotations/instances_train2017.json: does not exist; nothing can be trained on this data "
+          + "set without"
+      ])
+    try write([object], split: "train2017", image: Self.gray)
+    #expect(DetectionCheck.missingSplits(try DetectionLayout.expect(folder.path)).isEmpty)
+  }
+
   @Test("A picture is turned as its EXIF data say, unless the annotations have its stored size")
   func orientation() throws {
     let bytes = try FileBytes.read(SourceTree.fixture("VisionData/flavours/orientation6.png"))

@@ -28,7 +28,7 @@ public struct ClassificationLayout: Sendable, Equatable {
   /// Its splits.
   public let training, validation: Part
 
-  private static let splits = [["train"], ["val", "validation"]]
+  private static let splits = [["train"], ["val", "validation", "valid"]]
   /// What others call folders of splits, in lower case and without numbers behind it.
   private static let splitNames: Set = [
     "train", "training", "val", "valid", "validation", "test", "testing",
@@ -48,10 +48,12 @@ public struct ClassificationLayout: Sendable, Equatable {
   ///
   /// - Throws: As `find`.
   public static func expect(_ root: String) throws(DatasetError) -> ClassificationLayout {
-    try find(root)
-      ?? ClassificationLayout(
-        root: root, source: .folders, training: .folder(root + "/train"),
-        validation: .folder(root + "/val"))
+    if let found = try find(root) { return found }
+    // What is not there at all, or is no folder, is said of itself.
+    if !FileTree.isFolder(root) { _ = try FileTree.entries(root) }
+    return ClassificationLayout(
+      root: root, source: .folders, training: .folder(root + "/train"),
+      validation: .folder(root + "/val"))
   }
 
   /// The layout of a data set of which images are only scored: as `expect`; a folder without training
@@ -101,11 +103,7 @@ public struct ClassificationLayout: Sendable, Equatable {
           problem: "holds \(other.summary), and no folder 'train' of images to learn from",
           remedy: "give the folder of its training images, so that no others are learnt from")
       }
-      if let split = try FileTree.entries(root).first(where: { entry in
-        entry.isFolder
-          && splitNames.contains(
-            entry.name.lowercased().trimmingCharacters(in: .decimalDigits.union(["_", "-"])))
-      }) {
+      if let split = try FileTree.entries(root).first(where: { $0.isFolder && isSplit($0.name) }) {
         throw DatasetError(
           path: root, problem: "holds '\(split.name)', which may be a split, and no folder 'train'",
           remedy: "give the folder of its training images, so that no others are learnt from")
@@ -115,6 +113,26 @@ public struct ClassificationLayout: Sendable, Equatable {
     return ClassificationLayout(
       root: root, source: isFolder(images) ? .folders : .archives, training: .unlabelled(images),
       validation: .unlabelled(images))
+  }
+
+  /// Whether a folder is called as some split is by somebody.
+  private static func isSplit(_ name: String) -> Bool {
+    splitNames.contains(plainName(name))
+  }
+
+  private static func plainName(_ name: String) -> String {
+    name.lowercased().trimmingCharacters(in: .decimalDigits.union(["_", "-"]))
+  }
+
+  /// The folder that may be a split which is not there under its name; nil where none is.
+  static func likelySplit(for path: String) -> String? {
+    let wanted = (path as NSString).lastPathComponent
+    let isTraining = wanted == splits[0][0]
+    let folders = (try? FileTree.entries(RelativePath.folder(of: path)))?.filter(\.isFolder)
+    return folders?.map(\.name).first {
+      isSplit($0) && !splits.joined().contains($0)
+        && plainName($0).hasPrefix("train") == isTraining
+    }
   }
 
   /// Images side by side in a folder that holds no folders; nil for any other.

@@ -279,7 +279,9 @@ public struct ImageFolder: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DatasetError(
         path: path, problem: "does not exist",
-        remedy: "give the folder that holds train and val, or make a sample with bench-data make",
+        remedy: ClassificationLayout.likelySplit(for: path).map {
+          "rename '\($0)' to '\((path as NSString).lastPathComponent)' if that is it"
+        } ?? "give the folder that holds train and val, or make a sample with bench-data make",
         exitCode: .missingFile)
     }
     return try FileTree.entries(path)

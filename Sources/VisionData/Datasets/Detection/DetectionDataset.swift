@@ -62,13 +62,38 @@ public struct DetectionDataset: Sendable {
           && !annotations.annotationIndices(ofImage: index).isEmpty)
     }
     wholeCount = images.count
-    guard !images.isEmpty else {
+    guard !images.isEmpty else { throw Self.nothingToUse(annotations) }
+    if let nameless = images.first(where: { annotations.images[$0].fileName.isEmpty }) {
       throw DatasetError(
-        path: annotations.path, problem: "names no image that can be used",
-        remedy: "name a file with images and objects")
+        path: annotations.path,
+        problem: "has no file_name of image \(annotations.images[nameless].id)",
+        remedy: "write the name of each image's file")
     }
     locations = try ImageLocations(
       of: annotations.images, used: images, in: folders, from: annotations.path)
+  }
+
+  /// The error for annotations without an image that can be used, by what the images lack.
+  private static func nothingToUse(_ annotations: CocoAnnotations) -> DatasetError {
+    let images = annotations.images.indices.map { index in
+      let image = annotations.images[index]
+      return (
+        side: min(image.width, image.height),
+        isEmpty: annotations.annotationIndices(ofImage: index).isEmpty
+      )
+    }
+    let reasons = [
+      (images.count { $0.side == 0 }, "without width and height"),
+      (images.count { $0.side > 0 && $0.side < 32 }, "of less than 32 pixels"),
+      (images.count { $0.side >= 32 && $0.isEmpty }, "without an object"),
+    ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    return DatasetError(
+      path: annotations.path,
+      problem: "names no image that can be used"
+        + (reasons.isEmpty
+          ? annotations.findings.described.first.map { ": \($0.problem)" } ?? ""
+          : ": " + reasons.joined(separator: ", ")),
+      remedy: "name a file with images and objects")
   }
 
   /// Classes, which are the categories by ascending id.

@@ -54,9 +54,10 @@ public struct EvaluationTransform: ImageTransform, Equatable {
     self.filter = filter
   }
 
-  /// The crop of a size after resizing to 32 pixels more, in proportion to 224.
+  /// The crop of a size after resizing to 256 / 224 of it, without a fraction, as Swin's and DeiT's
+  /// code does.
   public init(inputSize: Int) {
-    self.init(resizeSize: inputSize + (inputSize * 32 + 112) / 224, cropSize: inputSize)
+    self.init(resizeSize: inputSize * 256 / 224, cropSize: inputSize)
   }
 
   public func callAsFunction(_ image: RGBImage, stream: inout RandomStream) -> RGBImage {
