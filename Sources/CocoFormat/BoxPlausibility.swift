@@ -57,7 +57,8 @@ struct BoxPlausibility: Sendable {
     guard count >= Self.fewest else { return nil }
     // Boxes of a pixel in the corner of an image are too rare to be nearly all.
     if asFractions * 20 >= count * 19 {
-      return "has \(asFractions == count ? "only boxes" : "\(asFractions) of \(count) boxes") of numbers "
+      return
+        "has \(asFractions == count ? "only boxes" : "\(asFractions) of \(count) boxes") of numbers "
         + "of about 0 to 1, which look like fractions of the image"
     }
     let beyond = "\(outside) of \(count) boxes reach far out of their image"

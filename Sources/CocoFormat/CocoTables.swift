@@ -14,7 +14,9 @@ enum CocoTables {
       // LVIS names its images by where COCO's are.
       let url = text(cf_json_member(value, "coco_url"))
       let name =
-        text(file).flatMap { $0.isEmpty ? nil : $0 } ?? url.map { ($0 as NSString).lastPathComponent }
+        text(file).flatMap { $0.isEmpty ? nil : $0 } ?? url.map {
+          ($0 as NSString).lastPathComponent
+        }
         ?? ""
       let (width, height) = (cf_json_member(value, "width"), cf_json_member(value, "height"))
       guard let id = wholeNumber(cf_json_member(value, "id")) else {

@@ -224,7 +224,9 @@ enum KeyDialects {
   /// network; of one that lacks some of them nothing is known.
   static func givingBiases(toQueries tensors: Tensors) -> Tensors {
     let end = ".attn.qkv."
-    let hasSome = tensors.keys.contains { $0.hasSuffix(end + "bias") || $0.hasSuffix(".attn.q_bias") }
+    let hasSome = tensors.keys.contains {
+      $0.hasSuffix(end + "bias") || $0.hasSuffix(".attn.q_bias")
+    }
     guard !hasSome else { return tensors }
     var result = tensors
     for (key, weight) in tensors where key.hasSuffix(end + "weight") {

@@ -80,7 +80,8 @@ public struct LoadReport: Sendable, Equatable {
     if let part = file.firstMatch(of: /^(.+)-(\d{5})-of-(\d{5})\.(\w+)$/), part.3 != "00001" {
       throw CheckpointError(
         path: path,
-        problem: "is part \(Int(part.2) ?? 0) of \(Int(part.3) ?? 0) of a checkpoint and does not cover "
+        problem:
+          "is part \(Int(part.2) ?? 0) of \(Int(part.3) ?? 0) of a checkpoint and does not cover "
           + "\(architecture) alone",
         remedy: "give \(part.1).\(part.4).index.json, which names all parts")
     }

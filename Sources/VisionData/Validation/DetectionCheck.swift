@@ -43,7 +43,8 @@ public struct DetectionCheck: Sendable {
       else { return nil }
       let path = fault.path
       return DataFinding(
-        path: path.hasPrefix(layout.root + "/") ? String(path.dropFirst(layout.root.count + 1)) : ".",
+        path: path.hasPrefix(layout.root + "/")
+          ? String(path.dropFirst(layout.root.count + 1)) : ".",
         rule: "layout/missing", severity: .warning, problem: fault.problem,
         remedy: "nothing can be \(verb) on this data set without")
     }
