@@ -178,6 +178,17 @@ struct SharedProgramTests {
       under: (.openMPI, 3), limit: 60)
     #expect(outcome.status == 64, "\(outcome.errors)")
     #expect(outcome.failures.count == 1 && outcome.errors.contains("1, 2 or 4"))
+    // A program without --groups says as much, and what it can do.
+    let coco = try ChildProgram.run(
+      "bench-coco",
+      [
+        "--preset", "smoke", "--data", "sample/coco", "--backbone", "random", "--batch-size", "4",
+        "--output", "out",
+      ], in: folder.path, under: (.openMPI, 3), limit: 60)
+    #expect(coco.status == 64, "\(coco.errors)")
+    #expect(
+      coco.errors.contains("groups; start 1 or 2 of them, or give another --batch-size."),
+      "\(coco.errors)")
   }
 
   @Test("A process with other data ends all in one sentence", .needs(.openMPI))
