@@ -46,6 +46,8 @@ extension ComparisonProgram {
   static func execute(_ parsed: ParsedOptions<Options>) throws -> ExitCode {
     let options = parsed.options
     if options.run.isDryRun {
+      // A process that only prints would leave the others waiting for it.
+      try options.run.engine.join()
       Console.output(parsed.text(options.recipeSettings))
       return .success
     }

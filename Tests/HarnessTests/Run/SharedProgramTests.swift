@@ -209,6 +209,39 @@ struct SharedProgramTests {
     #expect(outcome.failures.count == 1 && outcome.errors.contains("other data"))
   }
 
+  @Test(
+    "A process with other options ends all in one sentence that names one", .needs(.openMPI),
+    arguments: [
+      ("bench-pretrain", ["--dry-run"]), ("bench-pretrain", ["--seeds", "0,1"]),
+      ("bench-pretrain", ["--no-forecast"]), ("bench-pretrain", ["--save-minutes", "1"]),
+      ("bench-linear", ["--dry-run"]), ("bench-linear", ["--restart"]),
+      ("bench-coco", ["--evaluate-every", "1"]), ("bench-ade20k", ["--evaluate-every", "1"]),
+      ("bench-suite", ["--dry-run"]),
+    ])
+  func otherOptions(program: String, options: [String]) throws {
+    let folder = try prepare()
+    let data = [
+      "bench-pretrain": "sample/classification", "bench-linear": "sample/classification",
+      "bench-coco": "sample/coco", "bench-ade20k": "sample/ade20k", "bench-suite": "sample",
+    ]
+    let common = [
+      ChildProgram.path(program), "--preset", "smoke", "--data", data[program] ?? "",
+    ]
+    // Whichever of them has more to say.
+    for (first, second) in [(options, []), ([], options)] {
+      let words =
+        MessageLauncher.openMPI.arguments(1) + common + first + [":", "-n", "1"] + common + second
+      let outcome = try ChildProgram.run(
+        path: MessageLauncher.openMPI.path, words, in: folder.path, limit: 60)
+      #expect(outcome.status == 65, "\(outcome.errors)")
+      let name = options[0].replacing("--no-", with: "--")
+      #expect(
+        outcome.failures.count == 1
+          && outcome.errors.contains("process 1 has other settings (\(name)) than process 0"),
+        "\(outcome.errors)")
+    }
+  }
+
   @Test("A process of another build ends all in one sentence", .needs(.openMPI))
   func otherBuild() throws {
     let folder = try prepare()
