@@ -82,6 +82,26 @@ struct PretrainingRunTests {
         && refused.errors.contains("use --restart"))
   }
 
+  @Test("Events that are damaged beside a state are refused with a remedy that works")
+  func damagedEvents() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "200", "--output", "runs"]
+    _ = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 3, output: "runs")
+    let files = try ChildProgram.files(under: folder.file("runs"))
+    let name = try #require(files.keys.first { $0.hasSuffix("events.jsonl") })
+    let path = folder.file("runs/" + name)
+    var bytes = Array(try FileBytes.read(path))
+    bytes[20] ^= 1
+    try AtomicFile.write(bytes, to: path)
+    let refused = try ChildProgram.run("bench-pretrain", options, in: folder.path)
+    #expect(refused.status == 65, "\(refused.errors)")
+    #expect(
+      refused.errors.contains("line 1 is damaged")
+        && refused.errors.contains("; put an intact copy of it back, or use --restart to begin"),
+      "\(refused.errors)")
+  }
+
   @Test("Stopped by a bad image, it leaves a state, and without such images it goes on from there")
   func badImage() throws {
     let folder = try prepare()
