@@ -15,6 +15,11 @@ public enum Command {
     return ([program] + words.dropFirst().map(quoted)).joined(separator: " ")
   }
 
+  private static let resolved = Mutex<[(name: String, value: String)]>([])
+
+  /// The options of this process by name, as they were resolved; none before `run` read them.
+  package static var settings: [(name: String, value: String)] { resolved.withLock { $0 } }
+
   /// What stands before a program's name where it is run from a checkout, else nothing: a release
   /// has no `swift`.
   static let runner = runner(of: Swift.CommandLine.arguments.first ?? "")
@@ -57,6 +62,7 @@ public enum Command {
       completion: { Completion(program: program, shapes: table.shapes) })
     do {
       let parsed = try table.parse(arguments, refusesRepeats: true)
+      resolved.withLock { $0 = parsed.settings.map { ($0.name, $0.value) } }
       if !table.shapes.contains(where: { $0.name == "mpi" }) { try Processes.refuseOthers() }
       let status = try body(parsed).rawValue
       Processes.finish()

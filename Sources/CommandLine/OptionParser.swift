@@ -4,8 +4,9 @@ extension OptionTable where Options: CommandOptions {
   /// Resolves a command line: flag before configuration file before what the basis of the settings
   /// (recipe, preset) says before default.
   ///
-  /// - Parameter refusesRepeats: Whether files and lists that are given twice are refused, as of a
-  ///   person who means both; else the last one counts, as it does of numbers and names.
+  /// - Parameter refusesRepeats: Whether files, lists and folders of input that are given twice are
+  ///   refused, as of a person who means both; else the last one counts, as it does of numbers, names
+  ///   and folders to write to.
   /// - Throws: `UsageError`, or `FileError` for a configuration file that cannot be read.
   public func parse(
     _ arguments: [String], refusesRepeats: Bool = false
@@ -59,19 +60,18 @@ extension OptionTable where Options: CommandOptions {
     guard row.set(&options, setting.value) else { throw row.refusal(of: setting.value) }
   }
 
-  /// What takes files or a list, by its placeholder.
-  private static var gathering: [String] { ["file", "files", "list"] }
-
   private func checkRepeats(_ flags: [Assignment]) throws(UsageError) {
     var seen: [String: String] = [:]
     for flag in flags {
       let row = rows.first { $0.name == flag.name && !$0.isPositional }
-      guard Self.gathering.contains(row?.placeholder ?? ""),
-        let other = seen.updateValue(flag.value, forKey: flag.name), other != flag.value
+      guard row?.gathers == true, let other = seen.updateValue(flag.value, forKey: flag.name),
+        other != flag.value
       else { continue }
       throw .conflict(
-        "--\(flag.name) is given twice, as '\(other)' and '\(flag.value)'; give it once, several values "
-          + "with commas where it takes several.")
+        "--\(flag.name) is given twice, as '\(other)' and '\(flag.value)'; give it once, "
+          + (row?.placeholder == "options"
+            ? "all of them in one pair of quotes."
+            : "several values with commas where it takes several."))
     }
   }
 
@@ -146,6 +146,10 @@ extension OptionTable where Options: CommandOptions {
     }
     return try root.sorted { $0.key < $1.key }.map { key, value in
       let setting = (name: key, value: try text(of: value, key: key, path: path))
+      guard !setting.value.isEmpty else {
+        throw UsageError.configuration(
+          path: path, problem: "gives '\(key)' no value; leave it out, or give it one")
+      }
       var trial = Options()
       if let row = rows.first(where: { $0.name == key }), !row.set(&trial, setting.value) {
         throw UsageError.configuration(

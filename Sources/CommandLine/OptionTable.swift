@@ -53,11 +53,25 @@ public struct OptionTable<Options> {
     var isRequired = false
     /// Whether the value stands alone on the command line, without the option's name.
     var isPositional = false
+    /// Whether it takes several values, with commas.
+    var isList = false
     let set: (inout Options, String) -> Bool
     let get: (Options) -> String
 
     /// Whether the value is a folder that is written to.
     var isFolderToWrite: Bool { placeholder == "folder" && group == .output }
+
+    /// Whether a second value would lose one that is meant as well.
+    ///
+    /// So of lists, of options for another program, and of places that are read. Folders to write to
+    /// override each other, as numbers do.
+    var gathers: Bool {
+      switch placeholder {
+      case "file", "path", "table", "options": true
+      case "folder": group == .input
+      default: isList
+      }
+    }
 
     /// The error for a value that means nothing.
     func refusal(of value: String) -> UsageError {
@@ -85,7 +99,7 @@ public struct OptionTable<Options> {
         // A list says so at the end: "or several with commas".
         choices: choices.isEmpty
           ? [] : choices.components(separatedBy: ", ").filter { !$0.hasPrefix("or ") },
-        placeholder: row.placeholder ?? "", help: row.help)
+        gathers: row.gathers, placeholder: row.placeholder ?? "", help: row.help)
     }
   }
 
@@ -124,6 +138,7 @@ public struct OptionTable<Options> {
         get: { row.get($0[keyPath: path]) })
       own.isRequired = row.isRequired
       own.isPositional = row.isPositional
+      own.isList = row.isList
       return table.adding(own)
     }
   }
@@ -136,7 +151,7 @@ public struct OptionTable<Options> {
     adding(
       Row(
         name: name, placeholder: placeholder, group: group, help: help,
-        expectation: Value.expectation(in: range),
+        expectation: Value.expectation(in: range), isList: Value.isList,
         set: { options, text in
           guard let value = Value(argument: text), range.contains(value.numbers) else {
             return false
@@ -177,7 +192,7 @@ public struct OptionTable<Options> {
   ) -> Row {
     Row(
       name: name, placeholder: placeholder, group: group, help: help,
-      expectation: Value.expectation,
+      expectation: Value.expectation, isList: Value.isList,
       set: { options, text in
         guard let value = Value(argument: text) else { return false }
         options[keyPath: path] = value
@@ -216,6 +231,8 @@ package struct OptionShape: Sendable {
   package let isRequired: Bool
   /// The values of an enumeration.
   package let choices: [String]
+  /// Whether a second value is refused, since it would lose the first.
+  package let gathers: Bool
   /// What stands for the value in the help, and the help itself.
   package let placeholder, help: String
 }

@@ -6,6 +6,12 @@ public protocol OptionValue {
   var argument: String { get }
   /// What the text must be, for the message when it is not.
   static var expectation: String { get }
+  /// Whether the text may hold several values.
+  static var isList: Bool { get }
+}
+
+extension OptionValue {
+  public static var isList: Bool { false }
 }
 
 extension String: OptionValue {
@@ -55,6 +61,7 @@ extension Array: OptionValue where Element: OptionValue {
   }
   public var argument: String { map(\.argument).joined(separator: ",") }
   public static var expectation: String { "\(Element.expectation), or several with commas" }
+  public static var isList: Bool { true }
 }
 
 extension Optional: OptionValue where Wrapped: OptionValue {
@@ -64,6 +71,7 @@ extension Optional: OptionValue where Wrapped: OptionValue {
   }
   public var argument: String { self?.argument ?? "" }
   public static var expectation: String { Wrapped.expectation }
+  public static var isList: Bool { Wrapped.isList }
 }
 
 /// An option whose values are the cases of an enumeration.

@@ -6,23 +6,29 @@ public struct ProcessCountError: ReportableError, Equatable {
   public let size: Int
   /// How many there may be.
   public let allowed: [Int]
-  /// Why, and what would change it.
+  /// Why.
   public let reason: String?
+  /// What else would do.
+  public let remedies: [String]
 
   /// Describes a refusal.
-  public init(size: Int, allowed: [Int], reason: String? = nil) {
+  public init(size: Int, allowed: [Int], reason: String? = nil, remedies: [String] = []) {
     self.size = size
     self.allowed = allowed
     self.reason = reason
+    self.remedies = remedies
   }
 
   public var exitCode: ExitCode { .usage }
   public var description: String {
     let last = allowed.last.map(String.init) ?? "1"
     let others = allowed.dropLast().map(String.init).joined(separator: ", ")
-    return "the work cannot be shared by \(size) processes with the same sums; start "
-      + (others.isEmpty ? last : "\(others) or \(last)") + " of them"
-      + (reason.map { " (\($0))." } ?? ".")
+    // What a program lacks the options for is left out of the end of a sentence, so that the cause
+    // stands before.
+    return "the work cannot be shared by \(size) processes with the same sums"
+      + (reason.map { ": \($0)" } ?? "") + "; "
+      + (["start " + (others.isEmpty ? last : "\(others) or \(last)") + " of them"] + remedies)
+      .joined(separator: ", or ") + "."
   }
 
   /// The powers of two up to the first that is larger.

@@ -13,10 +13,14 @@ extension EngineOptions {
 
   /// Takes silence, processes and threads over for a command whose work processes share.
   ///
-  /// - Throws: `ProcessStartError` where the others cannot be joined.
+  /// - Throws: `ProcessStartError` where the others cannot be joined, `DifferentWorkError` where they
+  ///   were told something else.
   package func join() throws {
     if quiet { ProgressReporter.silence() }
-    try Processes.start(mpi)
+    if !Processes.areStarted {
+      try Processes.start(mpi)
+      try SameWork.requireSameStart(Command.settings)
+    }
     if Processes.current.size > 1, threads == nil {
       let cores = try Cores(Processes.current)
       ThreadPool.shared.threadCount = cores.threadCount

@@ -67,7 +67,6 @@ extension RunOptions {
   ///   `ProcessStartError` where other processes cannot be joined.
   package func apply() throws {
     try engine.join()
-    try SameWork.requireSameProgram()
     guard precision == .f32 || products == .own else {
       throw ArithmeticError(
         description: "--precision bf16 is for our own products; leave --products openblas out.",

@@ -16,11 +16,25 @@ struct DifferentWorkError: ReportableError, Equatable {
 
 /// Makes sure that all processes do the same before hours are spent.
 enum SameWork {
-  /// - Throws: `DifferentWorkError` when a process runs another program.
-  static func requireSameProgram() throws {
+  /// Options that may differ: nothing depends on them, or, as of data and configuration files, what
+  /// counts is what they hold.
+  private static let free: Set = ["config", "data", "mpi", "quiet", "threads"]
+
+  /// Compares what was started, once, before the processes wait for each other: options that are in
+  /// no run's key also decide who waits for whom.
+  ///
+  /// - Parameter settings: The options of this process by name, as they were resolved.
+  /// - Throws: `DifferentWorkError` when a process runs another program, or has other options.
+  static func requireSameStart(_ settings: [(name: String, value: String)]) throws {
     guard Processes.current.size > 1 else { return }
     let digest = try SHA256.digest(file: "/proc/self/exe")
     try require([("another build of the program", digest)])
+    // Processes of one program may still run different commands of it.
+    try require([("another command", settings.map(\.name).joined(separator: " "))])
+    try require(
+      settings.filter { !free.contains($0.name) }.map {
+        ("other settings (--\($0.name))", $0.value)
+      })
   }
 
   /// - Throws: `DifferentWorkError` when a process has other data, weights or settings.

@@ -60,6 +60,22 @@ public struct TrainingLoop {
     private var sinceSave = Stopwatch()
     private let progress: ProgressReporter
 
+    /// The events so far.
+    ///
+    /// - Throws: `FileError` where the file is damaged; unlike other rows these are not made again, so
+    ///   that to move it away is no remedy.
+    private static func events(of run: RunDirectory) throws(FileError) -> [JSONValue] {
+      do {
+        return try run.rows(TrainingLoop.events)
+      } catch {
+        guard error.exitCode == .badData else { throw error }
+        throw FileError(
+          path: error.path, problem: error.problem,
+          remedy: "put an intact copy of it back, or use --restart to begin again",
+          exitCode: error.exitCode)
+      }
+    }
+
     init(_ loop: TrainingLoop, _ trainee: some Trainee) throws {
       self.loop = loop
       if let state = loop.state, let stored = try state.restore(expected: trainee.state) {
@@ -67,7 +83,7 @@ public struct TrainingLoop {
           position.epoch <= trainee.epochCount, position.batch <= trainee.batchesPerEpoch,
           let count = stored.facts["events"]?.intValue, count >= 0
         else { throw state.fault("does not say where the training was") }
-        let rows = try loop.run.rows(TrainingLoop.events)
+        let rows = try Self.events(of: loop.run)
         guard rows.count >= count else {
           throw FileError(
             path: "\(loop.run.path)/\(TrainingLoop.events)",

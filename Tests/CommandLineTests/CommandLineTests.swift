@@ -23,10 +23,48 @@ struct CommandLineTests {
       try SmithyOptions.table.parse(twice, refusesRepeats: true)
     }
     #expect(error?.description.hasPrefix("--seeds is given twice, as '3' and '4'") == true)
-    for other in [["--epochs", "3", "--epochs", "4"], ["--seeds", "4", "--seeds=4"]] {
+    for other in [
+      ["--epochs", "3", "--epochs", "4"], ["--seeds", "4", "--seeds=4"],
+      ["--output", "a", "--output", "b"],
+    ] {
       #expect(throws: Never.self) {
         try SmithyOptions.table.parse(needed + other, refusesRepeats: true)
       }
+    }
+  }
+
+  @Test("Of whatever holds several things, or names what is read, no first value is lost silently")
+  func gathering() throws {
+    for (option, values) in [
+      ("linear", ["--limit 3", "--cached"]), ("data", ["a", "b"]), ("tasks", ["coco", "linear"]),
+      ("backbone", ["a.pth", "b.pth"]),
+    ] {
+      let error = #expect(throws: UsageError.self) {
+        try SuiteOptions.table.parse(values.map { "--\(option)=\($0)" }, refusesRepeats: true)
+      }
+      #expect(error?.description.hasPrefix("--\(option) is given twice, as '") == true)
+    }
+    // By their placeholders: folders, names and paths of other programs.
+    let rows = CommandTrial.all.flatMap { trial in trial.options.map { (trial.name, $0) } }
+    for (program, option) in rows where option.takesValue && !option.isPositional {
+      let isMeant =
+        option.placeholder.contains("s,") || option.placeholder.contains(",")
+        || ["files", "folders", "names", "list", "options", "path", "table", "file"]
+          .contains(option.placeholder)
+      if isMeant { #expect(option.gathers, "\(program) --\(option.name)") }
+    }
+  }
+
+  @Test("An empty value of the configuration file is refused as one of the command line")
+  func emptyConfiguration() throws {
+    let folder = try TemporaryDirectory()
+    let config = folder.file("c.json")
+    for text in [#"{"output": ""}"#, #"{"output": [""]}"#, #"{"seeds": []}"#, #"{"limit": ""}"#] {
+      try AtomicFile.write(text: text, to: config)
+      let error = #expect(throws: UsageError.self) {
+        try parse(needed + ["--config", config])
+      }
+      #expect(error?.description.contains("c.json gives '") == true, "\(text)")
     }
   }
 

@@ -44,6 +44,11 @@ struct DetectionBenchmark: ComparisonProgram {
       }
     }
     training?.fillsMasks = options.fillsMasks
+    if let training, options.fillsMasks, training.annotations.objectsWithoutMask == 0 {
+      context.say(
+        "--masks-from-boxes changes nothing: every object of \(training.annotations.path) has a mask"
+      )
+    }
     if let limit = options.common.trainLimit { training = training?.first(limit) }
     if let limit = options.data.limit { testing = testing.first(limit) }
     if options.data.onBadImage == .fail {
@@ -100,6 +105,7 @@ struct DetectionBenchmark: ComparisonProgram {
     return notes
   }
 
+  var dataIdentity: [String: String] { fineTuning.task.dataIdentity }
   var named: [Candidate] { options.common.candidates }
 
   func ownBackbones() throws -> OwnBackbones {

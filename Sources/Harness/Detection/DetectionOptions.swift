@@ -151,5 +151,6 @@ public struct DetectionOptions: ComparisonOptions {
   var run: RunOptions { common.run }
   var data: DataOptions { common.data }
   var preset: Preset { common.preset }
+  var comparedFiles: [String] { common.comparedFiles }
   var recipeSettings: [String: String] { resolvedRecipe().settings }
 }

@@ -13,6 +13,7 @@ struct ClassifierBenchmark: ComparisonProgram {
       get { trained.result }
       set { trained.result = newValue }
     }
+    var folder: String { trained.folder }
     /// What its networks found on other images, one a set.
     let shifted: [RunResult]
   }
@@ -38,6 +39,7 @@ struct ClassifierBenchmark: ComparisonProgram {
       context: context, notes: data.notes() + usable.notes)
   }
 
+  var dataIdentity: [String: String] { data.identity }
   var named: [Candidate] { options.fineTuning.candidates }
 
   func ownBackbones() throws -> OwnBackbones { try options.ownBackbones(context, data) }

@@ -76,4 +76,23 @@ struct CorruptedImages {
     CorruptionErrors.reference(
       try PublishedFigures(path: SuppliedFiles.path("reports/reference/imagenet_c.json")))
   }
+
+  /// Makes sure of that file before the images are seen, where their mCE needs it.
+  ///
+  /// - Parameters:
+  ///   - strengths: How many strengths each corruption has.
+  ///   - remedy: What else would do.
+  /// - Throws: As `reference`.
+  static func requireReference(strengths: Int, or remedy: String = "") throws(FileError) {
+    guard strengths == CorruptionErrors.severityCount else { return }
+    do {
+      _ = try reference()
+    } catch {
+      guard error.exitCode == .missingFile else { throw error }
+      throw FileError(
+        path: error.path, problem: "does not exist, and mCE is relative to AlexNet's errors in it",
+        remedy: "start the program in the checkout or in a folder with a copy of it" + remedy,
+        exitCode: .missingFile)
+    }
+  }
 }

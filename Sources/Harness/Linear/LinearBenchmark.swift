@@ -59,6 +59,7 @@ struct LinearBenchmark: ComparisonProgram {
     try data.drawing(options.shots, seed: seed)
   }
 
+  var dataIdentity: [String: String] { data.identity }
   var named: [Candidate] { options.backbone.files.map { Candidate(backbone: $0) } }
 
   func ownBackbones() throws -> OwnBackbones { try options.ownBackbones(context, data) }

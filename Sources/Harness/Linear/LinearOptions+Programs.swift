@@ -40,6 +40,8 @@ extension LinearOptions {
     }
   }
 
+  var comparedFiles: [String] { fineTuning.comparedFiles }
+
   /// The settings as trainings of whole networks take them.
   var fineTuning: FineTuningOptions {
     var common = FineTuningOptions()

@@ -1,5 +1,6 @@
 import CommandLine
 import Inspection
+import Models
 import Protocols
 import Reporting
 
@@ -31,6 +32,7 @@ extension LinearOptions {
       }
     }
     try checkClassifier()
+    try checkFeature()
     if settings.trainsNetwork { try watch.validate(length: settings.epochs, .epoch) }
     let names = shifts.map { $0.prefix { $0 != "=" } }
     guard Set(names).count == names.count else {
@@ -70,6 +72,18 @@ extension LinearOptions {
     guard mean.isEmpty == deviation.isEmpty, [0, 3].contains(mean.count),
       [0, 3].contains(deviation.count)
     else { throw .conflict("--mean and --std go together, three numbers each.") }
+  }
+
+  /// Refuses features that a network lacks, where it is named; that of a file shows when it is read.
+  private func checkFeature() throws(UsageError) {
+    guard [.descent, .logistic].contains(settings.classifier), let network = architecture else {
+      return
+    }
+    let choice = settings.feature(of: network.architecture)
+    if let problem = choice.problem(with: network.architecture) {
+      throw .conflict(
+        "\(network.rawValue): \(problem); give other --feature-blocks or --feature-pooling.")
+    }
   }
 
   private static let descent = ["warmup-epochs", "label-smoothing", "clip-norm", "drop-path"]

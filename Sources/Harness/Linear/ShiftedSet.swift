@@ -63,8 +63,10 @@ struct ShiftedSet {
     let known = data.classNames
     if path == Self.made {
       classNames = known
-      truth = .made(
-        try corruptions.made(), of: data.images.validation, order: data.validationOrder)
+      let made = try corruptions.made()
+      try CorruptedImages.requireReference(
+        strengths: made.severities.count, or: ", or make fewer --severities")
+      truth = .made(made, of: data.images.validation, order: data.validationOrder)
       return
     }
     var isFolder: ObjCBool = false
@@ -81,6 +83,7 @@ struct ShiftedSet {
       return
     }
     if let corrupted = try CorruptedImages(path) {
+      try CorruptedImages.requireReference(strengths: corrupted.strengths)
       let images = corrupted.parts[0].images
       let places = try Self.places(of: images, known, path)
       truth = .corrupted(corrupted, places: places)

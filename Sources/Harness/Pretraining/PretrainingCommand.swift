@@ -26,6 +26,7 @@ public enum PretrainingCommand {
       plan.probeLimit = 0
       context.say("\(data.train.count) images without classes, so without a probe of epochs")
     }
+    try PretrainingRun.check(plan, data: data)
     if options.run.isDryRun {
       Console.output(parsed.text(plan.settings))
       return .success

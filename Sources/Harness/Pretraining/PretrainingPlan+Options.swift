@@ -19,7 +19,9 @@ extension PretrainingPlan {
     let published = recipe.epochs
     if let epochs = options.epochs { recipe.epochs = epochs }
     if let gflop = options.gflop {
-      let epoch = Double(min(limit ?? imageCount, imageCount)) * cost.operationsPerImage / 1e9
+      // What is left over of whole batches costs nothing.
+      let trained = max(1, stepsPerEpoch(of: imageCount)) * recipe.batchSize
+      let epoch = Double(trained) * cost.operationsPerImage / 1e9
       let count = (gflop / epoch).rounded()
       guard (1...1e6).contains(count) else {
         throw .conflict(

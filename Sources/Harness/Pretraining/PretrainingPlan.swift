@@ -32,6 +32,11 @@ public struct PretrainingPlan: Sendable {
     self.architecture = architecture
   }
 
+  /// Training images that take part, of so many.
+  func imageCount(of all: Int) -> Int { min(limit ?? all, all) }
+  /// Updates of an epoch, which is of whole batches.
+  func stepsPerEpoch(of all: Int) -> Int { imageCount(of: all) / max(1, recipe.batchSize) }
+
   /// Images that go through a network at once.
   var chunkSize: Int { (recipe.batchSize + accumulation - 1) / accumulation }
 

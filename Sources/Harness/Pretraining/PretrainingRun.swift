@@ -35,6 +35,8 @@ public final class PretrainingRun {
   private let data: ClassificationData
   private let dataName: String
   private let manifest: String
+  /// Hash of the validation images, where a probe of epochs scores them.
+  private let probed: String?
   private let order: [Int]
   private let stepsPerEpoch: Int
   /// Seconds between two saved states within an epoch.
@@ -55,13 +57,24 @@ public final class PretrainingRun {
     self.dataName = dataName
     self.saveInterval = saveInterval
     self.isQuiet = isQuiet
+    try Self.check(plan, data: data)
     order = data.train.evenly(plan.limit)
+    stepsPerEpoch = plan.stepsPerEpoch(of: data.train.count)
     manifest = data.train.manifestHash(digests)
+    let probe = EpochProbe(
+      data: data, limit: plan.probeLimit, inputSize: plan.inputSize, policy: plan.onBadImage)
+    probed = probe?.validation.manifestHash(digests)
+  }
+
+  /// Refuses a plan that does not fit its data or the memory, before anything is hashed.
+  ///
+  /// - Throws: `UsageError`.
+  static func check(_ plan: PretrainingPlan, data: ClassificationData) throws {
     let recipe = plan.recipe
-    stepsPerEpoch = order.count / max(1, recipe.batchSize)
-    guard stepsPerEpoch > 0 else {
+    guard plan.stepsPerEpoch(of: data.train.count) > 0 else {
       throw UsageError.conflict(
-        "--batch-size \(recipe.batchSize) is more than the \(order.count) training images.")
+        "--batch-size \(recipe.batchSize) is more than the "
+          + "\(plan.imageCount(of: data.train.count)) training images.")
     }
     if let problem = recipe.settings.problem(batchSize: recipe.batchSize) {
       throw UsageError.conflict(problem)
@@ -73,10 +86,14 @@ public final class PretrainingRun {
   }
 
   private var information: [String: String] {
-    [
+    var information = [
       "name": dataName, "train": manifest, "train images": String(order.count),
       "classes": data.train.classNames.isEmpty ? "none" : String(data.train.classNames.count),
     ]
+    // The curve of the probe is of these images; not "validation", which reports take for the images
+    // that a run is judged by.
+    information["probe"] = probed
+    return information
   }
 
   /// What the run will say of itself; the numbers are still to come.

@@ -159,6 +159,9 @@ struct FineTuningOptions: Sendable {
       : whole.files.map { Candidate(network: $0) }
   }
 
+  /// The files of these.
+  var comparedFiles: [String] { candidates.compactMap(\.path) }
+
   /// The options.
   ///
   /// - Parameters:

@@ -9,6 +9,8 @@ protocol ComparisonOptions: CommandOptions {
   var run: RunOptions { get }
   var data: DataOptions { get }
   var preset: Preset { get }
+  /// The files of what is compared, as far as they are named.
+  var comparedFiles: [String] { get }
   /// The settings of the recipe by name, for `--dry-run`.
   var recipeSettings: [String: String] { get }
 }
@@ -17,6 +19,8 @@ protocol ComparisonOptions: CommandOptions {
 protocol CandidateOutcome {
   /// What tables show of it.
   var result: RunResult { get set }
+  /// The folder of its run.
+  var folder: String { get }
 }
 
 /// A program that measures candidates one after another and compares them in tables.
@@ -26,6 +30,8 @@ protocol ComparisonProgram {
 
   /// Reads the data.
   init(_ options: Options, _ context: RunContext) throws
+  /// What tells the data from others: hashes and counts.
+  var dataIdentity: [String: String] { get }
   /// What the user wants compared; empty where the program makes backbones of its own.
   var named: [Candidate] { get }
   /// The backbones that it makes where the user names nothing.
@@ -46,10 +52,13 @@ extension ComparisonProgram {
   static func execute(_ parsed: ParsedOptions<Options>) throws -> ExitCode {
     let options = parsed.options
     if options.run.isDryRun {
+      // A process that only prints would leave the others waiting for it.
+      try options.run.engine.join()
+      for file in options.comparedFiles { try FileBytes.requireReadable(file) }
       Console.output(parsed.text(options.recipeSettings))
       return .success
     }
-    try opened(options).run()
+    _ = try opened(options).run()
     return .success
   }
 
@@ -59,22 +68,24 @@ extension ComparisonProgram {
   static func opened(_ options: Options) throws -> Self {
     // The processes are joined here, so that the first one alone looks through the data.
     let context = try RunContext(options.run, data: options.data, preset: options.preset)
+    // Not after hours of hashing, or of the first one's training.
+    for file in options.comparedFiles { try FileBytes.requireReadable(file) }
     return try Processes.rootFirst { try Self(options, context) }
   }
 
   /// Measures all candidates and compares them.
   ///
+  /// - Returns: The folders of their runs.
   /// - Throws: As `execute`.
-  func run() throws {
+  func run() throws -> [String] {
     let candidates =
       named.isEmpty ? try Processes.rootFirst { try ownBackbones().candidates() } : named
-    // Not after hours of the first one's training.
-    for path in candidates.compactMap(\.path) { try FileBytes.requireReadable(path) }
     var outcomes = try candidates.map { try outcome(of: $0) }
     for (at, title) in Candidate.distinctTitles(candidates).enumerated() {
       outcomes[at].result.backbone["name"] = title
     }
     if Processes.current.isRoot { try report(outcomes) }
+    return outcomes.map(\.folder)
   }
 }
 

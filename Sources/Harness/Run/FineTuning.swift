@@ -65,7 +65,7 @@ struct FineTuning<Task: FineTuningTask> {
       task: Task.description.name, backbone: start.identity, data: task.dataIdentity,
       settings: start.settings)
     let session = try RunSession(
-      result, name: "\(Task.description.name)-\(candidate.slug)",
+      result, name: "\(Task.description.name)-\(candidate.slug)", parts: task.keyParts,
       scoring: ["resamples": String(options.resamples), "seed": String(seeds[0])],
       options: options.run)
     let runs = try Self.folders(seeds, in: session)

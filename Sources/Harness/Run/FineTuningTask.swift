@@ -26,6 +26,8 @@ protocol FineTuningTask {
 
   /// The data: name, hashes, counts.
   var dataIdentity: [String: String] { get }
+  /// What else decides what is kept of a run, and is no number of it: parts of its key.
+  var keyParts: [String: [String: String]] { get }
   /// Settings of a training of a network, and of a test alone.
   func trainingSettings(_ network: Network) -> [String: String]
   func testSettings(_ network: Network) -> [String: String]
@@ -86,6 +88,8 @@ extension FineTuningTask {
     var stream = RandomStream(seed: 0, purpose: .sampling)
     return Set(stream.permutation(count).prefix(held))
   }
+
+  var keyParts: [String: [String: String]] { [:] }
 
   var published: String { "the published recipe" }
 

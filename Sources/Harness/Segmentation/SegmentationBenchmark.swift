@@ -65,6 +65,7 @@ struct SegmentationBenchmark: ComparisonProgram {
       options: options.common, context: context, notes: notes)
   }
 
+  var dataIdentity: [String: String] { fineTuning.task.dataIdentity }
   var named: [Candidate] { options.common.candidates }
 
   func ownBackbones() throws -> OwnBackbones {

@@ -147,6 +147,7 @@ public struct SegmentationOptions: ComparisonOptions {
   var run: RunOptions { common.run }
   var data: DataOptions { common.data }
   var preset: Preset { common.preset }
+  var comparedFiles: [String] { common.comparedFiles }
   var recipeSettings: [String: String] {
     let recipe = resolvedRecipe()
     return recipe.form == .upernet ? recipe.settings : recipe.frozenSettings

@@ -73,6 +73,15 @@ struct SegmentationTask: FineTuningTask {
     dataIdentity = identity
   }
 
+  /// The names of the classes, which results say.
+  ///
+  /// Those of published tables stand for themselves, so that runs on them are the same as ever.
+  var keyParts: [String: [String: String]] {
+    let published: [SegmentationClasses] = [.ade20k, .cityscapes, .voc]
+    guard !published.contains(where: { $0.names == table.names }) else { return [:] }
+    return ["classes": ["names": SHA256.digest(table.names.joined(separator: "\n"))]]
+  }
+
   /// The same task with two crops an update.
   var inPairs: SegmentationTask {
     var task = self

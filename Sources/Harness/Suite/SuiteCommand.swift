@@ -34,6 +34,8 @@ public struct SuiteCommand {
 
   private func run() throws -> ExitCode {
     try options.engine.join()
+    // Once for all tasks, and before the first of them.
+    for path in options.backbones where path != "random" { try FileBytes.requireReadable(path) }
     var record = SuiteRecord(folder: options.output, isFresh: options.restarts)
     var failed = 0
     var prepared: [SuiteJob.Prepared] = []
@@ -60,8 +62,7 @@ public struct SuiteCommand {
       try Interruption.check()
       say(ready.job.title)
       let isDone: ()? = try attempt(ready.job.title) {
-        try ready.run()
-        try record.finish(ready.job)
+        try record.finish(ready.key, runs: ready.run())
       }
       if isDone == nil { failed += 1 }
     }
@@ -77,21 +78,18 @@ public struct SuiteCommand {
   private func prepare(
     _ job: SuiteJob, _ record: SuiteRecord
   ) throws -> (ready: SuiteJob.Prepared?, isWhole: Bool) {
-    func prepared(_ job: SuiteJob) throws -> SuiteJob.Prepared {
-      try job.prepared(isDone: record.isDone(job))
-    }
     let refusal: any Error
-    do { return (try prepared(job), true) } catch { refusal = error }
+    do { return (try job.prepared(record), true) } catch { refusal = error }
     let names = job.backbones
     if names.count > 1, refusal is any ReportableError, !(refusal is InterruptedError),
       !(refusal is UsageError), Processes.current.size == 1
     {
       let good = try names.filter { name in
-        try attempt(job.title) { try job.keeping([name]).prepared(isDone: false) } != nil
+        try attempt(job.title) { try job.keeping([name]).prepared(record) } != nil
       }
       if good.isEmpty { return (nil, false) }
       if good.count < names.count {
-        return (try attempt(job.title) { try prepared(job.keeping(good)) }, false)
+        return (try attempt(job.title) { try job.keeping(good).prepared(record) }, false)
       }
       // Each alone is sound: what is wrong is wrong with all of them together.
     }

@@ -46,42 +46,52 @@ struct SuiteJob {
     /// The seconds of backbones that it would have to make first, by what tells them apart: those of
     /// several tasks are made once.
     var backbones: [String: Double] = [:]
-    let run: () throws -> Void
+    /// What the suite's record knows it by.
+    var key = ""
+    /// Does it, and says where its runs are.
+    let run: () throws -> [String]
   }
 
   /// Opens the data and measures a few steps.
   ///
-  /// - Parameter isDone: Whether an earlier call did it: then nothing is measured.
+  /// - Parameter record: What earlier calls did: of that nothing is measured.
   /// - Throws: What the program throws.
-  func prepared(isDone: Bool) throws -> Prepared {
+  func prepared(_ record: SuiteRecord) throws -> Prepared {
     switch task {
     case .linear:
       try LinearOptions.table.parse(arguments).options.settings.trainsNetwork
-        ? prepared(ClassifierBenchmark.self, isDone) : prepared(LinearBenchmark.self, isDone)
-    case .coco: try prepared(DetectionBenchmark.self, isDone)
-    case .ade20k: try prepared(SegmentationBenchmark.self, isDone)
+        ? prepared(ClassifierBenchmark.self, record) : prepared(LinearBenchmark.self, record)
+    case .coco: try prepared(DetectionBenchmark.self, record)
+    case .ade20k: try prepared(SegmentationBenchmark.self, record)
     }
   }
 
   private func prepared<Program: ComparisonProgram>(
-    _ type: Program.Type, _ isDone: Bool
+    _ type: Program.Type, _ record: SuiteRecord
   ) throws -> Prepared {
     let program = try Program.opened(Program.Options.table.parse(arguments).options)
-    guard !isDone else { return Prepared(job: self, seconds: 0, run: program.run) }
-    // All processes must plan alike, so that one measures; a training is shared among all.
+    // All processes must plan alike, so that one looks and measures; a training is shared among all.
     let cost = try Processes.told {
-      Cost(
-        seconds: program.named.isEmpty
-          ? try program.seconds(of: .fresh) * Double(candidateCount)
-          : try program.named.reduce(0) { try $0 + program.seconds(of: $1) },
+      let key = try SuiteRecord.key(
+        self, data: program.dataIdentity, files: program.named.compactMap(\.path))
+      return Cost(
+        key: key, seconds: record.isDone(key) ? 0 : try seconds(of: program),
+        // Those of a finished job are made again where they are gone.
         backbones: program.named.isEmpty ? try program.ownBackbones().pending() : [:])
     }
     return Prepared(
       job: self, seconds: cost.seconds / Double(Processes.current.size),
-      backbones: cost.backbones, run: program.run)
+      backbones: cost.backbones, key: cost.key, run: program.run)
+  }
+
+  private func seconds(of program: some ComparisonProgram) throws -> Double {
+    program.named.isEmpty
+      ? try program.seconds(of: .fresh) * Double(candidateCount)
+      : try program.named.reduce(0) { try $0 + program.seconds(of: $1) }
   }
 
   private struct Cost: Codable {
+    let key: String
     let seconds: Double
     let backbones: [String: Double]
   }
@@ -114,6 +124,14 @@ struct SuiteJob {
         problem: "holds no data for \(options.tasks.map(\.rawValue).joined(separator: ", "))",
         remedy: "give a data set, or a folder of data sets, in a layout of docs/data.md",
         exitCode: .missingFile)
+    }
+    // All three are what is there; fewer were asked for by name.
+    if options.tasks.count < SuiteTask.allCases.count,
+      let task = options.tasks.first(where: { task in !jobs.contains { $0.task == task } })
+    {
+      throw UsageError.conflict(
+        "--tasks names \(task.rawValue), and \(root) holds no data for \(task.program); leave it out."
+      )
     }
     for (task, text) in options.handedOn where !text.isEmpty {
       guard !jobs.contains(where: { $0.task == task }) else { continue }

@@ -4,7 +4,8 @@ import Foundation
 /// What a suite did so far, in the folder of its report: a later call forecasts the rest.
 struct SuiteRecord {
   private let path: String
-  private var done: Set<String>
+  /// The folders of the runs that each finished job left, by the job's key.
+  private var done: [String: [String]] = [:]
 
   /// Reads what an earlier call left.
   ///
@@ -12,25 +13,39 @@ struct SuiteRecord {
   init(folder: String, isFresh: Bool) {
     path = folder + "/suite.json"
     let known = isFresh ? nil : (try? FileBytes.read(path)).flatMap { JSONValue(parsing: $0) }
-    done = Set((known?["done"]?.arrayValue ?? []).compactMap(\.stringValue))
+    guard case .object(let jobs)? = known?["jobs"] else { return }
+    done = jobs.compactMapValues { $0.arrayValue?.compactMap(\.stringValue) }
   }
 
-  /// What tells a job from others: all that its program is told.
-  private func key(_ job: SuiteJob) -> String {
-    ([job.task.program] + job.arguments).joined(separator: " ")
-  }
-
-  /// Whether an earlier call finished a job.
+  /// What tells a job from others: all that its program is told, the data that it found there and the
+  /// contents of the files that it compares.
   ///
-  /// Its results are found, and checked, by their keys.
-  func isDone(_ job: SuiteJob) -> Bool { done.contains(key(job)) }
+  /// - Throws: `FileError` where a file cannot be read.
+  static func key(
+    _ job: SuiteJob, data: [String: String], files: [String]
+  ) throws(FileError) -> String {
+    var parts = [job.task.program] + job.arguments
+    parts += data.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+    for file in files { parts.append(try SHA256.digest(file: file)) }
+    return SHA256.digest(parts.joined(separator: "\n"))
+  }
+
+  /// Whether an earlier call finished a job and its runs are still there.
+  ///
+  /// Its results are found, and checked, by their own keys.
+  func isDone(_ key: String) -> Bool {
+    done[key]?.allSatisfy { FileManager.default.fileExists(atPath: $0 + "/result.json") } ?? false
+  }
 
   /// Keeps that a job is finished.
   ///
+  /// - Parameter runs: The folders of its runs.
   /// - Throws: `FileError` when the disk is full.
-  mutating func finish(_ job: SuiteJob) throws(FileError) {
-    done.insert(key(job))
-    let json = JSONValue.object(["done": .array(done.sorted().map { .string($0) })])
+  mutating func finish(_ key: String, runs: [String]) throws(FileError) {
+    done[key] = runs
+    let json = JSONValue.object([
+      "jobs": .object(done.mapValues { .array($0.map { .string($0) }) })
+    ])
     try AtomicFile.write(text: json.text(isPretty: true) + "\n", to: path)
   }
 }

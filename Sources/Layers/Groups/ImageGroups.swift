@@ -35,8 +35,8 @@ public struct ImageGroups: Sendable {
       let powers = sequence(first: 1) { $0 * 2 }.prefix { $0 <= count }
       throw ProcessCountError(
         size: communicator.size, allowed: isBranching ? Array(powers) : [1],
-        reason: "a batch of \(batchSize) images is \(count) group\(count == 1 ? "" : "s"), see "
-          + "--groups and --batch-size")
+        reason: "a batch of \(batchSize) images is \(count) group\(count == 1 ? "" : "s")",
+        remedies: ["give other --groups", "give another --batch-size"])
     }
     return ImageGroups(batchSize: batchSize, count: count, communicator: communicator)
   }

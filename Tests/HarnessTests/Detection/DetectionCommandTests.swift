@@ -208,6 +208,14 @@ struct DetectionCommandTests {
     #expect(losses.contains { $0["loss_mask"]?.doubleValue ?? 0 > 0 })
   }
 
+  @Test("Masks from boxes where all have masks, and files that are not there, are said first")
+  func without() throws {
+    let dry = try run(["--data", "sample/coco", "--backbone", "none.pth", "--dry-run"], status: 66)
+    #expect(dry.errors.contains("none.pth: does not exist"), "\(dry.errors)")
+    let masks = try run(quick.filter { $0 != "--quiet" } + ["--masks-from-boxes"])
+    #expect(masks.errors.contains("--masks-from-boxes changes nothing"), "\(masks.errors)")
+  }
+
   @Test("Where nothing is left to score, the reason is said and no table of -1")
   func nothing() throws {
     let path = folder.file("sample/coco/annotations/instances_val2017.json")

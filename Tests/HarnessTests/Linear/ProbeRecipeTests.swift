@@ -343,6 +343,9 @@ struct ProbeRecipeTests {
         "--corruptions does not name"
       ),
       (["--shifts", "c=made", "--frost-pictures", "missing"], "missing"),
+      // Not after hours of work: the file is not where this program runs.
+      (["--shifts", "c=made"], "relative to AlexNet's errors in it; start the program in"),
+      (["--dry-run", "--feature-pooling", "class-and-mean"], "--feature-pooling."),
     ] {
       let refused = try ChildProgram.run("bench-linear", base + swin + options, in: folder.path)
       #expect(refused.status != 0 && refused.errors.contains(part), "\(refused.errors)")

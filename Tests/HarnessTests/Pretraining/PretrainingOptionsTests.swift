@@ -126,6 +126,19 @@ struct PretrainingOptionsTests {
     #expect(error?.exitCode == .usage)
   }
 
+  @Test("A budget counts the images that are trained, those of whole batches")
+  func wholeBatches() throws {
+    func epochs(_ images: Int) throws -> Int {
+      let options = try Options.table.parse([
+        "--preset", "smoke", "--batch-size", "32", "--gflop", "1000",
+      ]).options
+      return try PretrainingPlan(options, imageCount: images).recipe.epochs
+    }
+    // 63 images are one batch of 32.
+    #expect(try epochs(63) == epochs(32))
+    #expect(try abs(epochs(32) - 2 * epochs(64)) <= 1)
+  }
+
   @Test("A budget is a number of epochs, or refused", arguments: ["1e30", "1e-9", "1e300"])
   func budgets(gflop: String) throws {
     let error = try #require(throws: UsageError.self) { try settings(["--gflop", gflop]) }

@@ -82,6 +82,26 @@ struct PretrainingRunTests {
         && refused.errors.contains("use --restart"))
   }
 
+  @Test("Events that are damaged beside a state are refused with a remedy that works")
+  func damagedEvents() throws {
+    let folder = try prepare()
+    let options = base + ["--epochs", "200", "--output", "runs"]
+    _ = try ChildProgram.run(
+      "bench-pretrain", options, in: folder.path, killAfter: 0, states: 3, output: "runs")
+    let files = try ChildProgram.files(under: folder.file("runs"))
+    let name = try #require(files.keys.first { $0.hasSuffix("events.jsonl") })
+    let path = folder.file("runs/" + name)
+    var bytes = Array(try FileBytes.read(path))
+    bytes[20] ^= 1
+    try AtomicFile.write(bytes, to: path)
+    let refused = try ChildProgram.run("bench-pretrain", options, in: folder.path)
+    #expect(refused.status == 65, "\(refused.errors)")
+    #expect(
+      refused.errors.contains("line 1 is damaged")
+        && refused.errors.contains("; put an intact copy of it back, or use --restart to begin"),
+      "\(refused.errors)")
+  }
+
   @Test("Stopped by a bad image, it leaves a state, and without such images it goes on from there")
   func badImage() throws {
     let folder = try prepare()
@@ -129,6 +149,26 @@ struct PretrainingRunTests {
     #expect(!other.errors.contains("going on"))
   }
 
+  @Test("A run that a probe scored is another one with other validation images, else the same")
+  func probedImages() throws {
+    let folder = try prepare()
+    func train(_ more: [String] = []) throws -> String {
+      let outcome = try ChildProgram.run(
+        "bench-pretrain", base + ["--epochs", "1", "--output", "runs"] + more, in: folder.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return outcome.output
+    }
+    let probed = try train()
+    let unprobed = try train(["--probe-limit", "0"])
+    #expect(try train() == probed)
+    let val = folder.file("data/classification/val")
+    let victim = val + "/" + (try #require(try FileTree.files(below: val).files.first))
+    let other = val + "/" + (try #require(try FileTree.files(below: val).files.last))
+    try AtomicFile.write(FileBytes.read(other), to: victim)
+    #expect(try train() != probed)
+    #expect(try train(["--probe-limit", "0"]) == unprobed)
+  }
+
   @Test(
     "bench-linear takes the checkpoint of every method", arguments: MethodDescription.allCases)
   func probed(method: MethodDescription) throws {
@@ -164,8 +204,10 @@ struct PretrainingRunTests {
       #expect(outcome.status == status, "\(outcome.errors)")
       #expect(outcome.errors.contains(part), "\(outcome.errors)")
     }
-    try expect(base + ["--batch-size", "12"], 64, "does not divide the queue")
-    try expect(base + ["--batch-size", "4000"], 64, "is more than the")
+    for more in [[], ["--dry-run"]] {
+      try expect(base + ["--batch-size", "12"] + more, 64, "does not divide the queue")
+      try expect(base + ["--batch-size", "4000"] + more, 64, "is more than the")
+    }
     try expect(base + ["--method", "simclr"], 64, "moby")
     try expect(base + ["--base-learning-rate", "1e30"], 1, "is not a finite number")
     // The only step's loss was sound; what it made of the weights shows in features alone.

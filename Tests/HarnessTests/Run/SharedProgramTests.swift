@@ -178,6 +178,17 @@ struct SharedProgramTests {
       under: (.openMPI, 3), limit: 60)
     #expect(outcome.status == 64, "\(outcome.errors)")
     #expect(outcome.failures.count == 1 && outcome.errors.contains("1, 2 or 4"))
+    // A program without --groups says as much, and what it can do.
+    let coco = try ChildProgram.run(
+      "bench-coco",
+      [
+        "--preset", "smoke", "--data", "sample/coco", "--backbone", "random", "--batch-size", "4",
+        "--output", "out",
+      ], in: folder.path, under: (.openMPI, 3), limit: 60)
+    #expect(coco.status == 64, "\(coco.errors)")
+    #expect(
+      coco.errors.contains("groups; start 1 or 2 of them, or give another --batch-size."),
+      "\(coco.errors)")
   }
 
   @Test("A process with other data ends all in one sentence", .needs(.openMPI))
@@ -196,6 +207,39 @@ struct SharedProgramTests {
       path: MessageLauncher.openMPI.path, words, in: folder.path, limit: 60)
     #expect(outcome.status == 65, "\(outcome.errors)")
     #expect(outcome.failures.count == 1 && outcome.errors.contains("other data"))
+  }
+
+  @Test(
+    "A process with other options ends all in one sentence that names one", .needs(.openMPI),
+    arguments: [
+      ("bench-pretrain", ["--dry-run"]), ("bench-pretrain", ["--seeds", "0,1"]),
+      ("bench-pretrain", ["--no-forecast"]), ("bench-pretrain", ["--save-minutes", "1"]),
+      ("bench-linear", ["--dry-run"]), ("bench-linear", ["--restart"]),
+      ("bench-coco", ["--evaluate-every", "1"]), ("bench-ade20k", ["--evaluate-every", "1"]),
+      ("bench-suite", ["--dry-run"]),
+    ])
+  func otherOptions(program: String, options: [String]) throws {
+    let folder = try prepare()
+    let data = [
+      "bench-pretrain": "sample/classification", "bench-linear": "sample/classification",
+      "bench-coco": "sample/coco", "bench-ade20k": "sample/ade20k", "bench-suite": "sample",
+    ]
+    let common = [
+      ChildProgram.path(program), "--preset", "smoke", "--data", data[program] ?? "",
+    ]
+    // Whichever of them has more to say.
+    for (first, second) in [(options, []), ([], options)] {
+      let words =
+        MessageLauncher.openMPI.arguments(1) + common + first + [":", "-n", "1"] + common + second
+      let outcome = try ChildProgram.run(
+        path: MessageLauncher.openMPI.path, words, in: folder.path, limit: 60)
+      #expect(outcome.status == 65, "\(outcome.errors)")
+      let name = options[0].replacing("--no-", with: "--")
+      #expect(
+        outcome.failures.count == 1
+          && outcome.errors.contains("process 1 has other settings (\(name)) than process 0"),
+        "\(outcome.errors)")
+    }
   }
 
   @Test("A process of another build ends all in one sentence", .needs(.openMPI))

@@ -46,6 +46,28 @@ struct SegmentationCommandTests {
     #expect((0...1).contains(accuracy))
   }
 
+  @Test("Other names of the classes are another run; those of published tables are none of its key")
+  func names() throws {
+    let options = [
+      "--data", "sample/ade20k", "--backbone", "random", "--preset", "smoke", "--recipe", "knn",
+      "--memory", "60", "--seeds", "0", "--resamples", "20", "--quiet", "--output", "runs",
+    ]
+    func folders() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("runs"))
+        .filter { $0.hasPrefix("ade20k-knn-random") }
+    }
+    _ = try run(options)
+    _ = try run(options)
+    #expect(try folders().count == 1)
+    let table = folder.file("sample/ade20k/classes.json")
+    let text = String(decoding: try FileBytes.read(table), as: UTF8.self)
+    let name = try #require(
+      try json("sample/ade20k/classes.json").arrayValue?.last?["name"]?.stringValue)
+    try AtomicFile.write(text: text.replacing("\"\(name)\"", with: "\"other\""), to: table)
+    _ = try run(options)
+    #expect(try folders().count == 2)
+  }
+
   @Test("A frozen backbone is scored by nearest cells and by a linear classifier, and reported")
   func frozen() throws {
     let fine = VisionTransformer(

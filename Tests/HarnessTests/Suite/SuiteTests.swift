@@ -13,7 +13,7 @@ struct SuiteTests {
   private func job(_ task: SuiteTask, hours: Double) -> SuiteJob.Prepared {
     SuiteJob.Prepared(
       job: SuiteJob(task, data: "/data/x", SuiteOptions()),
-      seconds: hours * 3600, run: {})
+      seconds: hours * 3600, run: { [] })
   }
 
   @Test("A budget leaves out what does not fit, and the forecast says so")
@@ -92,6 +92,9 @@ struct SuiteTests {
     #expect(try Set(jobs("--coco=--epochs 3")) == [.coco, .linear])
     let error = #expect(throws: UsageError.self) { try jobs("--ade20k=--epochs 3") }
     #expect(error?.description.contains("holds no data for it") == true, "\(error as Any)")
+    let named = #expect(throws: UsageError.self) { try jobs("--tasks", "coco,ade20k") }
+    #expect(named?.description.hasPrefix("--tasks names ade20k, and ") == true)
+    #expect(try jobs("--tasks", "coco") == [.coco])
   }
 
   @Test("Times of a budget are read, and others refused")
@@ -149,6 +152,27 @@ struct SuiteTests {
     let again = try run()
     #expect(again.errors.components(separatedBy: "done before").count == 4, "\(again.errors)")
     #expect(try FileBytes.read(folder.file("out/report.html")) == page)
+    // What was done is what is still there, of the data and weights that are there now.
+    let images = folder.file("data/classification/val")
+    let image = try #require(try FileTree.files(below: images).files.first)
+    try AtomicFile.write(
+      FileBytes.read(images + "/" + (try #require(try FileTree.files(below: images).files.last))),
+      to: images + "/" + image)
+    let changed = try run(["--dry-run"])
+    #expect(changed.errors.components(separatedBy: "done before").count == 3, "\(changed.errors)")
+    #expect(changed.errors.contains("bench-linear on classification: about"))
+    for run in try FileManager.default.contentsOfDirectory(atPath: folder.file("out/runs"))
+    where run.hasPrefix("coco-") {
+      try FileManager.default.removeItem(atPath: folder.file("out/runs/" + run))
+    }
+    let deleted = try run(["--dry-run"])
+    #expect(deleted.errors.contains("bench-coco on coco: about"), "\(deleted.errors)")
+    #expect(deleted.errors.contains("bench-ade20k on ade20k: done before"), "\(deleted.errors)")
+    // A path that leads nowhere is said once, before anything is opened.
+    let nowhere = try ChildProgram.run(
+      "bench-suite", ["--data", "data", "--backbone", "random,none.pth", "--no-open"],
+      in: folder.path)
+    #expect(nowhere.status == 66 && nowhere.failures.count == 1, "\(nowhere.errors)")
     // What the configuration says is the same suite.
     let configured = try ChildProgram.run(
       "bench-suite", ["--config", "out/config.json", "--print-config"], in: folder.path)

@@ -46,6 +46,7 @@ struct FrozenSegmentation {
       data: task.dataIdentity, settings: settings)
     let session = try RunSession(
       result, name: "\(result.task)-\(recipe.name.rawValue)-\(candidate.slug)",
+      parts: task.keyParts,
       scoring: ["resamples": String(options.common.resamples), "seed": String(seeds[0])],
       options: options.run)
     let runs = try FineTuning<SegmentationTask>.folders(seeds, in: session)
