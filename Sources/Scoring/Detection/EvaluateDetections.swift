@@ -47,7 +47,9 @@ package struct EvaluateDetections {
     var scored: [Scored] = []
     let types = try options.types(detections, groundTruth, selection)
     try options.checkSigmas(types)
-    for set in [detections, other].compactMap({ $0 }) where set.detections.isEmpty {
+    let sets = [detections, other].compactMap { $0 }
+    options.noteFederation(groundTruth, sets, selection)
+    for set in sets where set.detections.isEmpty {
       Console.error("\(set.path): holds no detections; all its numbers are 0.")
     }
     for (place, type) in types.enumerated() {
@@ -79,7 +81,7 @@ package struct EvaluateDetections {
     try keepRun(scored, detections, truth, part, selection)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
-      + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
+      + sets.map { ($0.path, $0.findings) }
     for (path, findings) in damaged where findings.worst == .error {
       Console.error(
         "\(path): has records with errors, listed above; the numbers are of what is left.")
