@@ -301,4 +301,29 @@ struct SegmentationEvaluationTests {
     #expect(twoDecimals(.nan) == "-")
     #expect(twoDecimals(0.031_25 / 100) == "0.03")
   }
+  @Test("Of one image the difference of two folders is given, and said not to be tested")
+  func oneImage() throws {
+    let scored = [8, 6].map { right in
+      ScoredPredictions(
+        folder: "\(right)",
+        outcomes: [
+          ScoredPredictions.Image(
+            record: SegmentationRecord(
+              index: 0, classes: [0, 1], intersections: [right, 0],
+              predicted: [right, 10 - right], labelled: [10, 0]), agreement: [right, 0, 0])
+        ], classCount: 2)
+    }
+    let tables = SegmentationTables(
+      classes: ["a", "b"].enumerated().map { (name: $1, storedValue: $0 + 1) },
+      labels: "reduce-zero", scored: scored, convention: .mmseg, resampleCount: 20, seed: 1)
+    #expect(
+      tables.means.notes.contains {
+        $0 == "mIoU of the first minus the second: +10.00 points, not tested (one image alone "
+          + "cannot be tested)"
+      }, "\(tables.means.notes)")
+    let difference = try #require(tables.json["mIoUDifference"])
+    #expect(difference["value"]?.doubleValue.map { abs($0 - 0.1) < 1e-12 } == true)
+    #expect(difference["untested"]?.stringValue == "one image alone cannot be tested")
+  }
+
 }
