@@ -174,7 +174,7 @@ package struct EvaluateClassification {
             number: record.predictions.first.map { places[$0] }))
         let confidence: Double? =
           switch predictions.meaning {
-          case .probabilities: Double(best)
+          case .probabilities: best
           case .logits: Calibration.confidence(logits: scores)
           case .scores: nil
           }
