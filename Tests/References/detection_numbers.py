@@ -309,6 +309,25 @@ def lvis_detections(rng, truth):
     return results
 
 
+def emptied(rng, truth, results):
+    """Eight images of LVIS's scene in which some objects and detections have no area."""
+    images = truth["images"][1:9]
+    ids = {image["id"] for image in images}
+    truth = {**truth, "images": images, "annotations": copy.deepcopy(
+        [a for a in truth["annotations"] if a["image_id"] in ids])}
+    results = copy.deepcopy([r for r in results if r["image_id"] in ids])
+    for annotation in truth["annotations"]:
+        if rng.random() < 0.3:
+            annotation["area"] = 0
+    for result in results:
+        if rng.random() < 0.3:
+            height, width = result["segmentation"]["size"]
+            nothing = masks.encode(np.zeros((height, width), np.uint8, order="F"))
+            result["segmentation"]["counts"] = nothing["counts"].decode()
+            result["bbox"][rng.choice([2, 3])] = 0
+    return truth, results
+
+
 def by_lvis_tide(truth, results, mode):
     """tidecv does not know that an object is marked, and asks for names that the scene lacks."""
     truth = copy.deepcopy(truth)
@@ -383,6 +402,9 @@ def synthetic():
     write("lvis_truth.json", federated_truth)
     write("lvis_results.json", federated)
     write("marked_truth.json", marked)
+    empty_truth, empty = emptied(random.Random(29), federated_truth, federated)
+    write("lvis_empty_truth.json", empty_truth)
+    write("lvis_empty_results.json", empty)
     keypoints = evaluated(points_truth, points, "keypoints")
     write("expected.json", {
         "bbox": all_of_masks(truth, results, "bbox"),
@@ -399,7 +421,10 @@ def synthetic():
             "segm": by_lvis(federated_truth, without(federated, "bbox"), "segm"),
             "boundary": by_lvis(federated_truth, without(federated, "bbox"), "boundary"),
             "some": by_lvis(federated_truth, without(federated, "segmentation"), "bbox",
-                            [1, 3, 9])},
+                            [1, 3, 9]),
+            "emptyBoxes": by_lvis(empty_truth, without(empty, "segmentation"), "bbox"),
+            "emptyMasks": by_lvis(empty_truth, without(empty, "bbox"), "segm"),
+            "emptyBoundaries": by_lvis(empty_truth, without(empty, "bbox"), "boundary")},
         "lvisErrors": {
             "bbox": by_lvis_tide(federated_truth, without(federated, "segmentation"), "bbox"),
             "segm": by_lvis_tide(federated_truth, without(federated, "bbox"), "segm")}})

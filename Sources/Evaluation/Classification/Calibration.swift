@@ -6,7 +6,8 @@ import Foundation
 /// |right − confidence|, weighted by their images. A confidence on an edge belongs to the bin below,
 /// unless the edges are those of another source.
 ///
-/// Source: Guo et al., On Calibration of Modern Neural Networks, 2017, and its code.
+/// Source: Guo et al., On Calibration of Modern Neural Networks, 2017, and its code
+/// (gpleiss/temperature_scaling, `ECELoss`), in double precision: bin i holds i/n < confidence ≤ (i+1)/n.
 public struct Calibration: Sendable, Equatable {
   /// Answers of about the same confidence.
   public struct Bin: Sendable, Equatable {
@@ -56,13 +57,25 @@ public struct Calibration: Sendable, Equatable {
   /// - Parameter confidence: Probability of the answer, 0...1.
   public mutating func add(confidence: Double, isRight: Bool) {
     guard !confidence.isNaN else { return }
-    let place = min(1, max(0, confidence)) * Double(bins.count)
-    let at =
-      edges == .below ? max(0, Int(place.rounded(.up)) - 1) : min(Int(place), bins.count - 1)
+    let at = bin(of: min(1, max(0, confidence)))
     bins[at].count += 1
     bins[at].confidence += confidence
     if isRight { bins[at].right += 1 }
     count += 1
+  }
+
+  /// The bin of a confidence from 0 to 1.
+  private func bin(of confidence: Double) -> Int {
+    let width = Double(bins.count)
+    guard edges == .below else { return min(Int(confidence * width), bins.count - 1) }
+    var at = max(0, Int((confidence * width).rounded(.up)) - 1)
+    // The product is rounded; the edges themselves decide, as in the source.
+    if at > 0, confidence <= Double(at) / width {
+      at -= 1
+    } else if at + 1 < bins.count, confidence > Double(at + 1) / width {
+      at += 1
+    }
+    return at
   }
 
   /// The expected calibration error, a fraction; NaN where nothing was counted.
@@ -79,12 +92,12 @@ public struct Calibration: Sendable, Equatable {
   }
 
   /// The largest probability of a softmax over scores, in double precision; NaN where one is NaN.
-  public static func confidence(logits: some Collection<Float>) -> Double {
+  public static func confidence(logits: some Collection<Double>) -> Double {
     var highest = -Double.infinity
     for logit in logits {
       if logit.isNaN { return .nan }
-      highest = max(highest, Double(logit))
+      highest = max(highest, logit)
     }
-    return 1 / logits.reduce(0) { $0 + exp(Double($1) - highest) }
+    return 1 / logits.reduce(0) { $0 + exp($1 - highest) }
   }
 }

@@ -17,8 +17,9 @@ public struct ClassificationPredictions: Sendable {
   public enum Answer: Sendable, Equatable {
     /// Classes by name or index, best first.
     case ranked([String])
-    /// A number for every class that the classifier knows.
-    case scores([Float])
+    /// A number for every class that the classifier knows, as it is written: single precision would make
+    /// numbers equal that are not.
+    case scores([Double])
   }
 
   /// An image as the file names it, what was said of it, and where.
@@ -37,6 +38,10 @@ public struct ClassificationPredictions: Sendable {
   public let rows: [Row]
   /// Names of the columns of scores, where the file names them by other things than 0, 1, 2, ….
   public let classNames: [String]?
+  /// Whether rows hold scores, not classes.
+  public var haveScores: Bool {
+    if case .scores? = rows.first?.answer { true } else { false }
+  }
   /// What scores mean.
   public enum Meaning: Sendable, Equatable {
     /// Shares of one.
@@ -131,15 +136,16 @@ public struct ClassificationPredictions: Sendable {
         rows.append(Row(image: fields[image], answer: .ranked(values), line: line))
         continue
       }
-      var scores: [Float] = []
+      var scores: [Double] = []
+      scores.reserveCapacity(values.count)
       for (name, value) in zip(names, values) {
-        guard let score = Float(value) else {
+        guard let score = Double(value) else {
           throw Self.fault(
             path, line, "has '\(value.prefix(40))' for '\(name)', which is no number")
         }
         scores.append(score)
       }
-      let written = zip(values, scores).first { Self.isBeyondSingle($0, $1) }?.0
+      let written = scores.firstIndex(where: Self.isBeyondSingle).map { values[$0] }
       try Self.checkScores(scores, path, line, beyond: written)
       sums.add(scores, line: line)
       rows.append(Row(image: fields[image], answer: .scores(scores), line: line))
@@ -154,14 +160,15 @@ public struct ClassificationPredictions: Sendable {
       meaning: sums.meaning)
   }
 
-  /// Whether a text is a number that single precision makes infinite.
-  private static func isBeyondSingle(_ text: String, _ score: Float) -> Bool {
-    score == .infinity && Double(text)?.isFinite == true
+  /// Whether a number is finite and single precision, in which no classifier exceeds it, makes it
+  /// infinite.
+  private static func isBeyondSingle(_ score: Double) -> Bool {
+    score.isFinite && Float(score) == .infinity
   }
 
   /// Makes sure that one class can be the best.
   private static func checkScores(
-    _ scores: [Float], _ path: String, _ line: Int, beyond: String? = nil
+    _ scores: [Double], _ path: String, _ line: Int, beyond: String? = nil
   ) throws(FileError) {
     if let beyond {
       throw fault(path, line, "has \(beyond.prefix(40)), which is beyond single precision")
@@ -204,11 +211,9 @@ public struct ClassificationPredictions: Sendable {
         let scores = values.compactMap(\.doubleValue)
         return scores.count == values.count ? scores : nil
       }
-      func singles(_ scores: [Double]) throws(FileError) -> [Float] {
-        let singles = scores.map { Float($0) }
-        let beyond = zip(scores, singles).first { $0.isFinite && $1 == .infinity }
-        try Self.checkScores(singles, path, line, beyond: beyond.map { "\($0.0)" })
-        return singles
+      func check(_ scores: [Double]) throws(FileError) {
+        let beyond = scores.first(where: Self.isBeyondSingle)
+        try Self.checkScores(scores, path, line, beyond: beyond.map { "\($0)" })
       }
       let given = ["prediction", "predictions", "logits", "probabilities"].filter {
         value[$0] != nil && value[$0] != .null
@@ -221,12 +226,12 @@ public struct ClassificationPredictions: Sendable {
       } else if let list = value["predictions"]?.arrayValue, let ranked = classes(list) {
         try Self.checkRanked(ranked, path, line)
         rows.append(Row(image: image, answer: .ranked(ranked), line: line))
-      } else if let logits = numbers("logits") {
-        let scores = try singles(logits)
+      } else if let scores = numbers("logits") {
+        try check(scores)
         kinds.insert("logits")
         rows.append(Row(image: image, answer: .scores(scores), line: line))
-      } else if let shares = numbers("probabilities") {
-        let scores = try singles(shares)
+      } else if let scores = numbers("probabilities") {
+        try check(scores)
         guard ScoreSums.areProbabilities(scores) else {
           throw Self.fault(
             path, line, "has probabilities that are not between 0 and 1 or do not sum to 1")

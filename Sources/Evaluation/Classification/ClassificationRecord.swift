@@ -38,6 +38,21 @@ public struct ClassificationRecord: Sendable, Equatable {
   public init(
     index: Int, label: Int, scores: UnsafeBufferPointer<Float>, areLogits: Bool = false
   ) {
+    self.init(index: index, label: label, ordering: scores, areLogits: areLogits)
+  }
+
+  /// The same of numbers in double precision, as files hold them.
+  ///
+  /// - Precondition: `label` is the index of a score.
+  public init(
+    index: Int, label: Int, scores: UnsafeBufferPointer<Double>, areLogits: Bool = false
+  ) {
+    self.init(index: index, label: label, ordering: scores, areLogits: areLogits)
+  }
+
+  private init<Score: BinaryFloatingPoint>(
+    index: Int, label: Int, ordering scores: UnsafeBufferPointer<Score>, areLogits: Bool
+  ) {
     precondition(scores.indices.contains(label), "class \(label) of \(scores.count)")
     let own = scores[label]
     var rank = 0
@@ -53,16 +68,20 @@ public struct ClassificationRecord: Sendable, Equatable {
     }
     self.init(
       index: index, label: label, predictions: best, rank: own.isNaN ? scores.count : rank,
-      predictionScores: best.map { scores[$0] },
+      predictionScores: best.map { Float(scores[$0]) },
       loss: areLogits ? Self.crossEntropy(scores, label: label) : nil)
   }
 
-  private static func comesBefore(_ score: Float, _ other: Float) -> Bool {
+  private static func comesBefore<Score: BinaryFloatingPoint>(
+    _ score: Score, _ other: Score
+  ) -> Bool {
     score > other || (score.isNaN && !other.isNaN)
   }
 
   /// −log softmax(scores)[label], in double precision.
-  private static func crossEntropy(_ scores: UnsafeBufferPointer<Float>, label: Int) -> Double {
+  private static func crossEntropy<Score: BinaryFloatingPoint>(
+    _ scores: UnsafeBufferPointer<Score>, label: Int
+  ) -> Double {
     let highest = Double(scores.max() ?? 0)
     var sum = 0.0
     for score in scores { sum += exp(Double(score) - highest) }

@@ -4,14 +4,14 @@ struct ScoreSums {
   private var whole = 0, percentages = 0, rows = 0
   private var firstOther: Int?
 
-  mutating func add(_ scores: [Float], line: Int) {
+  mutating func add(_ scores: [Double], line: Int) {
     rows += 1
     if Self.areProbabilities(scores) {
       whole += 1
       return
     }
     firstOther = firstOther ?? line
-    let sum = scores.reduce(0.0) { $0 + Double($1) }
+    let sum = scores.reduce(0, +)
     if scores.allSatisfy({ $0 >= 0 }), abs(sum - 100) < 5 { percentages += 1 }
     hasOther = hasOther || scores.contains { $0 < 0 || $0 > 1.001 }
   }
@@ -27,8 +27,8 @@ struct ScoreSums {
 
   /// Whether numbers are shares of one; a thousand of them rounded to four decimals sum to 1 within
   /// a twentieth.
-  static func areProbabilities(_ scores: [Float]) -> Bool {
-    let sum = scores.reduce(0.0) { $0 + Double($1) }
+  static func areProbabilities(_ scores: [Double]) -> Bool {
+    let sum = scores.reduce(0, +)
     return scores.allSatisfy { $0 >= 0 && $0 <= 1.001 } && abs(sum - 1) < 0.05
   }
 }

@@ -70,7 +70,7 @@ public struct CocoProtocol: Sendable, Equatable {
   public var ignoresMarked = false
   /// Whether only what is annotated is judged, as in LVIS: detections of classes that are neither
   /// annotated in their image nor sure to be absent do not count, nor do unmatched ones of classes
-  /// that are annotated in part; and there are no crowds.
+  /// that are annotated in part; there are no crowds, and what has no area is left out.
   public var isFederated = false
   /// How many detections of an image count, of all classes together; nil is no limit.
   public var imageLimit: Int?
@@ -154,6 +154,16 @@ public struct CocoProtocol: Sendable, Equatable {
 
   /// Whether an object is a crowd: any number of detections can match it.
   func isCrowd(_ object: CocoAnnotation) -> Bool { object.isCrowd && !isFederated }
+
+  /// Whether an object is there at all: of federated annotations those with an area alone are, and no
+  /// other tells that its image shows a class.
+  ///
+  /// Source: lvis-dataset/lvis-api, `lvis/lvis.py`, `get_ann_ids`, by which both files are loaded.
+  func counts(_ object: CocoAnnotation) -> Bool { !isFederated || object.area > 0 }
+
+  /// Whether a detection is there at all: of federated annotations those with an area alone are, as the
+  /// loader takes it.
+  func counts(_ detection: CocoDetection) -> Bool { !isFederated || detection.area > 0 }
 
   /// Whether an object need not be found, whatever its size.
   func isIgnored(_ object: CocoAnnotation, by type: OverlapType) -> Bool {

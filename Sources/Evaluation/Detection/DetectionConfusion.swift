@@ -80,7 +80,7 @@ public struct DetectionConfusion: Sendable, Equatable {
       for index in groundTruth.annotationIndices(ofImage: image) {
         let object = groundTruth.annotations[Int(index)]
         guard !settings.isIgnored(object, by: overlapType), labels[object.category] >= 0,
-          !leftOut.contains(object.category)
+          !leftOut.contains(object.category), settings.counts(object)
         else { continue }
         counts[Int(labels[object.category]) * side + ids.count] += 1
       }

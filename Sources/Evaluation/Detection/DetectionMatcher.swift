@@ -61,15 +61,17 @@ struct DetectionMatcher {
   ///   - place: Its place among the ids.
   mutating func add(image: Int, place: Int) {
     for index in groundTruth.annotationIndices(ofImage: image) {
-      let category = groundTruth.annotations[Int(index)].category
-      if labels[category] < 0 || leftOut.contains(category) { continue }
-      if settings.leavesCrowdsOut, groundTruth.annotations[Int(index)].isCrowd { continue }
+      let object = groundTruth.annotations[Int(index)]
+      let category = object.category
+      if labels[category] < 0 || leftOut.contains(category) || !settings.counts(object) { continue }
+      if settings.leavesCrowdsOut, object.isCrowd { continue }
       note(Int(labels[category]))
       objectsByLabel[Int(labels[category])].append(Int(index))
     }
     for index in counting(image) {
       let detection = detections.detections[Int(index)]
       if labels[detection.category] < 0 || detection.score < settings.lowestScore { continue }
+      guard settings.counts(detection) else { continue }
       note(Int(labels[detection.category]))
       detectionsByLabel[Int(labels[detection.category])].append(Int(index))
     }

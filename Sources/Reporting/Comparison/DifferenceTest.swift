@@ -9,6 +9,13 @@ public enum Judgement: Sendable {
   /// The difference with its test.
   public var delta: Delta? { if case .tested(let delta) = self { delta } else { nil } }
 
+  /// The difference of a number, named by its two sides, where it is not tested, and why; nil where it is.
+  public func untestedText(_ subject: String, _ unit: MetricUnit) -> String? {
+    guard case .untested(let reason, let difference) = self else { return nil }
+    let value = difference.map { ": \(unit.difference($0)) \(unit.name)" } ?? ""
+    return "\(subject)\(value), not tested (\(reason))"
+  }
+
   /// Difference, interval, p, word, and what is found four times out of five, as tables write them.
   public func cells(_ unit: MetricUnit) -> [String] {
     switch self {
@@ -80,6 +87,13 @@ public struct MethodOutcomes: Sendable {
 }
 
 extension MethodOutcomes {
+  /// The mean over trainings.
+  ///
+  /// - Precondition: there is one.
+  fileprivate var mean: any ResampledMetric {
+    trainings.count == 1 ? trainings[0] : MeanOfSeeds(trainings)
+  }
+
   /// A classifier's answers, one list a seed; its seeds are no trainings of a whole network.
   public init(name: String, answers: PairedOutcomes, named metric: String) {
     self.init(
@@ -117,8 +131,13 @@ public struct DifferenceTest: Sendable {
     let counts = [own, base].map(\.trainings.count)
     guard let first = own.trainings.first, let second = base.trainings.first,
       first.images == second.images, first.metricNames == second.metricNames,
-      first.images.count > 1
+      !first.images.isEmpty
     else { return .untested("not the same images, or no records of them", difference: nil) }
+    guard first.images.count > 1 else {
+      return .untested(
+        "one image alone cannot be tested",
+        difference: Self.difference(of: metric, own, base))
+    }
     func delta(_ difference: PairedDifference, _ seeded: SeededDifference? = nil) -> Judgement {
       .tested(
         Delta(
@@ -137,20 +156,11 @@ public struct DifferenceTest: Sendable {
       let seeded = SeededDifference(first: values[0], second: values[1])
       return delta(seeded.difference, seeded)
     }
-    func mean(_ method: MethodOutcomes) -> any ResampledMetric {
-      method.trainings.count == 1 ? method.trainings[0] : MeanOfSeeds(method.trainings)
-    }
     guard !own.isTrained, !base.isTrained else {
-      let values = [own, base].map { method in
-        mean(method).values(weights: [Int32](repeating: 1, count: first.images.count))
-      }
       return .untested(
         "one training of \(counts[0] == 1 ? own.name : base.name): another seed would give another "
           + "number, by how much is not known",
-        difference: first.metricNames.firstIndex(of: metric.key).map {
-          values[0][$0] - values[1][$0]
-        }
-      )
+        difference: Self.difference(of: metric, own, base))
     }
     if let a = first as? AnswersOfImages, let b = second as? AnswersOfImages {
       return delta(PairedDifference(PairedProportions(first: a.right, second: b.right), mcNemar))
@@ -158,6 +168,20 @@ public struct DifferenceTest: Sendable {
     let test = swaps { SwapTest(first, minus: second, drawCount: drawCount, seed: seed) }
     return test[metric.key].map { delta($0) }
       ?? .untested("the outcomes cannot be swapped", difference: nil)
+  }
+
+  /// The difference alone; nil where one of both lacks the number.
+  private static func difference(
+    of metric: MetricDescription, _ own: MethodOutcomes, _ base: MethodOutcomes
+  ) -> Double? {
+    let values = [own, base].compactMap { method -> Double? in
+      let mean = method.mean
+      return mean.metricNames.firstIndex(of: metric.key).map {
+        mean.values(weights: [Int32](repeating: 1, count: mean.images.count))[$0]
+      }
+    }
+    guard values.count == 2, (values[0] - values[1]).isFinite else { return nil }
+    return values[0] - values[1]
   }
 
   private func scope(_ own: MethodOutcomes, _ base: MethodOutcomes) -> String {

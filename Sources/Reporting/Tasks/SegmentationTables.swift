@@ -105,7 +105,8 @@ public struct SegmentationTables {
         "mIoU of the first minus the second: \(delta.text) \(delta.intervalText), p "
           + "\(probability(delta.pValue)), \(delta.word); \(delta.explanation)")
     }
-    return notes
+    let untested = difference?.untestedText("mIoU of the first minus the second", .percent)
+    return notes + [untested].compactMap { $0 }
   }
 
   private func text(_ interval: Interval) -> String {
@@ -188,6 +189,10 @@ public struct SegmentationTables {
         "high": delta.interval.map { .number($0.high) } ?? .null,
         "standardError": .number(delta.standardError), "p": .number(delta.pValue),
         "verdict": .string(delta.verdict.rawValue),
+      ])
+    } else if case .untested(let reason, let value)? = difference {
+      members["mIoUDifference"] = .object([
+        "untested": .string(reason), "value": value.map { .number($0) } ?? .null,
       ])
     }
     return .object(members)

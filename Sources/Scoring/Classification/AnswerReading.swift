@@ -47,11 +47,38 @@ struct AnswerReading {
     readsNames = hasNumbers && numbers.isSubset(of: self.known)
   }
 
+  /// The classes of the truth that the answers of a line mean, best first; −1 as of one answer.
+  ///
+  /// - Throws: `DatasetError` for what is no class, and for a class that is ranked twice, however it is
+  ///   written.
+  func indices(
+    _ answers: [String], line: Int, path: String, truth: String
+  ) throws(DatasetError) -> [Int] {
+    var seen: Set<Int> = []
+    var foreign: Set<Int> = []
+    var indices: [Int] = []
+    for answer in answers {
+      let index = try index(answer, line: line, path: path, truth: truth)
+      let number = readsNames ? nil : answer.wholeNumber
+      let isNew =
+        index >= 0
+        ? seen.insert(index).inserted : number.map { foreign.insert($0).inserted } ?? true
+      guard isNew else {
+        throw DatasetError(
+          path: path,
+          problem: "line \(line) ranks the class of '\(answer.prefix(40))' twice",
+          remedy: "rank every class once")
+      }
+      indices.append(index)
+    }
+    return indices
+  }
+
   /// The class of the truth that an answer means; −1 for one of the classifier's own, which is an
   /// answer, and wrong.
   ///
   /// - Throws: `DatasetError` for what is no class.
-  func index(
+  private func index(
     _ answer: String, line: Int, path: String, truth: String
   ) throws(DatasetError) -> Int {
     if let number = answer.wholeNumber, !readsNames {

@@ -111,7 +111,11 @@ struct ClassificationTruth {
           remedy: "keep one of them")
       }
     }
-    return (names, labels, rows.map(\.image))
+    guard classes != nil else { return (names, labels, rows.map(\.image)) }
+    // As of a folder: the classes of the classifier that images have, in the order of their names.
+    let present = Set(labels).sorted { names[$0] < names[$1] }
+    let indices = Dictionary(uniqueKeysWithValues: present.enumerated().map { ($1, $0) })
+    return (present.map { names[$0] }, labels.compactMap { indices[$0] }, rows.map(\.image))
   }
 
   /// The row of every image, in the truth's order.

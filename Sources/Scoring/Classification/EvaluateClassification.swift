@@ -145,10 +145,8 @@ package struct EvaluateClassification {
       let record: ClassificationRecord
       switch row.answer {
       case .ranked(let answers):
-        let ranked = try answers.map {
-          try reading.index(
-            $0, line: row.line, path: predictions.path, truth: options.groundTruth)
-        }
+        let ranked = try reading.indices(
+          answers, line: row.line, path: predictions.path, truth: options.groundTruth)
         first.append(.init(index: ranked.first ?? -1, number: answers.first?.wholeNumber))
         scored.depth = min(scored.depth, ranked.count)
         record = ClassificationRecord(
@@ -174,7 +172,7 @@ package struct EvaluateClassification {
             number: record.predictions.first.map { places[$0] }))
         let confidence: Double? =
           switch predictions.meaning {
-          case .probabilities: Double(best)
+          case .probabilities: best
           case .logits: Calibration.confidence(logits: scores)
           case .scores: nil
           }
@@ -194,7 +192,12 @@ package struct EvaluateClassification {
     let unsure =
       predictions.meaning == .scores && scored.records.contains { !$0.predictions.isEmpty }
       ? "the numbers are neither probabilities, which sum to 1, nor logits: no calibration" : nil
-    scored.notes = [reading.note, tied, unsure, scored.suspicion].compactMap { $0 }
+    let (own, all) = (truth.classNames.count, expected)
+    let part =
+      own < all && predictions.haveScores
+      ? "the truth has \(own) of the classifier's \(all) classes; only their numbers are compared"
+      : nil
+    scored.notes = [reading.note, part, tied, unsure, scored.suspicion].compactMap { $0 }
     return scored
   }
 

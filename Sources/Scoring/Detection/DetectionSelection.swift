@@ -255,4 +255,31 @@ extension DetectionEvaluationOptions {
       problem: "does not say which classes are absent: image \(image.id) has no neg_category_ids",
       remedy: "name annotations of LVIS, or leave --protocol lvis out")
   }
+
+  /// Says what LVIS's rules leave out, or cannot tell apart, in these files.
+  func noteFederation(
+    _ truth: CocoAnnotations, _ sets: [CocoDetections], _ selection: DetectionSelection
+  ) {
+    guard rules == .lvis else { return }
+    if truth.categories.allSatisfy({ $0.frequency == nil }) {
+      Console.error(
+        "\(truth.path): says of no class how frequent it is, so that APr, APc and APf are -1; give "
+          + "every class its frequency: r, c or f.")
+    }
+    let isScored = selection.scope(of: truth)
+    func note(_ path: String, _ count: Int, _ what: String) {
+      guard count > 0 else { return }
+      Console.error(
+        "\(path): \(count) \(what)\(count == 1 ? " has" : "s have") no area; left out, as lvis-api "
+          + "does.")
+    }
+    note(
+      truth.path,
+      truth.annotations.count { isScored($0.image, $0.category) && $0.area <= 0 }, "object")
+    for set in sets {
+      note(
+        set.path, set.detections.count { isScored($0.image, $0.category) && $0.area <= 0 },
+        "detection")
+    }
+  }
 }

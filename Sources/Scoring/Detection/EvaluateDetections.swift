@@ -5,7 +5,6 @@ import FileSupport
 import Foundation
 import Reporting
 import Runs
-import Threads
 import VisionData
 
 /// Scores a result file: `bench-coco evaluate`.
@@ -47,7 +46,9 @@ package struct EvaluateDetections {
     var scored: [Scored] = []
     let types = try options.types(detections, groundTruth, selection)
     try options.checkSigmas(types)
-    for set in [detections, other].compactMap({ $0 }) where set.detections.isEmpty {
+    let sets = [detections, other].compactMap { $0 }
+    options.noteFederation(groundTruth, sets, selection)
+    for set in sets where set.detections.isEmpty {
       Console.error("\(set.path): holds no detections; all its numbers are 0.")
     }
     for (place, type) in types.enumerated() {
@@ -79,7 +80,7 @@ package struct EvaluateDetections {
     try keepRun(scored, detections, truth, part, selection)
     let damaged =
       [(options.groundTruth, groundTruth.findings)]
-      + [detections, other].compactMap { $0 }.map { ($0.path, $0.findings) }
+      + sets.map { ($0.path, $0.findings) }
     for (path, findings) in damaged where findings.worst == .error {
       Console.error(
         "\(path): has records with errors, listed above; the numbers are of what is left.")
@@ -231,13 +232,10 @@ package struct EvaluateDetections {
         DetectionInput(
           truth: input.truth, detections: other, type: type, selection: input.selection))
       try keep(otherRecords, name: "\(type.rawValue).versus.matches")
-      let judgement = difference(records, otherRecords, other.path)
-      clock.lap("swapping \(type.rawValue)")
-      if let delta = judgement?.delta {
-        Console.output("\n" + EvaluationOutput.sentence(delta))
-        members["versus"] = EvaluationOutput.json(delta)
-      } else {
-        Console.output("\nno object, so \(other.path) does not differ in AP")
+      if let versus = difference(records, otherRecords, other.path) {
+        clock.lap("swapping \(type.rawValue)")
+        Console.output("\n" + versus.text)
+        members["versus"] = versus.json
       }
     }
     return .object(members)
@@ -257,22 +255,32 @@ package struct EvaluateDetections {
       remedy: damaged == nil ? "name annotations with objects" : "correct the records")
   }
 
-  /// The difference of AP, on the same images.
+  /// The difference of AP, on the same images: printed and in the document.
   private func difference(
     _ records: MatchRecords, _ other: MatchRecords, _ name: String
-  ) -> Judgement? {
+  ) -> (text: String, json: JSONValue)? {
     let key = "\(records.overlapType.rawValue)/AP"
-    return TaskDescription.coco.metrics.first { $0.key == key }.map { metric in
-      DifferenceTest(
-        drawCount: max(options.resamples, SwapTest.drawCount(testCount: 1)),
-        seed: UInt64(options.seed)
-      ).judge(
-        metric,
-        MethodOutcomes(
-          name: options.detections, trainings: [ResampledDetection([records])], isTrained: false),
-        against: MethodOutcomes(
-          name: name, trainings: [ResampledDetection([other])], isTrained: false),
-        role: .primary)
+    guard let metric = TaskDescription.coco.metrics.first(where: { $0.key == key }) else {
+      return nil
+    }
+    let sides = [(options.detections, records), (name, other)].map {
+      MethodOutcomes(name: $0, trainings: [ResampledDetection([$1])], isTrained: false)
+    }
+    let judgement = DifferenceTest(
+      drawCount: max(options.resamples, SwapTest.drawCount(testCount: 1)),
+      seed: UInt64(options.seed)
+    ).judge(metric, sides[0], against: sides[1], role: .primary)
+    switch judgement {
+    case .tested(let delta):
+      return (EvaluationOutput.sentence(delta), EvaluationOutput.json(delta))
+    case .untested(let reason, let difference):
+      return (
+        judgement.untestedText("AP minus that of \(name)", metric.unit) ?? reason,
+        .object([
+          "detections": .string(name), "untested": .string(reason),
+          "APDifference": difference.map { .number($0) } ?? .null,
+        ])
+      )
     }
   }
 
@@ -308,18 +316,5 @@ package struct EvaluateDetections {
       + "\(objects) objects (\(crowds) crowds), "
       + "\(input.selection.count(of: input.detections, input.truth)) detections; sizes: objects by their annotated area, "
       + "detections by their \(size)"
-  }
-}
-
-/// Says on stderr how long each step took.
-private final class Laps {
-  private var watch = Stopwatch()
-  private let isQuiet: Bool
-
-  init(isQuiet: Bool) { self.isQuiet = isQuiet }
-
-  func lap(_ step: String) {
-    if !isQuiet { Console.error("\(step): \(String(format: "%.2f", watch.seconds)) s") }
-    watch = Stopwatch()
   }
 }

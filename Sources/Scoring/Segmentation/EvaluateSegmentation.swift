@@ -18,8 +18,11 @@ package enum EvaluateSegmentation {
     let truth = try SegmentationTruth(options.groundTruth, labelSuffix: options.labelSuffix)
     let classes = try truth.classes(options.classes, labels: options.labels)
     let scorer = PredictionScorer(classes: classes, values: options.predictionValues)
-    let scored = try options.predictions.enumerated().map {
-      try score($1, against: truth, scorer, isFirst: $0 == 0)
+    let scored = try options.predictions.enumerated().map { place, folder in
+      try score(folder, against: truth, scorer) { stored in
+        guard place == 0 else { return }
+        try checkMasks(stored, of: truth, classes, trustsLabels: options.trustsLabels)
+      }
     }
     if let folder = scored.first(where: { $0.score.labelled.allSatisfy { $0 == 0 } }) {
       throw DatasetError(
@@ -97,7 +100,8 @@ package enum EvaluateSegmentation {
   }
 
   private static func score(
-    _ folder: String, against truth: SegmentationTruth, _ scorer: PredictionScorer, isFirst: Bool
+    _ folder: String, against truth: SegmentationTruth, _ scorer: PredictionScorer,
+    checking check: (_ stored: [LabelHistogram?]) throws -> Void
   ) throws -> ScoredPredictions {
     let (paths, extra) = try truth.predictions(in: LabelMapFolder(folder))
     if let first = extra.first {
@@ -127,7 +131,7 @@ package enum EvaluateSegmentation {
       progress: { done, _ in progress.advance(to: done) }, { one($0) })
     progress.finish()
     // Before the faults of predictions: masks of 0 and 255 are told as what they are.
-    if isFirst { try checkMasks(outcomes.map(\.stored), of: truth, scorer.classes) }
+    try check(outcomes.map(\.stored))
     return ScoredPredictions(
       folder: folder, outcomes: try outcomes.map { try $0.scored.get() },
       classCount: scorer.classes.count)
@@ -135,19 +139,25 @@ package enum EvaluateSegmentation {
 
   /// Refuses ground truth in which a class is stored as 255, which does not count, and says where it may
   /// be.
+  ///
+  /// - Parameter trustsLabels: Whether 255 is taken for what is ignored all the same, and only told.
   private static func checkMasks(
-    _ stored: [LabelHistogram?], of truth: SegmentationTruth, _ classes: SegmentationClasses
+    _ stored: [LabelHistogram?], of truth: SegmentationTruth, _ classes: SegmentationClasses,
+    trustsLabels: Bool
   ) throws {
     var masks = MaskStatistics(classes)
     for case (let name, let histogram?) in zip(truth.names, stored) {
       masks.add(histogram, of: truth.path(name) ?? name, in: truth.root)
     }
     for finding in masks.findings() {
-      guard finding.severity == .error else {
-        Console.error("warning: \(finding.path): \(finding.problem); \(finding.remedy)")
+      guard finding.severity == .error, !trustsLabels else {
+        let remedy = trustsLabels ? "255 is ignored, as --trust-labels asks" : finding.remedy
+        Console.error("warning: \(finding.path): \(finding.problem); \(remedy)")
         continue
       }
-      throw DatasetError(path: finding.path, problem: finding.problem, remedy: finding.remedy)
+      throw DatasetError(
+        path: finding.path, problem: finding.problem,
+        remedy: finding.remedy + ", or give --trust-labels where it is no class")
     }
   }
 }

@@ -14,6 +14,7 @@ package struct SegmentationEvaluationOptions: CommandOptions {
   var classes = ""
   var labels: LabelEncoding.Kind?
   var labelSuffix: String?
+  var trustsLabels = false
   var predictionValues = PredictionValues.ids
   var convention = SegmentationConvention.mmseg
   var resamples = 1000
@@ -61,6 +62,10 @@ package struct SegmentationEvaluationOptions: CommandOptions {
     )
     .option("labels", \.labels, value: "name", .input, "How label maps store classes.")
     .option("label-suffix", \.labelSuffix, value: "text", .input, LabelSuffix.help)
+    .flag(
+      "trust-labels", \.trustsLabels, .input,
+      "Ignore 255 also where the truth looks like masks of 0 and 255 and lacks a class."
+    )
     .option(
       "prediction-values", \.predictionValues, value: "name", .input,
       "How predictions store classes: as the ground truth, or as indices from 0."

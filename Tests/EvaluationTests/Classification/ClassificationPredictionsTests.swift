@@ -126,4 +126,42 @@ struct ClassificationPredictionsTests {
     for value in [0.0, 1.0, 1.0000001, .nan] { edges.add(confidence: value, isRight: true) }
     #expect(edges.count == 3 && edges.bins[0].count == 1 && edges.bins[14].count == 2)
   }
+
+  @Test("A confidence on an edge is in the bin of the official code")
+  func calibrationEdges() throws {
+    // torch.linspace(0, 1, 16, dtype=torch.float64), then gt(lower) and le(upper).
+    let official = ["0.2": 2, "0.4": 5, "0.6": 8, "0.8": 11, "1.0": 14, "0.8000000000000002": 12]
+    for (text, bin) in official {
+      let share = try #require(Double(text))
+      let read = try read("image,0,1,2\na,\(text),\(1 - share),0\n")
+      guard case .scores(let scores) = read.rows[0].answer else {
+        Issue.record("no scores")
+        return
+      }
+      var calibration = Calibration()
+      calibration.add(confidence: scores[0], isRight: true)
+      #expect(calibration.bins.firstIndex { $0.count == 1 } == bin, "\(text)")
+    }
+    for count in 1...60 {
+      for edge in 1..<count {
+        let share = Double(edge) / Double(count)
+        var calibration = Calibration(binCount: count)
+        calibration.add(confidence: share, isRight: true)
+        calibration.add(confidence: share.nextUp, isRight: true)
+        #expect(calibration.bins[edge - 1].count == 1 && calibration.bins[edge].count == 1)
+      }
+    }
+  }
+
+  @Test("Numbers keep the precision that they are written in")
+  func precision() throws {
+    let near = try read("image,0,1\na,0.49999999,0.50000001\n")
+    #expect(near.rows[0].answer == .scores([0.49999999, 0.50000001]))
+    let small = try read(#"{"image": "a", "probabilities": [1, 1e-50, 1e-46]}"#)
+    #expect(small.rows[0].answer == .scores([1, 1e-50, 1e-46]))
+    let record = [1, 1e-50, 1e-46].withUnsafeBufferPointer {
+      ClassificationRecord(index: 0, label: 2, scores: $0)
+    }
+    #expect(record.rank == 1 && record.predictions == [0, 2, 1])
+  }
 }

@@ -71,6 +71,32 @@ struct DetectionNumbersTests {
     #expect(boxes.truth.isFederated && boxes.truth.findings.count(.missingCrowd) == 0)
   }
 
+  @Test("What has no area is left out of federated annotations, as in lvis-api")
+  func federatedWithoutArea() throws {
+    let expected = try DetectionReference.load("expected").lvis
+    let files = (fixture("detection/lvis_empty_truth"), fixture("detection/lvis_empty_results"))
+    let boxes = try DetectionScene(files.0, files.1, without: \.hasMask)
+    let masks = try DetectionScene(files.0, files.1, without: \.hasBox)
+    for scene in [boxes, masks] {
+      #expect(scene.truth.annotations.contains { $0.area == 0 })
+      #expect(scene.found.detections.contains { $0.area == 0 })
+    }
+    for (scene, type, name) in [
+      (boxes, OverlapType.bbox, "emptyBoxes"), (masks, .segm, "emptyMasks"),
+      (masks, .boundary, "emptyBoundaries"),
+    ] {
+      expectEqual(
+        CocoScores(scene.records(type, .lvis(type))), try #require(expected[name]), name)
+    }
+    // The objects of the confusions, found or not, are those that have an area.
+    let confusion = DetectionConfusion(
+      boxes.found, groundTruth: boxes.truth, overlapType: .bbox, isFederated: true)
+    let (side, last) = (confusion.side, confusion.side - 1)
+    #expect(
+      confusion.counts.prefix(side * last).reduce(0, +)
+        == boxes.truth.annotations.count { $0.area > 0 && !$0.isIgnored })
+  }
+
   @Test(
     "Errors on federated annotations are those of tidecv", arguments: [OverlapType.bbox, .segm])
   func federatedErrors(type: OverlapType) throws {

@@ -130,6 +130,56 @@ struct ClassificationEvaluationTests {
     }
   }
 
+  @Test("A truth with a part of the classes is scored among these, as a folder and as a file")
+  func partOfTheClasses() throws {
+    let rows = ["image,0,1,2,3", "a.png,0.1,0.8,0.05,0.05", "b.png,0.1,0.1,0.7,0.1"]
+    try write(rows, "p.csv")
+    try write(["x", "y", "z", "w"], "c.txt")
+    // The best number of a.png is of y, which no image shows.
+    for (folder, image) in [("x", "a"), ("z", "b")] {
+      try AtomicFile.write(text: "", to: self.folder.file("val/\(folder)/\(image).png"))
+    }
+    for truth in [["a.png,x", "b.png,z"], ["a.png,0", "b.png,2"]] {
+      try write(["image,label"] + truth, "t.csv")
+      let told = try evaluate("--class-map c.txt").output
+      #expect(told.contains("2 images, 2 classes") && told.contains("100.0 ["), "\(told)")
+      #expect(told.contains("has 2 of the classifier's 4 classes; only their numbers"), "\(told)")
+    }
+    let file = try evaluate("--class-map c.txt --json").output
+    let folder = try ChildProgram.run(
+      "bench-linear",
+      [
+        "evaluate", "--predictions", "p.csv", "--ground-truth", "val", "--class-map", "c.txt",
+        "--json",
+      ], in: self.folder.path
+    ).output
+    #expect(folder.replacing("\"val\"", with: "\"t.csv\"") == file)
+  }
+
+  @Test("A class that is ranked twice is refused, however it is written")
+  func rankedTwice() throws {
+    try write(["image,label", "a,cat", "b,dog"], "t.csv")
+    try write(["ant", "bee", "cat", "dog"], "c.txt")
+    // The truth has neither ants nor bees.
+    for answers in ["2,2.0", "3,+3", "cat,2", "0,0.0"] {
+      try write(["image,top1,top2", "a,\(answers)", "b,2,3"], "p.csv")
+      let errors = try evaluate("--class-map c.txt", status: 65).errors
+      #expect(errors.contains("line 2 ranks the class of '"), "\(answers): \(errors)")
+    }
+  }
+
+  @Test("Confidences on an edge, and numbers that hardly differ, are taken as they are written")
+  func exactNumbers() throws {
+    try write(["image,label", "a,0", "b,1"], "t.csv")
+    try write(["image,0,1", "a,0.8,0.2", "b,0.75,0.25"], "p.csv")
+    let edge = try #require(JSONValue(parsing: Array(try evaluate("--json").output.utf8)))
+    // Both are in the twelfth bin: |(1 + 0) - (0.8 + 0.75)| / 2.
+    #expect(edge["calibrationError"]?.doubleValue.map { abs($0 - 0.275) < 1e-12 } == true)
+    try write(["image,0,1", "a,0.9,0.1", "b,0.49999999,0.50000001"], "p.csv")
+    let near = try evaluate().output
+    #expect(near.contains("100.0 [") && !near.contains("the best score"), "\(near)")
+  }
+
   @Test(
     "A class map that would move classes is refused",
     arguments: [

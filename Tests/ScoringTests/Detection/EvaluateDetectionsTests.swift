@@ -145,6 +145,57 @@ struct EvaluateDetectionsTests {
     }
   }
 
+  @Test("What LVIS's rules leave out, and groups that no class has, are told")
+  func federatedWarnings() throws {
+    let told = try evaluate(
+      "detection/lvis_empty_truth", "detection/lvis_empty_results", "--protocol lvis")
+    for what in ["truth.json: 7 objects", "results.json: 14 detections"] {
+      #expect(
+        told.errors.contains("lvis_empty_\(what) have no area; left out, as lvis-api does"),
+        "\(told.errors)")
+    }
+    #expect(!told.errors.contains("how frequent"))
+    let text = String(
+      decoding: try FileBytes.read(fixture("detection/lvis_truth")), as: UTF8.self)
+    try AtomicFile.write(
+      text: text.replacing(/,"frequency":"."/, with: ""), to: folder.file("truth.json"))
+    let outcome = try ChildProgram.run(
+      "bench-coco",
+      [
+        "evaluate", "--ground-truth", "truth.json", "--detections",
+        fixture("detection/lvis_results"), "--protocol", "lvis", "--iou-type", "bbox", "--quiet",
+      ], in: folder.path)
+    #expect(
+      outcome.errors.contains(
+        "truth.json: says of no class how frequent it is, so that APr, APc and APf are -1"),
+      "\(outcome.errors)")
+    #expect(outcome.status == 0 && !outcome.errors.contains("no area"))
+  }
+
+  @Test("The difference of two detectors on one image is given, and said not to be tested")
+  func oneImage() throws {
+    _ = try evaluateOne(
+      image: #","width":90,"height":80"#, object: #","area":81"#, detection: "", "", status: 0)
+    try AtomicFile.write(
+      text: #"[{"image_id":1,"category_id":1,"bbox":[1,1,9,6],"score":0.5}]"#,
+      to: folder.file("other.json"))
+    let outcome = try ChildProgram.run(
+      "bench-coco",
+      [
+        "evaluate", "--ground-truth", "gt.json", "--detections", "dt.json", "--versus",
+        "other.json", "--output", "out.json", "--quiet",
+      ], in: folder.path)
+    // Two thirds of the object are right at 0.5, 0.55, 0.6 and 0.65, four of ten overlaps.
+    #expect(
+      outcome.output.contains(
+        "AP minus that of other.json: +60.00 points, not tested (one image alone cannot be tested)"),
+      "\(outcome.output)")
+    let out = try #require(JSONValue(parsing: try FileBytes.read(folder.file("out.json"))))
+    let versus = try #require(out["results"]?["bbox"]?["versus"])
+    #expect(versus["APDifference"]?.doubleValue.map { abs($0 - 0.6) < 1e-12 } == true)
+    #expect(versus["untested"]?.stringValue == "one image alone cannot be tested")
+  }
+
   @Test("A kept run has every class, curves, the best score, calibration and confusions")
   func kept() throws {
     _ = try evaluate(

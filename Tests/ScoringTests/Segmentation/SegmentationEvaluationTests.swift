@@ -186,7 +186,9 @@ struct SegmentationEvaluationTests {
 
   @Test("Ground truth and predictions of 0 and 255 are told as what they are, and keep no run")
   func binaryMasks() throws {
-    func evaluate(_ truth: [[UInt8]], _ predictions: [[UInt8]], status: Int32) throws -> String {
+    func evaluate(
+      _ truth: [[UInt8]], _ predictions: [[UInt8]], status: Int32, _ options: [String] = []
+    ) throws -> String {
       let folder = try TemporaryDirectory()
       for (at, name) in ["a", "b"].enumerated() {
         try write(truth[at], to: folder.file("gt/\(name).png"))
@@ -200,7 +202,7 @@ struct SegmentationEvaluationTests {
         [
           "evaluate", "--ground-truth", "gt", "--predictions", "out", "--classes", "c.json",
           "--labels", "direct", "--resamples", "2", "--name", "z", "--runs", "runs", "--quiet",
-        ], in: folder.path)
+        ] + options, in: folder.path)
       #expect(outcome.status == status, "\(outcome.errors)")
       #expect(FileTree.isFolder(folder.file("runs")) == (status == 0))
       return outcome.errors
@@ -220,6 +222,13 @@ struct SegmentationEvaluationTests {
     #expect(!sound.contains("255"), "\(sound)")
     let one = try evaluate([[1, 1, 255, 1], [1, 1, 1, 1]], [indices, indices], status: 0)
     #expect(one.contains("warning: gt: ignores 12 % of all pixels (255) and has none"), "\(one)")
+    // Maps of one class whose rest is ignored look the same; whoever says so is believed.
+    let refused = try evaluate([masks, masks], [indices, indices], status: 65)
+    #expect(refused.contains("or give --trust-labels where it is no class"), "\(refused)")
+    for truth in [[masks, masks], [masks, indices]] {
+      let told = try evaluate(truth, [indices, indices], status: 0, ["--trust-labels"])
+      #expect(told.contains("warning: gt: ") && told.contains("as --trust-labels asks"), "\(told)")
+    }
   }
 
   @Test("Records survive a file, a torn last line is left out and damage is an error")
@@ -290,6 +299,31 @@ struct SegmentationEvaluationTests {
     #expect(json["mIoUDifference"]?["value"]?.doubleValue.map { abs($0 - 0.1) < 1e-12 } == true)
     let absent = json["results"]?.arrayValue?[0]["classes"]?.arrayValue?[2]
     #expect(absent?["IoU"]?.text() == "null")
+  }
+
+  @Test("Of one image the difference of two folders is given, and said not to be tested")
+  func oneImage() throws {
+    let scored = [8, 6].map { right in
+      ScoredPredictions(
+        folder: "\(right)",
+        outcomes: [
+          ScoredPredictions.Image(
+            record: SegmentationRecord(
+              index: 0, classes: [0, 1], intersections: [right, 0],
+              predicted: [right, 10 - right], labelled: [10, 0]), agreement: [right, 0, 0])
+        ], classCount: 2)
+    }
+    let tables = SegmentationTables(
+      classes: ["a", "b"].enumerated().map { (name: $1, storedValue: $0 + 1) },
+      labels: "reduce-zero", scored: scored, convention: .mmseg, resampleCount: 20, seed: 1)
+    #expect(
+      tables.means.notes.contains {
+        $0 == "mIoU of the first minus the second: +10.00 points, not tested (one image alone "
+          + "cannot be tested)"
+      }, "\(tables.means.notes)")
+    let difference = try #require(tables.json["mIoUDifference"])
+    #expect(difference["value"]?.doubleValue.map { abs($0 - 0.1) < 1e-12 } == true)
+    #expect(difference["untested"]?.stringValue == "one image alone cannot be tested")
   }
 
   @Test("Percentages have two decimals")
