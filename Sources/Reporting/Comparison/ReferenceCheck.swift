@@ -58,9 +58,11 @@ public struct ReferenceCheck: Sendable {
       let known = Set(
         kept.flatMap { $0.figures.figures.map(\.configurationName) + $0.scope.configurations.keys })
       guard known.contains(where: { $0.lowercased() == declared.lowercased() }) else {
+        // A figure without a configuration goes by its protocol, a sentence that nobody types.
+        let names = Set(kept.flatMap { $0.figures.figures.compactMap(\.configuration) })
         throw FileError(
           path: declared, problem: "is no configuration of the figures in \(folder)",
-          remedy: "give --configuration one of " + known.sorted().joined(separator: ", "),
+          remedy: "give --configuration one of " + names.sorted().joined(separator: "; "),
           exitCode: .usage)
       }
     }

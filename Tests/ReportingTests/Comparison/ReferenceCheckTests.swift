@@ -44,7 +44,7 @@ struct ReferenceCheckTests {
   func unknown() throws {
     let error = try #require(throws: FileError.self) { try check(trained, declared: "Bogus") }
     #expect(error.path == "Bogus" && error.exitCode == .usage)
-    #expect(error.remedy.contains("Mask R-CNN 1x, Mask R-CNN 3x, RepPoints V2 3x"))
+    #expect(error.remedy.contains("Mask R-CNN 1x; Mask R-CNN 3x; RepPoints V2 3x"))
     _ = try check(trained, declared: "mask r-cnn 3X")
   }
 

@@ -22,8 +22,10 @@ struct MarkdownTextTests {
   @Test(
     "Ordinary text stays byte for byte",
     arguments: [
-      "MoBY", "swin_t", "a_b_c-1.0, (x) / 50 % ±", "75.3 [72.5, 77.9]", "p <0.0001", "a & b", "2 * 3 * 4",
-      "best epoch*", "* the best epoch", "--margin", "−20.00", "#1", "\\alpha", "日本語 émoji", "a < b",
+      "MoBY", "swin_t", "a_b_c-1.0, (x) / 50 % ±", "75.3 [72.5, 77.9]", "p <0.0001", "a & b",
+      "2 * 3 * 4",
+      "best epoch*", "* the best epoch", "--margin", "−20.00", "#1", "\\alpha", "日本語 émoji",
+      "a < b",
     ])
   func ordinary(text: String) {
     #expect(MarkdownText.escaped(text) == text)
