@@ -39,8 +39,10 @@ public enum ReportCommands {
     let gallery = Gallery()
     builder.pictures = { gallery.pictures($0, $1, $2) }
     builder.ownPictures = { gallery.pictures($0) }
-    builder.offersBaselines = options.changesBaseline
+    // The page alone has the others.
+    builder.offersBaselines = options.changesBaseline && options.formats.contains(.html)
     let catalogue = try RunCatalogue(paths: options.runs)
+    try options.tests.requireMargins(of: catalogue.runs)
     let comparison = try builder.comparison(catalogue)
     for entry in comparison.leftOut {
       Console.error("left out: \(entry.path): \(entry.reason)")
@@ -52,7 +54,14 @@ public enum ReportCommands {
         problem: "holds no finished run, so no report is made",
         remedy: "run a benchmark first or check the path", exitCode: .missingFile)
     }
-    let names = try write(comparison, options)
+    let files = ReportFiles(comparison, options.formats, folder: options.output)
+    try files.write()
+    let removed = files.removeStale()
+    if !removed.isEmpty, !options.quiet {
+      Console.error(
+        "removed from \(options.output), where an earlier report left them: "
+          + removed.joined(separator: ", "))
+    }
     Console.output(
       options.json
         ? comparison.json.text(isPretty: true) : comparison.markdown(showsPublished: false))
@@ -60,46 +69,9 @@ public enum ReportCommands {
       let seconds = String(format: "%.2f", watch.seconds)
       Console.error(
         "\(comparison.runs.count) runs in \(seconds) s: "
-          + names.map { "\(options.output)/\($0)" }.joined(separator: ", "))
+          + files.names.map { "\(options.output)/\($0)" }.joined(separator: ", "))
     }
     return .success
-  }
-
-  /// Writes every form; nothing where one of them cannot be.
-  private static func write(
-    _ comparison: Comparison, _ options: BuildReportOptions
-  ) throws(FileError) -> [String] {
-    var names: [String] = []
-    var files: [(path: String, bytes: [UInt8])] = []
-    func add(_ text: String, _ path: String) { files.append((path, Array(text.utf8))) }
-    for format in options.formats {
-      let name = format == .events ? "events" : "report.\(format.rawValue)"
-      let path = options.output + "/" + name
-      switch format {
-      case .html: add(comparison.html, path)
-      case .md: add(comparison.markdown, path)
-      case .csv: add(comparison.csv, path)
-      case .json: add(comparison.json.text(isPretty: true) + "\n", path)
-      case .tex: add(comparison.latex, path)
-      case .events:
-        for section in comparison.sections {
-          for row in section.rows {
-            for (number, run) in row.runs.enumerated() {
-              let folder =
-                RelativePath.ownSlug("\(section.id)-\(row.slug)")
-                + (row.runs.count > 1 ? "-\(number + 1)" : "")
-              files.append(
-                ("\(path)/\(folder)/events.out.tfevents.0.swinbench", run.eventFile.bytes))
-              add(run.stepMetrics, "\(path)/\(folder)/metrics.jsonl")
-            }
-          }
-        }
-      }
-      names.append(name)
-    }
-    try OutputPath.checkFiles(files.map(\.path))
-    for file in files { try AtomicFile.write(file.bytes, to: file.path) }
-    return names
   }
 
   // MARK: Explain, diff, check
@@ -108,7 +80,9 @@ public enum ReportCommands {
     var builder = try options.report.builder()
     builder.galleryCount = 0
     builder.references = nil
-    let comparison = try builder.comparison(try RunCatalogue(paths: options.report.runs))
+    let catalogue = try RunCatalogue(paths: options.report.runs)
+    try options.report.tests.requireMargins(of: catalogue.runs)
+    let comparison = try builder.comparison(catalogue)
     let names = comparison.cells.map(\.cell.id)
     if options.cell == "all" {
       Console.output(names.joined(separator: "\n"))
@@ -128,6 +102,7 @@ public enum ReportCommands {
     guard runs[0].path != runs[1].path else {
       throw UsageError.conflict("'\(options.first)' is named twice; name two runs.")
     }
+    try options.tests.requireMargins(of: runs)
     Console.output(try RunComparison(runs[0], runs[1], builder: options.tests.builder()).markdown)
     return .success
   }

@@ -32,6 +32,15 @@ struct DifferenceOptions: Sendable {
   /// - Throws: `UsageError`.
   func validate() throws(UsageError) { _ = try MarginOption.margins(margins) }
 
+  /// Makes sure that margins are of numbers that these runs have.
+  ///
+  /// - Throws: `UsageError` that names the first that none has.
+  func requireMargins(of runs: [StoredRun]) throws(UsageError) {
+    // Without runs there is more to say than that.
+    guard !runs.isEmpty else { return }
+    _ = try MarginOption.margins(margins, of: runs.map(\.result.description))
+  }
+
   /// A builder that tests so.
   func builder() -> ComparisonBuilder {
     var builder = ComparisonBuilder()
@@ -56,8 +65,12 @@ package struct BuildReportOptions: CommandOptions {
   var output = "reports/comparison"
   var json = false
   var quiet = false
+  /// Names of the options that were given.
+  private var given: Set<String> = []
 
   package init() {}
+
+  package mutating func start(given: Set<String>) { self.given = given }
 
   package static var table: OptionTable<BuildReportOptions> {
     OptionTable(
@@ -108,7 +121,12 @@ package struct BuildReportOptions: CommandOptions {
   /// Checks what single options cannot.
   ///
   /// - Throws: `UsageError`.
-  package func validate() throws(UsageError) { try tests.validate() }
+  package func validate() throws(UsageError) {
+    try tests.validate()
+    guard formats.contains(.html) || !given.contains("gallery") else {
+      throw .conflict("--gallery is for the page; add html to --formats or leave --gallery out.")
+    }
+  }
 
   /// The builder that these settings ask for.
   ///

@@ -18,9 +18,12 @@ extension ComparisonBuilder {
   func choices(
     beside usual: Comparison, of catalogue: RunCatalogue
   ) throws(FileError) -> [BaselineChoice] {
+    let rows = usual.sections.flatMap(\.rows)
+    // A name that one table has twice asks for no row of it.
+    let shared = Set(rows.filter { $0.handle != $0.run.name }.map { $0.run.name.lowercased() })
     var names: [String] = []
-    for row in usual.sections.flatMap(\.rows) where !names.contains(row.run.name) {
-      names.append(row.run.name)
+    for row in rows where !names.contains(row.handle) && !shared.contains(row.handle.lowercased()) {
+      names.append(row.handle)
     }
     guard names.count <= Self.choiceLimit else { return [] }
     var builder = self
@@ -48,8 +51,8 @@ extension Comparison {
   /// What the baselines are called.
   var baselineTitle: String {
     var names: [String] = []
-    for row in sections.flatMap(\.baselines) where !names.contains(row.run.name) {
-      names.append(row.run.name)
+    for row in sections.flatMap(\.baselines) where !names.contains(row.handle) {
+      names.append(row.handle)
     }
     return names.isEmpty ? "none" : names.joined(separator: ", ")
   }

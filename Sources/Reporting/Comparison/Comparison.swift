@@ -26,6 +26,9 @@ public struct ComparisonRow: Sendable {
   public let slug: String
   /// The name in tables: the backbone's, with what it differs in from another of that name.
   public let name: String
+  /// What `--baseline` takes for it: the backbone's name, or the one in tables where that may be
+  /// another row, too.
+  public let handle: String
   /// The row's fragment in a page, which stays when other runs come and go.
   public let anchor: String
   /// The runs, at least one.

@@ -46,14 +46,8 @@ public struct ComparisonBuilder {
   ///   has the name of the baseline.
   public func comparison(_ catalogue: RunCatalogue) throws(FileError) -> Comparison {
     var remarks = catalogue.remarks
-    if let baseline, !catalogue.runs.contains(where: { Self.matches($0, baseline) }) {
-      throw FileError(
-        path: baseline, problem: "is the name of no run",
-        remedy: "give --baseline one of "
-          + Set(catalogue.runs.map(\.name)).sorted().joined(separator: ", "), exitCode: .usage)
-    }
     let tester = tester(catalogue.runs)
-    var sections: [ComparisonSection] = []
+    var tables: [RowGroups] = []
     for task in Self.tasks(catalogue.runs) {
       let runs = catalogue.runs.filter { $0.result.task == task.name }
       // Whoever compares two runs wants them in one table, whatever was asked.
@@ -65,16 +59,17 @@ public struct ComparisonBuilder {
           "\(task.title): \(sets.count) tables, because the runs saw different data or numbers of "
             + "images, or asked different questions; such numbers do not go into one column")
       }
-      let published = try publishedFigures(task)
       let ids = RowNames.sections(
         task: task.name,
         data: sets.map { set in
           set[0].tableIdentity.merging(["name": set[0].shownData["name"] ?? ""]) { $1 }
         })
-      for (id, set) in zip(ids, sets) {
-        sections.append(
-          try section(id: id, task: task, runs: set, published: published, tester: tester))
-      }
+      tables += zip(ids, sets).map { rowGroups(id: $0, task: task, runs: $1) }
+    }
+    let baselines = try baselines(of: &tables)
+    var sections: [ComparisonSection] = []
+    for (table, own) in zip(tables, baselines) {
+      sections.append(try section(table, baselines: own, tester: tester))
     }
     let family = Self.correct(&sections)
     var made = Comparison(
@@ -130,47 +125,13 @@ public struct ComparisonBuilder {
 
   // MARK: Rows
 
-  private static func matches(_ run: StoredRun, _ name: String) -> Bool {
-    run.name.lowercased() == name.lowercased()
-  }
-
-  private func isBaseline(_ run: StoredRun) -> Bool {
-    if let baselinePath { return run.path == baselinePath }
-    if let baseline { return Self.matches(run, baseline) }
-    // The method that the run stores; runs from before it was stored were named by their method.
-    return (run.method ?? run.name).lowercased() == "supervised"
-  }
-
-  private struct RowKey: Hashable {
-    let backbone: [String: String], settings: [String: String]
-    /// Keeps two runs apart that are to be compared with each other.
-    let path: String
-
-    func digest(_ run: StoredRun) -> String {
-      RowNames.digest(
-        backbone, settings, run.dataIdentity, ["task": run.result.task, "path": path])
-    }
-  }
-
-  private func key(_ run: StoredRun) -> RowKey {
-    RowKey(
-      backbone: run.methodIdentity, settings: run.rowSettings,
-      path: baselinePath == nil ? "" : run.path)
-  }
-
   private func section(
-    id: String, task: TaskDescription, runs: [StoredRun], published: [PublishedFigures],
-    tester: DifferenceTest
+    _ table: RowGroups, baselines baselineIndices: [Int], tester: DifferenceTest
   ) throws(FileError) -> ComparisonSection {
-    var notes: [String] = []
-    var groups = Self.grouped(runs, by: key)
-    for at in groups.indices { groups[at] = Self.withoutTwins(groups[at], &notes) }
-    notes += Self.sharedPredictions(groups.flatMap { $0 })
-    // One baseline a network; a protocol of its own is told by the rows that differ from it.
-    var networks: Set<String> = []
-    let baselineIndices = groups.indices.filter {
-      isBaseline(groups[$0][0]) && networks.insert(groups[$0][0].architecture).inserted
-    }
+    let (id, task, groups, names) = (table.id, table.task, table.groups, table.names)
+    let published = try publishedFigures(task)
+    var notes = table.notes
+    let networks = Set(baselineIndices.map { groups[$0][0].architecture })
     let shared =
       baselineIndices.first.map { groups[$0][0].protocolSettings }
       ?? Self.mostFrequent(groups.map { $0[0].protocolSettings })
@@ -181,14 +142,12 @@ public struct ComparisonBuilder {
         "made elsewhere, so that their training protocol is not known here: "
           + elsewhere.joined(separator: ", "))
     }
-    let names = RowNames(
-      names: groups.map { $0[0].name }, networks: groups.map { $0[0].architecture },
-      keys: groups.map { key($0[0]).digest($0[0]) }, task: task.name)
     var rows = groups.indices.map { at in
       let run = groups[at][0]
       let other = baselineIndices.first.map { groups[$0][0].architecture }
       return ComparisonRow(
-        slug: names.slugs[at], name: names.titles[at], anchor: names.anchors[at],
+        slug: names.slugs[at], name: names.titles[at], handle: names.handles[at],
+        anchor: names.anchors[at],
         runs: groups[at], isBaseline: baselineIndices.contains(at),
         // What is not known of a protocol cannot be compared.
         deviations: run.isMadeElsewhere != isSharedElsewhere
@@ -234,7 +193,8 @@ public struct ComparisonBuilder {
         try rowDetails.detail(row, base: base, galleryCount: galleryCount, pictures: pictures))
     }
     return ComparisonSection(
-      id: id, task: task, data: baselinePath == nil ? runs[0].shownData : runs[0].result.data,
+      id: id, task: task,
+      data: baselinePath == nil ? table.runs[0].shownData : table.runs[0].result.data,
       metrics: metrics, rows: rows,
       details: details, confusions: confusions, pictures: shown, published: published, notes: notes)
   }

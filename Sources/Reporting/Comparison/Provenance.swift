@@ -104,7 +104,8 @@ extension Comparison {
     }
     facts.add(
       "protocol",
-      run.result.settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      run.result.settings.merging(run.arithmetic) { own, _ in own }
+        .sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         .joined(separator: "; "))
     for member in row.runs {
       facts.add("command", member.command ?? "not noted by the run")

@@ -35,7 +35,7 @@ public struct ReferenceCheck: Sendable {
   /// - Parameters:
   ///   - synonyms: The names of each network that has several.
   ///   - declared: The configuration of runs that were only scored.
-  /// - Throws: `FileError` when a file cannot be read.
+  /// - Throws: `FileError` when a file cannot be read, or none has the configuration.
   public init(
     _ comparison: Comparison, folder: String, synonyms: [[String]] = [], declared: String? = nil
   ) throws(FileError) {
@@ -49,9 +49,24 @@ public struct ReferenceCheck: Sendable {
     files = names.map { folder + "/" + $0 }
     var findings: [Finding] = []
     var unlike: [String] = []
+    var kept: [(path: String, figures: PublishedFigures, scope: CheckScope)] = []
     for path in files {
       let figures = try PublishedFigures(path: path)
-      guard let scope = figures.scope else { continue }
+      if let scope = figures.scope { kept.append((path, figures, scope)) }
+    }
+    if let declared {
+      let known = Set(
+        kept.flatMap { $0.figures.figures.map(\.configurationName) + $0.scope.configurations.keys })
+      guard known.contains(where: { $0.lowercased() == declared.lowercased() }) else {
+        // A figure without a configuration goes by its protocol, a sentence that nobody types.
+        let names = Set(kept.flatMap { $0.figures.figures.compactMap(\.configuration) })
+        throw FileError(
+          path: declared, problem: "is no configuration of the figures in \(folder)",
+          remedy: "give --configuration one of " + names.sorted().joined(separator: "; "),
+          exitCode: .usage)
+      }
+    }
+    for (path, figures, scope) in kept {
       for place in comparison.cells where scope.covers(place.section) {
         let candidates = figures.figures.filter { figure in
           guard figure.isVerified, figure.isComparable, figure.metric == place.metric.key,

@@ -7,6 +7,9 @@ struct RowNames {
   private(set) var titles: [String] = []
   /// The part of the cells' names that is the row's.
   private(set) var slugs: [String] = []
+  /// What a row is asked for by: its own name, or where another of its network has that, too, its
+  /// title.
+  private(set) var handles: [String] = []
   /// The fragment of a row in a page.
   private(set) var anchors: [String] = []
 
@@ -28,6 +31,11 @@ struct RowNames {
         titles.append("\(names[at]) (\(short))")
         slugs.append("\(plain[at])-\(short)")
       }
+      let hasNamesake = names.indices.contains {
+        $0 != at && names[$0].lowercased() == names[at].lowercased()
+          && networks[$0] == networks[at]
+      }
+      handles.append(hasNamesake ? titles[at] : names[at])
       anchors.append([Self.words(task, or: "task"), plain[at], short].joined(separator: "-"))
     }
     for at in slugs.indices where slugs.count(where: { $0 == slugs[at] }) > 1 {

@@ -17,7 +17,10 @@ struct RowOutcomes {
         $0.values(weights: [Int32](repeating: 1, count: $0.images.count))[0]
       }
     }
-    return row.runs.compactMap { $0.result.metrics[metric.key]?.value }
+    let values = row.runs.compactMap { $0.result.metrics[metric.key]?.value }
+    // What is of the features alone is no repetition, either.
+    return !metric.dependsOnSeed && !row.isGroup && Set(values).count == 1
+      ? Array(values.prefix(1)) : values
   }
 
   /// The outcomes of a row, one a training; nil when a run has none, or of other images.

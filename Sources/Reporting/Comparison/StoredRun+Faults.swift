@@ -15,7 +15,7 @@ extension StoredRun {
     func look(_ read: () throws(FileError) -> Void) {
       do throws(FileError) { try read() } catch { note(error) }
     }
-    for name in ["timing.json", "manifest.json"] {
+    for name in ["timing.json", "manifest.json", "protocol.json"] {
       look { () throws(FileError) in _ = try RunDocument.read(name, in: path) }
     }
     var listed: RunImages?

@@ -19,6 +19,8 @@ public struct StoredRun: Sendable {
   public let threads: Int?
   /// Version and kernels of the engine, by name.
   public let engine: [String: String]
+  /// With what products are made where that is not the usual: other numbers of the same settings.
+  public let arithmetic: [String: String]
 
   /// Reads a run's folder.
   ///
@@ -51,12 +53,13 @@ public struct StoredRun: Sendable {
     } else {
       phases = [:]
     }
-    let manifest = (try? RunDocument.read("manifest.json", in: folder)) ?? nil
-    if case .object(let members)? = manifest?["engine"] {
-      engine = members.compactMapValues(\.stringValue)
-    } else {
-      engine = [:]
+    func members(_ key: String, of name: String) -> [String: String] {
+      let document = (try? RunDocument.read(name, in: folder)) ?? nil
+      guard case .object(let members)? = document?[key] else { return [:] }
+      return members.compactMapValues(\.stringValue)
     }
+    engine = members("engine", of: "manifest.json")
+    arithmetic = members("arithmetic", of: "protocol.json")
   }
 
   /// The networks of the run: itself, or of several seeds each as a run of its own.
@@ -87,7 +90,8 @@ public struct StoredRun: Sendable {
         name.hasPrefix(folder + "/") ? (String(name.dropFirst(folder.count + 1)), digest) : nil
       }, uniquingKeysWith: { first, _ in first })
     self.result = result
-    (command, seconds, engine) = (run.command, run.seconds, run.engine)
+    (command, seconds) = (run.command, run.seconds)
+    (engine, arithmetic) = (run.engine, run.arithmetic)
     // The run noted the time of all its seeds together, which are alike.
     phases = run.phases
     threads = run.threads
@@ -96,7 +100,11 @@ public struct StoredRun: Sendable {
   /// The backbone's name in tables; of a checkpoint of a group, the group's.
   public var name: String { group ?? result.backbone["name"] ?? "?" }
   /// The method whose checkpoints belong together; nil where a checkpoint stands by itself.
-  public var group: String? { result.backbone["group"] }
+  public var group: String? {
+    // Spaces around a name are seen by nobody.
+    let name = result.backbone["group"]?.trimmingCharacters(in: .whitespaces)
+    return name?.isEmpty == true ? nil : name
+  }
   /// How many trainings the run's numbers are of.
   var trainingCount: Int { max(1, result.settings["seeds"]?.split(separator: ",").count ?? 1) }
   /// Whether a network was trained for the numbers, rather than one that was there scored.
@@ -110,9 +118,10 @@ public struct StoredRun: Sendable {
 
   /// Settings that decide the numbers, without the seeds: those are repetitions.
   ///
-  /// What a network was trained on is protocol, too.
+  /// What a network was trained on is protocol, too, and with what it was multiplied.
   public var rowSettings: [String: String] {
     var settings = result.settings.filter { !["seed", "seeds"].contains($0.key) }
+    settings.merge(arithmetic) { own, _ in own }
     guard isScoredApart else { return settings }
     if let train = result.data["train"] { settings["training data"] = String(train.prefix(12)) }
     settings["training images"] = result.data["train images"]
@@ -128,12 +137,19 @@ public struct StoredRun: Sendable {
   public var protocolSettings: [String: String] {
     var settings = rowSettings
     settings["groups"] = nil
+    // Said, so that a difference names both sides.
+    for (name, usual) in Self.usualArithmetic where settings[name] == nil {
+      settings[name] = usual
+    }
     for name in ["network", "segmentor"] {
       // What stands around the network is protocol: `UPerNet Swin-T`.
       settings[name] = settings[name].flatMap(withoutNetwork)
     }
     return settings
   }
+
+  /// What `arithmetic` leaves out.
+  private static let usualArithmetic = ["precision": "f32", "products": "own"]
 
   /// What a setting says beside the network's own name; nil where that is all.
   private func withoutNetwork(_ value: String) -> String? {
@@ -149,7 +165,10 @@ public struct StoredRun: Sendable {
 
   /// What tells the data that the numbers are of apart: hashes and counts.
   public var dataIdentity: [String: String] {
-    guard isScoredApart else { return result.data }
+    guard isScoredApart else {
+      // A folder's name tells data apart only where no hash does.
+      return result.data.filter { $0.key != "name" || result.data["train"] == nil }
+    }
     return result.data.filter {
       ![
         "name", "train", "train images", "train contents", "test contents", "test split",

@@ -9,10 +9,11 @@ extension Comparison {
   /// - Parameter showsPublished: Whether published figures follow; a terminal has other things to
   ///   show.
   public func markdown(showsPublished: Bool) -> String {
-    var parts = ["# Comparison", summary.map { "- " + $0 }.joined(separator: "\n")]
+    func escaped(_ text: String) -> String { MarkdownText.escaped(text) }
+    var parts = ["# Comparison", summary.map { "- " + escaped($0) }.joined(separator: "\n")]
     for section in sections {
       let tables = SectionTables(section: section, testCount: testCount)
-      parts.append("## \(section.task.title): \(section.data["name"] ?? "?")")
+      parts.append("## " + escaped("\(section.task.title): \(section.data["name"] ?? "?")"))
       parts.append(tables.numbers.markdown)
       if let differences = tables.differences { parts.append(differences.markdown) }
       for detail in section.details where !detail.classes.isEmpty {
@@ -22,7 +23,8 @@ extension Comparison {
     }
     if !leftOut.isEmpty {
       parts.append("## Left out")
-      parts.append(leftOut.map { "- \($0.path): \($0.reason)" }.joined(separator: "\n") + "\n")
+      parts.append(
+        leftOut.map { "- " + escaped("\($0.path): \($0.reason)") }.joined(separator: "\n") + "\n")
     }
     return parts.joined(separator: "\n\n").replacing("\n\n\n", with: "\n\n")
   }

@@ -22,9 +22,10 @@ struct SectionTables {
 
   /// One line a difference; nil when nothing was tested.
   var differences: Table? {
+    let bases = section.baselines.map(\.name).joined(separator: ", ")
     var table = Table(
       caption:
-        "Against \(section.baselines.first?.name ?? "the baseline"): points; the interval, p and "
+        "Against \(bases.isEmpty ? "the baseline" : bases): points; the interval, p and "
         + "word of primary numbers after Holm's correction",
       columns: [
         .init("method", isNumeric: false), .init("number", isNumeric: false),

@@ -44,10 +44,7 @@ public struct Table: Sendable, Equatable {
 
   /// Aligned Markdown that also reads well in a terminal.
   public var markdown: String {
-    // A line end would end the row.
-    func escaped(_ text: String) -> String {
-      text.replacing("|", with: "\\|").split(whereSeparator: \.isNewline).joined(separator: " ")
-    }
+    func escaped(_ text: String) -> String { MarkdownText.escaped(text, isCell: true) }
     let titles = columns.map { escaped($0.title) }
     let widths = columns.indices.map { column in
       max(3, titles[column].count, rows.map { escaped($0[column]).count }.max() ?? 0)
@@ -65,9 +62,10 @@ public struct Table: Sendable, Equatable {
         let dashes = String(repeating: "-", count: widths[column] + 1)
         return columns[column].isNumeric ? dashes + ":" : dashes + "-"
       }.joined(separator: "|") + "|"
-    var lines = ["**\(caption)**", "", line(titles), rule]
+    let title = MarkdownText.escaped(caption, isBold: true)
+    var lines = ["**\(title)**", "", line(titles), rule]
     lines += rows.map { line($0.map(escaped)) }
-    if !notes.isEmpty { lines += [""] + notes.map { "- " + $0 } }
+    if !notes.isEmpty { lines += [""] + notes.map { "- " + MarkdownText.escaped($0) } }
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -35,6 +35,7 @@ extension TaskDescription {
         + [("rankme", "RankMe", 1), ("feature_spread", "spread", 2)].map { key, title, decimals in
           MetricDescription(key, title, .none).with {
             $0.unit = MetricUnit(decimals: decimals, name: "")
+            $0.dependsOnSeed = false
           }
         })
     task.curves += [

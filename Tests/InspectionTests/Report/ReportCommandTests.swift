@@ -131,6 +131,64 @@ struct ReportCommandTests {
     #expect(try FileBytes.read(folder.file("reports/comparison/report.html")) == page)
   }
 
+  @Test("What an earlier report left goes, what others wrote stays")
+  func stale() throws {
+    let folder = try prepare()
+    #expect(try run(["--quiet"], in: folder).status == 0)
+    let place = folder.file("reports/comparison")
+    let kept = ["config.json", "events/linear-moby/own.txt", "events/mine/notes.txt"]
+    for name in kept { try AtomicFile.write(text: "mine", to: place + "/" + name) }
+    let csv = try run(["--formats", "csv"], in: folder)
+    #expect(csv.status == 0, "\(csv.errors)")
+    #expect(
+      csv.errors.contains(
+        "removed from reports/comparison, where an earlier report left them: report.html, report.md, "
+          + "report.json, report.tex, events/linear-moby, events/linear-supervised"),
+      "\(csv.errors)")
+    let left = (FileManager.default.subpaths(atPath: place) ?? []).filter { $0.contains(".") }
+    #expect(left.sorted() == (kept + ["report.csv"]).sorted())
+    // A file of that name that is no report.
+    try AtomicFile.write(text: "# Comparison of mine", to: place + "/report.md")
+    #expect(try run(["--formats", "csv"], in: folder).status == 0)
+    #expect(FileManager.default.fileExists(atPath: place + "/report.md"))
+    // Of a run that is gone the events go, too.
+    #expect(try run(["--quiet", "--formats", "events"], in: folder).status == 0)
+    try FileManager.default.removeItem(atPath: folder.file("reports/runs/linear-MoBY"))
+    #expect(try run(["--quiet", "--formats", "events"], in: folder).status == 0)
+    let events = try FileManager.default.contentsOfDirectory(atPath: place + "/events")
+    #expect(events.sorted() == ["linear-moby", "linear-supervised", "mine"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: place + "/events/linear-moby")
+        == ["own.txt"])
+  }
+
+  @Test("A disk that has no room for all of a report keeps the earlier one")
+  func room() throws {
+    let folder = try prepare()
+    #expect(try run(["--quiet", "--formats", "csv"], in: folder).status == 0)
+    let place = folder.file("reports/comparison/report.csv")
+    let before = try FileBytes.read(place)
+    try FileManager.default.removeItem(atPath: folder.file("reports/runs/linear-MoBY"))
+    // The probe takes all that the forms take together.
+    try AtomicFile.makeFolder(folder.file("reports/comparison/report.partial"))
+    let refused = try run(["--quiet"], in: folder)
+    #expect(refused.status == 73 && refused.errors.contains("reports/comparison: "))
+    #expect(try FileBytes.read(place) == before)
+  }
+
+  @Test("Options that would change nothing are refused")
+  func idle() throws {
+    let folder = try prepare()
+    let margin = try run(["--margin", "AP=0.3"], in: folder)
+    #expect(
+      margin.status == 64 && margin.errors.contains("--margin names AP, which is not compared"))
+    #expect(try run(["--margin", "top1=0.3", "--quiet"], in: folder).status == 0)
+    let gallery = try run(["--gallery", "3", "--formats", "csv"], in: folder)
+    #expect(gallery.status == 64 && gallery.errors.contains("--gallery is for the page"))
+    let check = try run(["check", "--configuration", "Bogus"], in: folder)
+    #expect(check.status == 66, "\(check.errors)")
+  }
+
   @Test("Names of any length have event files of their own")
   func longNames() throws {
     let folder = try prepare()

@@ -40,6 +40,14 @@ struct ReferenceCheckTests {
     "detector": "Mask R-CNN", "epochs": "36", "test size": "800", "seeds": "0",
   ]
 
+  @Test("A configuration that no figure has is told from one that it is not held against")
+  func unknown() throws {
+    let error = try #require(throws: FileError.self) { try check(trained, declared: "Bogus") }
+    #expect(error.path == "Bogus" && error.exitCode == .usage)
+    #expect(error.remedy.contains("Mask R-CNN 1x; Mask R-CNN 3x; RepPoints V2 3x"))
+    _ = try check(trained, declared: "mask r-cnn 3X")
+  }
+
   @Test("A run is held against the figure of its own configuration only")
   func configurations() throws {
     let right = try check(trained)
