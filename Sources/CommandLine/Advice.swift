@@ -12,7 +12,7 @@ extension OptionTable {
     let advice = sentence[mark.upperBound...].dropLast().components(separatedBy: ", or ")
     let possible = advice.filter { part in
       part.contains("bench-")
-        || part.matches(of: /--([a-z][a-z-]*)/).allSatisfy { isOption(String($0.1)) }
+        || part.matches(of: /--([a-z][a-z0-9-]*)/).allSatisfy { isOption(String($0.1)) }
     }
     guard possible.count < advice.count else { return sentence }
     let start = sentence[..<mark.lowerBound]

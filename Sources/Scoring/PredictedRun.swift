@@ -45,6 +45,9 @@ struct PredictedRunOptions: Sendable {
     where text?.unicodeScalars.contains(where: CharacterSet.controlCharacters.contains) == true {
       throw .conflict("--\(option) holds a line end or another control character; leave it out.")
     }
+    if name?.trimmingCharacters(in: .whitespaces).isEmpty == true {
+      throw .conflict("--name holds nothing but spaces; give the run a name that can be read.")
+    }
     guard name == nil else {
       try UsageError.checkFolder(folder, of: "runs")
       return

@@ -31,6 +31,7 @@ package struct EvaluateClassification {
   ///
   /// - Throws: What reading and writing files throws.
   package func run() throws -> ExitCode {
+    try options.engine.apply()
     if let output = options.output {
       try OutputPath.check(
         output,

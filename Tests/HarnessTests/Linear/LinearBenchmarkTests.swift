@@ -53,7 +53,7 @@ struct LinearBenchmarkTests {
     let path = try #require(files.keys.first { $0.hasSuffix("attention.json") })
     let run = (folder.file("a/" + path) as NSString).deletingLastPathComponent
     let attention = try #require(RunAttention(folder: run))
-    #expect(attention.view == .init(shorterSide: 37, crop: 32, filter: "bilinear"))
+    #expect(attention.view == .init(shorterSide: 36, crop: 32, filter: "bilinear"))
     #expect(attention.images.count == 4)
     #expect(RunImages(folder: run)?.path(of: attention.images[3].index) != nil)
     for map in attention.images.flatMap(\.maps) {

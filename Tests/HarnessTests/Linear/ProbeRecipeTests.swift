@@ -41,7 +41,7 @@ struct ProbeRecipeTests {
     #expect(moco.contains("deviates from MoCo v3's linear protocol: epochs 2 instead of 90"))
     let found = try #require(try folder.results(under: "reports/runs", named: "linear-dino").first)
     #expect(found.settings["recipe"] == "dino" && found.settings["label-smoothing"] == "0")
-    #expect(found.settings["test view"] == "resize 37 bicubic, center crop 32")
+    #expect(found.settings["test view"] == "resize 36 bicubic, center crop 32")
     for name in ["top1", "knn_10", "rankme", "feature_spread"] {
       #expect(found.metrics[name]?.value.isFinite == true, "\(name)")
     }

@@ -138,7 +138,7 @@ struct ReadyClassifierTests {
     let own = try #require(try folder.results(under: "runs").first)
     // The slow twin: image by image through the network.
     let images = try ImageFolder(root: folder.file("data/classification/val"), classNames: names)
-    let view = EvaluationTransform(resizeSize: 37, cropSize: 32, filter: .bicubic)
+    let view = EvaluationTransform(resizeSize: 36, cropSize: 32, filter: .bicubic)
     let logits = try (0..<images.count).map { index in
       let image = try images.image(index)
       let pixels = BatchBuffer(shape: [1, 3, 32, 32])

@@ -24,6 +24,15 @@ private func planes(_ transform: any ImageTransform, _ image: RGBImage, _ sample
 struct PipelineLawTests {
   private let image = colourful(50, 40)
 
+  @Test("The test view is resized to int(256 / 224 · size) first, as Swin's and DeiT's code does")
+  func testView() {
+    let sizes = [(224, 256), (384, 438), (256, 292), (192, 219), (448, 512), (32, 36)]
+    for (size, resized) in sizes {
+      #expect(EvaluationTransform(inputSize: size).resizeSize == resized, "\(size)")
+      #expect(resized == Int(256.0 / 224.0 * Double(size)))
+    }
+  }
+
   @Test("A sample's draws are its own and repeatable")
   func determinism() {
     let transforms: [any ImageTransform] = [
