@@ -172,6 +172,16 @@ struct EvaluateDetectionsTests {
     #expect(outcome.status == 0 && !outcome.errors.contains("no area"))
   }
 
+  @Test("Of LVIS's classes the table has every number but those of groups of classes")
+  func federatedClasses() throws {
+    let told = try evaluate(
+      "detection/lvis_truth", "detection/lvis_results", "--protocol lvis --per-class")
+    let header = try #require(
+      told.output.split(separator: "\n").first { $0.contains("| class") }, "\(told.errors)")
+    let titles = header.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    #expect(titles.filter { $0.hasPrefix("AP") } == ["AP", "AP50", "AP75", "APs", "APm", "APl"])
+  }
+
   @Test("The difference of two detectors on one image is given, and said not to be tested")
   func oneImage() throws {
     _ = try evaluateOne(
