@@ -92,8 +92,6 @@ public struct Bootstrap: Sendable, Equatable {
   struct Draw: Sendable {
     let value: Double, error: Double
 
-    init(value: Double, error: Double) { (self.value, self.error) = (value, error) }
-
     /// The error by the number's slopes.
     init(_ number: Linearization, _ weights: [Int32]) {
       value = number.value

@@ -122,19 +122,7 @@ public enum BackboneLoader {
           : "has no online network, only the moving average \(places)",
         remedy: "leave --branch \(branch.rawValue) out, or give the file of the whole pretraining")
     }
-    // Modules that are kept under two names are one network.
-    func weights(_ site: BackboneSite) -> [String: StoredTensor] {
-      let pairs = (groups[site.group] ?? [:]).filter { $0.key.hasPrefix(site.prefix) }
-      return Dictionary(
-        uniqueKeysWithValues: pairs.map { (String($0.key.dropFirst(site.prefix.count)), $0.value) })
-    }
-    let own = found.count > 1 ? weights(site) : [:]
-    let areCopies = found.dropFirst().allSatisfy { other in
-      let copy = weights(other)
-      return copy.count == own.count
-        && own.allSatisfy { key, tensor in copy[key].map { $0.holdsSame(as: tensor) } ?? false }
-    }
-    guard areCopies else {
+    guard areCopies(found, in: groups) else {
       throw CheckpointError(
         path: file.path,
         problem: "holds \(found.count) networks that may be meant: "
@@ -171,6 +159,22 @@ public enum BackboneLoader {
         + "which --branch \(other.branch.rawValue) takes"
     }
     return weights
+  }
+
+  /// Whether networks are one that is kept under several names, with the same numbers.
+  private static func areCopies(
+    _ sites: [BackboneSite], in groups: [String: [String: StoredTensor]]
+  ) -> Bool {
+    guard sites.count > 1 else { return true }
+    let networks = sites.map { site -> [String: StoredTensor] in
+      let own = (groups[site.group] ?? [:]).filter { $0.key.hasPrefix(site.prefix) }
+      return Dictionary(
+        uniqueKeysWithValues: own.map { (String($0.key.dropFirst(site.prefix.count)), $0.value) })
+    }
+    return networks.dropFirst().allSatisfy { copy in
+      copy.count == networks[0].count
+        && networks[0].allSatisfy { key, tensor in copy[key]?.holdsSame(as: tensor) == true }
+    }
   }
 
   /// The network by its shapes.

@@ -46,8 +46,9 @@ public struct Table: Sendable, Equatable {
   public var markdown: String {
     func escaped(_ text: String) -> String { MarkdownText.escaped(text, isCell: true) }
     let titles = columns.map { escaped($0.title) }
+    let cells = rows.map { $0.map(escaped) }
     let widths = columns.indices.map { column in
-      max(3, titles[column].count, rows.map { escaped($0[column]).count }.max() ?? 0)
+      max(3, titles[column].count, cells.map { $0[column].count }.max() ?? 0)
     }
     func line(_ cells: [String]) -> String {
       "| "
@@ -64,7 +65,7 @@ public struct Table: Sendable, Equatable {
       }.joined(separator: "|") + "|"
     let title = MarkdownText.escaped(caption, isBold: true)
     var lines = ["**\(title)**", "", line(titles), rule]
-    lines += rows.map { line($0.map(escaped)) }
+    lines += cells.map(line)
     if !notes.isEmpty { lines += [""] + notes.map { "- " + MarkdownText.escaped($0) } }
     return lines.joined(separator: "\n") + "\n"
   }

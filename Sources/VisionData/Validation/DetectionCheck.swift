@@ -38,15 +38,16 @@ public struct DetectionCheck: Sendable {
       (.training, layout.training, "trained"), (.testing, layout.validation, "scored"),
     ]
     return uses.compactMap { use, part, verb in
-      guard part == nil, case .failure(let error) = Result(catching: { try layout.part(use) }),
-        let fault = error as? DatasetError
-      else { return nil }
-      let path = fault.path
-      return DataFinding(
-        path: path.hasPrefix(layout.root + "/")
-          ? String(path.dropFirst(layout.root.count + 1)) : ".",
-        rule: "layout/missing", severity: .warning, problem: fault.problem,
-        remedy: "nothing can be \(verb) on this data set without")
+      guard part == nil else { return nil }
+      do throws(DatasetError) {
+        _ = try layout.part(use)
+        return nil
+      } catch {
+        return DataFinding(
+          path: error.path == layout.root ? "." : relative(error.path, to: layout.root),
+          rule: "layout/missing", severity: .warning, problem: error.problem,
+          remedy: "nothing can be \(verb) on this data set without")
+      }
     }
   }
 
@@ -97,7 +98,9 @@ public struct DetectionCheck: Sendable {
     return report
   }
 
-  private func relative(_ path: String) -> String {
+  private func relative(_ path: String) -> String { Self.relative(path, to: root) }
+
+  private static func relative(_ path: String, to root: String) -> String {
     path.hasPrefix(root + "/") ? String(path.dropFirst(root.count + 1)) : path
   }
 
